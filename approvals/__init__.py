@@ -1,0 +1,1 @@
+"""Deciding: the queue, decisions, resolutions, live updates."""

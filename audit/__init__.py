@@ -1,0 +1,1 @@
+"""The log: every change and every refusal that matters, append-only."""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def after(self, event_id: int) -> EventQuerySet:
+        return self.filter(pk__gt=event_id)
+
+
+class Event(models.Model):
+    """One line of the audit log.
+
+    `body` holds the exact bytes of the record: one canonical JSON line (RFC 8785).
+    The other columns are computed from it by PostgreSQL, for looking things up.
+    Rows are written by `audit.record` alone; the database refuses to change them.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    body = models.TextField()
+    type = models.TextField()
+    at = models.DateTimeField()
+    actor = models.TextField()
+    actor_name = models.TextField()
+    proposal_id = models.UUIDField(null=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "audit_event"
+        ordering = ["id"]
+        default_permissions = ("view",)
+        permissions = [("export_event", "Can export the audit log")]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.type}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("An event is written by audit.record and never changed.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("An event is never deleted.")

@@ -1,0 +1,53 @@
+"""The only way an event comes into the log."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from audit.actors import Actor
+from audit.canonical import canonical
+from audit.ids import uuid7
+
+NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
+_INSERT = f"INSERT INTO audit_event (body) VALUES {BODY_SQL}"  # noqa: S608
+
+
+class NotInTransaction(RuntimeError):
+    """An event was about to be written apart from the change that it tells of."""
+
+
+def record(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None) -> None:
+    """Write an event in the transaction of the change it tells of.
+
+    `type` is `noun.past_participle`. `data` holds facts, versions, digests and commitments,
+    never personal or free text. Raises `NotInTransaction` outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction(type)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, compose(type, actor=actor, data=data, proposal=proposal))
+
+
+def record_alone(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None) -> None:
+    """Write an event that tells of a refusal, in a transaction of its own that no rollback erases."""
+    with transaction.atomic(durable=True):
+        record(type, actor=actor, data=data, proposal=proposal)
+
+
+def compose(
+    type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None
+) -> tuple[str, str]:
+    """The canonical body in two halves, split where the database puts its time.
+
+    Keys are in RFC 8785 order by construction: actor, at, data, id, proposal, type, v.
+    """
+    before = b'{"actor":' + canonical(actor.as_json()) + b',"at":"'
+    rest: dict[str, Any] = {"data": data, "id": str(uuid7()), "type": type, "v": 1}
+    if proposal is not None:
+        rest["proposal"] = str(proposal)
+    after = b'",' + canonical(rest)[1:]
+    return before.decode(), after.decode()

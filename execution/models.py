@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from audit.ids import uuid7
+from governance.models import User
+from suggestions.models import Proposal, Suggestion
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    def due(self) -> Self:
+        """Scheduled work whose time has come, and running work whose worker fell silent."""
+        return self.filter(
+            Q(status=Execution.Status.SCHEDULED, due_at__lte=Now())
+            | Q(status=Execution.Status.RUNNING, lease_until__lte=Now())
+        )
+
+    def take(self, execution_id: object, *, lease_seconds: int) -> int | None:
+        """Make one worker the only one that may carry it out; returns its fencing number.
+
+        One conditional UPDATE: of many workers one gets a number, the others None.
+        """
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE execution_execution
+                   SET status = 'running', fence = fence + 1, version = version + 1,
+                       lease_until = now() + make_interval(secs => %s),
+                       started_at = coalesce(started_at, now())
+                 WHERE id = %s
+                   AND ((status = 'scheduled' AND due_at <= now())
+                        OR (status = 'running' AND lease_until <= now()))
+             RETURNING fence
+                """,
+                [lease_seconds, execution_id],
+            )
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def visible_to(self, user: User) -> Self:
+        return self.filter(proposal__in=Proposal.objects.visible_to(user))
+
+
+class Execution(models.Model):
+    """Carrying out one approved suggestion.
+
+    A worker holds it by `lease_until` and writes only while `fence` is still its own
+    number. Tries and due times are in rows, where a restarted worker cannot lose them.
+    """
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        NEEDS_ATTENTION = "needs_attention", "needs attention"
+        CANCELLED = "cancelled"
+        HANDED_BACK = "handed_back", "handed back"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="execution")
+    suggestion = models.ForeignKey(Suggestion, models.PROTECT, db_index=False)
+    action_digest = models.CharField(max_length=71)
+    status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
+    version = models.PositiveIntegerField(default=1)
+    due_at = models.DateTimeField(db_default=Now())
+    deadline = models.DateTimeField(help_text="Not finished by then, a person is asked.")
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("attend_execution", "Can retry or cancel an execution")]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=Q(status="scheduled"), name="execution_scheduled_by_due"
+            ),
+            models.Index(
+                fields=["lease_until"], condition=Q(status="running"), name="execution_running_by_lease"
+            ),
+            models.Index(
+                fields=["deadline"],
+                condition=Q(status__in=["scheduled", "running", "handed_back"]),
+                name="execution_open_by_deadline",
+            ),
+            models.Index(fields=["status", "-id"], name="execution_by_status"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="running") | Q(lease_until__isnull=False),
+                name="execution_running_has_a_lease",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.status}"
+
+
+class Step(models.Model):
+    """One step of an execution. A completed step is a checkpoint and is never repeated."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        COMPLETED = "completed"
+
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps", db_index=False)
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=100)
+    status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
+    receipt = models.JSONField(null=True, help_text="The evidence that it took effect.")
+    completed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "position"], name="step_once_per_position"),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(receipt__isnull=False),
+                name="step_completed_has_a_receipt",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Attempt(models.Model):
+    """One try of one step over one route, written before the call and closed after it."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "open"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+
+    step = models.ForeignKey(Step, models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField()
+    route = models.CharField(max_length=300)
+    fence = models.PositiveIntegerField(help_text="Of the worker that tried.")
+    outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.OPEN)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    detail = models.CharField(max_length=500, blank=True)
+    response = models.TextField(blank=True, help_text="The start of what came back.")
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["step", "number"], name="attempt_once_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.route} {self.outcome}"
+
+
+class Heartbeat(models.Model):
+    """When a part of the installation last said that it works."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Who may propose what: people, teams, agents, keys, action types, policies."""

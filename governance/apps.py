@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class GovernanceConfig(AppConfig):
+    name = "governance"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from governance import roles
+
+        post_migrate.connect(_hand_out, dispatch_uid="governance.roles.hand_out")
+        post_migrate.connect(roles.make_default_team, sender=self, dispatch_uid="governance.roles.team")
+
+
+def _hand_out(sender: AppConfig, **kwargs: object) -> None:
+    from governance import roles
+
+    roles.hand_out(sender, **kwargs)  # type: ignore[arg-type]

@@ -1,0 +1,72 @@
+"""Letting people in: reviewers, auditors, operators."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.record import record
+from governance.models import Team, User
+from governance.roles import OPERATOR
+
+
+class PersonRefused(ValueError):
+    """A person could not be created; the message says why."""
+
+
+@transaction.atomic
+def create_user(
+    name: str,
+    *,
+    roles: Sequence[str],
+    teams: Sequence[str],
+    actor: Actor,
+    password: str | None = None,
+) -> tuple[User, str]:
+    """Create a person with their roles and teams (made where they are new), and a password.
+
+    Without `password` a random one is made. It is returned once and kept as a hash.
+    Raises `PersonRefused`.
+    """
+    unknown = [role for role in roles if role not in User.Roles.values]
+    if unknown or not roles:
+        raise PersonRefused(f"A role is one of {', '.join(User.Roles.values)}, not {', '.join(unknown) or 'none'}.")
+    if User.objects.filter(username=name).exists():
+        raise PersonRefused(f"There is a user {name} already.")
+    password = password or secrets.token_urlsafe(15)
+    # Operators alone may look at raw rows in the admin.
+    user = User(username=name, is_staff=OPERATOR in roles)
+    user.set_password(password)
+    _check(user, password)
+    user.save()
+    user.groups.set(Group.objects.filter(name__in=roles))
+    user.teams.set([_team(slug) for slug in teams])
+    record(
+        "user.created",
+        actor=actor,
+        data={"user": str(user.pk), "name": name, "roles": sorted(roles), "teams": sorted(teams)},
+    )
+    return user, password
+
+
+def _check(user: User, password: str) -> None:
+    try:
+        user.clean_fields()
+        validate_password(password, user)
+    except ValidationError as error:
+        raise PersonRefused(" ".join(error.messages)) from error
+
+
+def _team(slug: str) -> Team:
+    team = Team(slug=slug, name=slug.replace("-", " ").capitalize())
+    try:
+        team.clean_fields()
+    except ValidationError as error:
+        raise PersonRefused(f"Team {slug}: {' '.join(error.messages)}") from error
+    return Team.objects.get_or_create(slug=slug, defaults={"name": team.name})[0]

@@ -1,0 +1,68 @@
+"""The three roles and what each may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as installed_apps
+from django.apps.registry import Apps
+
+REVIEWER, AUDITOR, OPERATOR = "reviewer", "auditor", "operator"
+DEFAULT_TEAM = "operations"
+
+# Named as `user.has_perm` is asked for them. Nobody is given `add` or `delete`: rows are
+# written by verbs, which also write the event.
+PERMISSIONS: dict[str, tuple[str, ...]] = {
+    REVIEWER: (
+        "suggestions.view_proposal",
+        "approvals.add_decision",
+        "execution.view_execution",
+    ),
+    AUDITOR: (
+        "audit.view_event",
+        "audit.export_event",
+        "suggestions.view_proposal",
+        "suggestions.view_every_proposal",
+        "execution.view_execution",
+    ),
+    OPERATOR: (
+        "audit.view_event",
+        "governance.view_actiontype",
+        "governance.view_agent",
+        "governance.change_agent",
+        "governance.view_agentkey",
+        "governance.view_apitoken",
+        "governance.view_autonomy",
+        "governance.view_policyversion",
+        "governance.view_team",
+        "governance.view_user",
+        "suggestions.view_proposal",
+        "suggestions.view_every_proposal",
+        "suggestions.view_callback",
+        "approvals.view_decision",
+        "execution.view_execution",
+        "execution.attend_execution",
+    ),
+}
+
+
+def hand_out(app_config: AppConfig, *, using: str = "default", apps: Apps = installed_apps, **_: Any) -> None:
+    """After an app was migrated, bring the roles' permissions in it to what is written here."""
+    try:
+        group_model = apps.get_model("auth", "Group")
+        permission_model = apps.get_model("auth", "Permission")
+    except LookupError:  # not migrated yet; it will be, and then this is asked again
+        return
+    here = permission_model.objects.using(using).filter(content_type__app_label=app_config.label)
+    for role, names in PERMISSIONS.items():
+        wanted = [name.partition(".")[2] for name in names if name.startswith(f"{app_config.label}.")]
+        group, _created = group_model.objects.using(using).get_or_create(name=role)
+        group.permissions.remove(*here.filter(group=group).exclude(codename__in=wanted))
+        group.permissions.add(*here.filter(codename__in=wanted))
+
+
+def make_default_team(*, using: str = "default", apps: Apps = installed_apps, **_: Any) -> None:
+    """What the built-in policy hands its proposals to."""
+    team_model = apps.get_model("governance", "Team")
+    team_model.objects.using(using).get_or_create(slug=DEFAULT_TEAM, defaults={"name": "Operations"})

@@ -1,0 +1,1 @@
+"""What the record says: metrics over everything below."""

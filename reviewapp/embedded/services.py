@@ -1,0 +1,162 @@
+"""Both services of one `var`, started and stopped together by whoever holds their lock."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reviewapp.embedded import processes
+from reviewapp.embedded.credentials import FILE, SUPERUSER, CannotStart, Credentials
+from reviewapp.embedded.home import Home, installed_programs
+from reviewapp.embedded.postgres import Postgres
+from reviewapp.embedded.valkey import Valkey
+
+LONGEST_WAIT = 180.0  # seconds, for another process that is just starting the services
+LOG_BYTES = 10 * 1024 * 1024
+
+
+@dataclass
+class Services:
+    """Running services. `ours` says whether we started them, and so may stop them."""
+
+    postgres: Postgres
+    valkey: Valkey
+    lock: int | None
+
+    @property
+    def ours(self) -> bool:
+        return self.lock is not None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to use them."""
+        return self.valkey.credentials.environment(self.postgres.home.sockets)
+
+    @property
+    def superuser_url(self) -> str:
+        """For making test databases; the product never connects so."""
+        return self.postgres.credentials.database_url(SUPERUSER, self.postgres.home.sockets)
+
+    def fallen(self) -> list[Postgres | Valkey]:
+        """Those of our services that ended without being asked to."""
+        both: tuple[Postgres, Valkey] = (self.postgres, self.valkey)
+        return [one for one in both if self.ours and one.process and one.process.poll() is not None]
+
+    def stop(self) -> None:
+        """Stop what we started, cleanly; safe to call twice."""
+        if self.lock is None:
+            return
+        self.valkey.stop()
+        self.postgres.stop()
+        os.close(self.lock)
+        self.lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start(var_dir: Path, *, say: Callable[[str], None]) -> Services:
+    credentials = Credentials.of(var_dir)
+    home = Home.of(var_dir, credentials)
+    account = home.make(say=say)
+    lock = _take_or_wait(home)
+    if lock is None:
+        return _attached(var_dir)
+    try:
+        _end_leftovers(credentials)
+        programs = home.programs(account)
+        logs = _logs(home)
+        services = Services(
+            Postgres(home, programs, account, credentials, logs / "postgres.log"),
+            Valkey(home, programs, account, credentials, logs / "valkey.log"),
+            lock,
+        )
+        services.postgres.start()
+        try:
+            services.valkey.start()
+        except BaseException:
+            services.postgres.stop()
+            raise
+    except BaseException:
+        os.close(lock)
+        raise
+    return services
+
+
+def running(var_dir: Path) -> bool:
+    """Do the services of this `var` answer?"""
+    services = _attached(var_dir)
+    return services.valkey.answers() and services.postgres.answers()
+
+
+def erase(var_dir: Path) -> None:
+    if not (var_dir / FILE).exists():
+        return
+    home = Home.of(var_dir, Credentials.of(var_dir))
+    if home.folder.exists():
+        lock = _take(home)
+        if lock is None:
+            raise CannotStart(f"The services of {home.var} are running: stop them first.")
+        _end_leftovers(Credentials.of(var_dir))
+        home.erase()
+        os.close(lock)
+    (var_dir / FILE).unlink()
+
+
+def _attached(var_dir: Path) -> Services:
+    """A handle on services that another process runs."""
+    credentials = Credentials.of(var_dir)
+    home, programs, log = Home.of(var_dir, credentials), installed_programs(), Path(os.devnull)
+    return Services(
+        Postgres(home, programs, None, credentials, log), Valkey(home, programs, None, credentials, log), None
+    )
+
+
+def _take_or_wait(home: Home) -> int | None:
+    """The lock of the services, or None once another living process runs them."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        lock = _take(home)
+        if lock is not None or running(home.var):
+            return lock
+        if time.monotonic() > deadline:
+            raise CannotStart(f"Another process holds {home.lock}, but its services don't answer.")
+        time.sleep(0.1)
+
+
+def _take(home: Home) -> int | None:
+    """The lock, held until we close it or die. It says who has it, for people."""
+    lock = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _end_leftovers(credentials: Credentials) -> None:
+    """Whoever started them is dead, or it would hold the lock. PostgreSQL ends its own, in its own way."""
+    left = {pid for pid in processes.marked(credentials.id) if "valkey" in processes.command_of(pid)[0]}
+    processes.end(left, (signal.SIGTERM, 5), (signal.SIGKILL, 1))
+
+
+def _logs(home: Home) -> Path:
+    folder = home.var / "log"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file in (folder / "postgres.log", folder / "valkey.log"):
+        if file.exists() and file.stat().st_size > LOG_BYTES:
+            file.replace(file.with_suffix(".log.1"))
+    return folder

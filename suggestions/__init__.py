@@ -1,0 +1,1 @@
+"""Proposals with their ranked suggestions, and the REST API for agents."""

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from audit.canonical import new_salt
+from audit.ids import uuid7
+from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
+
+
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    def pending(self) -> Self:
+        return self.filter(status=Proposal.Status.PENDING)
+
+    def overdue(self) -> Self:
+        return self.pending().filter(deadline__lte=Now())
+
+    def visible_to(self, user: User) -> Self:
+        """The proposals this person may know about; every page starts from here."""
+        if user.has_perm("suggestions.view_every_proposal"):
+            return self
+        if not user.has_perm("suggestions.view_proposal"):
+            return self.none()
+        return self.filter(team__in=user.teams.all())
+
+
+class Proposal(models.Model):
+    """One request for one decision: a risky action, with its ranked suggestions."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        RETURNED = "returned"
+        EXPIRED = "expired"
+        WITHDRAWN = "withdrawn"
+        BLOCKED = "blocked"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="proposals", db_index=False)
+    idempotency_key = models.CharField(max_length=255)
+    body_digest = models.CharField(max_length=71)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    version = models.PositiveIntegerField(default=1, help_text="Raised by every change.")
+
+    title = models.CharField(max_length=200)
+    summary = models.TextField(blank=True)
+    subject_type = models.CharField(max_length=64, blank=True)
+    subject_id = models.CharField(max_length=200, blank=True)
+    context = models.JSONField(default=dict)
+    provenance = models.JSONField(default=dict)
+    traceparent = models.CharField(max_length=64, blank=True)
+    callback_url = models.CharField(max_length=2000, blank=True)
+    revises = models.ForeignKey("self", models.PROTECT, null=True, db_index=False)
+    salt = models.BinaryField(max_length=16, default=new_salt)
+
+    # What the policy said.
+    policy = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, db_index=False)
+    verdict = models.JSONField()
+    team = models.ForeignKey(Team, models.PROTECT, db_index=False)
+    priority = models.SmallIntegerField()
+    queue_order = models.GeneratedField(
+        expression=100 - F("priority"), output_field=models.SmallIntegerField(), db_persist=True
+    )
+    approvals_needed = models.PositiveSmallIntegerField()
+    risk = models.PositiveSmallIntegerField(choices=Risk)
+    deadline = models.DateTimeField(help_text="Undecided by then, it expires.")
+
+    # Of the first suggestion, so that the queue is read from one table.
+    action = models.CharField(max_length=100)
+    sentence = models.CharField(max_length=500)
+
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = ProposalQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("view_every_proposal", "Can see the proposals of every team")]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "idempotency_key"], name="proposal_once_per_key"),
+            models.CheckConstraint(condition=Q(priority__range=(0, 100)), name="proposal_priority_in_range"),
+            models.CheckConstraint(condition=Q(approvals_needed__gte=1), name="proposal_needs_somebody"),
+        ]
+        # Open proposals are few and asked for all the time; the rest only grows.
+        indexes = [
+            models.Index(fields=["agent", "-id"], name="proposal_by_agent"),
+            models.Index(
+                fields=["team", "queue_order", "deadline", "id"],
+                condition=Q(status="pending"),
+                name="proposal_open_by_team",
+            ),
+            models.Index(
+                fields=["queue_order", "deadline", "id"],
+                condition=Q(status="pending"),
+                name="proposal_open_in_order",
+            ),
+            models.Index(
+                fields=["deadline"], condition=Q(status="pending"), name="proposal_open_by_deadline"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Suggestion(models.Model):
+    """One ranked option in a proposal. `action_digest` names exactly what would be done."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="suggestions", db_index=False)
+    rank = models.PositiveSmallIntegerField()
+    action_type = models.ForeignKey(ActionType, models.PROTECT, db_index=False)
+    arguments = models.JSONField()
+    action_digest = models.CharField(max_length=71)
+    sentence = models.CharField(max_length=500)
+    confidence = models.FloatField(null=True)
+    success_probability = models.FloatField(null=True)
+    risk = models.PositiveSmallIntegerField(choices=Risk, help_text="The risk that counts.")
+    claimed_risk = models.PositiveSmallIntegerField(choices=Risk, null=True)
+    risk_indicators = models.JSONField(default=list)
+    before = models.JSONField(default=dict)
+    explanation = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["proposal", "rank"], name="suggestion_once_per_rank"),
+            models.CheckConstraint(
+                condition=Q(confidence__isnull=True) | Q(confidence__range=(0, 1)),
+                name="suggestion_confidence_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(success_probability__isnull=True) | Q(success_probability__range=(0, 1)),
+                name="suggestion_success_probability_is_a_share",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Resolution(models.Model):
+    """The one final answer on a proposal. What was approved stands here, to the letter."""
+
+    class By(models.TextChoices):
+        HUMAN = "human"
+        POLICY = "policy"
+        TIMER = "timer"
+        AGENT = "agent"
+
+    proposal = models.OneToOneField(Proposal, models.CASCADE, primary_key=True, related_name="resolution")
+    status = models.CharField(max_length=10, choices=Proposal.Status)
+    by = models.CharField(max_length=8, choices=By)
+    user = models.ForeignKey(User, models.PROTECT, null=True)
+    actor_name = models.CharField(max_length=200, help_text="As printed at that time.")
+    suggestion = models.ForeignKey(Suggestion, models.PROTECT, null=True, db_index=False)
+    arguments = models.JSONField(null=True, help_text="Of the approved action, edits included.")
+    action_digest = models.CharField(max_length=71, blank=True)
+    reason = models.TextField(blank=True)
+    salt = models.BinaryField(max_length=16, default=new_salt)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="approved")
+                | Q(suggestion__isnull=False, arguments__isnull=False) & ~Q(action_digest=""),
+                name="resolution_names_what_was_approved",
+            ),
+            models.CheckConstraint(condition=~Q(status="pending"), name="resolution_is_final"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} by {self.actor_name}"
+
+
+class CallbackQuerySet(models.QuerySet["Callback"]):
+    def due(self) -> Self:
+        return self.filter(status=Callback.Status.WAITING, due_at__lte=Now())
+
+
+class Callback(models.Model):
+    """A message owed to an agent: written with the change it tells of, sent until it arrives."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        SENT = "sent"
+        GIVEN_UP = "given_up"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="callbacks")
+    type = models.CharField(max_length=64)
+    data = models.JSONField()
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+    last_error = models.CharField(max_length=300, blank=True)
+
+    objects = CallbackQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(status="waiting"), name="callback_waiting_by_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.status}"
