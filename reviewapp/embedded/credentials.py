@@ -72,8 +72,15 @@ class Credentials:
 
     @classmethod
     def _fresh(cls) -> Self:
-        passwords = [secrets.token_urlsafe(24) for _ in range(4)]
-        return cls(secrets.token_hex(5), secrets.token_urlsafe(48), *passwords, valkey_port=free_port())
+        return cls(
+            id=secrets.token_hex(5),
+            secret_key=secrets.token_urlsafe(48),
+            superuser_password=secrets.token_urlsafe(24),
+            owner_password=secrets.token_urlsafe(24),
+            application_password=secrets.token_urlsafe(24),
+            valkey_password=secrets.token_urlsafe(24),
+            valkey_port=free_port(),
+        )
 
     def _write(self, file: Path, *, replacing: bool) -> None:
         try:

@@ -199,8 +199,7 @@ def _add_system_user(say: Callable[[str], None]) -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
     shell = shutil.which("nologin", path="/usr/sbin:/sbin:/usr/bin:/bin") or "/bin/false"
     made = subprocess.run(  # noqa: S603
-        [command, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-        + ["--shell", shell, SYSTEM_USER],
+        [command, "--system", "--user-group", "--no-create-home", f"--shell={shell}", SYSTEM_USER],
         capture_output=True,
         text=True,
         check=False,

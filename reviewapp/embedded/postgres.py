@@ -76,6 +76,11 @@ class Postgres:
             )
             self.process.wait()
 
+    @property
+    def fallen(self) -> bool:
+        """Did it end without being asked to?"""
+        return self.process is not None and self.process.poll() is not None
+
     def answers(self) -> bool:
         try:
             self._connect(DATABASE).close()
@@ -134,7 +139,7 @@ class Postgres:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            **processes._as(self.account),  # type: ignore[call-overload]
+            **processes.as_account(self.account),  # type: ignore[call-overload]
         )
 
     def _check_version(self) -> None:
@@ -143,7 +148,7 @@ class Postgres:
         if found != str(self.programs.major):
             raise CannotStart(
                 f"The data in {self.home.postgres} is from PostgreSQL {found}, but this is PostgreSQL "
-                f"{self.programs.major}: move it with pg_upgrade, or set VAR_DIR to start with an empty folder."
+                f"{self.programs.major}: move it with pg_upgrade, or set VAR_DIR to another folder."
             )
 
     def _configure(self) -> None:
@@ -186,10 +191,10 @@ class Postgres:
             except psycopg.OperationalError as problem:
                 if "password authentication failed" in str(problem):
                     raise CannotStart(
-                        f"PostgreSQL in {self.home.postgres} has other passwords than {self.home.var}/services.json."
+                        f"The passwords in {self.home.var}/services.json are not those of the data "
+                        f"in {self.home.postgres}."
                     ) from None
-            assert self.process
-            if self.process.poll() is not None:
+            if self.fallen:
                 raise CannotStart(f"PostgreSQL did not start: {_cause(self._said())} (more in {self.log})")
             if time.monotonic() > deadline:
                 raise CannotStart(f"PostgreSQL did not answer in {LONGEST_RECOVERY:.0f} s; see {self.log}.")

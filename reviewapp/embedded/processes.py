@@ -1,5 +1,6 @@
 """Starting, finding and ending processes, so that none outlives the one that started it."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -42,11 +43,11 @@ def spawn(
         start_new_session=True,
         # Runs after the change of user, which would undo what it asks for.
         preexec_fn=_dying_with(os.getpid(), on_our_death) if _LINUX else None,
-        **_as(account),  # type: ignore[call-overload]
+        **as_account(account),  # type: ignore[call-overload]
     )
 
 
-def _as(account: Account | None) -> dict[str, object]:
+def as_account(account: Account | None) -> dict[str, object]:
     if account is None:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": [], "umask": 0o077}
@@ -102,10 +103,8 @@ def end(pids: Iterable[int], *steps: tuple[signal.Signals, float]) -> set[int]:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except OSError:
-        pass
 
 
 def command_of(pid: int) -> list[str]:

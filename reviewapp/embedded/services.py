@@ -45,7 +45,7 @@ class Services:
     def fallen(self) -> list[Postgres | Valkey]:
         """Those of our services that ended without being asked to."""
         both: tuple[Postgres, Valkey] = (self.postgres, self.valkey)
-        return [one for one in both if self.ours and one.process and one.process.poll() is not None]
+        return [one for one in both if self.ours and one.fallen]
 
     def stop(self) -> None:
         """Stop what we started, cleanly; safe to call twice."""

@@ -58,6 +58,11 @@ class Valkey:
             processes.end([self.process.pid], (signal.SIGTERM, seconds), (signal.SIGKILL, 1))
             self.process.wait()
 
+    @property
+    def fallen(self) -> bool:
+        """Did it end without being asked to?"""
+        return self.process is not None and self.process.poll() is not None
+
     def answers(self) -> bool:
         with redis.Redis.from_url(self.credentials.valkey_url, socket_timeout=5) as client:
             try:
@@ -94,8 +99,7 @@ class Valkey:
     def _wait(self) -> None:
         deadline = time.monotonic() + 60
         while not self.answers():
-            assert self.process
-            if self.process.poll() is not None:
+            if self.fallen:
                 raise CannotStart(f"Valkey did not start; see {self.log}.")
             if time.monotonic() > deadline:
                 raise CannotStart(f"Valkey did not answer in 60 s; see {self.log}.")
