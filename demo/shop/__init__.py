@@ -1,0 +1,1 @@
+"""A pretended shop with a state of its own, into which failures can be injected."""
