@@ -1,0 +1,111 @@
+import json
+import re
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from demo import seed
+from governance.cel import Expression
+
+TYPES = {t["name"]: t for t in seed.action_types()}
+FIELDS = {
+    "name",
+    "description",
+    "schema",
+    "annotations",
+    "reversibility",
+    "data_classes",
+    "template",
+    "workflow",
+}
+
+
+@pytest.fixture(params=TYPES.values(), ids=TYPES)
+def action_type(request):
+    return request.param
+
+
+def routes(action_type):
+    return [route for step in action_type["workflow"]["steps"] for route in step["routes"]]
+
+
+def test_an_action_type_is_complete(action_type):
+    assert set(action_type) == FIELDS
+    assert set(action_type["annotations"]) == {
+        "readOnlyHint",
+        "destructiveHint",
+        "idempotentHint",
+        "openWorldHint",
+    }
+    assert action_type["reversibility"] in {"reversible", "externally_reversible", "irreversible"}
+
+
+def test_its_schema_is_valid_and_explains_every_argument(action_type):
+    schema = action_type["schema"]
+
+    jsonschema_rs.Draft202012Validator(schema)
+    jsonschema_rs.meta.validate(schema)
+
+    assert schema["additionalProperties"] is False
+    assert all(p["title"] and p["description"] for p in schema["properties"].values())
+
+
+def test_its_sentence_needs_only_arguments_that_are_always_there(action_type):
+    placeholders = re.findall(r"\{(\w+)\}", action_type["template"])
+
+    assert placeholders
+    assert set(placeholders) <= set(action_type["schema"]["required"])
+
+
+def test_its_addresses_are_filled_from_arguments_that_are_always_there(action_type):
+    urls = [r["url"] for r in routes(action_type)]
+    urls += [step["verify"]["url"] for step in action_type["workflow"]["steps"]]
+
+    for url in urls:
+        assert url.startswith("http://127.0.0.1:9100/")
+        assert set(re.findall(r"\{\??(\w+)\}", url)) <= set(action_type["schema"]["required"])
+
+
+def test_its_expressions_can_be_compiled(action_type):
+    for step in action_type["workflow"]["steps"]:
+        Expression(step["success_when"], ["response", "args"])
+        Expression(step["verify"]["expect"], ["response", "args"])
+    for route in routes(action_type):
+        for value in route.get("body", {}).values():
+            Expression(value.removeprefix("="), ["args", "proposal"])
+
+
+def test_agents_may_do_only_what_there_is():
+    assert {action for agent in seed.AGENTS for action in agent["actions"]} == set(TYPES)
+
+
+def test_everybody_is_recognisably_of_the_demo():
+    names = [a["name"] for a in seed.AGENTS] + [p["username"] for p in seed.PEOPLE]
+
+    assert all(name.startswith("demo-") for name in names)
+    assert {a["owner"] for a in seed.AGENTS} == {"demo-operator"}
+    assert {p["team"] for p in seed.PEOPLE if p["role"] == "reviewer"} == {"operations", "finance"}
+
+
+def test_the_policy_sends_nothing_to_a_team_without_a_reviewer():
+    policy = yaml.safe_load(seed.policy())
+    staffed = {p["team"] for p in seed.PEOPLE if p["role"] == "reviewer"}
+
+    named = [policy["defaults"], *(rule["then"] for rule in policy["rules"])]
+    assert {then["team"] for then in named if "team" in then} <= staffed
+
+
+def test_the_files_name_the_shop_they_are_asked_for(tmp_path):
+    written = seed.write(tmp_path / "demo", "http://127.0.0.1:9555/")
+
+    assert [f.name for f in written] == ["action_types.json", "policy.yaml", "agents.json", "people.json"]
+    text = written[0].read_text()
+    assert "__SHOP__" not in text
+    assert all(r["url"].startswith("http://127.0.0.1:9555/") for t in json.loads(text) for r in routes(t))
+
+
+@pytest.mark.parametrize("shop", ["127.0.0.1:9100", "ftp://x", 'http://x"', "http://a@b", "http://x/y", ""])
+def test_an_address_that_is_none_is_refused(tmp_path, shop):
+    with pytest.raises(ValueError):
+        seed.write(tmp_path, shop)
