@@ -14,7 +14,7 @@ from reviewapp.embedded.credentials import CannotStart, Credentials
 if TYPE_CHECKING:
     from reviewapp.embedded.services import Services
 
-__all__ = ["CannotStart", "environment", "erase", "fill_environment", "start"]
+__all__ = ["CannotStart", "environment", "erase", "fill_environment", "in_use", "own_environment", "start"]
 
 _filled: set[str] = set()
 
@@ -32,6 +32,11 @@ def fill_environment(var_dir: Path) -> None:
         if not os.environ.get(name):
             os.environ[name] = value
             _filled.add(name)
+
+
+def in_use() -> bool:
+    """Was no other database named, so that the embedded one is meant?"""
+    return "DATABASE_URL" in _filled
 
 
 def own_environment() -> dict[str, str]:

@@ -47,12 +47,14 @@ class Services:
         both: tuple[Postgres, Valkey] = (self.postgres, self.valkey)
         return [one for one in both if self.ours and one.fallen]
 
-    def stop(self) -> None:
-        """Stop what we started, cleanly; safe to call twice."""
+    def stop(self, seconds: float = 10.0) -> None:
+        """Stop what we started, in this time: cleanly, else as if the power went. Safe to call twice."""
         if self.lock is None:
             return
-        self.valkey.stop()
-        self.postgres.stop()
+        deadline = time.monotonic() + seconds
+        self.postgres.ask_to_stop()
+        self.valkey.stop(deadline - time.monotonic() - 1)
+        self.postgres.stop(deadline - time.monotonic() - 1)
         os.close(self.lock)
         self.lock = None
 

@@ -1,0 +1,73 @@
+# `make` lists what can be done. Needs Python 3.11, 3.12 or 3.13 and nothing else; PYTHON= names one.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench lock clean erase
+SHELL := /bin/sh
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+help: ## List what can be done
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+run: export DEMO := $(or $(DEMO),1)
+run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, PORT=8000
+	@exec $(BIN)/python manage.py up
+
+test: .venv/installed-dev ## Run the whole test suite, browsers included
+	@exec $(BIN)/python -m pytest
+
+lint: .venv/installed-dev ## Check style, types, imports and migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+format: .venv/installed-dev ## Put the code into shape
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: .venv/installed-dev ## Measure against the limits
+	@exec $(BIN)/python -m bench
+
+lock: ## Pin requirements anew (needs uv)
+	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }
+	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## Remove the environment and caches, keep the data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+erase: .venv/installed ## Remove the data of the embedded services, for good
+	@exec $(BIN)/python -m reviewapp.embedded erase
+
+# --- The environment ------------------------------------------------------------------------
+
+.venv/installed: requirements.txt .venv/made
+	@echo "Installing what is needed; this takes a minute the first time."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@echo "Installing what the checks need."
+	@$(PIP) -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+.venv/made:
+	@for python in "$(PYTHON)" python3.13 python3.12 python3.11 none; do \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$("$$python" -V) can make no virtual environment: install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; \
+		exit 1; \
+	fi; \
+	"$$python" -m venv .venv
+	@touch $@

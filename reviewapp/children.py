@@ -1,0 +1,76 @@
+"""The processes reviewapp consists of: how each is started, and what its environment says."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+_GRANIAN = [sys.executable, "-m", "granian", "--no-access-log", "--workers-kill-timeout", "5"]
+_CELERY = [sys.executable, "-m", "celery", "-A", "reviewapp"]
+_POOLED = {"web", "api"}
+
+
+def web(host: str, port: int) -> list[str]:
+    """Everything on one port: pages, sockets, waiting requests and the API."""
+    address = ["--host", host, "--port", str(port), "--workers", str(_web_processes())]
+    return [*_GRANIAN, "--interface", "asginl", *address, "reviewapp.asgi:application"]
+
+
+def api(host: str, port: int) -> list[str]:
+    """The same application without sockets."""
+    address = ["--host", host, "--port", str(port), "--workers", str(_web_processes())]
+    threads = ["--no-ws", "--blocking-threads", str(settings.WEB_THREADS)]
+    return [*_GRANIAN, "--interface", "wsgi", *threads, *address, "reviewapp.wsgi:application"]
+
+
+def worker(_host: str, _port: int) -> list[str]:
+    # Two workers of one name would take each other's messages for their own.
+    name = f"worker-{secrets.token_hex(3)}@%h"
+    concurrency = os.environ.get("WORKER_CONCURRENCY", "2")
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet]
+
+
+def beat(_host: str, _port: int) -> list[str]:
+    schedule = settings.VAR_DIR / "beat" / str(os.getpid())
+    schedule.parent.mkdir(mode=0o700, exist_ok=True)
+    for old in schedule.parent.iterdir():  # what it says is older than the code's schedule
+        old.unlink()
+    return [*_CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "INFO"]
+
+
+COMMANDS: dict[str, Callable[[str, int], list[str]]] = {
+    "web": web,
+    "api": api,
+    "worker": worker,
+    "beat": beat,
+}
+
+
+def environment(name: str, *, port: int, metrics: Path) -> dict[str, str]:
+    """What the process `name` finds in its environment.
+
+    The owner of the tables is not in it: only migrations may change them.
+    """
+    metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_OWNER_URL"}
+    return {
+        "PUBLIC_URL": public_url(port),
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        **inherited,
+        "DATABASE_POOL": "1" if name in _POOLED else "0",
+        "PROCESS_NAME": name,
+        "PYTHONUNBUFFERED": "1",
+        "VAR_DIR": str(settings.VAR_DIR.resolve()),
+    }
+
+
+def public_url(port: int) -> str:
+    return os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
+
+
+def _web_processes() -> int:
+    return int(os.environ.get("WEB_PROCESSES", "1"))

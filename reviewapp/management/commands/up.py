@@ -1,0 +1,259 @@
+"""`manage.py up`: everything reviewapp needs on one machine, or one of its processes alone."""
+
+import fcntl
+import http.client
+import os
+import shutil
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, connections
+
+from reviewapp import children, embedded, static_files
+from reviewapp.demonstrate import Demo
+from reviewapp.embedded import CannotStart, processes
+from reviewapp.embedded.credentials import port_taken
+from reviewapp.embedded.services import Services, running
+from reviewapp.supervise import Child, Stopped, Supervisor
+
+PATIENCE = 5.0  # seconds for the children; the services need up to 3 more
+FIRST_ANSWER = 60.0  # seconds
+
+
+class Command(BaseCommand):
+    help = (
+        "Start reviewapp: embedded services where DATABASE_URL is not set, migrations, web, worker and beat. "
+        "With --only, run one process in the foreground and leave everything else to you."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--only", choices=children.COMMANDS, help="run this process alone, logging to stdout"
+        )
+        parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
+        parser.add_argument(
+            "--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to listen on"
+        )
+        parser.add_argument("--verbose", action="store_true", help="show everything the processes say")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["only"]:
+                self._alone(options["only"], options["host"], options["port"])
+            else:
+                Start(self._say, options["host"], options["port"], verbose=options["verbose"]).run()
+        except CannotStart as problem:
+            raise CommandError(str(problem)) from None
+        except OperationalError as problem:
+            raise CommandError(f"The database does not answer: {_first_line(problem)}") from None
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _alone(self, name: str, host: str, port: int) -> None:
+        """Become that process: whoever supervises us supervises it."""
+        if embedded.in_use() and not running(settings.VAR_DIR):
+            raise CommandError(
+                "The embedded services are not running: start `manage.py up` first, "
+                "or set DATABASE_URL, VALKEY_URL and SECRET_KEY."
+            )
+        if name in {"web", "api"}:
+            _check_port(host, port)
+            static_files.collect()
+        connections.close_all()
+        metrics = _own_metrics(settings.VAR_DIR.resolve() / "metrics", name)
+        environment = children.environment(name, port=port, metrics=metrics)
+        os.chdir(settings.BASE_DIR)
+        os.execve(sys.executable, children.COMMANDS[name](host, port), environment)  # noqa: S606
+
+
+class Start:
+    """One start of everything, from the first check to the last child's end."""
+
+    def __init__(self, say: Callable[[str], None], host: str, port: int, *, verbose: bool) -> None:
+        self.say = say
+        self.host = host
+        self.port = port
+        self.var: Path = settings.VAR_DIR.resolve()
+        self.began = time.monotonic()
+        self.services: Services | None = None
+        self.looked = 0.0
+        self.demo: Demo | None = None
+        self.logins = ""
+        self.supervisor = Supervisor(
+            mark=f"up {self.var}",
+            folder=settings.BASE_DIR,
+            logs=self.var / "log",
+            say=self._say_aside,
+            verbose=verbose,
+            look_after=self._look_after_services,
+        )
+
+    def run(self) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(_claimed(self.var))
+            self.supervisor.listen()
+            try:
+                self._end_leftovers()
+                _check_port(self.host, self.port)
+                stack.callback(self._stop)
+                self._prepare()
+                self._start_children()
+                self._announce()
+                self.supervisor.run()
+            except Stopped:
+                pass
+            self.say("Stopping …")
+        self.say("Stopped.")
+
+    # --- Before the children ----------------------------------------------------------------
+
+    def _end_leftovers(self) -> None:
+        """Whoever started them is dead, or it would hold the claim."""
+        left = processes.marked(self.supervisor.mark)
+        if left:
+            self.say(f"Ending {len(left)} processes that an earlier run left behind.")
+            processes.end(left, (signal.SIGTERM, 1), (signal.SIGKILL, 2))
+
+    def _prepare(self) -> None:
+        if embedded.in_use():
+            with self._step("PostgreSQL and Valkey"):
+                self.services = embedded.start(self.var, say=self.say)
+            self._move_with_services(self.services)
+        with self._step("Database up to date"):
+            call_command("migrate", verbosity=0, interactive=False)
+        with self._step("Static files"):
+            static_files.collect()
+        if settings.DEMO:
+            with self._step("Demo accounts and agents"):
+                self.demo = Demo(self.var)
+                self.logins = self.demo.set_up()
+        connections.close_all()
+
+    def _move_with_services(self, services: Services) -> None:
+        """Begin anew where Valkey had to take another port: the settings know only the old one."""
+        if services.environment["VALKEY_URL"] != settings.VALKEY_URL:
+            services.stop()
+            os.execve(sys.executable, sys.orig_argv, embedded.own_environment())  # noqa: S606
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.say(f"  {title:<24}{time.monotonic() - began:5.1f} s")
+
+    # --- The children -----------------------------------------------------------------------
+
+    def _start_children(self) -> None:
+        metrics = self.var / "metrics" / "up"
+        shutil.rmtree(metrics, ignore_errors=True)
+        for name in ("web", "worker", "beat"):
+            environment = children.environment(name, port=self.port, metrics=metrics)
+            if self.demo:
+                environment["EGRESS_ALLOW"] = self.demo.reachable
+            command = children.COMMANDS[name](self.host, self.port)
+            self.supervisor.start(Child(name, command, environment, wave=1 if name == "web" else 2))
+        with self._step("Web, worker and beat"):
+            if not self.supervisor.wait(self._answers, seconds=FIRST_ANSWER):
+                raise CannotStart(
+                    f"The web process did not answer in {FIRST_ANSWER:.0f} s; see {self.var}/log/web.log."
+                )
+        if self.demo:
+            url = f"http://{_reachable(self.host)}:{self.port}"
+            for name, command in self.demo.commands(url).items():
+                self.supervisor.start(Child(name, command, self.demo.environment(), wave=1))
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(_reachable(self.host), self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz", headers={"Host": "localhost"})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _announce(self) -> None:
+        self.say(
+            f"\nreviewapp is up after {time.monotonic() - self.began:.1f} s: {children.public_url(self.port)}"
+        )
+        if self.logins:
+            self.say(f"\n{self.logins}")
+        self.say(f"\nCtrl-C stops it. Logs are in {self.var / 'log'}.")
+
+    def _say_aside(self, line: str) -> None:
+        self.say(f"  {line}")
+
+    def _look_after_services(self) -> None:
+        """Start a service again that ended without being asked to."""
+        if self.services is None or time.monotonic() - self.looked < 1:
+            return
+        self.looked = time.monotonic()
+        for service in self.services.fallen():
+            name = type(service).__name__
+            self._say_aside(f"{name} ended and is started again; see {service.log}")
+            try:
+                service.start()
+            except CannotStart as problem:
+                self._say_aside(str(problem))
+
+    def _stop(self) -> None:
+        connections.close_all()
+        self.supervisor.stop(patience=PATIENCE)
+        if self.services:
+            self.services.stop()
+
+
+def _check_port(host: str, port: int) -> None:
+    if not 0 < port < 65536:
+        raise CannotStart(f"{port} is not a port: give one between 1 and 65535 with --port or PORT.")
+    if port_taken(host, port):
+        raise CannotStart(
+            f"Port {port} of {host} is taken: stop what uses it, or choose another with --port or PORT."
+        )
+
+
+def _reachable(host: str) -> str:
+    """Where a server that listens on `host` is asked from here."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+@contextmanager
+def _claimed(var: Path) -> Iterator[None]:
+    """Be the only `up` of this `var`, for as long as we live."""
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (var / "up.lock").open("a+") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.seek(0)
+            raise CannotStart(
+                f"reviewapp is already running on {var} (process {claim.read().strip()})."
+            ) from None
+        claim.truncate(0)
+        claim.write(str(os.getpid()))
+        claim.flush()
+        yield
+
+
+def _own_metrics(folder: Path, name: str) -> Path:
+    """A folder for this process's metrics; those of processes that are gone are removed."""
+    for old in folder.glob("*-[0-9]*"):
+        if not processes.running(int(old.name.rpartition("-")[2])):
+            shutil.rmtree(old, ignore_errors=True)
+    return folder / f"{name}-{os.getpid()}"
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().partition("\n")[0]
