@@ -68,12 +68,15 @@ class Postgres:
             self.stop()
             raise
 
-    def stop(self, seconds: float = 3.0) -> None:
+    def ask_to_stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, and nothing is left to recover."""
         if self.process and self.process.poll() is None:
-            processes.end(
-                [self.process.pid], (signal.SIGINT, seconds), (signal.SIGQUIT, 2), (signal.SIGKILL, 1)
-            )
+            self.process.send_signal(signal.SIGINT)
+
+    def stop(self, seconds: float = 9.0) -> None:
+        if self.process and self.process.poll() is None:
+            quickly, at_once = (signal.SIGQUIT, 0.7), (signal.SIGKILL, 0.3)
+            processes.end([self.process.pid], (signal.SIGINT, seconds), quickly, at_once)
             self.process.wait()
 
     @property

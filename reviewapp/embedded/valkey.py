@@ -53,7 +53,7 @@ class Valkey:
             self.stop()
             raise
 
-    def stop(self, seconds: float = 3.0) -> None:
+    def stop(self, seconds: float = 9.0) -> None:
         if self.process and self.process.poll() is None:
             processes.end([self.process.pid], (signal.SIGTERM, seconds), (signal.SIGKILL, 1))
             self.process.wait()

@@ -25,7 +25,8 @@ from reviewapp.embedded.credentials import port_taken
 from reviewapp.embedded.services import Services, running
 from reviewapp.supervise import Child, Stopped, Supervisor
 
-PATIENCE = 5.0  # seconds for the children; the services need up to 3 more
+ALL_GONE = 9.5  # seconds after we are told to stop
+PATIENCE = 5.0  # of these for the children; the rest is the services'
 FIRST_ANSWER = 60.0  # seconds
 
 
@@ -209,10 +210,11 @@ class Start:
                 self._say_aside(str(problem))
 
     def _stop(self) -> None:
+        deadline = time.monotonic() + ALL_GONE
         connections.close_all()
         self.supervisor.stop(patience=PATIENCE)
         if self.services:
-            self.services.stop()
+            self.services.stop(deadline - time.monotonic())
 
 
 def _check_port(host: str, port: int) -> None:
