@@ -61,7 +61,9 @@ class Desk:
         params: Json | None = {"status": status}
         while params and len(found) < most:
             page = await self._until_answered("GET", "proposals/", params=params)
-            found += page.get("results", [])
+            if not isinstance(page.get("proposals"), list):
+                raise No("a list without proposals")
+            found += page["proposals"]
             params = _next_page(page.get("next"), status)
         return found[:most]
 

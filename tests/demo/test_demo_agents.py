@@ -91,7 +91,7 @@ def told(process: subprocess.Popen[str]) -> str:
 
 
 def test_agents_propose_under_a_key_each(agents):
-    desk = ToldDesk(lambda m, p: accepted(1) if m == "POST" else (200, {}, {"results": [], "next": None}))
+    desk = ToldDesk(lambda m, p: accepted(1) if m == "POST" else (200, {}, {"proposals": [], "next": None}))
 
     process = agents(desk.url)
 
@@ -107,7 +107,7 @@ def test_when_told_to_wait_an_agent_waits_and_sends_the_same_again(agents, statu
 
     def answers(method, path):
         if method == "GET":
-            return 200, {}, {"results": [], "next": None}
+            return 200, {}, {"proposals": [], "next": None}
         asked.append(time.monotonic())
         return (
             (status, headers, {"detail": "not now"}) if len(asked) == 1 else accepted(len(asked), "blocked")
@@ -126,7 +126,7 @@ def test_when_told_to_wait_an_agent_waits_and_sends_the_same_again(agents, statu
 def test_what_is_refused_for_good_is_not_sent_again(agents):
     def answers(method, path):
         if method == "GET":
-            return 200, {}, {"results": [], "next": None}
+            return 200, {}, {"proposals": [], "next": None}
         return 422, {}, {"detail": "the amount is wrong\nby far"}
 
     desk = ToldDesk(answers)
@@ -148,7 +148,7 @@ def test_what_is_returned_is_proposed_again_with_the_feedback_answered(agents):
             return 200, {}, returned
         if path.startswith("/api/v1/proposals/proposal-"):
             return 404, {}, {"detail": "gone"}
-        return 200, {}, {"results": [], "next": None}
+        return 200, {}, {"proposals": [], "next": None}
 
     desk = ToldDesk(answers)
     agents(desk.url)
@@ -165,7 +165,7 @@ def test_agents_add_nothing_when_enough_is_waiting(agents):
     def answers(method, path):
         asked.append(path)
         more = "http://elsewhere.example/api/v1/proposals/?status=pending&cursor=c2"
-        return 200, {}, {"results": [{"id": str(n)} for n in range(25)], "next": more}
+        return 200, {}, {"proposals": [{"id": str(n)} for n in range(25)], "next": more}
 
     desk = ToldDesk(answers)
     agents(desk.url)
@@ -179,7 +179,7 @@ def test_agents_add_nothing_when_enough_is_waiting(agents):
 
 def test_agents_wait_for_a_server_that_is_away(agents):
     def answers(method, path):
-        return accepted(1) if method == "POST" else (200, {}, {"results": [], "next": None})
+        return accepted(1) if method == "POST" else (200, {}, {"proposals": [], "next": None})
 
     gone = ToldDesk(answers)
     gone.shutdown()
@@ -200,7 +200,7 @@ def test_agents_end_at_once_even_in_a_long_poll(agents, number):
         if "wait=" in path:
             held.set()
             time.sleep(25)
-        return accepted(1) if method == "POST" else (200, {}, {"results": [], "next": None})
+        return accepted(1) if method == "POST" else (200, {}, {"proposals": [], "next": None})
 
     process = agents(ToldDesk(answers).url)
     assert held.wait(15)

@@ -13,7 +13,9 @@ from demo.agents.world import World
 from demo.shop import stock
 from governance.cel import Expression
 from governance.functions import FUNCTIONS
+from suggestions import bodies, gate
 
+AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WORLD = World(**stock.first_day())
 AGENTS = [agent["name"] for agent in seed.AGENTS]
@@ -33,6 +35,7 @@ def sold_out() -> World:
 
 
 def check(body, agent):
+    bodies.check(bodies.ProposalBody, gate.read(json.dumps(body).encode(), limit=256 * 1024))
     suggestions = body["suggestions"]
     assert 1 <= len(suggestions) <= 3
     assert [s["rank"] for s in suggestions] == list(range(1, len(suggestions) + 1))
@@ -54,7 +57,7 @@ def test_what_an_agent_proposes_fits_the_schemas_and_its_boundaries(agent, world
     for number in range(200):
         body = propose(number, agent, world, NOW).body
         check(body, agent)
-        check(revise(body, "0199-id", "Less, please."), agent)
+        check(revise(body, AN_ID, "Less, please."), agent)
 
 
 def test_one_seed_gives_one_proposal():
@@ -94,9 +97,9 @@ def test_an_amount_above_what_was_paid_is_just_that():
 def test_a_revision_answers_the_feedback():
     body = next(b for n in range(99) if len((b := propose(n, AGENTS[0], WORLD, NOW).body)["suggestions"]) > 1)
 
-    again = revise(body, "0199-id", "Half would do.")
+    again = revise(body, AN_ID, "Half would do.")
 
-    assert (again["revises"], again["context"]["feedback"]) == ("0199-id", "Half would do.")
+    assert (again["revises"], again["context"]["feedback"]) == (AN_ID, "Half would do.")
     assert len(again["suggestions"]) == len(body["suggestions"]) - 1
     assert "expires_at" not in again
     assert "revises" not in body
