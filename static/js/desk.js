@@ -1,0 +1,305 @@
+// The desk's keys, focus and forms. By mouse everything works without this file; here it becomes quick,
+// and here one press is kept from deciding two items.
+
+const SETTLE = 400; // nobody reads the next item faster than this
+const SETTING = "reviewapp.keys";
+
+const find = (selector, within = document) => within.querySelector(selector);
+const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
+const detail = () => find("#detail");
+const proposal = () => find("#proposal");
+const links = () => [...document.querySelectorAll("#rows .row-link")];
+const heading = () => find("#detail h1");
+const onPhone = () => matchMedia("(max-width: 719px)").matches;
+
+let opening = null; // the row asked for and not yet here: until then no verb is taken
+let settledAt = 0;
+let readNext = false; // move the focus to the heading when the next detail arrives
+
+// --- Which row is open ---------------------------------------------------------------------
+
+const filters = location.search; // a row is drawn once for everybody, so it can't know our filters
+
+function withFilters(link) {
+  if (!filters || link.search) return;
+  link.setAttribute("href", link.getAttribute("href") + filters);
+  link.setAttribute("hx-get", link.getAttribute("hx-get") + filters);
+}
+
+function mark(id = opening ?? proposal()?.dataset.id) {
+  for (const link of links()) {
+    withFilters(link);
+    if (link.parentElement.id === `proposal-${id}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function expect(link) {
+  opening = link.parentElement.id.slice("proposal-".length);
+  mark();
+}
+
+function open(link) {
+  link.click();
+  link.focus({ preventScroll: true });
+  link.parentElement.scrollIntoView({ block: "nearest" });
+}
+
+function move(step) {
+  const all = links();
+  const here = all.findIndex((link) => link.hasAttribute("aria-current"));
+  const waiting = (link) => link.parentElement.dataset.status === "pending";
+  const ahead = step > 0 ? all.slice(here + 1) : all.slice(0, Math.max(here, 0)).reverse();
+  const next = ahead.find(waiting);
+  if (next) open(next);
+  else tell("page:announce", { text: step > 0 ? "End of the list" : "Start of the list", now: true });
+  return Boolean(next);
+}
+
+// --- Verbs ------------------------------------------------------------------------------------
+
+const busy = () => opening !== null || performance.now() < settledAt || detail().classList.contains("is-waiting");
+const chosenForm = () => {
+  const chosen = find(".suggestion-radio:checked");
+  return chosen && find(`.verb-approve[data-rank="${chosen.dataset.rank}"]`);
+};
+const openPanel = () => find(".verb-panel[open]");
+
+function choose(rank) {
+  const radio = find(`.suggestion-radio[data-rank="${rank}"]`);
+  if (!radio || busy()) return;
+  radio.checked = true;
+  radio.focus({ preventScroll: true });
+  radio.closest(".suggestion").scrollIntoView({ block: "nearest" });
+}
+
+function panel(verb) {
+  const it = find(`#verb-${verb}`);
+  if (!it || busy()) return;
+  it.open = true;
+}
+
+function closePanel() {
+  const it = openPanel();
+  if (!it) return false;
+  it.open = false;
+  find("summary", it).focus();
+  return true;
+}
+
+// `toggle` does not bubble; it is caught on its way down.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (target.matches?.(".verb-panel") && target.open) find("textarea", target).focus();
+  },
+  true,
+);
+
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  const preset = target.closest("[data-presets] button");
+  if (preset) {
+    const text = find("textarea", preset.closest("form"));
+    text.value = text.value ? `${text.value.trimEnd()}\n${preset.textContent}` : preset.textContent;
+    text.focus();
+  }
+  if (target.closest("[data-close]")) closePanel();
+  else if (openPanel() && !target.closest(".decision")) keepOrClose();
+  if (target.closest("[data-help]")) find("#help").showModal();
+  if (target.closest("[data-next]") && move(1)) event.preventDefault();
+});
+
+function keepOrClose() {
+  // A click beside an empty panel closes it; words somebody typed are never put away.
+  if (!find("textarea", openPanel()).value) openPanel().open = false;
+}
+
+// The second click of a double click, whatever has moved under the pointer since the first.
+document.addEventListener(
+  "click",
+  (event) => {
+    const verb = event.target.closest(".decision button, .decision summary");
+    if (verb && event.detail > 1) stop(event);
+    const row = event.target.closest(".row-link");
+    if (!row) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) event.stopImmediatePropagation();
+    else expect(row);
+  },
+  true,
+);
+
+function stop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (!form.matches("[data-verb]")) return;
+    if (form.dataset.sent || busy()) return stop(event);
+    form.dataset.sent = "true";
+    setTimeout(() => lock(true)); // after the browser has read the form
+  },
+  true,
+);
+
+function lock(on) {
+  for (const form of document.querySelectorAll("[data-verb]")) {
+    if (!on) delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button")) button.disabled = on;
+  }
+}
+addEventListener("pageshow", ({ persisted }) => persisted && lock(false));
+
+// --- The detail arrives ---------------------------------------------------------------------------
+
+let before = null; // what to put back when the same item is drawn again
+
+function remember() {
+  const it = proposal();
+  if (!it) return null;
+  const form = openPanel();
+  return {
+    id: it.dataset.id,
+    top: find("#proposal-scroll").scrollTop,
+    rank: find(".suggestion-radio:checked")?.dataset.rank,
+    folds: [...it.querySelectorAll("details[id]")].map((fold) => [fold.id, fold.open]),
+    reasons: [...it.querySelectorAll("textarea")].map((text) => [text.id, text.value]),
+    panel: form?.id,
+    focus: it.contains(document.activeElement) ? document.activeElement.id : null,
+  };
+}
+
+function putBack(old) {
+  const radio = find(`.suggestion-radio[data-rank="${old.rank}"]`);
+  if (radio) radio.checked = true;
+  for (const [id, isOpen] of old.folds) {
+    const fold = document.getElementById(id);
+    if (fold) fold.open = isOpen;
+  }
+  for (const [id, value] of old.reasons) {
+    const text = document.getElementById(id);
+    if (text) text.value = value;
+  }
+  find("#proposal-scroll").scrollTop = old.top;
+  if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
+}
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
+  if (target?.id === "detail") detail().classList.add("is-waiting");
+});
+document.addEventListener("htmx:afterRequest", ({ detail: { target, successful, xhr } }) => {
+  if (target?.id !== "detail") return;
+  detail().classList.remove("is-waiting");
+  if (successful || xhr.status === 0) return;
+  opening = null;
+  mark();
+  lock(false);
+});
+for (const failed of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(failed, () => {
+    opening = null;
+    mark();
+    lock(false);
+  });
+}
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  if (target.id === "detail") before = remember();
+});
+document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, xhr } }) => {
+  if (target.id !== "detail") return;
+  const decided = requestConfig.elt.matches("[data-verb]");
+  const again = before && before.id === proposal()?.dataset.id;
+  opening = null;
+  mark();
+  document.title = find("#detail [data-title]")?.dataset.title ?? `${heading().textContent.trim()} · reviewapp`;
+  if (again && !decided) putBack(before);
+  if (decided) {
+    settledAt = performance.now() + SETTLE;
+    lock(true);
+    setTimeout(lock, SETTLE, false);
+    tell("desk:decided", { refused: xhr.status >= 400 });
+  }
+  if (decided || (!again && (readNext || onPhone()))) heading().focus({ preventScroll: true });
+  readNext = false;
+});
+
+// --- Keys ---------------------------------------------------------------------------------------------
+
+function keysOn() {
+  try {
+    return localStorage.getItem(SETTING) !== "off";
+  } catch {
+    return true;
+  }
+}
+const toggle = find("#keys-on");
+toggle.checked = keysOn();
+toggle.addEventListener("change", () => {
+  try {
+    localStorage.setItem(SETTING, toggle.checked ? "on" : "off");
+  } catch {
+    // Holds until the page is left.
+  }
+});
+
+const KEYS = {
+  j: () => move(1),
+  k: () => move(-1),
+  a: () => !busy() && chosenForm()?.requestSubmit(),
+  r: () => panel("reject"),
+  f: () => panel("return"),
+  n: () => tell("desk:show-new"),
+  "/": () => find("#q").focus(),
+  "?": () => find("#help").showModal(),
+};
+for (let rank = 1; rank <= 9; rank++) KEYS[rank] = () => choose(rank);
+
+const typing = (target) =>
+  target.closest?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
+
+function escape() {
+  if (closePanel()) return;
+  const row = find("#rows [aria-current]");
+  if (typing(document.activeElement)) document.activeElement.blur();
+  else if (row && !onPhone()) row.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (find("dialog[open]")) return;
+  if (event.key === "Escape") return escape();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
+    const form = event.target.closest(".panel");
+    if (!form) return;
+    stop(event);
+    form.requestSubmit();
+    return;
+  }
+  if (event.key === "Enter" && event.target.closest?.(".row-link")) readNext = true;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !toggle.checked) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const act = KEYS[key];
+  if (!act) return;
+  event.preventDefault();
+  if (!event.repeat || key === "j" || key === "k") act();
+});
+
+// Held down, Enter or Space on a button would press it again and again.
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.repeat && event.target.closest?.(".decision") && !typing(event.target)) stop(event);
+  },
+  true,
+);
+
+document.addEventListener("desk:rows", () => mark());
+for (const presets of document.querySelectorAll("[data-presets]")) presets.hidden = false;
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  for (const presets of elt.querySelectorAll?.("[data-presets]") ?? []) presets.hidden = false;
+});
+mark();

@@ -1,0 +1,243 @@
+// Keeps the list true while somebody reads it: rows change in place and never move.
+//
+// The socket brings rows as HTML, the same for everybody. One that is in the list is exchanged where it
+// stands; a new one is appended where nothing moves, or counted in the line above the list. A push may be lost:
+// after every gap, and whenever the cheap version says so, the list is read again and compared.
+
+const POLL = 15_000;
+const GONE_FOR_GOOD = 1000; // a socket closed "normally" is one the server wanted closed, for now
+
+const find = (selector, within = document) => within.querySelector(selector);
+const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
+const queue = () => find("#queue");
+const list = () => find("#rows");
+const proposal = () => find("#proposal");
+const idOf = (row) => row.id.slice("proposal-".length);
+const version = (element) => Number(element.dataset.version);
+
+const unseen = new Map(); // id of a new proposal → its sentence
+let lastSeen = queue().dataset.version; // the queue's version as we know it
+let connected = false;
+let wasOpen = false;
+
+// --- Rows ---------------------------------------------------------------------------------------
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+function inPlace(old, row) {
+  if (version(row) < version(old)) return;
+  const focused = old.contains(document.activeElement);
+  const changed = version(row) > version(old);
+  row.classList.toggle("is-fresh", changed && row.dataset.status !== old.dataset.status);
+  old.replaceWith(row);
+  htmx.process(row);
+  if (focused) find(".row-link", row).focus({ preventScroll: true });
+}
+
+const stateOf = (row) => find(".row-state", row)?.textContent.trim() ?? row.dataset.status;
+const sentenceOf = (row) => find(".row-sentence", row).textContent.trim();
+
+function belongs(row) {
+  const filters = queue().dataset;
+  const query = filters.filterQuery.toLowerCase();
+  return (
+    ["Team", "Agent", "Action", "Risk"].every((name) => {
+      const wanted = filters[`filter${name}`];
+      return !wanted || wanted === row.dataset[name.toLowerCase()];
+    }) &&
+    (!query || row.textContent.toLowerCase().includes(query))
+  );
+}
+
+function endsTheList(row) {
+  if (queue().dataset.more) return false;
+  const last = list().lastElementChild;
+  return !last || row.dataset.sort > last.dataset.sort;
+}
+
+function arrive(row) {
+  if (!belongs(row)) return;
+  if (endsTheList(row)) {
+    row.classList.add("is-fresh");
+    list().append(row);
+    htmx.process(row);
+    tell("page:announce", { text: `New: ${sentenceOf(row)}`, topic: "new" });
+  } else {
+    unseen.set(idOf(row), sentenceOf(row));
+  }
+}
+
+/** Take a row as the server drew it: into its place, to the end, or to the line of news. */
+function receive(row) {
+  row.removeAttribute("hx-swap-oob");
+  const old = document.getElementById(row.id);
+  if (old) inPlace(old, row);
+  else if (row.dataset.status === "pending") arrive(row);
+  else unseen.delete(idOf(row));
+  follow(idOf(row), version(row), row);
+}
+
+function showNews() {
+  const button = find("[data-show-new]");
+  const newest = [...unseen.values()].at(-1);
+  button.hidden = !unseen.size;
+  find("[data-new-count]").textContent = `${unseen.size} new`;
+  find("[data-new-sentence]").textContent = newest ?? "";
+  if (newest) tell("page:announce", { text: `${unseen.size} new, press N to show`, topic: "new" });
+}
+
+function settle() {
+  showNews();
+  tell("desk:rows");
+}
+
+// --- The open proposal -------------------------------------------------------------------------------
+
+const writing = () => [...document.querySelectorAll(".verb-panel[open] textarea")].some((text) => text.value.trim());
+
+/** The open proposal changed elsewhere: draw it again, but never under somebody's words. */
+function follow(id, newest, row) {
+  const open = proposal();
+  if (!open || open.dataset.id !== id || !(newest > version(open))) return;
+  const resolved = row && row.dataset.status !== "pending" && open.dataset.status === "pending";
+  if (resolved) {
+    find("#decision")?.setAttribute("inert", "");
+    if (!deciding) tell("page:toast", { text: sentence(stateOf(row)) });
+    tell("page:announce", { text: `${sentence(stateOf(row))}: ${sentenceOf(row)}`, now: true });
+  } else if (writing()) {
+    find("[data-changed]").hidden = false;
+    return;
+  }
+  redraw();
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+let deciding = false; // our own decision is under way: its answer draws the detail
+document.addEventListener("submit", ({ target }) => (deciding ||= target.matches("[data-verb]")), true);
+document.addEventListener("htmx:afterRequest", ({ detail: { elt } }) => {
+  if (elt.matches("[data-verb]")) deciding = false;
+});
+
+let asked = null;
+function redraw() {
+  const open = proposal();
+  if (deciding || !open?.dataset.url || asked) return;
+  // Several changes in a row are drawn once.
+  asked = setTimeout(() => {
+    asked = null;
+    if (proposal()?.dataset.id === open.dataset.id && !deciding) {
+      htmx.ajax("GET", open.dataset.url, { target: "#detail", swap: "innerHTML" });
+    }
+  }, 100);
+}
+
+// --- Reading the list again ----------------------------------------------------------------------------
+
+async function drawn() {
+  const answer = await fetch(queue().dataset.url || location.href, { headers: { "HX-Request": "true", "HX-Target": "queue" } });
+  if (!answer.ok || answer.redirected) throw new Error(`The list answered ${answer.status}`);
+  return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("queue");
+}
+
+/** Compare with the server's list and bring ours up to date without moving a row. */
+async function compare() {
+  const fresh = await drawn();
+  lastSeen = fresh.dataset.version || lastSeen;
+  const there = new Set();
+  for (const row of [...fresh.querySelectorAll("#rows > .row")]) {
+    there.add(row.id);
+    receive(document.adoptNode(row));
+  }
+  for (const row of list().children) {
+    const left = row.dataset.status === "pending" && !there.has(row.id) && !fresh.dataset.more;
+    row.classList.toggle("is-gone", left);
+    if (left) find(".row-when", row).textContent = "no longer waiting";
+  }
+  find(".list-count", queue()).replaceChildren(...find(".list-count", fresh).childNodes);
+  const open = proposal();
+  if (open) redrawIfGone(open, there, fresh);
+  settle();
+}
+
+function redrawIfGone(open, there, fresh) {
+  const ours = document.getElementById(`proposal-${open.dataset.id}`);
+  if (ours?.classList.contains("is-gone") && !fresh.dataset.more) redraw();
+}
+
+/** Put the server's list in the place of ours: only when asked to, for this moves rows. */
+async function showNew() {
+  if (!unseen.size) return;
+  try {
+    const fresh = document.adoptNode(await drawn());
+    lastSeen = fresh.dataset.version || lastSeen;
+    queue().replaceWith(fresh);
+    htmx.process(fresh);
+    unseen.clear();
+    settle();
+    (find("#rows [aria-current]") ?? find("#rows .row-link"))?.focus({ preventScroll: true });
+  } catch {
+    tell("page:toast", { text: "The list can't be read right now." });
+  }
+}
+document.addEventListener("desk:show-new", showNew);
+document.addEventListener("click", ({ target }) => target.closest("[data-show-new]") && showNew());
+document.addEventListener("click", ({ target }) => target.closest("[data-reload]") && redraw());
+document.addEventListener("desk:decided", () => state() !== "live" && poll());
+
+// --- The socket ---------------------------------------------------------------------------------------------
+
+const lamp = find("#live-status");
+const WORDS = { live: "Live", reconnecting: "Reconnecting", offline: "Offline" };
+const state = () => lamp.dataset.state;
+function shine(next) {
+  if (state() === next) return;
+  lamp.hidden = false;
+  lamp.dataset.state = next;
+  lamp.textContent = WORDS[next];
+}
+
+document.addEventListener("htmx:wsBeforeMessage", (event) => {
+  event.preventDefault(); // we put the rows in their places ourselves
+  for (const part of [...parse(event.detail.message).children]) {
+    if (part.matches(".row")) receive(document.adoptNode(part));
+    else if (part.id === "detail-version") follow(part.dataset.id, version(part));
+    else if (part.id === "queue-version") lastSeen = part.dataset.version;
+  }
+  settle();
+});
+document.addEventListener("htmx:wsOpen", () => {
+  connected = true;
+  shine("live");
+  if (wasOpen) quietly(compare);
+  wasOpen = true;
+});
+document.addEventListener("htmx:wsClose", ({ detail }) => {
+  connected = false;
+  shine(navigator.onLine ? "reconnecting" : "offline");
+  const comesBackByItself = [1006, 1011, 1012, 1013].includes(detail.event.code);
+  if (!comesBackByItself) setTimeout(() => detail.socketWrapper?.reconnect(), GONE_FOR_GOOD + 2000 * Math.random());
+});
+htmx.config.wsReconnectDelay = (tries) => Math.min(10_000, 500 * 2 ** tries) * (0.5 + Math.random() / 2);
+
+// --- Without pushes -----------------------------------------------------------------------------------------
+
+const quietly = (work) => work().then(() => shine(connected ? "live" : "reconnecting"), () => shine("offline"));
+
+async function look() {
+  const answer = await fetch("/queue/version/", { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error(`The version answered ${answer.status}`);
+  const { version: now } = await answer.json();
+  const known = lastSeen;
+  lastSeen = String(now);
+  if (known !== lastSeen) await compare();
+}
+const poll = () => document.hidden || quietly(look);
+
+setInterval(poll, POLL);
+document.addEventListener("visibilitychange", poll);
+addEventListener("online", poll);
+addEventListener("offline", () => shine("offline"));

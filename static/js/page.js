@@ -1,0 +1,76 @@
+// What every page needs: menus that close, the theme, and two ways of telling (seen, and read aloud).
+
+const root = document.documentElement;
+
+// --- Menus -------------------------------------------------------------------------------
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!menu.contains(except)) menu.open = false;
+  }
+}
+document.addEventListener("click", (event) => closeMenus(event.target));
+document.addEventListener("focusin", (event) => closeMenus(event.target));
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  event.stopImmediatePropagation();
+});
+
+// --- Theme -------------------------------------------------------------------------------
+
+const choice = document.querySelector("[data-theme-switch]");
+if (choice) {
+  choice.hidden = false;
+  choice.querySelector(`[value=${root.dataset.theme ?? "system"}]`).checked = true;
+  choice.addEventListener("change", ({ target }) => {
+    if (target.value === "system") delete root.dataset.theme;
+    else root.dataset.theme = target.value;
+    try {
+      localStorage.setItem("reviewapp.theme", target.value);
+    } catch {
+      // Not kept, but it holds for this page.
+    }
+  });
+}
+
+// --- Telling -----------------------------------------------------------------------------
+
+const SPOKEN_EVERY = 4000;
+let unspoken = [];
+
+function speak() {
+  document.getElementById("announce").textContent = unspoken.slice(-3).map((said) => said.text).join(". ");
+  unspoken = [];
+}
+document.addEventListener("page:announce", ({ detail }) => {
+  if (!unspoken.length) setTimeout(speak, detail.now ? 50 : SPOKEN_EVERY);
+  // On one topic only the last word counts, so that a burst is one sentence.
+  if (detail.topic) unspoken = unspoken.filter((said) => said.topic !== detail.topic);
+  unspoken.push(detail);
+});
+
+document.addEventListener("page:toast", ({ detail }) => {
+  const toast = document.createElement("p");
+  toast.className = "toast";
+  toast.textContent = detail.text;
+  document.getElementById("toasts").replaceChildren(toast);
+  setTimeout(() => toast.remove(), 6000);
+});
+
+// --- Failures of a request, in words ---------------------------------------------------------
+
+const tell = (text) => document.dispatchEvent(new CustomEvent("page:toast", { detail: { text } }));
+const SAID = {
+  401: "You were signed out. Sign in again; nothing was changed.",
+  403: "You may not do this, or the page is too old. Reload it; nothing was changed.",
+  404: "This is gone, or not yours to see.",
+  429: "Too many requests. Wait a moment and try again.",
+};
+document.addEventListener("htmx:responseError", ({ detail }) => {
+  tell(SAID[detail.xhr.status] ?? "The server failed. Open the item again to see where it stands.");
+});
+document.addEventListener("htmx:sendError", () => tell("The server can't be reached. Open the item again to see where it stands."));
+document.addEventListener("htmx:timeout", () => tell("The server did not answer in time. Open the item again to see where it stands."));

@@ -1,0 +1,57 @@
+// Time left and time ago, by the server's clock: a wrong clock at the desk changes nothing.
+
+const page = document.documentElement;
+const skew = Date.parse(page.dataset.now) - performance.timeOrigin || 0;
+const now = () => Date.now() + (Math.abs(skew) > 5000 ? skew : 0);
+const SOON = 15 * 60;
+
+function span(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${seconds} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+function countDown(time) {
+  const left = Math.floor((Date.parse(time.dataset.deadline) - now()) / 1000);
+  if (Number.isNaN(left)) return;
+  const text = left > 0 ? span(left) + (time.dataset.suffix ?? "") : "time is up";
+  if (time.textContent !== text) time.textContent = text;
+  const urgency = left <= 0 ? "late" : left < SOON ? "soon" : "";
+  if ((time.dataset.urgency ?? "") !== urgency) time.dataset.urgency = urgency;
+}
+
+function ago(time) {
+  const passed = Math.max(0, Math.floor((now() - Date.parse(time.dataset.ago)) / 1000));
+  const text = passed < 10 ? "just now" : `${span(passed)} ago`;
+  if (time.textContent !== text) time.textContent = text;
+}
+
+const sameDay = (a, b) => a.toDateString() === b.toDateString();
+
+function clock(time) {
+  const at = new Date(time.dataset.clock);
+  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  if (!sameDay(at, new Date(now()))) Object.assign(options, { day: "numeric", month: "short" });
+  time.textContent = at.toLocaleString("en-GB", options);
+}
+
+function all(root = document) {
+  for (const time of root.querySelectorAll("[data-deadline]")) countDown(time);
+  for (const time of root.querySelectorAll("[data-ago]")) ago(time);
+}
+
+function full(root = document) {
+  for (const time of root.querySelectorAll("[data-clock]")) clock(time);
+  for (const time of root.querySelectorAll("[data-deadline], [data-ago]")) {
+    time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  }
+  all(root);
+}
+
+full();
+setInterval(all, 1000);
+document.addEventListener("htmx:afterSwap", (event) => full(event.target));
+document.addEventListener("desk:rows", () => full());
