@@ -57,15 +57,17 @@ class Hub:
 
     async def _listen_until_it_breaks(self) -> None:
         layer = get_channel_layer()
-        assert layer is not None
+        if layer is None:
+            raise RuntimeError("CHANNEL_LAYERS is not configured.")
         channel = await layer.new_channel()
         await layer.group_add(GROUP, channel)
         while True:
             await self.hear(await layer.receive(channel))
 
     async def hear(self, hint: dict[str, Any]) -> None:
-        for listener in self.waiting.get(str(hint.get("proposal")), ()):
-            listener.wake()
+        for proposal in hint["proposals"]:
+            for listener in self.waiting.get(proposal, ()):
+                listener.wake()
         for subscriber in list(self.subscribers):
             await subscriber(hint)
 

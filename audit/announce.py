@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from typing import Any
+from uuid import UUID
 
 import structlog
 from channels.layers import channel_layers
@@ -41,16 +42,16 @@ _announcers: dict[int, _Announcer] = {}
 _lock = threading.Lock()
 
 
-def announce(kind: str, **hint: Any) -> None:
-    """Tell open pages and waiting requests that `kind` ("proposal", "execution") changed.
+def announce(*proposals: UUID) -> None:
+    """Tell open pages and waiting requests that these proposals, or what came of them, changed.
 
-    `hint` holds ids and versions only. Call it after the commit.
+    Call it after the commit. What changed is read from the database by whoever hears it.
     """
     with _lock:
         announcer = _announcers.get(os.getpid())
         if announcer is None:
             announcer = _announcers[os.getpid()] = _Announcer()
-    announcer.send({"type": "changed", "kind": kind, **hint})
+    announcer.send({"type": "changed", "proposals": [str(proposal) for proposal in proposals]})
 
 
 def forget() -> None:

@@ -13,7 +13,7 @@ from audit.ids import uuid7
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
-_INSERT = f"INSERT INTO audit_event (body) VALUES {BODY_SQL}"  # noqa: S608
+_INSERT = f"INSERT INTO audit_event (body) VALUES {BODY_SQL}"
 
 
 class NotInTransaction(RuntimeError):

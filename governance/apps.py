@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
@@ -13,7 +15,7 @@ class GovernanceConfig(AppConfig):
         post_migrate.connect(roles.make_default_team, sender=self, dispatch_uid="governance.roles.team")
 
 
-def _hand_out(sender: AppConfig, **kwargs: object) -> None:
+def _hand_out(**kwargs: Any) -> None:
     from governance import roles
 
-    roles.hand_out(sender, **kwargs)  # type: ignore[arg-type]
+    roles.hand_out(**kwargs)

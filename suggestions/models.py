@@ -92,11 +92,8 @@ class Proposal(models.Model):
                 condition=Q(status="pending"),
                 name="proposal_open_by_team",
             ),
-            models.Index(
-                fields=["queue_order", "deadline", "id"],
-                condition=Q(status="pending"),
-                name="proposal_open_in_order",
-            ),
+            models.Index(fields=["agent", "status", "-id"], name="proposal_by_agent_and_status"),
+            models.Index(fields=["status", "-id"], name="proposal_by_status"),
             models.Index(
                 fields=["deadline"], condition=Q(status="pending"), name="proposal_open_by_deadline"
             ),
@@ -172,6 +169,9 @@ class Resolution(models.Model):
             ),
             models.CheckConstraint(condition=~Q(status="pending"), name="resolution_is_final"),
         ]
+        indexes = [
+            models.Index(fields=["at"], condition=Q(status="approved"), name="resolution_approved_by_time")
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} by {self.actor_name}"
@@ -197,6 +197,7 @@ class Callback(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(null=True, help_text="When the broker was last told of it.")
     created_at = models.DateTimeField(db_default=Now())
     last_error = models.CharField(max_length=300, blank=True)
 

@@ -1,0 +1,92 @@
+"""Deciding over the API, with a reviewer's token."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from approvals import decide
+from approvals.decide import Decided
+from audit.refusals import Invalid
+from governance.permissions import has_permission
+from suggestions.bodies import DecisionBody, check
+from suggestions.models import Proposal, Suggestion
+from suggestions.present import ResolutionAnswer
+from suggestions.resolve import presented
+
+
+class DecisionAnswer(BaseModel):
+    """A decision as it was written; `resolution` is null while more people have to agree."""
+
+    id: str
+    proposal: str
+    verdict: str
+    suggestion: str | None
+    action_digest: str | None
+    resolution: ResolutionAnswer | None
+
+
+class Decisions(APIView):
+    permission_classes = [has_permission("approvals.add_decision")]
+
+    @extend_schema(operation_id="decide", request=DecisionBody, responses={201: DecisionAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Approve one suggestion, reject the proposal, or return it to the agent with feedback.
+
+        An approval names the suggestion and the `action_digest` that was shown. Of many who decide
+        at once one wins; the others get 409 and are told who won.
+        """
+        proposal = Proposal.objects.visible_to(request.user).filter(pk=proposal_id).first()
+        if proposal is None:
+            raise Http404
+        body = check(DecisionBody, request.data)
+        decided = (
+            _approve(proposal, body, request) if body.verdict == "approve" else _end(proposal, body, request)
+        )
+        return Response(_presented(decided), status=201)
+
+
+def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    suggestion = (
+        Suggestion.objects.filter(proposal=proposal, pk=body.suggestion).select_related("action_type").first()
+    )
+    if suggestion is None:
+        raise Invalid.field("/suggestion", "Name the suggestion of this proposal that you approve.")
+    if body.action_digest is None:
+        raise Invalid.field("/action_digest", "Send the action_digest that you were shown.")
+    return decide.approve(
+        suggestion,
+        reviewer=request.user,
+        actor=_actor(request),
+        shown_digest=body.action_digest,
+        arguments=body.arguments,
+        reason=body.reason,
+    )
+
+
+def _end(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    verb = decide.reject if body.verdict == "reject" else decide.give_back
+    return verb(proposal.pk, reviewer=request.user, actor=_actor(request), reason=body.reason)
+
+
+def _actor(request: Request) -> Any:
+    return request.user.as_actor(session=str(request.auth), authenticated_by="api_token")
+
+
+def _presented(decided: Decided) -> dict[str, Any]:
+    decision, resolution = decided.decision, decided.resolution
+    return {
+        "id": str(decision.pk),
+        "proposal": str(decision.proposal_id),
+        "verdict": decision.verdict,
+        "suggestion": str(decision.suggestion_id) if decision.suggestion_id else None,
+        "action_digest": decision.action_digest or None,
+        "resolution": presented(resolution) if resolution else None,
+    }

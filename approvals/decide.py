@@ -1,0 +1,209 @@
+"""What a reviewer says about a proposal, and when that is an answer."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.models import Decision
+from audit.actors import Actor
+from audit.announce import announce
+from audit.canonical import commitment
+from audit.record import record
+from audit.refusals import Invalid, Refusal
+from execution.schedule import schedule
+from governance import catalogue
+from governance.models import PolicyVersion, User
+from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.prepare import action_digest, judged
+from suggestions.resolve import lock_pending, resolve
+
+
+class DigestMismatch(Refusal):
+    """What would be approved is not what was shown."""
+
+    detail = "The action is not the one that was shown. Look at it again."
+
+
+class OwnAgent(Refusal):
+    """Four eyes: the owner of an agent answers for it and can't approve what it proposes."""
+
+    detail = "You own this agent, so somebody else has to approve what it proposes."
+
+
+class AlreadyDecided(Refusal):
+    """One person counts once."""
+
+    detail = "You have decided on this proposal already; it waits for somebody else."
+
+
+class EditBlocked(Refusal):
+    detail = "The policy blocks the action with these arguments."
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision, and the resolution it led to; None while more people have to agree."""
+
+    decision: Decision
+    resolution: Resolution | None
+
+
+@transaction.atomic
+def approve(
+    suggestion: Suggestion,
+    *,
+    reviewer: User,
+    actor: Actor,
+    shown_digest: str,
+    arguments: dict[str, Any] | None = None,
+    reason: str = "",
+) -> Decided:
+    """Let this suggestion run, once enough distinct people have said so of the same digest.
+
+    `shown_digest` is the digest of what the reviewer saw; `arguments` are their edits, checked
+    against the schema and digested anew. Raises `AlreadyResolved`, `DigestMismatch`, `OwnAgent`,
+    `AlreadyDecided`, `Invalid`.
+    """
+    proposal = lock_pending(suggestion.proposal_id)
+    _check_eyes(proposal, reviewer)
+    if shown_digest != suggestion.action_digest:
+        raise DigestMismatch
+    edited = arguments is not None and arguments != suggestion.arguments
+    digest = suggestion.action_digest
+    if edited:
+        digest = _admit_edit(proposal, suggestion, arguments or {})
+    decision = _decide(
+        proposal,
+        Decision.Verdict.APPROVE,
+        reviewer=reviewer,
+        actor=actor,
+        suggestion=suggestion,
+        arguments=arguments if edited else None,
+        action_digest=digest,
+        reason=reason,
+    )
+    if _agreeing(proposal, digest) < proposal.approvals_needed:
+        return _waits_for_others(proposal, decision)
+    resolution = resolve(
+        proposal,
+        Proposal.Status.APPROVED,
+        by=Resolution.By.HUMAN,
+        actor=actor,
+        user=reviewer,
+        suggestion=suggestion,
+        arguments=arguments if edited else suggestion.arguments,
+        action_digest=digest,
+        reason=reason,
+        data={"rank": suggestion.rank, "edited": edited},
+    )
+    schedule(resolution, grace_seconds=proposal.verdict["grace_seconds"])
+    return Decided(decision, resolution)
+
+
+@transaction.atomic
+def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
+    """Say no to all of it. One rejection ends a proposal. Raises `AlreadyResolved`, `AlreadyDecided`."""
+    return _end(proposal_id, Decision.Verdict.REJECT, Proposal.Status.REJECTED, reviewer, actor, reason)
+
+
+@transaction.atomic
+def give_back(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
+    """Return it to the agent with feedback; its next proposal says that it revises this one."""
+    return _end(proposal_id, Decision.Verdict.RETURN, Proposal.Status.RETURNED, reviewer, actor, reason)
+
+
+def _end(
+    proposal_id: UUID, verdict: Decision.Verdict, status: str, reviewer: User, actor: Actor, reason: str
+) -> Decided:
+    if not reason.strip():
+        raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
+    proposal = lock_pending(proposal_id)
+    decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
+    resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
+    return Decided(decision, resolution)
+
+
+def _check_eyes(proposal: Proposal, reviewer: User) -> None:
+    if proposal.agent.owner_id == reviewer.pk:
+        raise OwnAgent
+
+
+def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any]) -> str:
+    """Put edited arguments before schema and policy like new ones; returns their digest.
+
+    The policy in force now may block them or ask for more people, never for fewer.
+    """
+    entry = catalogue.entry(suggestion.action_type)
+    errors = entry.errors(arguments, "/arguments")
+    if errors:
+        raise Invalid(errors)
+    edited = copy(suggestion)
+    edited.arguments = arguments
+    in_force = PolicyVersion.objects.filter(active=True).values_list("pk", flat=True).first()
+    verdict = judged(in_force, proposal, [edited], [entry])
+    if verdict.verdict == "block":
+        raise EditBlocked(rules=verdict.rules)
+    if verdict.approvals > proposal.approvals_needed:
+        proposal.approvals_needed = verdict.approvals
+        proposal.save(update_fields=["approvals_needed"])
+    return action_digest(entry, arguments)
+
+
+def _decide(
+    proposal: Proposal,
+    verdict: Decision.Verdict,
+    *,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    suggestion: Suggestion | None = None,
+    arguments: dict[str, Any] | None = None,
+    action_digest: str = "",
+) -> Decision:
+    if Decision.objects.filter(proposal=proposal, reviewer=reviewer, standing=True).exists():
+        raise AlreadyDecided
+    decision = Decision.objects.create(
+        proposal=proposal,
+        reviewer=reviewer,
+        verdict=verdict,
+        suggestion=suggestion,
+        arguments=arguments,
+        action_digest=action_digest,
+        reason=reason,
+    )
+    data: dict[str, Any] = {
+        "decision": str(decision.pk),
+        "verdict": verdict,
+        "policy": proposal.policy_id,
+        "version": proposal.version,
+    }
+    if suggestion:
+        data |= {
+            "rank": suggestion.rank,
+            "action": str(suggestion.action_type),
+            "action_digest": action_digest,
+        }
+    if reason:
+        data["reason"] = commitment(bytes(decision.salt), reason)
+    record("decision.made", actor=actor, proposal=proposal.pk, data=data)
+    return decision
+
+
+def _agreeing(proposal: Proposal, digest: str) -> int:
+    """How many distinct people stand behind exactly this action."""
+    return Decision.objects.filter(
+        proposal=proposal, standing=True, verdict=Decision.Verdict.APPROVE, action_digest=digest
+    ).count()
+
+
+def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:
+    proposal.version += 1
+    proposal.save(update_fields=["version"])
+    transaction.on_commit(partial(announce, proposal.pk), robust=True)
+    return Decided(decision, None)

@@ -1,0 +1,29 @@
+"""Who is asking, as the log will print it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from audit.actors import ANONYMOUS, Actor
+
+
+def actor_of(request: Any) -> Actor:
+    """The signed-in person, agent or token behind a request, and how they proved who they are.
+
+    Takes Django's requests and DRF's. A session is named by a hash of its key: the key
+    itself would let a reader of the log become that person.
+    """
+    user = request.user
+    if user is None or not user.is_authenticated:
+        return ANONYMOUS
+    shown = getattr(request, "auth", None)  # DRF: the first characters of the key or token
+    if shown and not shown.startswith("rt_"):
+        return user.as_actor()
+    if shown:
+        return user.as_actor(authenticated_by=f"token {shown}")
+    return user.as_actor(session=name_of(request.session.session_key), authenticated_by="password")
+
+
+def name_of(session_key: str | None) -> str:
+    return hashlib.sha256((session_key or "").encode()).hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""Who is asking the API: an agent by its key, or a person's program by its token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from audit.actors import Actor
+from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
+from governance.models import Agent, AgentKey, ApiToken
+
+# What every submission has to know, in one statement: who, which policy is in force, and
+# whether the action types that this process keeps ready are still the newest.
+_AGENT = """
+SELECT a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.callback_secret_version, k.id,
+       k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute',
+       (SELECT digest FROM governance_policyversion WHERE active),
+       (SELECT max(id) FROM governance_actiontype)
+  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
+ WHERE k.hash = %s AND k.revoked_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCaller:
+    """An agent that has shown a valid key."""
+
+    agent: Agent
+    policy: str | None
+    newest_action_type: int
+    is_authenticated: bool = True
+    is_active: bool = True
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return False
+
+    def as_actor(self) -> Actor:
+        return self.agent.as_actor()
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        kind, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not kind:
+            return None
+        if kind.lower() != "bearer" or not key:
+            raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
+        found = _person(key) if key.startswith(API_TOKEN) else _agent(key)
+        if found is None:
+            raise AuthenticationFailed("This key is unknown or was revoked.")
+        return found, key[:PREFIX_LENGTH]
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="reviewapp"'
+
+
+def _agent(key: str) -> AgentCaller | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_AGENT, [hash_of(key)])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = row
+    if used_again:
+        _note_use(AgentKey, key_id)
+    agent = Agent(
+        id=id,
+        name=name,
+        owner_id=owner_id,
+        enabled=enabled,
+        allowed_actions=allowed_actions,
+        callback_secret_version=secret_version,
+    )
+    return AgentCaller(agent, policy, newest or 0)
+
+
+def _person(token: str) -> Any:
+    found = (
+        ApiToken.objects.select_related("user")
+        .filter(hash=hash_of(token), revoked_at=None, user__is_active=True)
+        .first()
+    )
+    if found is None:
+        return None
+    _note_use(ApiToken, found.pk)
+    return found.user
+
+
+def _note_use(kind: type[AgentKey] | type[ApiToken], id: int) -> None:
+    """Remember when a secret was last used, once a minute at most."""
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+    kind.objects.filter(stale, pk=id).update(last_used_at=Now())

@@ -1,0 +1,30 @@
+"""Spans of time as people write them: `500ms`, `10s`, `30m`, `4h`, `7d`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FORM = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+
+
+def seconds(text: Any) -> float:
+    """The span in seconds. Raises `ValueError` that says how one is written."""
+    matched = _FORM.match(text) if isinstance(text, str) else None
+    if not matched:
+        raise ValueError(f"{text!r} is not a span of time; write one as 500ms, 10s, 30m, 4h or 7d")
+    return float(matched[1]) * _UNITS[matched[2]]
+
+
+def written(span: float) -> str:
+    """The shortest such text for a number of seconds."""
+    for unit in ("d", "h", "m", "s"):
+        if span >= _UNITS[unit] and span % _UNITS[unit] == 0:
+            return f"{span / _UNITS[unit]:g}{unit}"
+    return f"{span * 1000:g}ms"
+
+
+Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(written)]

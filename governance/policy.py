@@ -1,0 +1,157 @@
+"""A policy: defaults and CEL rules, written in YAML, named by the SHA-256 of what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audit.canonical import digest
+from audit.refusals import Invalid
+from governance.cel import BadExpression, Expression, NoAnswer, activation
+from governance.durations import Duration
+from governance.functions import FUNCTIONS
+from governance.models import PolicyVersion, Risk
+
+VARIABLES = (
+    "proposal",
+    "suggestion",
+    "action",
+    "args",
+    "risk",
+    "agent",
+    "subject",
+    "user_text",
+    "tool_text",
+    "now",
+)
+STRICTNESS = ("auto_approve", "review", "block")
+
+
+class Obligations(BaseModel):
+    """What a verdict asks for. Left out means: what the defaults say."""
+
+    model_config = ConfigDict(extra="forbid")
+    verdict: Literal["auto_approve", "review", "block"] | None = None
+    team: str | None = None
+    approvals: int | None = Field(None, ge=1, le=10)
+    decide_within: Duration | None = Field(None, gt=0)
+    grace: Duration | None = Field(None, ge=0)
+    priority: int | None = Field(None, ge=0, le=100)
+    risk: Literal["low", "medium", "high", "critical"] | None = None
+    reason: str | None = Field(None, max_length=300)
+
+
+class RuleText(BaseModel):
+    """One rule as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    when: str
+    then: Obligations
+
+
+class PolicyText(BaseModel):
+    """A policy as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1]
+    defaults: Obligations = Obligations()
+    rules: list[RuleText] = Field(default=[], max_length=500)
+
+
+BEFORE_ANY_POLICY = Obligations(
+    verdict="review", team="operations", approvals=1, decide_within="4h", grace="0s", priority=50
+)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A rule that applies, or one whose evaluation failed (`error`), which asks for review."""
+
+    rule: str
+    then: Obligations
+    error: str = ""
+
+
+class Policy:
+    """A policy made ready: every rule compiled once."""
+
+    def __init__(self, text: PolicyText, digest: str | None) -> None:
+        self.digest = digest
+        self.defaults = text.defaults
+        self.rules = [(rule, Expression(rule.when, VARIABLES, FUNCTIONS)) for rule in text.rules]
+        said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
+        self.lets_pass = "auto_approve" in said
+
+    def matched(self, facts: Mapping[str, Any]) -> list[Matched]:
+        """The rules that apply to one suggestion, in the policy's order."""
+        if not self.rules:
+            return []
+        known = activation(facts, VARIABLES, FUNCTIONS)
+        return [m for rule, expression in self.rules if (m := _try(rule, expression, known))]
+
+
+def _try(rule: RuleText, expression: Expression, facts: Any) -> Matched | None:
+    try:
+        return Matched(rule.name, rule.then) if expression.holds(facts) else None
+    except NoAnswer as error:
+        return Matched(rule.name, Obligations(verdict="review"), error=str(error))
+
+
+def read(text: str) -> tuple[PolicyText, str]:
+    """A policy and its digest. Raises `Invalid`, naming line or field and what is wrong there."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Invalid.field("", f"This is not YAML: {_one_line(error)}") from error
+    try:
+        policy = PolicyText.model_validate(content)
+    except ValidationError as error:
+        raise Invalid(
+            [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
+        ) from error
+    _check_rules(policy)
+    return policy, digest(policy.model_dump(mode="json", exclude_none=True))
+
+
+def _check_rules(policy: PolicyText) -> None:
+    errors = []
+    names = [rule.name for rule in policy.rules]
+    for index, rule in enumerate(policy.rules):
+        if names.index(rule.name) != index:
+            errors.append({"pointer": f"/rules/{index}/name", "detail": f"{rule.name} stands twice."})
+        try:
+            Expression(rule.when, VARIABLES, FUNCTIONS)
+        except BadExpression as error:
+            errors.append({"pointer": f"/rules/{index}/when", "detail": f"{rule.name}: {error}"})
+    if errors:
+        raise Invalid(errors)
+
+
+def teams_named(policy: PolicyText) -> set[str]:
+    named = [policy.defaults, *(rule.then for rule in policy.rules)]
+    return {obligations.team for obligations in named if obligations.team}
+
+
+@lru_cache(maxsize=16)
+def ready(version: str | None) -> Policy:
+    """The compiled policy of a version; of None, the one in force before any is applied."""
+    if version is None:
+        return Policy(PolicyText(version=1), None)
+    text = PolicyVersion.objects.values_list("text", flat=True).get(pk=version)
+    return Policy(read(text)[0], version)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "cannot be read"
+    return f"{problem} at line {mark.line + 1}, column {mark.column + 1}" if mark else str(problem)
+
+
+def risk_of(name: str) -> Risk:
+    return Risk[name.upper()]

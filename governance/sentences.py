@@ -1,0 +1,34 @@
+"""What an action would do, as a sentence made by the server from its arguments."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from governance.models import ActionType
+
+LONGEST = 500
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+def sentence(action_type: ActionType, arguments: dict[str, Any]) -> str:
+    """The type's template filled in; without a template, the name and the first arguments."""
+    if action_type.template:
+        filled = _PLACE.sub(lambda place: _said(arguments.get(place[1])), action_type.template)
+    else:
+        told = ", ".join(f"{name} {_said(value)}" for name, value in list(arguments.items())[:4])
+        filled = f"{action_type.name.replace('_', ' ').capitalize()}{': ' if told else ''}{told}"
+    return filled if len(filled) <= LONGEST else filled[: LONGEST - 1] + "…"
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | dict):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return ", ".join(_said(item) for item in value)
+    return str(value)

@@ -1,0 +1,108 @@
+"""What the policy says of a proposal: the strictest of everything that matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from governance.policy import BEFORE_ANY_POLICY, STRICTNESS, Matched, Obligations, Policy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`block`, `review` or `auto_approve`, what is asked for, and which rules said so."""
+
+    verdict: str
+    team: str
+    approvals: int
+    decide_within: float  # seconds
+    grace: float  # seconds
+    priority: int
+    policy: str | None
+    rules: list[dict[str, Any]]
+    notes: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict,
+            "team": self.team,
+            "approvals": self.approvals,
+            "decide_within_seconds": self.decide_within,
+            "grace_seconds": self.grace,
+            "priority": self.priority,
+            "policy": self.policy,
+            "rules": self.rules,
+            "notes": self.notes,
+        }
+
+
+def judge(policy: Policy, matched: Sequence[Sequence[Matched]], *, stages: Sequence[int]) -> Verdict:
+    """Merge what matched, per suggestion in rank order, into one verdict.
+
+    The strictest verdict wins, over rules and over suggestions; obligations merge to the
+    most approvals, the shortest deadline, the highest priority, the longest grace. What no
+    rule says comes from the defaults. `auto_approve` needs stage 3 for every suggestion.
+    """
+    defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
+    everything = [m for of_one in matched for m in of_one]
+    verdict = max((_verdict(of_one, defaults) for of_one in matched), key=STRICTNESS.index)
+    notes = [f"The rule {m.rule} could not be evaluated: {m.error}" for m in everything if m.error]
+    if verdict == "auto_approve" and min(stages) < 3:
+        verdict = "review"
+        notes.append("A rule would let this pass, but the agent has not earned that for this action.")
+    said = [m.then for m in everything]
+    return Verdict(
+        verdict=verdict,
+        team=_team(everything, defaults),
+        approvals=max(_stated(said, "approvals"), default=defaults.approvals),
+        decide_within=min(_stated(said, "decide_within"), default=defaults.decide_within),
+        grace=max(_stated(said, "grace"), default=defaults.grace),
+        priority=max(_stated(said, "priority"), default=defaults.priority),
+        policy=policy.digest,
+        rules=_told(matched),
+        notes=notes,
+    )
+
+
+def _over(base: Obligations, other: Obligations) -> Any:
+    """`base`, except where `other` says something."""
+    stated = {name: getattr(other, name) for name in other.model_fields_set}
+    return base.model_copy(update={name: value for name, value in stated.items() if value is not None})
+
+
+def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
+    stated = [m.then.verdict for m in matched if m.then.verdict]
+    return max(stated, key=STRICTNESS.index) if stated else str(defaults.verdict)
+
+
+def _stated(said: Sequence[Obligations], name: str) -> list[Any]:
+    return [value for obligations in said if (value := getattr(obligations, name)) is not None]
+
+
+def _team(matched: Sequence[Matched], defaults: Obligations) -> str:
+    """The team of the most pressing rule that names one; of equals, of the first."""
+    naming = [m for m in matched if m.then.team]
+    if not naming:
+        return str(defaults.team)
+    return str(max(naming, key=lambda m: m.then.priority or 0).then.team)
+
+
+def _told(matched: Sequence[Sequence[Matched]]) -> list[dict[str, Any]]:
+    """The rules that matched, once each, with the ranks of the suggestions they matched."""
+    told: dict[str, dict[str, Any]] = {}
+    for rank, of_one in enumerate(matched, start=1):
+        for m in of_one:
+            rule = told.setdefault(
+                m.rule,
+                {
+                    "name": m.rule,
+                    "ranks": [],
+                    "reason": m.then.reason or "",
+                    "then": m.then.model_dump(mode="json", exclude_none=True, exclude={"reason"}),
+                },
+            )
+            rule["ranks"].append(rank)
+            if m.error:
+                rule["error"] = m.error
+    return list(told.values())

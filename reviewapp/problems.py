@@ -1,0 +1,137 @@
+"""Refusals as RFC 9457 problem details: one table from what happened to a status code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import DatabaseError, connection
+from django.http import Http404, HttpRequest, JsonResponse
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, OwnAgent
+from audit.actors import ANONYMOUS
+from audit.record import record_alone
+from audit.refusals import Invalid, Refusal
+from governance.rate import TooOften
+from suggestions.api import KeyMissing, NotAnAgent
+from suggestions.gate import Malformed, TooLarge
+from suggestions.prepare import AgentDisabled, OutOfScope
+from suggestions.resolve import AlreadyResolved
+from suggestions.submit import KeyReused, StillInFlight
+
+STATUS: dict[type[Refusal], int] = {
+    Malformed: 400,
+    KeyMissing: 400,
+    AgentDisabled: 403,
+    OutOfScope: 403,
+    NotAnAgent: 403,
+    OwnAgent: 403,
+    AlreadyDecided: 409,
+    AlreadyResolved: 409,
+    DigestMismatch: 409,
+    EditBlocked: 422,
+    StillInFlight: 409,
+    TooLarge: 413,
+    Invalid: 422,
+    KeyReused: 422,
+    TooOften: 429,
+}
+RECORDED = {401, 403, 409, 422, 429}
+CONTENT_TYPE = "application/problem+json"
+_log = structlog.get_logger(__name__)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: every error of the API as a problem; refusals that matter as events too."""
+    request = context["request"]
+    body, headers = _problem(error)
+    if body is None:
+        return None
+    status = body["status"]
+    body["instance"] = f"urn:uuid:{_request_id(request)}"
+    response = Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    response.exception = True
+    if status in RECORDED:
+        _record(request, body)
+    return response
+
+
+def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    if isinstance(error, Refusal):
+        status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooOften) else {}
+        return problem(status, type(error).__name__, error.detail, **error.facts), headers
+    if isinstance(error, Http404 | ObjectDoesNotExist):
+        return problem(404, "NotFound", "There is nothing here that you may see."), {}
+    if isinstance(error, PermissionDenied):
+        return problem(403, "PermissionDenied", "Your role does not allow this."), {}
+    if isinstance(error, exceptions.ValidationError):
+        return problem(400, "Invalid", "Some fields are not as they must be.", errors=error.detail), {}
+    if isinstance(error, exceptions.APIException):
+        return _from_framework(error)
+    if isinstance(error, DatabaseError | PoolTimeout):
+        _log.error("database failed", error=type(error).__name__)
+        return problem(503, "Unavailable", "The database is not available; nothing was changed."), {
+            "Retry-After": "2"
+        }
+    return None, {}
+
+
+def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str, str]]:
+    detail = str(error.detail)
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        detail = "Send JSON, with Content-Type: application/json."
+    authenticate = getattr(error, "auth_header", None)
+    headers = {"WWW-Authenticate": authenticate} if authenticate else {}
+    return problem(error.status_code, type(error).__name__, detail), headers
+
+
+def problem(status: int, kind: str, detail: str, **facts: Any) -> dict[str, Any]:
+    """The members of RFC 9457; `facts` are extensions."""
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip()
+    return {
+        "type": f"urn:reviewapp:problem:{words.replace(' ', '-')}",
+        "title": words.capitalize(),
+        "status": status,
+        "detail": detail,
+        **facts,
+    }
+
+
+def _record(request: Any, body: dict[str, Any]) -> None:
+    """Write the refusal in a transaction of its own; what is refused never fails for the log's sake."""
+    user = getattr(request, "user", None)
+    actor = user.as_actor() if getattr(user, "is_authenticated", False) else ANONYMOUS
+    match = request.resolver_match
+    data = {
+        "status": body["status"],
+        "problem": body["type"],
+        "method": request.method,
+        "route": match.route if match else "",
+        "request": _request_id(request),
+    }
+    pointers = [e["pointer"] for e in body.get("errors", []) if isinstance(e, dict)]
+    if pointers:
+        data["fields"] = pointers[:20]
+    try:
+        if not connection.in_atomic_block or connection.atomic_blocks[-1]._from_testcase:
+            record_alone("request.refused", actor=actor, data=data)
+    except DatabaseError:
+        _log.exception("refusal not recorded", status=body["status"])
+
+
+def _request_id(request: Any) -> str:
+    return getattr(getattr(request, "_request", request), "request_id", "")
+
+
+def answer(status: int, kind: str, detail: str) -> JsonResponse:
+    """A problem outside of DRF: an address that does not exist, an error nobody expected."""
+    return JsonResponse(problem(status, kind, detail), status=status, content_type=CONTENT_TYPE)
+
+
+def is_for_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")

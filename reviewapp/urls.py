@@ -1,0 +1,45 @@
+"""Every address, in one place."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from approvals.api import Decisions
+from audit.api import Events, EventsExport
+from execution.api import ExecutionOfProposal, ReportResult
+from reviewapp import health, pages
+from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
+
+api = [
+    path("proposals/", Proposals.as_view(), name="proposals"),
+    path("proposals/batch/", Batch.as_view(), name="batch"),
+    path("proposals/<uuid:proposal_id>/", OneProposal.as_view(), name="proposal"),
+    path("proposals/<uuid:proposal_id>/withdraw/", Withdraw.as_view(), name="withdraw"),
+    path("proposals/<uuid:proposal_id>/decisions/", Decisions.as_view(), name="decisions"),
+    path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
+    path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
+    path("action-types/", ActionTypes.as_view(), name="action-types"),
+    path("events/", Events.as_view(), name="events"),
+    path("events/export/", EventsExport.as_view(), name="events-export"),
+]
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("queue/", include("approvals.urls")),
+    path("executions/", include("execution.urls")),
+    path("agents/", include("governance.urls")),
+    path("audit/", include("audit.urls")),
+    path("accounts/", include("reviewapp.account_urls")),
+    path("api/v1/", include((api, "api"))),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = pages.bad_request
+handler403 = pages.forbidden
+handler404 = pages.not_found
+handler500 = pages.server_error

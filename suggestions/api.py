@@ -1,0 +1,282 @@
+"""The agents' API: hand in proposals, ask how they stand, take them back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audit.canonical import canonical
+from audit.refusals import Invalid, Refusal
+from governance import rate
+from governance.authentication import AgentCaller
+from governance.models import ActionType
+from governance.permissions import IsAgent, is_agent_or
+from suggestions import gate
+from suggestions.bodies import BatchBody, BatchItem, ProposalBody, Strict, check
+from suggestions.models import Proposal
+from suggestions.prepare import Prepared, prepare
+from suggestions.present import ProposalAnswer, ProposalPage, first_answer, presented
+from suggestions.submit import Submitted, submit
+from suggestions.withdraw import withdraw
+
+PAGE = 50
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Names this request. The same key and body again give the first answer again.",
+)
+
+
+class KeyMissing(Refusal):
+    detail = "Send an Idempotency-Key header: 1 to 255 visible characters that name this request."
+
+
+class WithdrawBody(Strict):
+    reason: str = ""
+
+
+class Proposals(APIView):
+    permission_classes = [is_agent_or("suggestions.view_proposal")]
+
+    @extend_schema(
+        operation_id="submit_proposal",
+        request=ProposalBody,
+        responses={201: ProposalAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        """Hand in a proposal for review; safe to send twice with one `Idempotency-Key`."""
+        caller = _agent(request)
+        key = _key(request)
+        rate.spend(caller.agent)
+        prepared = _prepared(caller, request.data, key, request)
+        [submitted] = submit(caller.agent, [prepared])
+        replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
+        return Response(_answer(submitted), status=201, headers=replayed)
+
+    @extend_schema(
+        operation_id="list_proposals",
+        responses={200: ProposalPage},
+        parameters=[
+            OpenApiParameter("status", str, enum=Proposal.Status.values),
+            OpenApiParameter("action", str, description="Name of an action type."),
+            OpenApiParameter("agent", str, description="Name of an agent; for people."),
+            OpenApiParameter("cursor", OpenApiTypes.UUID, description="`next` of the page before."),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """The caller's proposals, newest first, in pages."""
+        _only(request, {"status", "action", "agent", "cursor"})
+        rows = _chosen(request)[: PAGE + 1]
+        page = [presented(p, p.suggestions.all()) for p in rows[:PAGE]]
+        return Response({"proposals": page, "next": page[-1]["id"] if len(rows) > PAGE else None})
+
+
+class Batch(APIView):
+    permission_classes = [IsAgent]
+    body_bytes = settings.API_BATCH_BYTES
+    body_keys = gate.BATCH_KEYS
+
+    @extend_schema(
+        operation_id="submit_batch",
+        request=BatchBody,
+        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        parameters=[OpenApiParameter("atomic", bool, default=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Hand in up to 500 proposals, all or none; with `?atomic=false` each on its own.
+
+        Each item is a proposal with an `idempotency_key`. The answer's `results` are in the same order.
+        """
+        caller = _agent(request)
+        _only(request, {"atomic"})
+        items = check(BatchBody, request.data).proposals
+        rate.spend(caller.agent, cost=len(items))
+        outcomes = [_outcome(caller, item, index, request) for index, item in enumerate(items)]
+        refused = [o for o in outcomes if isinstance(o, Refusal)]
+        if refused and _flag(request, "atomic", default=True):
+            raise Invalid([e for r in refused for e in getattr(r, "errors", [_as_error(r)])])
+        stored = iter(
+            submit(caller.agent, [o for o in outcomes if isinstance(o, Prepared)])
+            if len(refused) < len(outcomes)
+            else []
+        )
+        results = [_refused(o) if isinstance(o, Refusal) else _accepted(next(stored)) for o in outcomes]
+        return Response({"results": results}, status=200 if refused else 201)
+
+
+class OneProposal(APIView):
+    permission_classes = [is_agent_or("suggestions.view_proposal")]
+
+    @extend_schema(
+        operation_id="get_proposal",
+        responses={200: ProposalAnswer},
+        parameters=[
+            OpenApiParameter(
+                "wait", int, description="Hold the answer up to so many seconds (≤ 55) while it is pending."
+            )
+        ],
+    )
+    def get(self, request: Request, proposal_id: UUID) -> Response:
+        """How a proposal stands. With `wait` the answer is held until there is a resolution."""
+        _only(request, {"wait"})
+        wait = request.query_params.get("wait", "0")
+        if not wait.isdecimal() or int(wait[:4]) > 55:
+            raise Invalid.field("?wait", "Give whole seconds from 0 to 55.")
+        proposal = _visible(request).filter(pk=proposal_id).first()
+        if proposal is None:
+            raise Http404
+        headers = {"Retry-After": "1"} if proposal.status == "pending" and wait == "0" else None
+        return Response(presented(proposal, proposal.suggestions.all()), headers=headers)
+
+
+class Withdraw(APIView):
+    permission_classes = [IsAgent]
+
+    @extend_schema(operation_id="withdraw_proposal", request=WithdrawBody, responses={200: ProposalAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Take a pending proposal back."""
+        caller = _agent(request)
+        body = check(WithdrawBody, request.data or {})
+        withdraw(proposal_id, agent=caller.agent, reason=body.reason)
+        proposal = _visible(request).get(pk=proposal_id)
+        return Response(presented(proposal, proposal.suggestions.all()))
+
+
+class ActionTypes(APIView):
+    permission_classes = [is_agent_or("suggestions.view_proposal")]
+
+    @extend_schema(operation_id="list_action_types", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """What this agent may propose, with the JSON Schema of each action's arguments."""
+        types = ActionType.objects.current().order_by("name")
+        if isinstance(request.user, AgentCaller) and request.user.agent.allowed_actions is not None:
+            types = types.filter(name__in=request.user.agent.allowed_actions)
+        return Response({"action_types": [_action_type(t) for t in types]})
+
+
+def _agent(request: Request) -> AgentCaller:
+    if not isinstance(request.user, AgentCaller):
+        raise NotAnAgent
+    return request.user
+
+
+class NotAnAgent(Refusal):
+    detail = "Only an agent may do this; show an agent's key."
+
+
+def _key(request: Request) -> str:
+    """The idempotency key, quoted (as the header's draft has it) or bare."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not key or len(key) > 255 or not key.isprintable():
+        raise KeyMissing
+    return key
+
+
+def _prepared(caller: AgentCaller, value: Any, key: str, request: Request) -> Prepared:
+    body = check(ProposalBody, value)
+    body_digest = "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+    traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
+    return prepare(caller, body, key=key, body_digest=body_digest, traceparent=traceparent)
+
+
+def _outcome(caller: AgentCaller, item: dict[str, Any], index: int, request: Request) -> Prepared | Refusal:
+    """One item of a batch, prepared or refused; its errors point into the batch."""
+    try:
+        checked = check(BatchItem, item)
+        rest = {name: value for name, value in item.items() if name != "idempotency_key"}
+        return _prepared(caller, rest, checked.idempotency_key, request)
+    except Invalid as refusal:
+        return Invalid([{**e, "pointer": f"/proposals/{index}{e['pointer']}"} for e in refusal.errors])
+    except Refusal as refusal:
+        refusal.facts["pointer"] = f"/proposals/{index}"
+        return refusal
+
+
+def _as_error(refusal: Refusal) -> dict[str, str]:
+    return {"pointer": refusal.facts.get("pointer", ""), "detail": refusal.detail}
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    errors = getattr(refusal, "errors", [_as_error(refusal)])
+    return {"accepted": False, "detail": refusal.detail, "errors": errors}
+
+
+def _accepted(submitted: Submitted) -> dict[str, Any]:
+    return {"accepted": True, "replayed": submitted.replayed, "proposal": _answer(submitted)}
+
+
+def _answer(submitted: Submitted) -> dict[str, Any]:
+    return first_answer(submitted.proposal, submitted.suggestions)
+
+
+def _visible(request: Request) -> Any:
+    """The proposals this caller may know about, with all that an answer shows."""
+    proposals = Proposal.objects.select_related("agent", "resolution", "execution").prefetch_related(
+        "suggestions__action_type"
+    )
+    if isinstance(request.user, AgentCaller):
+        return proposals.filter(agent=request.user.agent)
+    return proposals.visible_to(request.user)
+
+
+def _chosen(request: Request) -> Any:
+    asked = request.query_params
+    rows = _visible(request).order_by("-id")
+    if status := asked.get("status"):
+        if status not in Proposal.Status.values:
+            raise Invalid.field("?status", f"One of {', '.join(Proposal.Status.values)}.")
+        rows = rows.filter(status=status)
+    if action := asked.get("action"):
+        rows = rows.filter(action=action)
+    if agent := asked.get("agent"):
+        rows = rows.filter(agent__name=agent)
+    if cursor := asked.get("cursor"):
+        rows = rows.filter(pk__lt=_uuid(cursor, "?cursor"))
+    return rows
+
+
+def _uuid(text: str, pointer: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Invalid.field(pointer, "This is not a UUID.") from error
+
+
+def _flag(request: Request, name: str, *, default: bool) -> bool:
+    text = request.query_params.get(name, str(default).lower())
+    if text not in ("true", "false"):
+        raise Invalid.field(f"?{name}", "true or false.")
+    return text == "true"
+
+
+def _only(request: Request, known: set[str]) -> None:
+    """Refuse a misspelt parameter instead of ignoring it."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise Invalid.field(f"?{unknown[0]}", f"Unknown here; known are {', '.join(sorted(known))}.")
+
+
+def _action_type(type: ActionType) -> dict[str, Any]:
+    return {
+        "name": type.name,
+        "version": type.version,
+        "description": type.description,
+        "schema": type.schema,
+        "annotations": type.annotations,
+        "reversibility": type.reversibility,
+        "data_classes": type.data_classes,
+    }

@@ -1,0 +1,58 @@
+"""What a policy may look at, put together from a proposal before anybody decided."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from audit.canonical import canonical
+from governance.catalogue import Entry
+from governance.models import Agent, Risk
+from suggestions.models import Proposal, Suggestion
+
+
+def facts_of(
+    agent: Agent, proposal: Proposal, suggestion: Suggestion, entry: Entry, *, stage: int
+) -> dict[str, Any]:
+    """The facts about one suggestion, under the names of `governance.policy.VARIABLES`.
+
+    What the agent left out reads as 0 or empty: a rule that needs it then does not pass.
+    """
+    type = entry.type
+    claimed = suggestion.claimed_risk
+    return {
+        "proposal": {"title": proposal.title, "summary": proposal.summary, "context": proposal.context},
+        "suggestion": {
+            "rank": suggestion.rank,
+            "confidence": float(suggestion.confidence or 0),
+            "success_probability": float(suggestion.success_probability or 0),
+            "explanation": suggestion.explanation,
+        },
+        "action": {
+            "name": type.name,
+            "version": type.version,
+            "reversibility": type.reversibility,
+            "data_classes": type.data_classes,
+            **type.annotations,
+        },
+        "args": suggestion.arguments,
+        "risk": {
+            "level": Risk(suggestion.risk).label,
+            "claimed": Risk(claimed).label if claimed is not None else "",
+            "indicators": [indicator["code"] for indicator in suggestion.risk_indicators],
+        },
+        "agent": {"name": agent.name, "stage": stage},
+        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+        "user_text": _said_by(proposal.context, "user"),
+        "tool_text": _said_by(proposal.context, "tool"),
+        "now": datetime.now(UTC),
+    }
+
+
+def _said_by(context: dict[str, Any], role: str) -> str:
+    """What one side of the conversation said, a line each; structured content as JSON."""
+    messages = context.get("messages")
+    if not isinstance(messages, list):
+        return ""
+    said = [m.get("content") for m in messages if isinstance(m, dict) and m.get("role") == role]
+    return "\n".join(text if isinstance(text, str) else canonical(text).decode() for text in said if text)

@@ -1,0 +1,197 @@
+"""From a checked body to rows: digests, sentences, risk and the policy's verdict. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audit.canonical import commitment, digest, new_salt
+from audit.ids import uuid7
+from audit.record import compose
+from audit.refusals import Invalid, Refusal
+from governance import catalogue, risk, sentences
+from governance.authentication import AgentCaller
+from governance.catalogue import Entry
+from governance.models import Agent, Autonomy, Risk
+from governance.policy import Matched, ready, risk_of
+from governance.verdict import Verdict, judge
+from suggestions.bodies import ProposalBody, SuggestionBody
+from suggestions.facts import facts_of
+from suggestions.models import Proposal, Suggestion
+
+
+class AgentDisabled(Refusal):
+    detail = "This agent is disabled."
+
+
+class OutOfScope(Refusal):
+    """The agent may not propose this action."""
+
+
+@dataclass
+class Prepared:
+    """A proposal as it will be stored, with its event; `expires_at` is the agent's own limit."""
+
+    proposal: Proposal
+    suggestions: list[Suggestion]
+    decide_within: float
+    expires_at: datetime | None
+    event: tuple[str, str]
+
+
+def prepare(
+    caller: AgentCaller, body: ProposalBody, *, key: str, body_digest: str, traceparent: str = ""
+) -> Prepared:
+    """Check a body against boundaries, schemas and policy.
+
+    Raises `AgentDisabled`, `OutOfScope` and `Invalid` (naming each field). The policy's
+    verdict is in the proposal; nothing is stored yet.
+    """
+    agent = caller.agent
+    if not agent.enabled:
+        raise AgentDisabled
+    entries = _entries(agent, body.suggestions, catalogue.at(caller.newest_action_type))
+    _check_revised(agent, body)
+    proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
+    suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
+    verdict = judged(caller.policy, proposal, suggestions, entries)
+    first = suggestions[0]
+    proposal.policy_id = caller.policy
+    proposal.verdict = verdict.as_json()
+    proposal.team_id = verdict.team
+    proposal.priority = verdict.priority
+    proposal.approvals_needed = verdict.approvals
+    proposal.risk = max(s.risk for s in suggestions)
+    proposal.action = first.action_type.name
+    proposal.sentence = first.sentence
+    event = compose(
+        "proposal.submitted", actor=agent.as_actor(), proposal=proposal.pk, data=_told(proposal, suggestions)
+    )
+    return Prepared(proposal, suggestions, verdict.decide_within, body.expires_at, event)
+
+
+def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Entry]) -> list[Entry]:
+    errors = []
+    entries = []
+    for index, suggestion in enumerate(asked):
+        pointer = f"/suggestions/{index}"
+        if not agent.may_propose(suggestion.action):
+            raise OutOfScope(
+                f"This agent may not propose {suggestion.action[:100]}.", boundary="action_types"
+            )
+        entry = known.get(suggestion.action)
+        if entry is None:
+            detail = f"There is no action type {suggestion.action}; GET /api/v1/action-types/ lists them."
+            errors.append({"pointer": f"{pointer}/action", "detail": detail})
+            continue
+        errors += entry.errors(suggestion.arguments, f"{pointer}/arguments")
+        entries.append(entry)
+    if errors:
+        raise Invalid(errors)
+    return entries
+
+
+def _check_revised(agent: Agent, body: ProposalBody) -> None:
+    if body.revises and not Proposal.objects.filter(pk=body.revises, agent=agent).exists():
+        raise Invalid.field("/revises", "This agent has no such proposal.")
+
+
+def _proposal(agent: Agent, body: ProposalBody, *, key: str, body_digest: str, traceparent: str) -> Proposal:
+    return Proposal(
+        id=uuid7(),
+        agent=agent,
+        idempotency_key=key,
+        body_digest=body_digest,
+        title=body.title,
+        summary=body.summary,
+        subject_type=body.subject.type if body.subject else "",
+        subject_id=body.subject.id if body.subject else "",
+        context=body.context,
+        provenance=body.provenance.model_dump(exclude_defaults=True),
+        traceparent=traceparent,
+        callback_url=body.callback_url or "",
+        revises_id=body.revises,
+        salt=new_salt(),
+    )
+
+
+def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Suggestion:
+    claimed = risk_of(body.risk.level) if body.risk else None
+    return Suggestion(
+        id=uuid7(),
+        proposal=proposal,
+        rank=body.rank,
+        action_type=entry.type,
+        arguments=body.arguments,
+        action_digest=action_digest(entry, body.arguments),
+        sentence=sentences.sentence(entry.type, body.arguments),
+        confidence=body.confidence,
+        success_probability=body.success_probability,
+        risk=risk.counting(claimed, entry.type),
+        claimed_risk=claimed,
+        risk_indicators=[i.model_dump() for i in body.risk.indicators] if body.risk else [],
+        before=body.before,
+        explanation=body.explanation,
+    )
+
+
+def action_digest(entry: Entry, arguments: dict[str, Any]) -> str:
+    """The name of exactly what would be done: what the reviewer saw is what runs."""
+    return digest({"action": entry.type.name, "version": entry.type.version, "arguments": arguments})
+
+
+def judged(
+    version: str | None, proposal: Proposal, suggestions: Sequence[Suggestion], entries: Sequence[Entry]
+) -> Verdict:
+    """What one version of the policy says of these suggestions; raises their risk where it says so."""
+    policy = ready(version)
+    agent = proposal.agent
+    stages = _stages(agent, entries) if policy.lets_pass else [Autonomy.Stage.GUIDED] * len(entries)
+    matched: list[list[Matched]] = []
+    for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
+        facts = facts_of(agent, proposal, suggestion, entry, stage=stage) if policy.rules else {}
+        found = policy.matched(facts)
+        stated = [risk_of(m.then.risk) for m in found if m.then.risk]
+        suggestion.risk = max([Risk(suggestion.risk), *stated])
+        matched.append(found)
+    return judge(policy, matched, stages=stages)
+
+
+def _stages(agent: Agent, entries: Sequence[Entry]) -> list[int]:
+    known = dict(Autonomy.objects.filter(agent=agent).values_list("action", "stage"))
+    return [known.get(e.type.name, Autonomy.Stage.GUIDED) for e in entries]
+
+
+def _told(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:
+    """What the log keeps: versions, digests and a commitment, none of the content."""
+    return {
+        "suggestions": [
+            {
+                "rank": s.rank,
+                "action": s.action_type.name,
+                "version": s.action_type.version,
+                "action_digest": s.action_digest,
+            }
+            for s in suggestions
+        ],
+        "content": commitment(bytes(proposal.salt), content_of(proposal, suggestions)),
+        "risk": Risk(proposal.risk).label,
+        "policy": proposal.policy_id,
+        "verdict": proposal.verdict["verdict"],
+        "rules": [rule["name"] for rule in proposal.verdict["rules"]],
+        "team": proposal.team_id,
+        "approvals": proposal.approvals_needed,
+    }
+
+
+def content_of(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
+    """Everything personal or free in a proposal: what the event's commitment is over."""
+    return {
+        "title": proposal.title,
+        "summary": proposal.summary,
+        "subject": [proposal.subject_type, proposal.subject_id],
+        "context": proposal.context,
+        "suggestions": [[s.arguments, s.before, s.risk_indicators, s.explanation] for s in suggestions],
+    }

@@ -1,0 +1,125 @@
+"""A proposal as the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from governance.models import Risk
+from suggestions import resolve
+from suggestions.models import Proposal, Suggestion
+
+
+class SuggestionAnswer(BaseModel):
+    id: str
+    rank: int
+    action: str
+    version: int
+    sentence: str
+    arguments: dict[str, Any]
+    action_digest: str
+    confidence: float | None
+    success_probability: float | None
+    risk: str
+
+
+class ResolutionAnswer(BaseModel):
+    status: str
+    by: str
+    actor: str
+    at: str
+    suggestion: str | None
+    arguments: dict[str, Any] | None
+    action_digest: str | None
+    reason: str
+
+
+class ProposalAnswer(BaseModel):
+    """What the API answers about a proposal."""
+
+    id: str
+    status: str
+    version: int
+    title: str
+    agent: str
+    team: str
+    priority: int
+    risk: str
+    created_at: str
+    deadline: str
+    verdict: dict[str, Any]
+    suggestions: list[SuggestionAnswer]
+    resolution: ResolutionAnswer | None
+    execution: dict[str, Any] | None
+    links: dict[str, str]
+
+
+class ProposalPage(BaseModel):
+    proposals: list[ProposalAnswer]
+    next: str | None
+
+
+def presented(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
+    """The present state, in the form of `ProposalAnswer`."""
+    resolution = getattr(proposal, "resolution", None) if proposal.status != "pending" else None
+    execution = getattr(proposal, "execution", None) if proposal.status == "approved" else None
+    answer = _fixed(proposal, suggestions)
+    answer["status"] = proposal.status
+    answer["version"] = proposal.version
+    answer["resolution"] = resolve.presented(resolution) if resolution else None
+    answer["execution"] = {"id": str(execution.pk), "status": execution.status} if execution else None
+    return answer
+
+
+def first_answer(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
+    """What the submission was answered, computed from what never changes: a replay gets the same."""
+    status = {"review": "pending", "block": "blocked", "auto_approve": "approved"}
+    answer = _fixed(proposal, suggestions)
+    answer["status"] = status[proposal.verdict["verdict"]]
+    answer["version"] = 1
+    answer["resolution"] = None if answer["status"] == "pending" else resolve.presented(proposal.resolution)
+    answer["execution"] = None
+    return answer
+
+
+def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
+    address = f"/api/v1/proposals/{proposal.pk}/"
+    return {
+        "id": str(proposal.pk),
+        "status": "",
+        "version": 0,
+        "title": proposal.title,
+        "agent": proposal.agent.name,
+        "team": proposal.team_id,
+        "priority": proposal.priority,
+        "risk": Risk(proposal.risk).label,
+        "created_at": proposal.created_at.isoformat(),
+        "deadline": proposal.deadline.isoformat(),
+        "verdict": proposal.verdict,
+        "suggestions": [_suggestion(s) for s in suggestions],
+        "resolution": None,
+        "execution": None,
+        "links": {
+            "self": address,
+            "execution": f"{address}execution/",
+            "withdraw": f"{address}withdraw/",
+            "page": f"/queue/{proposal.pk}/",
+        },
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "id": str(suggestion.pk),
+        "rank": suggestion.rank,
+        "action": suggestion.action_type.name,
+        "version": suggestion.action_type.version,
+        "sentence": suggestion.sentence,
+        "arguments": suggestion.arguments,
+        "action_digest": suggestion.action_digest,
+        "confidence": suggestion.confidence,
+        "success_probability": suggestion.success_probability,
+        "risk": Risk(suggestion.risk).label,
+    }

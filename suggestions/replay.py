@@ -1,0 +1,126 @@
+"""Recorded actions of agents, read into what the same agents would have sent to the API.
+
+Two kinds of row are known: one action that an agent took, and one decision point with
+the different next actions of several runs. Only what was known before the action is
+passed on: never a label, a result, or an identifier that tells how a run went.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MOST_CHARACTERS = {"title": 200, "model": 200}
+
+
+class Unreadable(Exception):
+    """The file does not hold recorded actions; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A request to the API; without `body` there was nothing to propose."""
+
+    key: str
+    body: dict[str, Any] | None
+
+
+def read(file: Path, *, limit: int | None = None) -> Iterator[Recorded]:
+    """The requests that a file of JSON lines stands for, gzipped or not, at most `limit`.
+
+    The same row always gets the same idempotency key. Raises `Unreadable`.
+    """
+    try:
+        with (
+            gzip.open(file, "rt", encoding="utf-8")
+            if _is_gzip(file)
+            else file.open(encoding="utf-8") as lines
+        ):
+            for number, line in enumerate(lines, start=1):
+                if limit is not None and number > limit:
+                    return
+                yield _recorded(line, f"{file.name}, line {number}")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{file} cannot be read: {error}") from error
+
+
+def rows_in(file: Path, *, limit: int | None = None) -> int:
+    """How many rows `read` will give. Raises `Unreadable`."""
+    try:
+        with gzip.open(file, "rb") if _is_gzip(file) else file.open("rb") as lines:
+            rows = sum(1 for _ in lines)
+    except (OSError, EOFError) as error:
+        raise Unreadable(f"{file} cannot be read: {error}") from error
+    return rows if limit is None else min(rows, limit)
+
+
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as start:
+        return start.read(2) == b"\x1f\x8b"
+
+
+def _recorded(line: str, place: str) -> Recorded:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{place}: this is not JSON: {error}") from error
+    if isinstance(row, dict) and isinstance(row.get("candidates"), list):
+        return Recorded(key_of(row.get("group_id")), from_decision_point(row))
+    if isinstance(row, dict) and "tool" in row:
+        return Recorded(key_of(row.get("id")), from_action(row))
+    raise Unreadable(f"{place}: this is neither a recorded action nor a recorded decision point.")
+
+
+def key_of(id: Any) -> str:
+    """The idempotency key of a row. A digest, for the row's own id may tell how its run went."""
+    return "replay-" + hashlib.sha256(str(id).encode()).hexdigest()[:40]
+
+
+def from_action(row: dict[str, Any]) -> dict[str, Any]:
+    """The proposal with the one action of this row, its arguments as they were recorded."""
+    arguments = row.get("arguments")
+    if arguments is None:
+        arguments = row.get("arguments_raw")
+    suggestion = _suggestion(1, row, arguments)
+    body = _proposal(row, [suggestion])
+    if isinstance(row.get("model"), str):
+        body["provenance"] = {"model": row["model"][: MOST_CHARACTERS["model"]]}
+    return body
+
+
+def from_decision_point(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The proposal with the candidates that are calls, ranked anew; None when there are none."""
+    calls = [c for c in row["candidates"] if isinstance(c, dict) and c.get("kind") == "call"]
+    calls.sort(key=lambda candidate: candidate["rank"])
+    suggestions = [_measured(rank, candidate) for rank, candidate in enumerate(calls, start=1)]
+    return _proposal(row, suggestions) if suggestions else None
+
+
+def _measured(rank: int, candidate: dict[str, Any]) -> dict[str, Any]:
+    shares = ("confidence", "success_probability")
+    known = {share: candidate[share] for share in shares if candidate.get(share) is not None}
+    return _suggestion(rank, candidate, candidate.get("arguments")) | known
+
+
+def _suggestion(rank: int, said: dict[str, Any], arguments: Any) -> dict[str, Any]:
+    suggestion = {"rank": rank, "action": said.get("tool"), "arguments": arguments}
+    if said.get("rationale"):
+        suggestion["explanation"] = said["rationale"]
+    return suggestion
+
+
+def _proposal(row: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, Any]:
+    context: dict[str, Any] = {"messages": [{"role": "user", "content": row.get("context") or ""}]}
+    if row.get("domain"):
+        context["domain"] = row["domain"]
+    return {"title": _title(suggestions[0]["action"]), "context": context, "suggestions": suggestions}
+
+
+def _title(tool: Any) -> str:
+    words = str(tool or "An action without a name").replace("_", " ").strip()
+    return (words[:1].upper() + words[1:])[: MOST_CHARACTERS["title"]] or "?"

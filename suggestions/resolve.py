@@ -1,0 +1,102 @@
+"""The only way a proposal stops being pending."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.announce import announce
+from audit.canonical import commitment, new_salt
+from audit.record import record
+from audit.refusals import Refusal
+from governance.models import User
+from suggestions import callbacks
+from suggestions.models import Proposal, Resolution, Suggestion
+
+
+class AlreadyResolved(Refusal):
+    """Somebody or something else answered first; `facts` says who, how and when."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        super().__init__(
+            f"This proposal was already {resolution.status}, by {resolution.actor_name}.",
+            winner={
+                "status": resolution.status,
+                "by": resolution.actor_name,
+                "at": resolution.at.isoformat(),
+            },
+        )
+        self.resolution = resolution
+
+
+def lock_pending(proposal_id: UUID) -> Proposal:
+    """Lock a proposal that is still open.
+
+    The lock makes the second of two simultaneous reviewers wait here and then read what the
+    first one did. Raises `AlreadyResolved`, `Proposal.DoesNotExist`.
+    """
+    proposal = Proposal.objects.select_for_update(of=("self",)).select_related("agent").get(pk=proposal_id)
+    if proposal.status != Proposal.Status.PENDING:
+        raise AlreadyResolved(proposal.resolution)
+    return proposal
+
+
+def resolve(
+    proposal: Proposal,
+    status: str,
+    *,
+    by: Resolution.By,
+    actor: Actor,
+    user: User | None = None,
+    suggestion: Suggestion | None = None,
+    arguments: dict[str, Any] | None = None,
+    action_digest: str = "",
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+) -> Resolution:
+    """Write the final answer on a proposal that is locked and pending, with its event and callback.
+
+    `arguments` and `action_digest` are of the approved action, edits included; `data` adds
+    facts to the event. The second answer to one proposal is refused by the database.
+    """
+    salt = new_salt()
+    resolution = Resolution.objects.create(
+        proposal=proposal,
+        status=status,
+        by=by,
+        user=user,
+        actor_name=actor.name,
+        suggestion=suggestion,
+        arguments=arguments,
+        action_digest=action_digest,
+        reason=reason,
+        salt=salt,
+    )
+    proposal.status = status
+    proposal.version += 1
+    proposal.save(update_fields=["status", "version"])
+    told = {"by": by, "policy": proposal.policy_id, "action_digest": action_digest or None}
+    if reason:
+        told["reason"] = commitment(salt, reason)
+    record(f"proposal.{status}", actor=actor, proposal=proposal.pk, data={**told, **(data or {})})
+    callbacks.owe(proposal, f"proposal.{status}", presented(resolution))
+    transaction.on_commit(partial(announce, proposal.pk), robust=True)
+    return resolution
+
+
+def presented(resolution: Resolution) -> dict[str, Any]:
+    """The resolution as agents are told it."""
+    return {
+        "status": resolution.status,
+        "by": resolution.by,
+        "actor": resolution.actor_name,
+        "at": resolution.at.isoformat() if resolution.at else None,
+        "suggestion": str(resolution.suggestion_id) if resolution.suggestion_id else None,
+        "arguments": resolution.arguments,
+        "action_digest": resolution.action_digest or None,
+        "reason": resolution.reason,
+    }

@@ -1,0 +1,56 @@
+"""Messages to the workers, handed over without waiting for the broker.
+
+A message carries an id and may be lost: the sweepers find from PostgreSQL alone everything that
+is due. So nobody waits for one, and a broker that is away neither fails nor delays a click.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import Task
+from django.db import transaction
+
+LONGEST_QUEUE = 10_000
+_log = structlog.get_logger(__name__)
+
+
+class _Messenger:
+    """A thread that talks to the broker, made anew in every process."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.Queue[tuple[Task[Any, Any], str]] = queue.Queue(LONGEST_QUEUE)
+        threading.Thread(target=self._send_for_ever, name="messenger", daemon=True).start()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            task, id = self.waiting.get()
+            try:
+                task.apply_async((id,), retry=False)
+            except Exception as error:  # whatever it was: a sweeper sends the message again
+                _log.warning("message lost", task=task.name, error=type(error).__name__)
+
+
+_messengers: dict[int, _Messenger] = {}
+_lock = threading.Lock()
+
+
+def tell_worker(task: Task[Any, Any], id: UUID) -> None:
+    """Ask for this task on this row, once the transaction is committed. Never raises for the broker."""
+    transaction.on_commit(lambda: _messenger_put(task, str(id)), robust=True)
+
+
+def _messenger_put(task: Task[Any, Any], id: str) -> None:
+    with _lock:
+        messenger = _messengers.get(os.getpid())
+        if messenger is None:
+            messenger = _messengers[os.getpid()] = _Messenger()
+    try:
+        messenger.waiting.put_nowait((task, id))
+    except queue.Full:
+        _log.warning("message lost", task=task.name, error="the broker has been away for long")

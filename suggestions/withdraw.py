@@ -1,0 +1,26 @@
+"""An agent takes a proposal back."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from governance.models import Agent
+from suggestions.models import Proposal, Resolution
+from suggestions.resolve import lock_pending, resolve
+
+
+@transaction.atomic
+def withdraw(proposal_id: UUID, *, agent: Agent, reason: str = "") -> Resolution:
+    """Raises `AlreadyResolved`, and `Proposal.DoesNotExist` for another agent's proposal too."""
+    if not Proposal.objects.filter(pk=proposal_id, agent=agent).exists():
+        raise Proposal.DoesNotExist
+    proposal = lock_pending(proposal_id)
+    return resolve(
+        proposal,
+        Proposal.Status.WITHDRAWN,
+        by=Resolution.By.AGENT,
+        actor=agent.as_actor(),
+        reason=reason,
+    )

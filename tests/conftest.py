@@ -1,0 +1,268 @@
+"""Real PostgreSQL and Valkey for every test, and the people and agents that tests are about.
+
+`ana` and `ben` review for the team `operations`, `cyd` for `finance`: what `cyd` sees of
+`operations` is a leak. `dora` audits, `olga` operates and owns the agent.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client, TransactionTestCase
+from psycopg import sql
+
+KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Any]:
+    """PostgreSQL and Valkey of the tests; started once, whichever process comes first."""
+    from reviewapp import embedded
+
+    running = embedded.start(Path(settings.VAR_DIR), say=lambda _: None)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(services: Any, django_db_blocker: Any) -> Iterator[None]:
+    """A fresh database, made and owned by the owner; tests connect as the application's role."""
+    owner = settings.DATABASES["owner"]
+    name = sql.Identifier(owner["NAME"])
+    with psycopg.connect(services.superuser_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner["USER"])))
+    _empty_valkey()
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connections["owner"].close()
+    TransactionTestCase._fixture_teardown = lambda _: empty_database()  # type: ignore[method-assign]
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+def _empty_valkey() -> None:
+    import redis
+
+    with redis.Redis.from_url(settings.VALKEY_URL) as client:
+        client.flushdb()
+
+
+def owner_connection() -> psycopg.Connection:
+    """As the owner of the tables; the application's role may not do what tests do to clean up."""
+    return psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
+
+
+def empty_database() -> None:
+    """What `flush` would do, where the log refuses to be emptied even by its owner."""
+    from governance import roles
+
+    with owner_connection() as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows if name not in KEPT)
+        connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
+        connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
+    roles.make_default_team()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> Iterator[None]:
+    """What a process keeps ready is of the test before."""
+    from governance import catalogue, policy
+
+    yield
+    catalogue._catalogue.newest = -1
+    policy.ready.cache_clear()
+
+
+# --- People ---------------------------------------------------------------------------------
+
+
+def _person(name: str, role: str, team: str = "operations") -> Any:
+    from django.contrib.auth.models import Group
+
+    from governance.models import Team, User
+
+    user = User.objects.create_user(
+        name, password=f"{name}-has-a-long-password", first_name=name.capitalize()
+    )
+    user.groups.add(Group.objects.get(name=role))
+    if role == "reviewer":
+        user.teams.add(Team.objects.get_or_create(slug=team, defaults={"name": team.capitalize()})[0])
+    return user
+
+
+@pytest.fixture
+def ana(db: None) -> Any:
+    return _person("ana", "reviewer")
+
+
+@pytest.fixture
+def ben(db: None) -> Any:
+    return _person("ben", "reviewer")
+
+
+@pytest.fixture
+def cyd(db: None) -> Any:
+    return _person("cyd", "reviewer", team="finance")
+
+
+@pytest.fixture
+def dora(db: None) -> Any:
+    return _person("dora", "auditor")
+
+
+@pytest.fixture
+def olga(db: None) -> Any:
+    return _person("olga", "operator")
+
+
+# --- Agents and what they propose -----------------------------------------------------------
+
+REFUND = {
+    "name": "refund_payment",
+    "description": "Pay money back to a customer.",
+    "schema": {
+        "type": "object",
+        "properties": {
+            "order_id": {"type": "string", "title": "Order"},
+            "amount": {"type": "number", "exclusiveMinimum": 0, "title": "Amount"},
+            "note": {"type": "string", "title": "Note to customer"},
+        },
+        "required": ["order_id", "amount"],
+        "additionalProperties": False,
+    },
+    "annotations": {"destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
+    "reversibility": "externally_reversible",
+    "template": "Refund {amount} for order {order_id}",
+}
+
+
+@pytest.fixture
+def action_type(db: None) -> Any:
+    """`refund_payment`, without a workflow: tests that execute give it one."""
+    from audit.actors import SYSTEM
+    from governance.action_types import register
+
+    return register(REFUND, actor=SYSTEM)[0]
+
+
+@pytest.fixture
+def agent(olga: Any) -> Any:
+    from governance.models import Agent
+
+    return Agent.objects.create(name="support-bot", owner=olga)
+
+
+@pytest.fixture
+def agent_key(agent: Any) -> str:
+    from audit.actors import SYSTEM
+    from governance.keys import issue_key
+
+    return issue_key(agent, actor=SYSTEM)
+
+
+def proposal_body(**changes: Any) -> dict[str, Any]:
+    """A proposal as an agent sends it; `changes` replace members at the top."""
+    return {
+        "title": "Refund for a broken kettle",
+        "summary": "The kettle arrived broken.",
+        "subject": {"type": "customer", "id": "customer-19122"},
+        "context": {"messages": [{"role": "user", "content": "My kettle from order #W1 arrived broken."}]},
+        "suggestions": [suggestion_body()],
+        **changes,
+    }
+
+
+def suggestion_body(**changes: Any) -> dict[str, Any]:
+    return {
+        "rank": 1,
+        "action": "refund_payment",
+        "arguments": {"order_id": "#W1", "amount": 54.04},
+        "confidence": 0.86,
+        "success_probability": 0.93,
+        "explanation": "It arrived broken.",
+        **changes,
+    }
+
+
+@pytest.fixture
+def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
+    """`propose(**changes)` hands in a proposal through the verbs and returns it from the database."""
+    from governance.authentication import AgentCaller
+    from governance.models import ActionType, PolicyVersion
+    from suggestions.bodies import ProposalBody, check
+    from suggestions.models import Proposal
+    from suggestions.prepare import prepare
+    from suggestions.submit import submit
+
+    def hand_in(by: Any = agent, key: str = "", **changes: Any) -> Any:
+        policy = PolicyVersion.objects.filter(active=True).values_list("pk", flat=True).first()
+        newest = ActionType.objects.order_by("-pk").values_list("pk", flat=True)[0]
+        body = check(ProposalBody, proposal_body(**changes))
+        caller = AgentCaller(by, policy, newest)
+        prepared = prepare(caller, body, key=key or uuid.uuid4().hex, body_digest="sha256:" + "0" * 64)
+        [submitted] = submit(by, [prepared])
+        return Proposal.objects.get(pk=submitted.proposal.pk)
+
+    return hand_in
+
+
+@pytest.fixture
+def proposal(propose: Callable[..., Any]) -> Any:
+    return propose()
+
+
+# --- Clients --------------------------------------------------------------------------------
+
+
+class ApiClient:
+    """Talks JSON to the API with one key."""
+
+    def __init__(self, key: str = "") -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.client.get(f"/api/v1/{path}", headers={**self.headers, **headers})
+
+    def post(self, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Any:
+        return self.client.post(
+            f"/api/v1/{path}",
+            data=raw if raw is not None else body,
+            content_type=headers.pop("content_type", "application/json"),
+            headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}},
+        )
+
+    def submit(self, body: dict[str, Any] | None = None, key: str = "") -> Any:
+        return self.post("proposals/", body or proposal_body(), Idempotency_Key=key or uuid.uuid4().hex)
+
+
+@pytest.fixture
+def api(agent_key: str) -> ApiClient:
+    """The API as the agent `support-bot` sees it."""
+    return ApiClient(agent_key)
+
+
+@pytest.fixture
+def api_as() -> Callable[[Any], ApiClient]:
+    """The API as a person's program sees it."""
+    from audit.actors import SYSTEM
+    from governance.keys import issue_token
+
+    return lambda user: ApiClient(issue_token(user, actor=SYSTEM))
+
+
+def actor_of(user: Any) -> Any:
+    return user.as_actor(session="test", authenticated_by="password")

@@ -1,0 +1,31 @@
+"""The product's settings, on services of the tests' own; each test process has its own database."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "test"))
+os.environ.setdefault("DEBUG", "0")
+os.environ.setdefault("STATIC_UNHASHED", "1")
+os.environ.setdefault("RATE_LIMIT", "100000/minute")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+DATABASE = f"test_reviewapp_{WORKER}"
+VALKEY_NUMBER = 0 if WORKER == "main" else 1 + int(WORKER.removeprefix("gw"))
+
+if "TEST_READY" not in os.environ:
+    from reviewapp import embedded
+
+    embedded.fill_environment(Path(os.environ["VAR_DIR"]))
+    for variable in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        parts = urlsplit(os.environ[variable])
+        os.environ[variable] = urlunsplit(parts._replace(path=f"/{DATABASE}"))
+    parts = urlsplit(os.environ["VALKEY_URL"])
+    os.environ["VALKEY_URL"] = urlunsplit(parts._replace(path=f"/{VALKEY_NUMBER}"))
+    os.environ["TEST_READY"] = "1"  # processes that tests start use the same services
+
+from reviewapp.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]
