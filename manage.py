@@ -7,9 +7,15 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from reviewapp.embedded import CannotStart
+
+    try:
+        execute_from_command_line(sys.argv)
+    except (CannotStart, ImproperlyConfigured) as problem:
+        sys.exit(f"{problem}")  # a setting is missing or wrong, and says so in one line
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from reviewapp.embedded import processes
 LOG_BYTES, LOG_FILES = 10 * 1024 * 1024, 3
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a dead child is started again
 STEADY_AFTER = 60.0  # seconds of life after which a child's earlier deaths are forgotten
+LONGEST_ALARM = 200  # characters
 SAME_AGAIN_AFTER = 60.0  # seconds before the same warning is shown again
 _ALARMING = re.compile(r"\b(WARNING|ERROR|CRITICAL|Traceback|[A-Z]\w*(Error|Exception):)")
 
@@ -235,11 +236,12 @@ def alarm_in(line: str) -> str:
     try:
         entry = json.loads(line)
     except ValueError:
-        return line if _ALARMING.search(line) else ""
+        return line[:LONGEST_ALARM] if _ALARMING.search(line) else ""
     if not isinstance(entry, dict) or entry.get("level") not in {"warning", "error", "critical"}:
         return ""
-    last_line = str(entry.get("exception", "")).strip().rpartition("\n")[2]
-    return " · ".join(part for part in (str(entry.get("event", "")), last_line) if part)
+    event = str(entry.get("event", "")).strip().partition("\n")[0]
+    cause = str(entry.get("exception", "")).strip().rpartition("\n")[2]
+    return " · ".join(part for part in (event, cause) if part)[:LONGEST_ALARM]
 
 
 def _kill_group(leader: int) -> None:

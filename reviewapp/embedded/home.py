@@ -71,6 +71,10 @@ class Home:
     def lock(self) -> Path:
         return self.folder / "lock"
 
+    @property
+    def users(self) -> Path:
+        return self.folder / "users"
+
     def make(self, *, say: Callable[[str], None]) -> Account | None:
         """Make the folders; returns who runs the services, or None where that is ourselves."""
         account = _system_account(say) if os.geteuid() == 0 else None

@@ -16,7 +16,7 @@ from reviewapp.embedded.home import Home, installed_programs
 from reviewapp.embedded.postgres import Postgres
 from reviewapp.embedded.valkey import Valkey
 
-LONGEST_WAIT = 180.0  # seconds, for another process that is just starting the services
+LONGEST_WAIT = 300.0  # seconds, for another process that starts or still uses the services
 LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -27,6 +27,7 @@ class Services:
     postgres: Postgres
     valkey: Valkey
     lock: int | None
+    use: int | None = None
 
     @property
     def ours(self) -> bool:
@@ -47,15 +48,23 @@ class Services:
         both: tuple[Postgres, Valkey] = (self.postgres, self.valkey)
         return [one for one in both if self.ours and one.fallen]
 
-    def stop(self, seconds: float = 10.0) -> None:
-        """Stop what we started, in this time: cleanly, else as if the power went. Safe to call twice."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Stop what we started, once nobody else uses it; safe to call twice.
+
+        Given `seconds`, it waits for no one and is done in that time: cleanly if
+        it can be, else as if the power went.
+        """
+        _let_go(self.use)
+        self.use = None
         if self.lock is None:
             return
-        deadline = time.monotonic() + seconds
+        if seconds is None:
+            _wait_for_the_others(self.postgres.home)
+        deadline = time.monotonic() + (seconds or 10.0)
         self.postgres.ask_to_stop()
         self.valkey.stop(deadline - time.monotonic() - 1)
         self.postgres.stop(deadline - time.monotonic() - 1)
-        os.close(self.lock)
+        _let_go(self.lock)
         self.lock = None
 
     def __enter__(self) -> Self:
@@ -73,7 +82,9 @@ def start(var_dir: Path, *, say: Callable[[str], None]) -> Services:
     account = home.make(say=say)
     lock = _take_or_wait(home)
     if lock is None:
-        return _attached(var_dir)
+        services = _attached(var_dir)
+        services.use = _use(home)
+        return services
     try:
         _end_leftovers(credentials)
         programs = home.programs(account)
@@ -147,6 +158,31 @@ def _take(home: Home) -> int | None:
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def _use(home: Home) -> int:
+    """A note that we use the services, taken back when it is closed or we die."""
+    note = os.open(home.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(note, fcntl.LOCK_SH)
+    return note
+
+
+def _wait_for_the_others(home: Home) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT
+    note = os.open(home.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            break
+    os.close(note)
+
+
+def _let_go(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
 def _end_leftovers(credentials: Credentials) -> None:
