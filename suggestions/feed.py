@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -131,9 +132,7 @@ class Feed:
         while not self._stop.is_set():
             self._wait_as_asked()
             try:
-                answer = self.client.post(
-                    "/api/v1/proposals/", json=request.body, headers={"Idempotency-Key": request.key}
-                )
+                answer = self._post(request)
             except httpx.TransportError as error:
                 failed += 1
                 if failed == TRIES:
@@ -150,6 +149,12 @@ class Feed:
             else:
                 return answer
         return None
+
+    def _post(self, request: Recorded) -> httpx.Response:
+        # In ASCII, so that whatever was recorded can be sent, and be refused by the API rather than here.
+        content = json.dumps(request.body)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": request.key}
+        return self.client.post("/api/v1/proposals/", content=content, headers=headers)
 
     def _heed(self, answer: httpx.Response) -> None:
         """Take the pause that `Retry-After` asks for, all connections together."""

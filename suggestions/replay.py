@@ -30,8 +30,8 @@ class Recorded:
     body: dict[str, Any] | None
 
 
-def read(file: Path, *, limit: int | None = None) -> Iterator[Recorded]:
-    """The requests that a file of JSON lines stands for, gzipped or not, at most `limit`.
+def read(file: Path) -> Iterator[Recorded]:
+    """The requests that a file of JSON lines stands for, gzipped or not.
 
     The same row always gets the same idempotency key. Raises `Unreadable`.
     """
@@ -42,21 +42,18 @@ def read(file: Path, *, limit: int | None = None) -> Iterator[Recorded]:
             else file.open(encoding="utf-8") as lines
         ):
             for number, line in enumerate(lines, start=1):
-                if limit is not None and number > limit:
-                    return
                 yield _recorded(line, f"{file.name}, line {number}")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Unreadable(f"{file} cannot be read: {error}") from error
 
 
-def rows_in(file: Path, *, limit: int | None = None) -> int:
+def rows_in(file: Path) -> int:
     """How many rows `read` will give. Raises `Unreadable`."""
     try:
         with gzip.open(file, "rb") if _is_gzip(file) else file.open("rb") as lines:
-            rows = sum(1 for _ in lines)
+            return sum(1 for _ in lines)
     except (OSError, EOFError) as error:
         raise Unreadable(f"{file} cannot be read: {error}") from error
-    return rows if limit is None else min(rows, limit)
 
 
 def _is_gzip(file: Path) -> bool:
@@ -96,7 +93,7 @@ def from_action(row: dict[str, Any]) -> dict[str, Any]:
 def from_decision_point(row: dict[str, Any]) -> dict[str, Any] | None:
     """The proposal with the candidates that are calls, ranked anew; None when there are none."""
     calls = [c for c in row["candidates"] if isinstance(c, dict) and c.get("kind") == "call"]
-    calls.sort(key=lambda candidate: candidate["rank"])
+    calls.sort(key=lambda candidate: candidate.get("rank", 0))
     suggestions = [_measured(rank, candidate) for rank, candidate in enumerate(calls, start=1)]
     return _proposal(row, suggestions) if suggestions else None
 
