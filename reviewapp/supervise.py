@@ -148,7 +148,7 @@ class Supervisor:
         child.due = time.monotonic() + pause
         cause = f"signal {-status}" if status < 0 else f"status {status}"
         log = self.logs / f"{child.name}.log"
-        self.say(f"{child.name} ended ({cause}) and starts again in {pause:.0f} s; see {log}")
+        self.say(f"{child.name} ended ({cause}) and starts again in {pause:g} s; see {log}")
 
     def _forget(self, child: Child) -> None:
         output = child.process.stdout if child.process else None
