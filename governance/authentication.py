@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from rest_framework.authentication import BaseAuthentication
@@ -14,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from audit.actors import Actor
+from audit.prepared import execute
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.models import Agent, AgentKey, ApiToken
 
@@ -65,12 +65,10 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _agent(key: str) -> AgentCaller | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_AGENT, [hash_of(key)])
-        row = cursor.fetchone()
-    if row is None:
+    found = execute(_AGENT, [hash_of(key)])
+    if not found:
         return None
-    id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = row
+    id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = found[0]
     if used_again:
         _note_use(AgentKey, key_id)
     agent = Agent(

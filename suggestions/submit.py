@@ -7,13 +7,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from psycopg.types.json import Jsonb
 
 from audit.actors import Actor
 from audit.announce import announce
+from audit.prepared import execute
 from audit.record import NOW_SQL
 from audit.refusals import Refusal
 from governance.models import Agent
@@ -48,24 +50,20 @@ class Submitted:
 # that belongs to it. An agent's own limit can only bring the deadline nearer.
 _INSERT = f"""
 WITH given AS (
-    SELECT * FROM unnest(
-        %(id)s::uuid[], %(key)s::text[], %(body_digest)s::text[], %(title)s::text[], %(summary)s::text[],
-        %(subject_type)s::text[], %(subject_id)s::text[], %(context)s::jsonb[], %(provenance)s::jsonb[],
-        %(traceparent)s::text[], %(callback_url)s::text[], %(revises)s::uuid[], %(salt)s::bytea[],
-        %(verdict)s::jsonb[], %(team)s::text[], %(priority)s::smallint[], %(approvals)s::smallint[],
-        %(risk)s::smallint[], %(decide_within)s::float8[], %(expires_at)s::timestamptz[],
-        %(action)s::text[], %(sentence)s::text[], %(before)s::text[], %(after)s::text[]
-    ) AS g (id, key, body_digest, title, summary, subject_type, subject_id, context, provenance,
-            traceparent, callback_url, revises, salt, verdict, team, priority, approvals, risk,
-            decide_within, expires_at, action, sentence, event_before, event_after)
+    SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
+        id uuid, key text, body_digest text, title text, summary text, subject_type text,
+        subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
+        revises uuid, salt text, verdict jsonb, team text, priority smallint, approvals smallint,
+        risk smallint, decide_within float8, expires_at timestamptz, action text, sentence text,
+        event_before text, event_after text)
 ), proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
         team_id, priority, approvals_needed, risk, deadline, action, sentence, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
-           subject_id, context, provenance, traceparent, callback_url, revises, salt, %(policy)s, verdict,
-           team, priority, approvals, risk,
+           subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
+           %(policy)s, verdict, team, priority, approvals, risk,
            least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, now()
       FROM given
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
@@ -74,17 +72,13 @@ WITH given AS (
     INSERT INTO suggestions_suggestion (
         id, proposal_id, rank, action_type_id, arguments, action_digest, sentence, confidence,
         success_probability, risk, claimed_risk, risk_indicators, before, explanation)
-    SELECT s.id, s.proposal_id, rank, action_type_id, arguments, action_digest, sentence, confidence,
+    SELECT s.id, proposal.id, rank, action_type, arguments, action_digest, sentence, confidence,
            success_probability, risk, claimed_risk, risk_indicators, before, explanation
-      FROM unnest(
-        %(s_id)s::uuid[], %(s_proposal)s::uuid[], %(s_rank)s::smallint[], %(s_action_type)s::bigint[],
-        %(s_arguments)s::jsonb[], %(s_action_digest)s::text[], %(s_sentence)s::text[],
-        %(s_confidence)s::float8[], %(s_success_probability)s::float8[], %(s_risk)s::smallint[],
-        %(s_claimed_risk)s::smallint[], %(s_risk_indicators)s::jsonb[], %(s_before)s::jsonb[],
-        %(s_explanation)s::text[]
-      ) AS s (id, proposal_id, rank, action_type_id, arguments, action_digest, sentence, confidence,
-              success_probability, risk, claimed_risk, risk_indicators, before, explanation)
-      JOIN proposal ON proposal.id = s.proposal_id
+      FROM jsonb_to_recordset(%(suggestions)s) AS s (
+        id uuid, proposal uuid, rank smallint, action_type bigint, arguments jsonb, action_digest text,
+        sentence text, confidence float8, success_probability float8, risk smallint,
+        claimed_risk smallint, risk_indicators jsonb, before jsonb, explanation text)
+      JOIN proposal ON proposal.id = s.proposal
 ), event AS (
     INSERT INTO audit_event (body)
     SELECT event_before || {NOW_SQL} || event_after FROM given JOIN proposal USING (id)
@@ -101,16 +95,18 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
     """
     try:
         with _transaction_where_needed(prepared):
-            times = _insert(agent, prepared)
-            _resolve_at_once([p for p in prepared if p.proposal.pk in times])
+            new = _insert(agent, prepared)
+            _resolve_at_once([p for p in prepared if p.proposal.pk in new])
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise StillInFlight from error
         raise
-    submitted = [_submitted(agent, p, times.get(p.proposal.pk)) for p in prepared]
-    if times:
-        transaction.on_commit(partial(announce, *times), robust=True)
-    return submitted
+    if new:
+        transaction.on_commit(partial(announce, *new), robust=True)
+    return [
+        Submitted(p.proposal, p.suggestions, replayed=False) if p.proposal.pk in new else _earlier(agent, p)
+        for p in prepared
+    ]
 
 
 def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
@@ -119,57 +115,67 @@ def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
     return transaction.atomic() if several else nullcontext()
 
 
-def _insert(agent: Agent, prepared: Sequence[Prepared]) -> dict[Any, tuple[Any, Any]]:
-    """Run the statement; returns when and until when, for the proposals that were new."""
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, _parameters(agent, prepared))
-        return {id: (created_at, deadline) for id, created_at, deadline in cursor.fetchall()}
-
-
-def _parameters(agent: Agent, prepared: Sequence[Prepared]) -> dict[str, Any]:
-    proposals = [p.proposal for p in prepared]
-    suggestions = [s for p in prepared for s in p.suggestions]
-    return {
+def _insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
+    """Run the statement; the proposals that were new are told their times, and their ids returned."""
+    parameters = {
         "agent": agent.pk,
-        "policy": proposals[0].policy_id,
-        "id": [p.pk for p in proposals],
-        "key": [p.idempotency_key for p in proposals],
-        "body_digest": [p.body_digest for p in proposals],
-        "title": [p.title for p in proposals],
-        "summary": [p.summary for p in proposals],
-        "subject_type": [p.subject_type for p in proposals],
-        "subject_id": [p.subject_id for p in proposals],
-        "context": [Jsonb(p.context) for p in proposals],
-        "provenance": [Jsonb(p.provenance) for p in proposals],
-        "traceparent": [p.traceparent for p in proposals],
-        "callback_url": [p.callback_url for p in proposals],
-        "revises": [p.revises_id for p in proposals],
-        "salt": [p.salt for p in proposals],
-        "verdict": [Jsonb(p.verdict) for p in proposals],
-        "team": [p.team_id for p in proposals],
-        "priority": [p.priority for p in proposals],
-        "approvals": [p.approvals_needed for p in proposals],
-        "risk": [int(p.risk) for p in proposals],
-        "decide_within": [p.decide_within for p in prepared],
-        "expires_at": [p.expires_at for p in prepared],
-        "action": [p.action for p in proposals],
-        "sentence": [p.sentence for p in proposals],
-        "before": [p.event[0] for p in prepared],
-        "after": [p.event[1] for p in prepared],
-        "s_id": [s.pk for s in suggestions],
-        "s_proposal": [s.proposal_id for s in suggestions],
-        "s_rank": [s.rank for s in suggestions],
-        "s_action_type": [s.action_type_id for s in suggestions],
-        "s_arguments": [Jsonb(s.arguments) for s in suggestions],
-        "s_action_digest": [s.action_digest for s in suggestions],
-        "s_sentence": [s.sentence for s in suggestions],
-        "s_confidence": [s.confidence for s in suggestions],
-        "s_success_probability": [s.success_probability for s in suggestions],
-        "s_risk": [int(s.risk) for s in suggestions],
-        "s_claimed_risk": [None if s.claimed_risk is None else int(s.claimed_risk) for s in suggestions],
-        "s_risk_indicators": [Jsonb(s.risk_indicators) for s in suggestions],
-        "s_before": [Jsonb(s.before) for s in suggestions],
-        "s_explanation": [s.explanation for s in suggestions],
+        "policy": prepared[0].proposal.policy_id,
+        "proposals": Jsonb([_proposal_row(p) for p in prepared]),
+        "suggestions": Jsonb([_suggestion_row(s) for p in prepared for s in p.suggestions]),
+    }
+    rows = {id: times for id, *times in execute(_INSERT, parameters)}
+    for proposal in (p.proposal for p in prepared if p.proposal.pk in rows):
+        proposal.created_at, proposal.deadline = rows[proposal.pk]
+        proposal._state.adding = False
+    return set(rows)
+
+
+def _proposal_row(prepared: Prepared) -> dict[str, Any]:
+    proposal = prepared.proposal
+    return {
+        "id": str(proposal.pk),
+        "key": proposal.idempotency_key,
+        "body_digest": proposal.body_digest,
+        "title": proposal.title,
+        "summary": proposal.summary,
+        "subject_type": proposal.subject_type,
+        "subject_id": proposal.subject_id,
+        "context": proposal.context,
+        "provenance": proposal.provenance,
+        "traceparent": proposal.traceparent,
+        "callback_url": proposal.callback_url,
+        "revises": str(proposal.revises_id) if proposal.revises_id else None,
+        "salt": bytes(proposal.salt).hex(),
+        "verdict": proposal.verdict,
+        "team": proposal.team_id,
+        "priority": proposal.priority,
+        "approvals": proposal.approvals_needed,
+        "risk": int(proposal.risk),
+        "decide_within": prepared.decide_within,
+        "expires_at": prepared.expires_at.isoformat() if prepared.expires_at else None,
+        "action": proposal.action,
+        "sentence": proposal.sentence,
+        "event_before": prepared.event[0],
+        "event_after": prepared.event[1],
+    }
+
+
+def _suggestion_row(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "id": str(suggestion.pk),
+        "proposal": str(suggestion.proposal_id),
+        "rank": suggestion.rank,
+        "action_type": suggestion.action_type_id,
+        "arguments": suggestion.arguments,
+        "action_digest": suggestion.action_digest,
+        "sentence": suggestion.sentence,
+        "confidence": suggestion.confidence,
+        "success_probability": suggestion.success_probability,
+        "risk": int(suggestion.risk),
+        "claimed_risk": None if suggestion.claimed_risk is None else int(suggestion.claimed_risk),
+        "risk_indicators": suggestion.risk_indicators,
+        "before": suggestion.before,
+        "explanation": suggestion.explanation,
     }
 
 
@@ -196,13 +202,6 @@ def _resolve_at_once(new: Sequence[Prepared]) -> None:
 def _reason(verdict: dict[str, Any]) -> str:
     reasons = [rule["reason"] for rule in verdict["rules"] if rule["reason"]]
     return "; ".join(reasons) or "So the policy says."
-
-
-def _submitted(agent: Agent, prepared: Prepared, times: tuple[Any, Any] | None) -> Submitted:
-    if times is None:
-        return _earlier(agent, prepared)
-    prepared.proposal.created_at, prepared.proposal.deadline = times
-    return Submitted(prepared.proposal, prepared.suggestions, replayed=False)
 
 
 def _earlier(agent: Agent, prepared: Prepared) -> Submitted:

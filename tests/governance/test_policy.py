@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from audit.actors import SYSTEM
+from audit.models import Event
+from audit.refusals import Invalid
+from governance import policy
+from governance.apply_policy import apply
+from governance.functions import mentions
+from governance.models import Autonomy, PolicyVersion, Team
+from governance.policy import Matched, Obligations, Policy, PolicyText
+from governance.verdict import judge
+from hypothesis import given
+from hypothesis import strategies as st
+
+POLICY = """
+version: 1
+defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}
+rules:
+  - name: large-refund
+    when: action.name == "refund_payment" && args.amount > 500.0
+    then: {verdict: review, team: finance, approvals: 2, decide_within: 30m, priority: 80, reason: "Refund above 500"}
+  - name: injected-order
+    when: '!mentions(user_text, args.order_id)'
+    then: {verdict: block, reason: "The user never named this order"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "said"),
+    [
+        ("version: 2", "/version", "1"),
+        ("version: 1\nrulez: []", "/rulez", "permitted"),
+        ("version: 1\nrules: [{name: a, when: 'acton.name == 1', then: {}}]", "/rules/0/when", "1:6: undeclared"),
+        ("version: 1\nrules: [{name: a, when: 'args.x >', then: {}}]", "/rules/0/when", "1:9: Syntax error"),
+        ("version: 1\nrules: [{name: a, when: '1 + \"a\" == 2', then: {}}]", "/rules/0/when", "no matching overload"),
+        ("version: 1\ndefaults: {decide_within: soon}", "/defaults/decide_within", "500ms"),
+        ("version: 1\ndefaults: {approvals: 0}", "/defaults/approvals", "greater"),
+        ("a: [", "", "line 1"),
+    ],
+)
+def test_a_policy_that_is_wrong_says_where(text: str, pointer: str, said: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        policy.read(text)
+    [error] = refusal.value.errors
+    assert error["pointer"] == pointer
+    assert said in error["detail"]
+
+
+def test_the_name_of_a_policy_is_what_it_says_not_how_it_is_written() -> None:
+    assert policy.read(POLICY)[1] == policy.read("# a comment\n" + POLICY)[1]
+    assert policy.read(POLICY)[1] != policy.read(POLICY.replace("500.0", "501.0"))[1]
+
+
+def test_an_unknown_team_is_refused(db: None) -> None:
+    with pytest.raises(Invalid) as refusal:
+        apply(POLICY, actor=SYSTEM)
+    assert "finance" in refusal.value.errors[0]["detail"]
+    assert not PolicyVersion.objects.exists()
+
+
+def test_a_policy_decides_about_what_comes_after_it(db: None, propose: Any) -> None:
+    Team.objects.create(slug="finance", name="Finance")
+    small, large = (
+        [{"rank": 1, "action": "refund_payment", "arguments": {"order_id": "#W1", "amount": amount}}]
+        for amount in (500.0, 500.01)
+    )
+    assert propose(suggestions=large).team_id == "operations"
+    version = apply(POLICY, actor=SYSTEM)
+
+    assert propose(suggestions=small).team_id == "operations"
+    proposal = propose(suggestions=large)
+
+    assert (proposal.team_id, proposal.approvals_needed, proposal.priority) == ("finance", 2, 80)
+    assert (proposal.deadline - proposal.created_at).total_seconds() == 1800
+    assert proposal.policy_id == version.pk
+    assert [r["name"] for r in proposal.verdict["rules"]] == ["large-refund"]
+    assert [e.type for e in Event.objects.filter(type__startswith="policy.")] == ["policy.activated"]
+
+
+def test_a_blocked_proposal_is_resolved_at_once_and_never_reviewed(db: None, propose: Any) -> None:
+    Team.objects.create(slug="finance", name="Finance")
+    apply(POLICY, actor=SYSTEM)
+
+    proposal = propose(context={"messages": [{"role": "user", "content": "Refund #W2 please"}]})
+
+    assert proposal.status == "blocked"
+    assert (proposal.resolution.by, proposal.resolution.reason) == ("policy", "The user never named this order")
+    types = [e.type for e in Event.objects.filter(proposal_id=proposal.pk)]
+    assert types == ["proposal.submitted", "proposal.blocked"]
+
+
+def test_a_rule_that_fails_asks_for_review_and_is_shown(db: None, propose: Any) -> None:
+    apply("version: 1\ndefaults: {verdict: auto_approve}\nrules: [{name: odd, when: args.nope == 1, then: {}}]", actor=SYSTEM)
+    proposal = propose()
+    assert proposal.status == "pending"
+    assert "odd could not be evaluated" in proposal.verdict["notes"][0]
+
+
+def test_auto_approval_has_to_be_earned(db: None, propose: Any, agent: Any) -> None:
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    assert propose().status == "pending"
+
+    Autonomy.objects.create(agent=agent, action="refund_payment", stage=3)
+    proposal = propose()
+
+    assert proposal.status == "approved"
+    assert proposal.resolution.by == "policy"
+    assert proposal.resolution.action_digest == proposal.suggestions.get().action_digest
+
+
+OBLIGATIONS = st.builds(
+    Obligations,
+    verdict=st.sampled_from([None, "auto_approve", "review", "block"]),
+    approvals=st.none() | st.integers(1, 10),
+    decide_within=st.none() | st.integers(1, 100).map(lambda n: f"{n}s"),
+    grace=st.none() | st.integers(0, 100).map(lambda n: f"{n}s"),
+    priority=st.none() | st.integers(0, 100),
+    team=st.none() | st.sampled_from(["a", "b"]),
+)
+EMPTY = Policy(PolicyText(version=1), None)
+
+
+@given(st.lists(OBLIGATIONS, min_size=1, max_size=4))
+def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Obligations]) -> None:
+    matched = [Matched(f"r{i}", then) for i, then in enumerate(said)]
+    verdicts = [judge(EMPTY, [list(order)], stages=[4]) for order in itertools.permutations(matched)]
+
+    facts = {(v.verdict, v.approvals, v.decide_within, v.grace, v.priority) for v in verdicts}
+    assert len(facts) == 1
+    verdict = verdicts[0]
+    for then in said:
+        assert policy.STRICTNESS.index(verdict.verdict) >= policy.STRICTNESS.index(then.verdict or "auto_approve")
+        assert verdict.approvals >= (then.approvals or 1)
+        assert verdict.decide_within <= (then.decide_within or verdict.decide_within)
+        assert verdict.grace >= (then.grace or 0)
+        assert verdict.priority >= (then.priority or 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("Send 12.00 to GB29NWBK", "GB29NWBK", True),
+        ("send to gb29nwbk.", "GB29NWBK", True),
+        ("send to GB29NWBK60", "GB29NWBK", False),
+        ("pay 12 euros", 12.0, True),
+        ("pay 12.50 euros", 12, False),
+        ("pay 112 euros", 12, False),
+        ("order #W1.", "#W1", True),
+        ("", "x", False),
+        ("anything", "", False),
+    ],
+)
+def test_mentions_finds_whole_words_only(text: str, value: Any, expected: bool) -> None:
+    assert mentions(text, value) is expected
