@@ -70,9 +70,11 @@ class Execution(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
     version = models.PositiveIntegerField(default=1)
     due_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(null=True, help_text="When the broker was last told of it.")
     deadline = models.DateTimeField(help_text="Not finished by then, a person is asked.")
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
+    round = models.PositiveSmallIntegerField(default=1, help_text="A person's retry begins a new one.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -141,13 +143,15 @@ class Attempt(models.Model):
     class Outcome(models.TextChoices):
         OPEN = "open"
         SUCCEEDED = "succeeded"
-        FAILED = "failed"
-        UNKNOWN = "unknown"
+        FAILED = "failed"  # and may work later
+        REFUSED = "refused"  # and would be again over this route
+        UNKNOWN = "unknown"  # it may have taken effect
 
     step = models.ForeignKey(Step, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     route = models.CharField(max_length=300)
     fence = models.PositiveIntegerField(help_text="Of the worker that tried.")
+    round = models.PositiveSmallIntegerField(default=1)
     outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.OPEN)
     http_status = models.PositiveSmallIntegerField(null=True)
     detail = models.CharField(max_length=500, blank=True)

@@ -19,6 +19,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -30,6 +32,7 @@ from django.conf import settings
 LARGEST = 1024 * 1024  # bytes of an answer
 CALLBACK_PORTS = {80, 443, 8080, 8443}
 USER_AGENT = "reviewapp"
+LONGEST_WAIT = 86_400.0  # seconds that a Retry-After can ask for
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -70,6 +73,19 @@ class Answer:
             return json.loads(self.body, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             return None
+
+    @property
+    def retry_after(self) -> float:
+        """The seconds it asks us to wait before the next request, at most a day; 0 when it doesn't."""
+        said = self.headers.get("retry-after", "").strip()
+        if said.isascii() and said.isdecimal():
+            return min(float(said[:9]), LONGEST_WAIT)
+        try:
+            until = parsedate_to_datetime(said)
+        except ValueError:
+            return 0
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        return min(max(seconds, 0), LONGEST_WAIT)
 
 
 def request(

@@ -29,9 +29,9 @@ class _Messenger:
 
     def _send_for_ever(self) -> None:
         while True:
-            task, id = self.waiting.get()
+            task, row_id = self.waiting.get()
             try:
-                task.apply_async((id,), retry=False)
+                task.apply_async((row_id,), retry=False)
             except Exception as error:  # whatever it was: a sweeper sends the message again
                 _log.warning("message lost", task=task.name, error=type(error).__name__)
 
@@ -40,17 +40,17 @@ _messengers: dict[int, _Messenger] = {}
 _lock = threading.Lock()
 
 
-def tell_worker(task: Task[Any, Any], id: UUID) -> None:
+def tell_worker(task: Task[Any, Any], row_id: UUID) -> None:
     """Ask for this task on this row, once the transaction is committed. Never raises for the broker."""
-    transaction.on_commit(lambda: _messenger_put(task, str(id)), robust=True)
+    transaction.on_commit(lambda: _hand_over(task, str(row_id)), robust=True)
 
 
-def _messenger_put(task: Task[Any, Any], id: str) -> None:
+def _hand_over(task: Task[Any, Any], row_id: str) -> None:
     with _lock:
         messenger = _messengers.get(os.getpid())
         if messenger is None:
             messenger = _messengers[os.getpid()] = _Messenger()
     try:
-        messenger.waiting.put_nowait((task, id))
+        messenger.waiting.put_nowait((task, row_id))
     except queue.Full:
         _log.warning("message lost", task=task.name, error="the broker has been away for long")

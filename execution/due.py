@@ -1,0 +1,89 @@
+"""What the clock asks for: work whose time has come, and work whose time is over."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from audit.actors import TIMER
+from audit.record import record
+from execution import news
+from execution.models import Execution
+
+AT_ONCE = 500
+STATUS = Execution.Status
+
+
+def due() -> list[UUID]:
+    """Executions that a worker should take, and that the broker was not told of lately.
+
+    A message that was sent before the work became due says nothing; one that was sent since is
+    given half a minute before it is taken for lost.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [AT_ONCE])
+        return [row[0] for row in cursor.fetchall()]
+
+
+_DUE = """
+UPDATE execution_execution SET queued_at = now()
+ WHERE id IN (
+    SELECT id FROM execution_execution
+     WHERE ((status = 'scheduled' AND due_at <= now() AND (queued_at IS NULL OR queued_at < due_at
+                                                           OR queued_at < now() - interval '30 seconds'))
+         OR (status = 'running' AND lease_until <= now() AND (queued_at IS NULL OR queued_at < lease_until
+                                                              OR queued_at < now() - interval '30 seconds')))
+       AND deadline > now()
+     ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+def end_what_is_overdue() -> int:
+    """Ask a person about everything whose deadline has passed; returns how much that was.
+
+    A worker in the middle of a call is left to finish it: it begins nothing more, and its lease
+    runs out soon.
+    """
+    overdue = (
+        Execution.objects.filter(deadline__lte=Now())
+        .filter(
+            Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
+            | Q(status=STATUS.RUNNING, lease_until__lte=Now())
+        )
+        .order_by("deadline")
+        .values_list("pk", flat=True)[:AT_ONCE]
+    )
+    return sum(_end(execution_id) for execution_id in overdue)
+
+
+@transaction.atomic
+def _end(execution_id: UUID) -> bool:
+    execution = (
+        Execution.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("proposal")
+        .filter(pk=execution_id, deadline__lte=Now())
+        .filter(
+            Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
+            | Q(status=STATUS.RUNNING, lease_until__lte=Now())
+        )
+        .first()
+    )
+    if execution is None:
+        return False
+    reasons = {
+        STATUS.HANDED_BACK: "The agent did not report a result in time.",
+        STATUS.RUNNING: "The deadline passed while a worker was cut off: the outcome may be unknown.",
+    }
+    reason = reasons.get(STATUS(execution.status), "The deadline passed before it was finished.")
+    Execution.objects.filter(pk=execution_id).update(
+        status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason, version=F("version") + 1
+    )
+    data = {"execution": str(execution_id), "reason": reason, "was": execution.status}
+    record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
+    news.changed(execution)
+    news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    return True

@@ -1,0 +1,30 @@
+"""Telling whoever looks or waits that an execution changed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F
+
+from audit.announce import announce
+from execution.models import Execution
+from suggestions import callbacks
+from suggestions.models import Proposal
+
+
+def changed(execution: Execution) -> None:
+    """Let open pages draw the proposal again; in the transaction of the change."""
+    Proposal.objects.filter(pk=execution.proposal_id).update(version=F("version") + 1)
+    transaction.on_commit(partial(announce, execution.proposal_id), robust=True)
+
+
+def owe_agent(execution: Execution, status: str, reason: str = "") -> None:
+    """Promise the agent the news that this execution came to rest."""
+    data = {
+        "execution": str(execution.pk),
+        "status": status,
+        "action_digest": execution.action_digest,
+        "reason": reason,
+    }
+    callbacks.owe(execution.proposal, f"execution.{status}", data)

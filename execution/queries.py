@@ -1,0 +1,87 @@
+"""Reading executions: the list, and the story of one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from execution.models import Attempt, Execution
+from governance.models import User
+
+PAGE = 50
+MOST_COUNTED = 99
+
+
+def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
+    """The newest executions this person may know about, one more than a page has."""
+    rows = Execution.objects.visible_to(user).select_related("proposal__agent", "suggestion").order_by("-pk")
+    if status:
+        rows = rows.filter(status=status)
+    if before:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+
+
+def _tries() -> QuerySet[Attempt, Any]:
+    of_one = Attempt.objects.filter(step__execution=OuterRef("pk")).order_by()
+    return of_one.values("step__execution").annotate(n=Count("pk")).values("n")
+
+
+def how_many_need_attention(user: User) -> int:
+    """Counted up to a limit, so that the page stays quick however many there are."""
+    waiting = Execution.objects.visible_to(user).filter(status=Execution.Status.NEEDS_ATTENTION)
+    return waiting.order_by()[: MOST_COUNTED + 1].count()
+
+
+def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:
+    """The execution of one of these proposals, with all that is told of it."""
+    return (
+        Execution.objects.filter(proposal__in=proposals, proposal_id=proposal_id)
+        .prefetch_related("steps__attempts")
+        .first()
+    )
+
+
+def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
+    """Steps, attempts and receipts, as the API tells them and as pages show them.
+
+    What services answered is for people: an agent has no claim to what a workflow can read.
+    """
+    return {
+        "id": str(execution.pk),
+        "proposal": str(execution.proposal_id),
+        "status": execution.status,
+        "reason": execution.reason,
+        "action_digest": execution.action_digest,
+        "created_at": execution.created_at,
+        "due_at": execution.due_at,
+        "deadline": execution.deadline,
+        "started_at": execution.started_at,
+        "finished_at": execution.finished_at,
+        "steps": [
+            {
+                "name": step.name,
+                "status": step.status,
+                "completed_at": step.completed_at,
+                "receipt": step.receipt,
+                "attempts": [_attempt(attempt, with_responses) for attempt in step.attempts.all()],
+            }
+            for step in execution.steps.all()
+        ],
+    }
+
+
+def _attempt(attempt: Attempt, with_responses: bool) -> dict[str, Any]:
+    told = {
+        "number": attempt.number,
+        "route": attempt.route,
+        "outcome": attempt.outcome,
+        "http_status": attempt.http_status,
+        "detail": attempt.detail,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+    }
+    return {**told, "response": attempt.response} if with_responses else told

@@ -1,0 +1,200 @@
+"""One call over one route, and what its answer means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import uritemplate
+
+from execution.models import Attempt, Execution
+from governance import egress
+from governance.cel import Expression, NoAnswer
+from governance.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
+
+KEPT = 2_000  # characters of an answer
+NOT_DONE = {425, 429}  # the service says that it has not begun
+LATER = {408, 425, 429}  # and the server's errors: they may pass
+
+SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
+REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
+
+
+class Unusable(Exception):
+    """These arguments do not fit this route. Nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a call ended. `retry_after` is what the service asked for, in seconds."""
+
+    outcome: str
+    detail: str = ""
+    answer: egress.Answer | None = None
+    retry_after: float = 0
+
+
+def facts(execution: Execution) -> dict[str, Any]:
+    """What a workflow's expressions know: the approved arguments, the proposal, the execution."""
+    proposal = execution.proposal
+    return {
+        "args": proposal.resolution.arguments,
+        "proposal": {
+            "id": str(proposal.pk),
+            "title": proposal.title,
+            "summary": proposal.summary,
+            "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+            "agent": proposal.agent.name,
+        },
+        "execution": {"id": str(execution.pk)},
+    }
+
+
+def call(
+    route: HttpRoute,
+    known: Mapping[str, Any],
+    *,
+    success_when: str,
+    headers: Mapping[str, str],
+    timeout: float,
+    repeatable: bool,
+) -> Result:
+    """Make one call and judge it. Never raises for what the other side does.
+
+    `repeatable` says that asking twice acts once; it decides what a server's error means.
+    """
+    try:
+        url = expand(route.template, known["args"])
+        content = _content(route, known)
+        sent = {**route.headers, **headers}
+        if content:
+            sent["content-type"] = "application/json"
+        answer = egress.request(
+            route.method, url, door=egress.Door.ROUTES, headers=sent, content=content, timeout=timeout
+        )
+    except (Unusable, egress.Refused) as error:
+        return Result(REFUSED, f"Not sent: {error}.")
+    except egress.NotSent as error:
+        return Result(FAILED, f"Not sent: {error}.")
+    except egress.Lost as error:
+        return Result(UNKNOWN, f"Sent, but no answer: {error}.")
+    return judge(answer, known, success_when=success_when, repeatable=repeatable)
+
+
+def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str, repeatable: bool) -> Result:
+    """What an answer means.
+
+    Success is what the condition says. Otherwise: 429 and 425, and 503 with `Retry-After`, say that
+    nothing was begun: later again. 408 and the server's other errors may follow an effect: unknown,
+    unless asking twice acts once. Everything else is a refusal, final for this route where asking
+    twice could act twice or where the request itself is at fault.
+    """
+    said = f"HTTP {answer.status}."
+    try:
+        succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": response(answer)})
+    except NoAnswer as error:
+        if answer.status < 300:
+            return Result(UNKNOWN, f"{said} Success cannot be told: {error}.", answer)
+        succeeded = False
+    if succeeded:
+        return Result(SUCCEEDED, said, answer)
+    wait = answer.retry_after
+    if answer.status in NOT_DONE or (answer.status == 503 and "retry-after" in answer.headers):
+        return Result(FAILED, said, answer, wait)
+    if answer.status in LATER or answer.status >= 500:
+        return Result(FAILED if repeatable else UNKNOWN, said, answer, wait)
+    if repeatable and (answer.status == 409 or answer.status < 300):
+        # 409 is how a service says that the first request with this key is still under way.
+        return Result(FAILED, said, answer, wait)
+    return Result(REFUSED, said, answer)
+
+
+def probe(verify: Verify, known: Mapping[str, Any], *, timeout: float) -> tuple[bool, str]:
+    """Ask whether the effect is there: True, or False and why it is not proved."""
+    try:
+        url = expand(verify.template, known["args"])
+        answer = egress.request("GET", url, door=egress.Door.ROUTES, headers=verify.headers, timeout=timeout)
+        facts = {**known, "response": response(answer)}
+        if Expression(verify.expect, KNOWN_AFTER).holds(facts):
+            return True, ""
+    except (Unusable, egress.Refused, egress.NotSent, egress.Lost) as error:
+        return False, f"the probe got no answer: {error}"
+    except NoAnswer as error:
+        return False, f"HTTP {answer.status}, and the expectation cannot be told: {error}"
+    return False, f"HTTP {answer.status}, and it is not as expected"
+
+
+def response(answer: egress.Answer) -> dict[str, Any]:
+    """The answer as expressions see it."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return {"status": answer.status, "json": answer.json, "text": answer.text, "headers": headers}
+
+
+def kept(answer: egress.Answer) -> str:
+    """The start of an answer, as text a database can hold."""
+    return answer.text[:KEPT].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def digest_of(answer: egress.Answer) -> str:
+    """Names the body of an answer without telling it."""
+    return "sha256:" + hashlib.sha256(answer.body).hexdigest()
+
+
+def expand(template: uritemplate.URITemplate, arguments: Mapping[str, Any]) -> str:
+    """The address for these arguments. Raises `Unusable` where they would lead somewhere else."""
+    values: dict[str, Any] = {}
+    for variable in template.variables:
+        for name in variable.variable_names:
+            value = arguments.get(name)
+            if value in (None, "", [], {}) and variable.operator.value not in ("?", "&"):
+                raise Unusable(f"the address needs the argument {name}")
+            values[name] = _plain(value)
+    url = template.expand(values)
+    path = url.partition("://")[2].partition("?")[0]
+    if any(unquote(part) in (".", "..") for part in re.split(r"[/;]", path)):
+        raise Unusable("the arguments would lead to another address")
+    return url
+
+
+def _plain(value: Any) -> Any:
+    """A value as an address writes it: `true` for True, members one by one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _text(item) for key, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _content(route: HttpRoute, known: Mapping[str, Any]) -> bytes:
+    if route.body is None and route.method in ("GET", "DELETE"):
+        return b""
+    body = known["args"] if route.body is None else _filled(route.body, known)
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise Unusable("the body cannot be written as JSON") from error
+
+
+def _filled(value: Any, known: Mapping[str, Any]) -> Any:
+    """A body with every `"=<CEL>"` in it replaced by its answer."""
+    if isinstance(value, str) and value.startswith("="):
+        try:
+            return Expression(value[1:], KNOWN).evaluate(known)
+        except NoAnswer as error:
+            raise Unusable(f"{value[:100]} cannot be told: {error}") from error
+    if isinstance(value, dict):
+        return {key: _filled(item, known) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, known) for item in value]
+    return value

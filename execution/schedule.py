@@ -1,0 +1,124 @@
+"""From an approval to an execution."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from audit.actors import Actor
+from audit.record import record
+from execution import news
+from execution.models import Execution, Step
+from execution.workflow import InvalidWorkflow, Workflow, workflow_of
+from suggestions.models import Proposal, Resolution
+from suggestions.tell_worker import tell_worker
+
+MARGIN = 600  # seconds beyond the time that every route may use up
+REPORT_WITHIN = 4 * 3600  # seconds for an agent that carries its action out itself
+REPORT = "report"  # the one step of such an execution
+AT_ONCE = 500
+EXECUTION = Actor("system", "execution", "Execution")
+_log = structlog.get_logger(__name__)
+
+
+@transaction.atomic
+def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
+    """Let what was approved be carried out, in the transaction that approved it.
+
+    Where the action type has no workflow the agent carries it out and reports. A workflow that
+    cannot be run is for a person to see, never a reason to refuse the approval.
+    """
+    if resolution.status != Proposal.Status.APPROVED or resolution.suggestion is None:
+        raise ValueError("Only what was approved can be carried out.")
+    try:
+        workflow = workflow_of(resolution.suggestion.action_type)
+    except InvalidWorkflow as error:
+        return _create(
+            resolution, [], Execution.Status.NEEDS_ATTENTION, 0, 0, f"The workflow cannot be run: {error}"
+        )
+    if workflow is None:
+        why = "The agent carries it out and reports the result."
+        return _create(resolution, [REPORT], Execution.Status.HANDED_BACK, REPORT_WITHIN, 0, why)
+    names = [step.name for step in workflow.steps]
+    lasts = grace_seconds + longest(workflow)
+    execution = _create(resolution, names, Execution.Status.SCHEDULED, lasts, grace_seconds, "")
+    if grace_seconds <= 0:
+        from execution.tasks import execute
+
+        tell_worker(execute, execution.pk)
+    return execution
+
+
+def longest(workflow: Workflow) -> float:
+    """The seconds after which a person is asked."""
+    return workflow.longest + MARGIN
+
+
+def adopt() -> int:
+    """Schedule what was approved without anybody scheduling it: what the policy let pass.
+
+    Looks at approvals since a little before the last look, so that it stays quick however many
+    there ever were. Returns how many it found.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANS, [AT_ONCE])
+        found = [row[0] for row in cursor.fetchall()]
+    for resolution in Resolution.objects.select_related("proposal", "suggestion__action_type").filter(
+        pk__in=found
+    ):
+        try:
+            schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
+        except IntegrityError:
+            _log.info("adopted by another sweeper", proposal=str(resolution.pk))
+    if len(found) < AT_ONCE:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOKED)
+    return len(found)
+
+
+# A transaction that approves is over within minutes, long before ten have passed.
+_ORPHANS = """
+SELECT r.proposal_id
+  FROM suggestions_resolution r
+ WHERE r.status = 'approved'
+   AND r.at > coalesce((SELECT at - interval '10 minutes' FROM execution_heartbeat WHERE name = 'adopted'),
+                       '-infinity')
+   AND NOT EXISTS (SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id)
+ ORDER BY r.at LIMIT %s
+"""
+_LOOKED = """
+INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', now())
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at
+"""
+
+
+def _create(
+    resolution: Resolution, steps: list[str], status: str, lasts: float, grace: float, reason: str
+) -> Execution:
+    execution = Execution.objects.create(
+        proposal=resolution.proposal,
+        suggestion=resolution.suggestion,
+        action_digest=resolution.action_digest,
+        status=status,
+        due_at=Now() + timedelta(seconds=grace),
+        queued_at=Now() if grace <= 0 else None,
+        deadline=Now() + timedelta(seconds=lasts),
+        reason=reason[:500],
+    )
+    Step.objects.bulk_create(
+        Step(execution=execution, position=position, name=name) for position, name in enumerate(steps)
+    )
+    data = {
+        "execution": str(execution.pk),
+        "action_digest": execution.action_digest,
+        "steps": steps,
+        "grace_seconds": grace,
+    }
+    record(f"execution.{status}", actor=EXECUTION, proposal=execution.proposal_id, data=data)
+    if status != Execution.Status.SCHEDULED:
+        news.owe_agent(execution, status, reason)
+    news.changed(execution)
+    return execution

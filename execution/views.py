@@ -1,0 +1,139 @@
+"""The list of executions, and what a person does about one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.asking import actor_of
+from audit.refusals import Refusal
+from execution import attend, queries
+from execution.models import Execution
+
+TABS = [("", "All"), *((status.value, status.label.capitalize()) for status in Execution.Status)]
+
+
+@login_required
+@permission_required("execution.view_execution", raise_exception=True)
+@require_GET
+def listed(request: HttpRequest) -> HttpResponse:
+    status = request.GET.get("status", "")
+    status = status if status in Execution.Status.values else ""
+    before = _uuid(request.GET.get("before", ""))
+    rows = queries.page(request.user, status=status, before=before)
+    here = reverse("execution:list")
+    older = {"status": status, "before": rows[queries.PAGE - 1].pk} if len(rows) > queries.PAGE else None
+    newest = f"{here}?{urlencode({'status': status})}" if status else here
+    return render(
+        request,
+        "execution/list.html",
+        {
+            "rows": [_row(request, execution) for execution in rows[: queries.PAGE]],
+            "tabs": _tabs(request, status, here),
+            "filters": {"status": status},
+            "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
+            "previous_url": newest if before else None,
+        },
+    )
+
+
+def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
+    waiting = queries.how_many_need_attention(request.user)
+    waiting_text = f"{queries.MOST_COUNTED}+" if waiting > queries.MOST_COUNTED else str(waiting or "")
+    return [
+        {
+            "label": label,
+            "url": f"{here}?{urlencode({'status': status})}" if status else here,
+            "current": status == chosen,
+            "count": waiting_text if status == Execution.Status.NEEDS_ATTENTION else "",
+        }
+        for status, label in TABS
+    ]
+
+
+def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+    return {
+        "id": execution.pk,
+        "proposal_url": _page_of(execution),
+        "sentence": execution.suggestion.sentence,
+        "status": execution.status,
+        "status_label": execution.get_status_display(),
+        "reason": execution.reason,
+        "agent": execution.proposal.agent.name,
+        "attempts": execution.tries,
+        "started": execution.started_at,
+        "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION
+        and request.user.has_perm("execution.attend_execution"),
+        "retry_url": reverse("execution:retry", args=[execution.pk]),
+    }
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    return _attend(request, execution_id, attend.retry, "Another try is under way.", reason="reason")
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def mark_done(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    return _attend(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    return _attend(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
+
+
+def _attend(
+    request: HttpRequest, execution_id: UUID, verb: Callable[..., None], done: str, **fields: str
+) -> HttpResponse:
+    """Call the verb with the form's words; a lost race is told, not an error page."""
+    visible = Execution.objects.visible_to(request.user)
+    execution = get_object_or_404(visible, pk=execution_id)
+    words = {name: request.POST.get(field, "") for name, field in fields.items()}
+    try:
+        verb(execution, by=request.user, actor=actor_of(request), **words)
+    except Refusal as refusal:
+        messages.warning(request, refusal.detail)
+    else:
+        messages.success(request, done)
+    return redirect(_back(request, execution))
+
+
+def _back(request: HttpRequest, execution: Execution) -> str:
+    """The page the form was on."""
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return came_from if is_ours else _page_of(execution)
+
+
+def _page_of(execution: Execution) -> str:
+    return f"/queue/{execution.proposal_id}/"
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _given(parameters: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (parameters or {}).items() if value}
