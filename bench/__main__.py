@@ -1,0 +1,96 @@
+"""`python -m bench`: run the measures, print a table, write the figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, table
+from bench.stage import ROOT, Stage
+
+MEASURES = {
+    "a": "submit",
+    "b": "batch",
+    "c": "lists",
+    "d": "decide",
+    "e": "export",
+    "f": "screen",
+}
+
+
+def main() -> int:
+    options = _options()
+    var = Path(os.environ.get("VAR_DIR") or ROOT / "var" / "bench")
+    figures: list[Figure] = []
+    failed = False
+    began = time.monotonic()
+    with Stage(var) as stage:
+        if options.profile:
+            from bench import profile
+
+            profile.write(stage, var / "submit.prof")
+            return 0
+        durability = stage.durability()
+        for letter in options.only:
+            started = time.monotonic()
+            _say(f"({letter}) {MEASURES[letter]} …")
+            try:
+                found = importlib.import_module(f"bench.{MEASURES[letter]}").measure(stage, quick=options.quick)
+            except Exception as error:  # the other measures are still worth having
+                _say(f"({letter}) failed: {type(error).__name__}: {error}")
+                failed = True
+                continue
+            figures += found
+            _say(f"({letter}) took {time.monotonic() - started:.0f} s")
+    print(table(figures))
+    file = options.json or var / "figures.json"
+    file.write_text(json.dumps(_report(figures, durability, options, time.monotonic() - began), indent=1) + "\n")
+    print(f"\n{time.monotonic() - began:.0f} s in all; figures are in {file}")
+    return 1 if failed or any(figure.ok is False for figure in figures) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", type=_letters, default=list(MEASURES), help="measures to run, such as a,b")
+    parser.add_argument("--quick", action="store_true", help="less of everything: a look, not a measurement")
+    parser.add_argument("--json", type=Path, help="where to write the figures (var/bench/figures.json)")
+    parser.add_argument("--profile", action="store_true", help="profile the submission in one process, measure nothing")
+    return parser.parse_args()
+
+
+def _letters(text: str) -> list[str]:
+    letters = [letter for letter in text.replace(",", "") if letter.strip()]
+    unknown = set(letters) - MEASURES.keys()
+    if unknown or not letters:
+        raise argparse.ArgumentTypeError(f"name some of {', '.join(MEASURES)}, not {text}")
+    return sorted(letters)
+
+
+def _report(
+    figures: list[Figure], durability: dict[str, str], options: argparse.Namespace, seconds: float
+) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "seconds": round(seconds, 1),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "database": durability,
+        "figures": [figure.as_json() for figure in figures],
+    }
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

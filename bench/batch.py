@@ -1,0 +1,87 @@
+"""(b) Batches of 500, against COPY of the same rows into the same tables."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+
+import psycopg
+from django.apps import apps
+
+from bench.figures import Figure, side_by_side
+from bench.load import KEY, Load, request
+from bench.stage import Stage, proposal
+
+SIZE = 500
+FIRST = f"(SELECT id FROM suggestions_proposal ORDER BY id LIMIT {SIZE})"
+ROWS = {
+    "suggestions_proposal": f"suggestions_proposal WHERE id IN {FIRST}",
+    "suggestions_suggestion": f"suggestions_suggestion WHERE proposal_id IN {FIRST}",
+    "audit_event": f"audit_event WHERE proposal_id IN {FIRST}",
+}
+NEW = {  # columns that have to differ each time
+    "id": "md5(id::text || '-{0}')::uuid",
+    "proposal_id": "md5(proposal_id::text || '-{0}')::uuid",
+    "idempotency_key": "idempotency_key || '-{0}'",
+}
+
+
+def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+    stage.empty()
+    rounds, batches = (2, 3) if quick else (3, 8)
+    with stage.process("api") as api, stage.application() as connection:
+        Load(api.port, _request(stage), count=2).run().checked()
+        copies = Copies(connection)
+        load = Load(api.port, _request(stage), count=batches)
+        pairs = [(load.run().checked().per_second * SIZE, copies.per_second(batches)) for _ in range(rounds)]
+    ours, limit, ratio = side_by_side(pairs)
+    ok = ours >= 3_000 or ratio >= 0.2
+    return [Figure("b", f"batches of {SIZE}", ours, limit, "proposals/s", ratio, "≥ 3,000/s or ≥ 0.2", ok)]
+
+
+def _request(stage: Stage) -> str:
+    items = [{**proposal(), "idempotency_key": f"{KEY.decode()}-{number}"} for number in range(SIZE)]
+    body = json.dumps({"proposals": items}).encode()
+    return request("POST", "/api/v1/proposals/batch/", body=body, Authorization=f"Bearer {stage.key}")
+
+
+class Copies:
+    """The rows of one batch, copied in again and again under other keys, a transaction each."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.columns = {table: _columns(table) for table in ROWS}
+        self.numbers = itertools.count()
+
+    def per_second(self, batches: int) -> float:
+        """Proposals a second. The rows are made ready beforehand: PostgreSQL taking them in is what counts."""
+        ready = [self._rows(next(self.numbers)) for _ in range(batches)]
+        self.connection.commit()
+        started = time.perf_counter()
+        for rows in ready:
+            self._copy_in(rows)
+        return batches * SIZE / (time.perf_counter() - started)
+
+    def _rows(self, number: int) -> dict[str, bytes]:
+        rows = {}
+        with self.connection.cursor() as cursor:
+            for table, source in ROWS.items():
+                selected = ", ".join(NEW.get(name, name).format(number) for name in self.columns[table])
+                with cursor.copy(f"COPY (SELECT {selected} FROM {source}) TO STDOUT") as out:
+                    rows[table] = b"".join(bytes(piece) for piece in out)
+        return rows
+
+    def _copy_in(self, rows: dict[str, bytes]) -> None:
+        with self.connection.cursor() as cursor:
+            for table, text in rows.items():
+                with cursor.copy(f"COPY {table} ({', '.join(self.columns[table])}) FROM STDIN") as into:
+                    into.write(text)
+        self.connection.commit()
+
+
+def _columns(table: str) -> list[str]:
+    if table == "audit_event":
+        return ["body"]
+    [model] = [m for m in apps.get_models() if m._meta.db_table == table]
+    return [f.column for f in model._meta.concrete_fields if not f.generated]

@@ -1,0 +1,67 @@
+"""Where the time of a submission goes: the WSGI application called in this process, under cProfile."""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import json
+import pstats
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from bench.stage import Stage, proposal
+
+REQUESTS = 500
+SHOWN = 45
+
+
+def write(stage: Stage, file: Path) -> None:
+    """Write the profile to `file` and print what costs most."""
+    from reviewapp.wsgi import application
+
+    body = json.dumps(proposal()).encode()
+    for _ in range(50):
+        _submit(application, stage.key, body)
+    started = time.perf_counter()
+    for _ in range(REQUESTS):
+        _submit(application, stage.key, body)
+    plain = (time.perf_counter() - started) / REQUESTS
+    profile = cProfile.Profile()
+    profile.enable()
+    for _ in range(REQUESTS):
+        _submit(application, stage.key, body)
+    profile.disable()
+    profile.dump_stats(file)
+    stats = pstats.Stats(profile)
+    for order in ("tottime", "cumulative"):
+        stats.sort_stats(order).print_stats(SHOWN)
+    print(f"{plain * 1000:.2f} ms for each submission without the profiler; the profile is in {file}")
+
+
+def _submit(application: Any, key: str, body: bytes) -> None:
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/api/v1/proposals/",
+        "QUERY_STRING": "",
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "localhost",
+        "HTTP_AUTHORIZATION": f"Bearer {key}",
+        "HTTP_IDEMPOTENCY_KEY": uuid.uuid4().hex,
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+    }
+    said: list[str] = []
+    answer = application(environ, lambda status, headers, exc_info=None: said.append(status))
+    content = b"".join(answer)
+    answer.close()
+    if not said[0].startswith("201"):
+        raise RuntimeError(f"{said[0]}: {content[:500].decode()}")

@@ -1,0 +1,355 @@
+"""A small installation of the bench's own: services, people, an agent, a policy, and processes as `up` starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "CELERY_BROKER_URL", "SECRET_KEY", "PUBLIC_URL")
+EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_event")
+RULES = 20
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+class Stage:
+    """Use it as a context. Everything in it is made by the product's own verbs."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.downstream_port = 0
+
+    def __enter__(self) -> Stage:
+        self._environment()
+        from reviewapp import embedded
+        from reviewapp.embedded.credentials import free_port
+
+        self.services = embedded.start(self.var, say=_quiet)
+        try:
+            self.downstream_port = free_port()
+            os.environ["EGRESS_ALLOW"] = f"127.0.0.1:{self.downstream_port}"
+            self._django()
+            self.empty()
+            self._people()
+        except BaseException:
+            self.services.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        from django.db import connections
+
+        connections.close_all()
+        self.services.stop()
+
+    def _environment(self) -> None:
+        # The bench empties tables: never those of anybody else.
+        for name in NOT_OURS:
+            os.environ.pop(name, None)
+        os.environ.update(
+            VAR_DIR=str(self.var.resolve()),
+            DJANGO_SETTINGS_MODULE=os.environ.get("BENCH_SETTINGS", "reviewapp.settings"),
+            RATE_LIMIT="1000000000/minute",
+        )
+        self.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _django(self) -> None:
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0, interactive=False)
+        from reviewapp import static_files
+
+        static_files.collect()
+
+    # --- People and rules -------------------------------------------------------------------
+
+    def _people(self) -> None:
+        from audit.actors import SYSTEM
+        from governance.action_types import register
+        from governance.agents import create_agent
+        from governance.apply_policy import apply
+        from governance.keys import issue_key, issue_token
+        from governance.models import Agent
+        from governance.people import create_user
+
+        def person(name: str, role: str) -> Any:
+            from governance.models import User
+
+            found = User.objects.filter(username=name).first()
+            return found or create_user(name, roles=[role], teams=["operations"], actor=SYSTEM)[0]
+
+        self.reviewer, self.auditor = person("reviewer", "reviewer"), person("auditor", "auditor")
+        owner = person("owner", "operator")
+        self.token, self.auditor_token = (
+            issue_token(who, actor=SYSTEM) for who in (self.reviewer, self.auditor)
+        )
+        agent = Agent.objects.filter(name="bench").first()
+        if agent is None:
+            agent = create_agent("bench", owner=owner, allowed_actions=None, actor=SYSTEM)[0]
+        self.agent, self.key = agent, issue_key(agent, actor=SYSTEM)
+        self.action_type, _ = register(_refund(self.downstream_port), actor=SYSTEM)
+        self.policy = apply(policy(), actor=SYSTEM)
+
+    def session(self, user: Any = None) -> str:
+        """The cookie of somebody who is signed in; the reviewer unless told otherwise."""
+        from django.conf import settings
+        from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+        from django.contrib.sessions.backends.db import SessionStore
+
+        user, store = user or self.reviewer, SessionStore()
+        store[SESSION_KEY] = str(user.pk)
+        store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        store.create()
+        return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
+
+    # --- Tables -----------------------------------------------------------------------------
+
+    def owner(self) -> psycopg.Connection:
+        return psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
+
+    def application(self) -> psycopg.Connection:
+        return psycopg.connect(os.environ["DATABASE_URL"])
+
+    def empty(self) -> None:
+        """No proposals and no events. Only the owner of a throw-away log can do this."""
+        with self.owner() as connection:
+            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables = [name for (name,) in rows if name.startswith(EMPTIED)]
+            connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+            connection.execute(
+                sql.SQL("TRUNCATE {} RESTART IDENTITY").format(sql.SQL(", ").join(map(sql.Identifier, tables)))
+            )
+            connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
+
+    def durability(self) -> dict[str, str]:
+        """What the figures rest on. Raises where somebody made the database forgetful."""
+        with self.owner() as connection:
+            found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in DURABLE}  # type: ignore[index]
+            found["server_version"] = connection.execute("SHOW server_version").fetchone()[0]  # type: ignore[index]
+        if any(found[name] != wanted for name, wanted in DURABLE.items()):
+            raise RuntimeError(f"The database is not durable: {found}")
+        return found
+
+    # --- Processes --------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def process(self, name: str) -> Iterator[Running]:
+        """One of the product's processes, as `up` would start it."""
+        from reviewapp import children
+        from reviewapp.embedded.credentials import free_port
+
+        port = free_port()
+        environment = children.environment(name, port=port, metrics=self.var / "metrics" / name)
+        with self._running(name, children.COMMANDS[name]("127.0.0.1", port), environment, port) as running:
+            if name in ("web", "api"):
+                running.wait_until_it_answers()
+            yield running
+
+    @contextlib.contextmanager
+    def bare(self) -> Iterator[Running]:
+        """The limit of submitting, on the same server and as many processes."""
+        from reviewapp.embedded.credentials import free_port
+
+        port = free_port()
+        given = {
+            "agent": str(self.agent.pk),
+            "action_type": self.action_type.pk,
+            "policy": self.policy.digest,
+        }
+        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--no-access-log"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "bench.bare:application"]
+        environment = {**os.environ, "BARE_GIVEN": json.dumps(given)}
+        with self._running("bare", command, environment, port) as running:
+            running.wait_until_it_answers()
+            yield running
+
+    @contextlib.contextmanager
+    def own(self, name: str, command: Sequence[str], port: int = 0) -> Iterator[Running]:
+        """A process of the bench."""
+        with self._running(name, [sys.executable, *command], dict(os.environ), port) as running:
+            if port:
+                running.wait_until_it_answers()
+            yield running
+
+    @contextlib.contextmanager
+    def _running(
+        self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int
+    ) -> Iterator[Running]:
+        logs = self.var / "log"
+        logs.mkdir(mode=0o700, exist_ok=True)
+        with (logs / f"{name}.log").open("ab") as log:
+            running = Running(name, command, environment, port, log)
+            try:
+                yield running
+            finally:
+                running.stop()
+
+
+class Running:
+    def __init__(
+        self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int, log: IO[bytes]
+    ) -> None:
+        self.name = name
+        self.port = port
+        self.process = subprocess.Popen(
+            [str(part) for part in command], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+
+    def wait_until_it_answers(self, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} does not answer; see its log.")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz", headers={"Host": "localhost"})
+            return connection.getresponse().status in (200, 404)
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def family(self) -> list[int]:
+        """The process and all below it."""
+        parents = {}
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = entry.read_text().rpartition(")")[2].split()
+                parents[int(entry.parent.name)] = int(fields[1])
+        family = [self.process.pid]
+        for pid in family:
+            family += [child for child, parent in parents.items() if parent == pid]
+        return family
+
+    def peak_memory(self) -> float:
+        """The most that its largest process ever held, in MiB."""
+        return max(_status(pid, "VmHWM") for pid in self.family())
+
+    def forget_peak_memory(self) -> None:
+        for pid in self.family():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _status(pid: int, field: str) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _quiet(_line: str) -> None:
+    pass
+
+
+def _refund(port: int) -> dict[str, Any]:
+    return {
+        "name": "refund_payment",
+        "description": "Pay money back to a customer.",
+        "schema": {
+            "type": "object",
+            "properties": {
+                "order_id": {"type": "string", "title": "Order"},
+                "amount": {"type": "number", "exclusiveMinimum": 0, "title": "Amount"},
+                "note": {"type": "string", "maxLength": 500, "title": "Note to customer"},
+            },
+            "required": ["order_id", "amount"],
+            "additionalProperties": False,
+        },
+        "annotations": {"destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
+        "reversibility": "externally_reversible",
+        "template": "Refund {amount} for order {order_id}",
+        "workflow": {
+            "steps": [
+                {
+                    "name": "refund",
+                    "routes": [
+                        {
+                            "kind": "http",
+                            "method": "POST",
+                            "url": f"http://127.0.0.1:{port}/refunds",
+                            "timeout": "5s",
+                        }
+                    ],
+                }
+            ]
+        },
+    }
+
+
+def policy() -> str:
+    """Twenty rules, of which two apply to what the bench proposes."""
+    rules = [
+        ('action.name == "refund_payment" && args.amount > 50.0', "{verdict: review, priority: 60}"),
+        ('suggestion.confidence < 0.9 && mentions(user_text, "broken")', "{verdict: review, decide_within: 2h}"),
+        *(
+            (
+                f'action.name == "refund_payment" && args.amount > {1000 + 100 * number}.0 '
+                f'&& agent.stage < 3 && !mentions(user_text, args.order_id)',
+                "{verdict: review, approvals: 2, decide_within: 30m}",
+            )
+            for number in range(RULES - 2)
+        ),
+    ]
+    lines = ["version: 1", "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}", "rules:"]
+    for number, (when, then) in enumerate(rules):
+        lines += [f"  - name: rule-{number}", f"    when: {json.dumps(when)}", f"    then: {then}"]
+    return "\n".join(lines) + "\n"
+
+
+def proposal(order: str = "#W2378156") -> dict[str, Any]:
+    """What an agent hands in: two suggestions, a short conversation."""
+    return {
+        "title": "Refund for a broken kettle",
+        "summary": "Customer received a broken kettle and asks for the money back.",
+        "subject": {"type": "customer", "id": "customer-19122"},
+        "context": {
+            "messages": [
+                {"role": "user", "content": f"My kettle from order {order} arrived broken, I want my money back."},
+                {"role": "tool", "content": "order: delivered 3 days ago, 1 item, 54.04 EUR"},
+            ]
+        },
+        "suggestions": [
+            {
+                "rank": rank,
+                "action": "refund_payment",
+                "arguments": {"order_id": order, "amount": amount, "note": note},
+                "confidence": confidence,
+                "success_probability": 0.93,
+                "risk": {"level": "medium", "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}]},
+                "explanation": "Item arrived broken; within the 30-day window.",
+            }
+            for rank, amount, note, confidence in [
+                (1, 54.04, "We are sorry about the kettle.", 0.86),
+                (2, 27.02, "Half of it, and you keep the kettle.", 0.31),
+            ]
+        ],
+        "provenance": {"deployment": "support-bot@14", "model": "model-7", "latency_ms": 2300, "cost_usd": 0.011},
+    }

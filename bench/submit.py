@@ -1,0 +1,75 @@
+"""(a) Submitting over HTTP, against a bare endpoint that writes the same rows."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+from bench.figures import Figure, side_by_side
+from bench.load import KEY, Load, request
+from bench.stage import Running, Stage, proposal
+
+CLIENTS = (1, 8, 32)
+CROWD = 200
+TARGETS = {"api": 0.5, "web": 0.4}
+
+
+def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+    stage.empty()
+    rounds, seconds = (2, 1.5) if quick else (3, 3.0)
+    with ExitStack() as processes:
+        bare = processes.enter_context(stage.bare())
+        ours = {name: processes.enter_context(stage.process(name)) for name in TARGETS}
+        for running in (bare, *ours.values()):
+            _load(stage, running, clients=8, seconds=1.0)  # connections made, statements prepared
+        figures = []
+        for clients in CLIENTS:
+            rates = _alternating(stage, bare, ours, clients, rounds, seconds)
+            figures += [_figure(name, clients, pairs) for name, pairs in rates.items()]
+        figures += [_crowd(stage, name, running, seconds) for name, running in ours.items()]
+    return figures
+
+
+def _alternating(
+    stage: Stage, bare: Running, ours: dict[str, Running], clients: int, rounds: int, seconds: float
+) -> dict[str, list[tuple[float, float]]]:
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in ours}
+    for _ in range(rounds):
+        limit = _load(stage, bare, clients, seconds)
+        for name, running in ours.items():
+            rates[name].append((_load(stage, running, clients, seconds), limit))
+    return rates
+
+
+def _load(stage: Stage, running: Running, clients: int, seconds: float) -> float:
+    return Load(running.port, _request(stage, running), clients, seconds).run().checked().per_second
+
+
+def _request(stage: Stage, running: Running) -> str:
+    path = "/submit" if running.name == "bare" else "/api/v1/proposals/"
+    headers = {"Authorization": f"Bearer {stage.key}", "Idempotency_Key": KEY.decode()}
+    return request("POST", path, body=json.dumps(proposal()).encode(), **headers)
+
+
+def _figure(name: str, clients: int, pairs: list[tuple[float, float]]) -> Figure:
+    ours, limit, ratio = side_by_side(pairs)
+    # One client measures latency; the target is about what several get out of it.
+    target = TARGETS[name] if clients > 1 else None
+    return Figure(
+        "a",
+        f"submit to {name}, {clients} client{'s' if clients > 1 else ''}",
+        ours,
+        limit,
+        "proposals/s",
+        ratio,
+        f"≥ {target}" if target else "",
+        ratio >= target if target else None,
+    )
+
+
+def _crowd(stage: Stage, name: str, running: Running, seconds: float) -> Figure:
+    heard = Load(running.port, _request(stage, running), CROWD, seconds).run()
+    note = f"{heard.per_second:.0f}/s, p99 {heard.percentile(99):.0f} ms"
+    return Figure(
+        "a", f"submit to {name}, {CROWD} clients", heard.bad, None, "errors", None, "0", heard.bad == 0, note
+    )
