@@ -21,7 +21,7 @@ def actor_of(request: Any) -> Actor:
     if shown and not shown.startswith("rt_"):
         return user.as_actor()
     if shown:
-        return user.as_actor(authenticated_by=f"token {shown}")
+        return user.as_actor(session=shown, authenticated_by="api_token")
     return user.as_actor(session=name_of(request.session.session_key), authenticated_by="password")
 
 

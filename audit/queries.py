@@ -63,7 +63,7 @@ class Filters:
             try:
                 found[name] = readers[name](value)
             except ValueError as error:
-                errors.append({"pointer": f"/{name}", "detail": f"{name} {error}"})
+                errors.append({"pointer": f"?{name}", "detail": f"{name} {error}"})
         if errors:
             raise Invalid(errors)
         return cls(**found)
@@ -128,7 +128,7 @@ def in_order(filters: Filters, *, after: int, limit: int) -> list[Event]:
 
 def _select(filters: Filters, edge: str, edge_id: int, direction: str, limit: int) -> list[Event]:
     where, values = conditions(filters, with_type=False)
-    where, values = [edge, *where], [edge_id, *values]
+    where, values = [edge, "id BETWEEN %s AND %s", *where], [edge_id, *numbers(filters), *values]
     columns = "id, body, type, at, actor, actor_name, proposal_id"
     if filters.type is None:
         sql = f"SELECT {columns} FROM audit_event WHERE {' AND '.join(where)}"
@@ -143,6 +143,13 @@ def _select(filters: Filters, edge: str, edge_id: int, direction: str, limit: in
     return list(Event.objects.raw(sql, [types_named(filters.type), *values, limit, limit]))
 
 
+def numbers(filters: Filters) -> tuple[int, int]:
+    """The lowest and the highest number that an event which fits the times can have."""
+    low = 0 if filters.since is None else first_id_at(filters.since, earlier=True)
+    high = LARGEST_ID if filters.until is None else first_id_at(filters.until, earlier=False)
+    return low, high
+
+
 def conditions(filters: Filters, *, with_type: bool = True) -> tuple[list[str], list[Any]]:
     """The filters as SQL conditions and their values."""
     found: list[tuple[str, Any]] = []
@@ -153,9 +160,9 @@ def conditions(filters: Filters, *, with_type: bool = True) -> tuple[list[str], 
     if filters.proposal is not None:
         found.append(("proposal_id = %s", filters.proposal))
     if filters.since is not None:
-        found += [("at >= %s", filters.since), ("id >= %s", first_id_at(filters.since, earlier=True))]
+        found.append(("at >= %s", filters.since))
     if filters.until is not None:
-        found += [("at < %s", filters.until), ("id < %s", first_id_at(filters.until, earlier=False))]
+        found.append(("at < %s", filters.until))
     return [condition for condition, _value in found], [value for _condition, value in found]
 
 

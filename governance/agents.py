@@ -9,11 +9,12 @@ from django.db import transaction
 
 from audit.actors import Actor
 from audit.record import record
+from audit.refusals import Refusal
 from governance.keys import issue_key
 from governance.models import ActionType, Agent, Autonomy, User
 
 
-class AgentRefused(ValueError):
+class AgentRefused(Refusal):
     """An agent could not be created or trusted so far; the message says why."""
 
 

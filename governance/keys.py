@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from audit.actors import Actor
 from audit.record import record
+from audit.refusals import Refusal
 from governance.models import Agent, AgentKey, ApiToken, Secret, User
 
 AGENT_KEY = "rk_"
@@ -18,7 +19,7 @@ API_TOKEN = "rt_"  # noqa: S105 - how a token begins, not a token
 PREFIX_LENGTH = 9
 
 
-class UnknownSecret(Exception):
+class UnknownSecret(Refusal):
     """No key or token begins with these characters."""
 
 
@@ -53,7 +54,11 @@ def revoke(secret: AgentKey | ApiToken, *, actor: Actor) -> bool:
         return False
     row.revoked_at = Now()
     row.save(update_fields=["revoked_at"])
-    record("agent_key.revoked" if isinstance(row, AgentKey) else "api_token.revoked", actor=actor, data=_facts(row))
+    record(
+        "agent_key.revoked" if isinstance(row, AgentKey) else "api_token.revoked",
+        actor=actor,
+        data=_facts(row),
+    )
     return True
 
 
@@ -66,7 +71,9 @@ def find(prefix: str) -> AgentKey | ApiToken:
         *ApiToken.objects.filter(prefix=prefix[:PREFIX_LENGTH]).select_related("user"),
     ]
     if len(found) != 1:
-        raise UnknownSecret(f"{'Several keys begin' if found else 'No key begins'} with {prefix[:PREFIX_LENGTH]}.")
+        raise UnknownSecret(
+            f"{'Several keys begin' if found else 'No key begins'} with {prefix[:PREFIX_LENGTH]}."
+        )
     return found[0]
 
 

@@ -12,11 +12,12 @@ from django.db import transaction
 
 from audit.actors import Actor
 from audit.record import record
+from audit.refusals import Refusal
 from governance.models import Team, User
 from governance.roles import OPERATOR
 
 
-class PersonRefused(ValueError):
+class PersonRefused(Refusal):
     """A person could not be created; the message says why."""
 
 
@@ -36,7 +37,9 @@ def create_user(
     """
     unknown = [role for role in roles if role not in User.Roles.values]
     if unknown or not roles:
-        raise PersonRefused(f"A role is one of {', '.join(User.Roles.values)}, not {', '.join(unknown) or 'none'}.")
+        raise PersonRefused(
+            f"A role is one of {', '.join(User.Roles.values)}, not {', '.join(unknown) or 'none'}."
+        )
     if User.objects.filter(username=name).exists():
         raise PersonRefused(f"There is a user {name} already.")
     password = password or secrets.token_urlsafe(15)

@@ -1,0 +1,101 @@
+"""The auditor's page."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.views.decorators.http import require_safe
+
+from audit.asking import actor_of
+from audit.export import FORMATS, download, export
+from audit.models import Event
+from audit.queries import Filters, Page, page, types
+from audit.refusals import Invalid
+from audit.unseen import pieces
+
+NAMES = ("type", "actor", "proposal", "since", "until")
+
+
+@login_required
+@permission_required("audit.view_event", raise_exception=True)
+@require_safe
+def events(request: HttpRequest) -> HttpResponse:
+    """The log, newest first, in pages of the same cost however long it is."""
+    asked = {name: request.GET[name] for name in NAMES if request.GET.get(name)}
+    try:
+        filters, problem = Filters.read(asked), ""
+        found = page(filters, before=_number(request, "before"), after=_number(request, "after"))
+    except Invalid as refusal:
+        found, problem = Page([], None, None), " ".join(error["detail"] for error in refusal.errors)
+    context = {
+        "events": [_row(event) for event in found.events],
+        "filters": {**asked, "active": bool(asked)},
+        "filter_error": problem,
+        "event_types": types(),
+        "next_url": _url(asked, before=found.older),
+        "next_label": "Older",
+        "previous_url": _url(asked, after=found.newer),
+        "previous_label": "Newer",
+        **{f"export_{name}_url": _export_url(name, asked) for name in FORMATS},
+    }
+    return render(request, "audit/events.html", context, status=400 if problem else 200)
+
+
+@login_required
+@permission_required("audit.export_event", raise_exception=True)
+@require_safe
+def export_events(request: HttpRequest) -> HttpResponseBase:
+    """What the page shows, all of it, as a file."""
+    wanted = request.GET.get("format", "")
+    try:
+        filters = Filters.read(request.GET)
+    except Invalid:
+        return HttpResponseBadRequest("A filter is not as it must be.", content_type="text/plain")
+    if wanted not in FORMATS:
+        return HttpResponseBadRequest("format is jsonl or csv.", content_type="text/plain")
+    return download(wanted, export(wanted, filters, actor=actor_of(request)))
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": event.at,
+        "type": event.type,
+        "actor": event.actor_name,
+        "proposal_id": event.proposal_id,
+        "proposal_url": _proposal_url(event.proposal_id),
+        "body": pieces(event.body),
+    }
+
+
+def _proposal_url(proposal_id: UUID | None) -> str:
+    if proposal_id is None:
+        return ""
+    try:
+        return reverse("approvals:proposal", args=[proposal_id])
+    except NoReverseMatch:  # an installation without the desk still has its log
+        return ""
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise Invalid.field(f"?{name}", f"{name} must be the number of an event.")
+    return int(text)
+
+
+def _url(asked: dict[str, str], **place: int | None) -> str:
+    given = {name: value for name, value in place.items() if value is not None}
+    return f"?{urlencode({**asked, **given})}" if given else ""
+
+
+def _export_url(format: str, asked: dict[str, str]) -> str:
+    return f"{reverse('audit:export')}?{urlencode({'format': format, **asked})}"

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from governance import views
+
+app_name = "governance"
+urlpatterns = [
+    path("", views.agents, name="agents"),
+    path("keys/<int:key_id>/revoke/", views.revoke_key, name="revoke-key"),
+]

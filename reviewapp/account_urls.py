@@ -1,0 +1,22 @@
+"""The few of allauth's pages that this product has: no sign-up, no mail."""
+
+from typing import NoReturn
+
+from allauth.account import views
+from django.http import Http404, HttpRequest
+from django.urls import path
+
+
+def no_sign_up(request: HttpRequest) -> NoReturn:
+    """allauth's log-in page asks where signing up is; it is nowhere."""
+    raise Http404
+
+
+urlpatterns = [
+    path("login/", views.login, name="account_login"),
+    path("logout/", views.logout, name="account_logout"),
+    path("inactive/", views.account_inactive, name="account_inactive"),
+    path("password/change/", views.password_change, name="account_change_password"),
+    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("signup/", no_sign_up, name="account_signup"),
+]

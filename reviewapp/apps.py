@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ReviewappConfig(AppConfig):
+    name = "reviewapp"
+
+    def ready(self) -> None:
+        from reviewapp import checks  # noqa: F401 - registers them

@@ -1,0 +1,85 @@
+"""`manage.py check --deploy`: what has to be true of an installation before people rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import DatabaseError, connection
+
+_DATABASE = """
+SELECT current_setting('fsync'), current_setting('synchronous_commit'), r.rolsuper,
+       pg_has_role(current_user, c.relowner, 'MEMBER'),
+       has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
+           OR has_table_privilege(c.oid, 'TRUNCATE')
+  FROM pg_roles r, pg_class c
+ WHERE r.rolname = current_user AND c.oid = to_regclass('audit_event')
+"""
+
+
+@register(Tags.security, deploy=True)
+def the_log_cannot_be_changed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The application's role may add to the log and read it, and what it wrote is on disk."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_DATABASE)
+            row = cursor.fetchone()
+    except DatabaseError as error:
+        return [Error(f"PostgreSQL did not answer: {type(error).__name__}.", id="reviewapp.E001")]
+    if row is None:
+        return [Error("There is no audit log yet.", hint="Run `manage.py migrate`.", id="reviewapp.E002")]
+    return list(_about_database(*row))
+
+
+def _about_database(
+    fsync: str, synchronous_commit: str, is_superuser: bool, owns: bool, may_change: bool
+) -> Iterator[CheckMessage]:
+    if is_superuser:
+        hint = "Use an ordinary role in DATABASE_URL, and the owner in DATABASE_OWNER_URL."
+        yield Error("The application connects to PostgreSQL as a superuser.", hint=hint, id="reviewapp.E003")
+    elif owns:
+        hint = "Use another role in DATABASE_URL, and the owner in DATABASE_OWNER_URL."
+        yield Error(
+            "The application's role owns the audit log and could alter it.", hint=hint, id="reviewapp.E004"
+        )
+    elif may_change:
+        hint = "`manage.py migrate` takes these rights away, run with DATABASE_OWNER_URL."
+        yield Error("The application's role may change or delete events.", hint=hint, id="reviewapp.E005")
+    if fsync != "on":
+        yield Error("PostgreSQL runs with fsync off: a crash can lose decisions.", id="reviewapp.E006")
+    if synchronous_commit == "off":
+        yield Error("PostgreSQL confirms commits before they are on disk.", id="reviewapp.E007")
+
+
+@register(Tags.security, deploy=True)
+def the_broker_keeps_messages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Valkey neither drops what it holds when it is full nor forgets it when it restarts."""
+    if not settings.CELERY_BROKER_URL.startswith(("redis", "valkey", "unix")):
+        return []  # RabbitMQ cannot be asked over its own protocol
+    url = settings.CELERY_BROKER_URL.replace("valkey", "redis", 1)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
+            said = {**client.config_get("maxmemory-policy"), **client.config_get("appendonly")}
+    except redis.ResponseError:
+        hint = "Its operator has switched CONFIG off: ask for maxmemory-policy noeviction and appendonly yes."
+        return [Warning("The broker does not say how it keeps messages.", hint=hint, id="reviewapp.W001")]
+    except redis.RedisError as error:
+        return [Error(f"The broker did not answer: {type(error).__name__}.", id="reviewapp.E010")]
+    wanted = {"maxmemory-policy": ("noeviction", "reviewapp.E011"), "appendonly": ("yes", "reviewapp.E012")}
+    return [
+        Error(f"The broker's {name} is {said.get(name)}.", hint=f"Set it to {value}.", id=number)
+        for name, (value, number) in wanted.items()
+        if said.get(name) != value
+    ]
+
+
+@register(Tags.security, deploy=True)
+def the_address_is_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Sessions travel encrypted. (That DEBUG is off is one of Django's own checks.)"""
+    if settings.HTTPS:
+        return []
+    hint = "Cookies are only marked secure, and HSTS sent, where PUBLIC_URL begins with https."
+    return [Error("PUBLIC_URL does not begin with https.", hint=hint, id="reviewapp.E020")]

@@ -1,0 +1,117 @@
+"""What Prometheus reads: requests as they are counted here, the state as PostgreSQL has it.
+
+With `PROMETHEUS_MULTIPROC_DIR` set, the requests of all processes that share the
+folder are added up. No label holds anything a caller can choose.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+MOST = 10_000  # counts stop here: no scrape grows with the queue
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+_registry = CollectorRegistry()
+_requests = Counter(
+    "reviewapp_requests", "Answered requests.", ["method", "route", "status"], registry=_registry
+)
+_seconds = Histogram(
+    "reviewapp_request_seconds",
+    "From the first middleware to the answer.",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=_registry,
+)
+
+
+def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    method = request.method if request.method in METHODS else "other"
+    match = request.resolver_match
+    route = (match.view_name or match.route) if match else "unmatched"
+    _requests.labels(method, route, str(response.status_code)).inc()
+    _seconds.labels(method, route).observe(seconds)
+
+
+def page() -> bytes:
+    """Everything in the text form that Prometheus reads."""
+    registry = CollectorRegistry()
+    registry.register(_State())
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)
+        return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(_registry)
+
+
+_STATE = f"""
+SELECT 'pending', t.slug, (
+       SELECT count(*) FROM (SELECT 1 FROM suggestions_proposal
+                              WHERE team_id = t.slug AND status = 'pending' LIMIT {MOST}) p)
+  FROM governance_team t
+UNION ALL
+SELECT 'oldest', '', coalesce(extract(epoch FROM now() - min(p.created_at)), 0)
+  FROM (SELECT created_at FROM suggestions_proposal
+         WHERE status = 'pending' ORDER BY deadline LIMIT {MOST}) p
+UNION ALL
+SELECT 'executions', s.status, (
+       SELECT count(*) FROM (SELECT 1 FROM execution_execution e
+                              WHERE e.status = s.status LIMIT {MOST}) e)
+  FROM unnest(ARRAY['scheduled', 'running', 'needs_attention', 'handed_back']) s(status)
+UNION ALL
+SELECT 'callbacks', '', count(*) FROM (SELECT 1 FROM suggestions_callback
+                                        WHERE status = 'waiting' LIMIT {MOST}) c
+UNION ALL
+SELECT 'heartbeats', name, extract(epoch FROM now() - at) FROM execution_heartbeat
+UNION ALL
+SELECT 'events', '', coalesce(max(id), 0) FROM audit_event
+"""
+
+_GAUGES = {
+    "pending": ("reviewapp_pending_proposals", f"Waiting for a decision, counted up to {MOST}.", "team"),
+    "oldest": (
+        "reviewapp_oldest_pending_seconds",
+        f"Age of the oldest proposal among the {MOST} that are due first.",
+        None,
+    ),
+    "executions": ("reviewapp_open_executions", f"Not finished, counted up to {MOST}.", "status"),
+    "callbacks": ("reviewapp_waiting_callbacks", f"Owed to agents, counted up to {MOST}.", None),
+    "heartbeats": ("reviewapp_heartbeat_age_seconds", "Since a part last said that it works.", "part"),
+    "events": ("reviewapp_last_event_id", "Number of the newest event in the log.", None),
+}
+
+
+class _State(Collector):
+    """Asked anew at every scrape, in one bounded statement."""
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("reviewapp_database_up", "1 when PostgreSQL answered this scrape.")
+        try:
+            rows = _rows()
+        except DatabaseError:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        for kind, (name, text, label) in _GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=[label] if label else [])
+            for found, value_of_label, value in rows:
+                if found == kind:
+                    gauge.add_metric([value_of_label] if label else [], float(value))
+            yield gauge
+
+
+def _rows() -> list[tuple[str, str, Any]]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '3s'")
+        cursor.execute(_STATE)
+        return cursor.fetchall()

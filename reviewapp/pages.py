@@ -1,0 +1,117 @@
+"""What every page shares: the way around, where a person begins, and what an error looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_safe
+
+from audit.asking import actor_of
+from audit.record import record_alone
+from execution import heartbeats
+from reviewapp import problems
+
+PLACES = (
+    ("Queue", "/queue/", "suggestions.view_proposal"),
+    ("Executions", "/executions/", "execution.view_execution"),
+    ("Agents", "/agents/", "governance.view_agent"),
+    ("Audit", "/audit/", "audit.view_event"),
+)
+# Who may do the first of these begins there.
+BEGINNINGS = (
+    ("approvals.add_decision", "/queue/"),
+    ("audit.export_event", "/audit/"),
+    ("execution.attend_execution", "/executions/"),
+    ("suggestions.view_proposal", "/queue/"),
+)
+_log = structlog.get_logger(__name__)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """For the frame of every page; nothing is asked of the database before a template wants it."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"demo": settings.DEMO}
+    return {
+        "navigation": SimpleLazyObject(lambda: _places(request)),
+        "silences": SimpleLazyObject(heartbeats.silences),
+        "demo": settings.DEMO,
+        "display_name": user.printed_name,
+        "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
+    }
+
+
+def _places(request: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "url": url, "current": request.path.startswith(url)}
+        for label, url, permission in PLACES
+        if request.user.has_perm(permission)
+    ]
+
+
+@login_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """To where this person's work is."""
+    for permission, url in BEGINNINGS:
+        if request.user.has_perm(permission):
+            return redirect(url)
+    raise PermissionDenied
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    _note_refusal(request)
+    return _error(request, 403, "403_csrf.html", "PermissionDenied", "The form is too old or not ours.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 400, "400.html", "Malformed", "The request makes no sense to the server.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    _note_refusal(request)
+    return _error(request, 403, "403.html", "PermissionDenied", "Your role does not allow this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 404, "404.html", "NotFound", "There is nothing here that you may see.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without the request's context, which may be what failed."""
+    if problems.is_for_api(request):
+        return problems.answer(500, "ServerError", "Something broke on our side; it has been written down.")
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def _error(request: HttpRequest, status: int, template: str, kind: str, sentence: str) -> HttpResponse:
+    if problems.is_for_api(request):
+        return problems.answer(status, kind, sentence)
+    return render(request, template, status=status)
+
+
+def _note_refusal(request: HttpRequest) -> None:
+    """A signed-in person was refused; strangers are sent to sign in and leave no line."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return
+    match = request.resolver_match
+    data = {
+        "status": 403,
+        "method": request.method,
+        "route": match.route if match else "",
+        "request": getattr(request, "request_id", ""),
+    }
+    try:
+        record_alone("request.refused", actor=actor_of(request), data=data)
+    except DatabaseError:
+        _log.exception("refusal not recorded", status=403)
