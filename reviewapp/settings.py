@@ -174,13 +174,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES
 EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # host:port that workflows may reach
 CALLBACK_ALLOW = env.list("CALLBACK_ALLOW", default=[])  # private host:port that callbacks may reach
 SILENT_AFTER_SECONDS = 60
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for this machine only
 
 # --- The API --------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["governance.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["governance.permissions.Nobody"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["reviewapp.rendering.SortedJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["suggestions.gate.GatedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reviewapp.problems.exception_handler",

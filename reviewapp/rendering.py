@@ -1,0 +1,20 @@
+"""How the API writes JSON: with its members in one order, so that a replayed answer is the first one to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit.canonical import canonical
+from rest_framework.renderers import JSONRenderer
+
+
+class SortedJSONRenderer(JSONRenderer):
+    """Canonical JSON where the data has that form; the framework's own otherwise."""
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        if data is None:
+            return b""
+        try:
+            return canonical(data)
+        except (TypeError, ValueError):
+            return super().render(data, accepted_media_type, renderer_context)
