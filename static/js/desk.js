@@ -77,6 +77,7 @@ function panel(verb) {
   const it = find(`#verb-${verb}`);
   if (!it || busy()) return;
   it.open = true;
+  find("textarea", it).focus(); // at once: what is typed next belongs there
 }
 
 function closePanel() {
@@ -156,6 +157,7 @@ addEventListener("pageshow", ({ persisted }) => persisted && lock(false));
 
 // --- The detail arrives ---------------------------------------------------------------------------
 
+const SCROLLERS = ["#proposal-scroll", "#proposal-main", ".why"]; // which one scrolls depends on the width
 let before = null; // what to put back when the same item is drawn again
 
 function remember() {
@@ -164,7 +166,7 @@ function remember() {
   const form = openPanel();
   return {
     id: it.dataset.id,
-    top: find("#proposal-scroll").scrollTop,
+    tops: SCROLLERS.map((it) => find(it).scrollTop),
     rank: find(".suggestion-radio:checked")?.dataset.rank,
     folds: [...it.querySelectorAll("details[id]")].map((fold) => [fold.id, fold.open]),
     reasons: [...it.querySelectorAll("textarea")].map((text) => [text.id, text.value]),
@@ -184,7 +186,7 @@ function putBack(old) {
     const text = document.getElementById(id);
     if (text) text.value = value;
   }
-  find("#proposal-scroll").scrollTop = old.top;
+  SCROLLERS.forEach((it, index) => (find(it).scrollTop = old.tops[index]));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
 }
 
@@ -224,7 +226,7 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
     setTimeout(lock, SETTLE, false);
     tell("desk:decided", { refused: xhr.status >= 400 });
   }
-  if (decided || (!again && (readNext || onPhone()))) heading().focus({ preventScroll: true });
+  if (decided || readNext || (!again && onPhone())) heading().focus({ preventScroll: true });
   readNext = false;
 });
 
@@ -250,7 +252,7 @@ toggle.addEventListener("change", () => {
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
-  a: () => !busy() && chosenForm()?.requestSubmit(),
+  a: () => !busy() && !openPanel() && chosenForm()?.requestSubmit(),
   r: () => panel("reject"),
   f: () => panel("return"),
   n: () => tell("desk:show-new"),

@@ -32,10 +32,18 @@ function inPlace(old, row) {
   if (version(row) < version(old)) return;
   const focused = old.contains(document.activeElement);
   const changed = version(row) > version(old);
-  row.classList.toggle("is-fresh", changed && row.dataset.status !== old.dataset.status);
+  const settled = old.dataset.status === "pending" && row.dataset.status !== "pending";
+  row.classList.toggle("is-fresh", changed && settled);
+  if (settled) count(-1);
   old.replaceWith(row);
   htmx.process(row);
   if (focused) find(".row-link", row).focus({ preventScroll: true });
+}
+
+/** A small number is kept right between two readings; a capped one ("1,000+") is left as it is. */
+function count(change) {
+  const number = find(".list-count strong");
+  if (/^\d+$/.test(number.textContent)) number.textContent = Math.max(0, Number(number.textContent) + change);
 }
 
 const stateOf = (row) => find(".row-state", row)?.textContent.trim() ?? row.dataset.status;
@@ -53,15 +61,15 @@ function belongs(row) {
   );
 }
 
-function endsTheList(row) {
-  if (queue().dataset.more) return false;
+const sortsLast = (row) => {
   const last = list().lastElementChild;
   return !last || row.dataset.sort > last.dataset.sort;
-}
+};
 
 function arrive(row) {
   if (!belongs(row)) return;
-  if (endsTheList(row)) {
+  if (!unseen.has(idOf(row))) count(1);
+  if (sortsLast(row) && !queue().dataset.more) {
     row.classList.add("is-fresh");
     list().append(row);
     htmx.process(row);
@@ -148,24 +156,22 @@ async function compare() {
   const fresh = await drawn();
   lastSeen = fresh.dataset.version || lastSeen;
   const there = new Set();
-  for (const row of [...fresh.querySelectorAll("#rows > .row")]) {
+  const rows = [...fresh.querySelectorAll("#rows > .row")];
+  const end = fresh.dataset.more ? rows.at(-1)?.dataset.sort : "\uffff"; // what sorts later is on the next page
+  for (const row of rows) {
     there.add(row.id);
-    receive(document.adoptNode(row));
+    // Others were decided, so this one moved up from the next page: it is not new.
+    const movedUp = queue().dataset.more && sortsLast(row);
+    if (!movedUp) receive(document.adoptNode(row));
   }
   for (const row of list().children) {
-    const left = row.dataset.status === "pending" && !there.has(row.id) && !fresh.dataset.more;
+    const left = row.dataset.status === "pending" && !there.has(row.id) && row.dataset.sort <= end;
     row.classList.toggle("is-gone", left);
     if (left) find(".row-when", row).textContent = "no longer waiting";
   }
   find(".list-count", queue()).replaceChildren(...find(".list-count", fresh).childNodes);
-  const open = proposal();
-  if (open) redrawIfGone(open, there, fresh);
+  if (find(".is-gone [aria-current]", list())) redraw();
   settle();
-}
-
-function redrawIfGone(open, there, fresh) {
-  const ours = document.getElementById(`proposal-${open.dataset.id}`);
-  if (ours?.classList.contains("is-gone") && !fresh.dataset.more) redraw();
 }
 
 /** Put the server's list in the place of ours: only when asked to, for this moves rows. */
@@ -186,7 +192,7 @@ async function showNew() {
 document.addEventListener("desk:show-new", showNew);
 document.addEventListener("click", ({ target }) => target.closest("[data-show-new]") && showNew());
 document.addEventListener("click", ({ target }) => target.closest("[data-reload]") && redraw());
-document.addEventListener("desk:decided", () => state() !== "live" && poll());
+document.addEventListener("desk:decided", ({ detail }) => (detail.refused || !connected) && quietly(compare));
 
 // --- The socket ---------------------------------------------------------------------------------------------
 
