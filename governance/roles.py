@@ -43,6 +43,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "approvals.view_decision",
         "execution.view_execution",
         "execution.attend_execution",
+        "execution.view_step",
+        "execution.view_attempt",
     ),
 }
 
