@@ -62,7 +62,7 @@ erase: .venv/installed ## Remove the data of the embedded services, for good
 		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
 	done; \
 	if [ "$$python" = none ]; then \
-		echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Name one: make PYTHON=/path/to/python3.12" >&2; \
+		echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$("$(PYTHON)" -V 2>/dev/null || echo missing). Name one: make PYTHON=/path/to/python3.12" >&2; \
 		exit 1; \
 	fi; \
 	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
