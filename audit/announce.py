@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from typing import Any
 from uuid import UUID
 
 import structlog
 from channels.layers import channel_layers
 
 GROUP = "changes"
+GATHER_SECONDS = 0.01  # hints of so long travel together
 _log = structlog.get_logger(__name__)
 
 
@@ -23,16 +23,28 @@ class _Announcer:
     """An event loop in a thread, made anew in every process."""
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting: dict[str, None] = {}  # a set that keeps its order
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
         threading.Thread(target=self.loop.run_forever, name="announcer", daemon=True).start()
 
-    def send(self, hint: dict[str, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(self._send(hint), self.loop)
+    def add(self, proposals: tuple[UUID, ...]) -> None:
+        with self.lock:
+            first = not self.waiting
+            self.waiting.update(dict.fromkeys(map(str, proposals)))
+        if first:
+            self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
 
-    async def _send(self, hint: dict[str, Any]) -> None:
+    def _flush(self) -> None:
+        with self.lock:
+            gathered, self.waiting = list(self.waiting), {}
+        self.loop.create_task(self._send(gathered))
+
+    async def _send(self, proposals: list[str]) -> None:
         try:
+            hint = {"type": "changed", "proposals": proposals}
             await asyncio.wait_for(self.layer.group_send(GROUP, hint), timeout=5)
         except Exception as error:  # whatever it was: the next poll or sweep finds the change
             _log.warning("hint lost", error=type(error).__name__)
@@ -47,13 +59,9 @@ def announce(*proposals: UUID) -> None:
 
     Call it after the commit. What changed is read from the database by whoever hears it.
     """
-    with _lock:
-        announcer = _announcers.get(os.getpid())
-        if announcer is None:
-            announcer = _announcers[os.getpid()] = _Announcer()
-    announcer.send({"type": "changed", "proposals": [str(proposal) for proposal in proposals]})
-
-
-def forget() -> None:
-    """Let the next hint open a new connection; for tests that change the layer."""
-    _announcers.clear()
+    announcer = _announcers.get(os.getpid())
+    if announcer is None:
+        with _lock:
+            announcer = _announcers.get(os.getpid()) or _Announcer()
+            _announcers[os.getpid()] = announcer
+    announcer.add(proposals)

@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -54,36 +55,63 @@ def request_context(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def pages_only(middleware_class: Callable[[GetResponse], Any]) -> Callable[[GetResponse], Any]:
-    """The same middleware, stepped over by requests to the API."""
-
-    def factory(get_response: GetResponse) -> Any:
-        inner = middleware_class(get_response)
-        return _PagesOnly(inner, get_response)
-
-    return factory
-
-
 class _PagesOnly:
-    def __init__(self, inner: Any, get_response: GetResponse) -> None:
-        self.inner = inner
-        self.get_response = get_response
-        for hook in ("process_view", "process_exception", "process_template_response"):
-            if hasattr(inner, hook):
-                setattr(self, hook, self._for_pages(getattr(inner, hook)))
+    """Put before a middleware class: requests to the API step over it."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request) if is_api(request) else self.inner(request)
+    get_response: GetResponse
 
-    def _for_pages(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            return None if is_api(request) else hook(request, *args, **kwargs)
-
-        return run
+    def __call__(self, request: HttpRequest) -> Any:
+        if is_api(request):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]
 
 
-class _PageSafety:
-    """What a browser is told about every page: nothing of it may be kept or framed."""
+class WhiteNoise(_PagesOnly, WhiteNoiseMiddleware):
+    pass
+
+
+class Csp(_PagesOnly, CSPMiddleware):
+    pass
+
+
+class Session(_PagesOnly, SessionMiddleware):
+    pass
+
+
+class Common(_PagesOnly, CommonMiddleware):
+    pass
+
+
+class Csrf(_PagesOnly, CsrfViewMiddleware):
+    def process_view(self, request: HttpRequest, *args: Any) -> Any:
+        return None if is_api(request) else super().process_view(request, *args)
+
+
+class Authentication(_PagesOnly, AuthenticationMiddleware):
+    def process_view(self, request: HttpRequest, *args: Any) -> Any:
+        return None if is_api(request) else super().process_view(request, *args)
+
+
+class Messages(_PagesOnly, MessageMiddleware):
+    pass
+
+
+class ClickJacking(_PagesOnly, XFrameOptionsMiddleware):
+    pass
+
+
+class Htmx(_PagesOnly, HtmxMiddleware):
+    """A page asked for in part is another answer than the whole page."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        response = super().__call__(request)
+        if isinstance(response, HttpResponse) and not is_api(request):
+            patch_vary_headers(response, ["HX-Request"])
+        return response
+
+
+class PageSafety:
+    """What a browser is told about every page: nothing of it may be kept."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -91,27 +119,6 @@ class _PageSafety:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        if not is_api(request):
+            response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
-
-
-class _Htmx(HtmxMiddleware):
-    """A page asked for in part is another answer than the whole page."""
-
-    def __call__(self, request: HttpRequest) -> Any:
-        response = super().__call__(request)
-        if isinstance(response, HttpResponse):
-            response.headers.setdefault("Vary", "HX-Request")
-        return response
-
-
-WhiteNoise = pages_only(WhiteNoiseMiddleware)
-Csp = pages_only(CSPMiddleware)
-Session = pages_only(SessionMiddleware)
-Common = pages_only(CommonMiddleware)
-Csrf = pages_only(CsrfViewMiddleware)
-Authentication = pages_only(AuthenticationMiddleware)
-Messages = pages_only(MessageMiddleware)
-Htmx = pages_only(_Htmx)
-ClickJacking = pages_only(XFrameOptionsMiddleware)
-PageSafety = pages_only(_PageSafety)
