@@ -226,7 +226,9 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
     setTimeout(lock, SETTLE, false);
     tell("desk:decided", { refused: xhr.status >= 400 });
   }
-  if (decided || readNext || (!again && onPhone())) heading().focus({ preventScroll: true });
+  const corrected = decided && again && find(".verb-panel[open] textarea");
+  if (corrected) corrected.focus();
+  else if (decided || readNext || (!again && onPhone())) heading().focus({ preventScroll: true });
   readNext = false;
 });
 
