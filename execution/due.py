@@ -29,14 +29,16 @@ def due() -> list[UUID]:
 
 
 _DUE = """
-UPDATE execution_execution SET queued_at = now()
+UPDATE execution_execution SET queued_at = statement_timestamp()
  WHERE id IN (
     SELECT id FROM execution_execution
-     WHERE ((status = 'scheduled' AND due_at <= now() AND (queued_at IS NULL OR queued_at < due_at
-                                                           OR queued_at < now() - interval '30 seconds'))
-         OR (status = 'running' AND lease_until <= now() AND (queued_at IS NULL OR queued_at < lease_until
-                                                              OR queued_at < now() - interval '30 seconds')))
-       AND deadline > now()
+     WHERE ((status = 'scheduled' AND due_at <= statement_timestamp()
+             AND (queued_at IS NULL OR queued_at < due_at
+                  OR queued_at < statement_timestamp() - interval '30 seconds'))
+         OR (status = 'running' AND lease_until <= statement_timestamp()
+             AND (queued_at IS NULL OR queued_at < lease_until
+                  OR queued_at < statement_timestamp() - interval '30 seconds')))
+       AND deadline > statement_timestamp()
      ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """

@@ -18,7 +18,7 @@ def beat(name: str) -> None:
     """Note that this part of the installation works, by the database's clock."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO execution_heartbeat (name, at) VALUES (%s, now())"
+            "INSERT INTO execution_heartbeat (name, at) VALUES (%s, statement_timestamp())"
             " ON CONFLICT (name) DO UPDATE SET at = excluded.at",
             [name],
         )

@@ -31,11 +31,11 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
                 """
                 UPDATE execution_execution
                    SET status = 'running', fence = fence + 1, version = version + 1,
-                       lease_until = now() + make_interval(secs => %s),
-                       started_at = coalesce(started_at, now())
+                       lease_until = statement_timestamp() + make_interval(secs => %s),
+                       started_at = coalesce(started_at, statement_timestamp())
                  WHERE id = %s
-                   AND ((status = 'scheduled' AND due_at <= now())
-                        OR (status = 'running' AND lease_until <= now()))
+                   AND ((status = 'scheduled' AND due_at <= statement_timestamp())
+                        OR (status = 'running' AND lease_until <= statement_timestamp()))
              RETURNING fence
                 """,
                 [lease_seconds, execution_id],

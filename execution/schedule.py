@@ -90,7 +90,7 @@ SELECT r.proposal_id
  ORDER BY r.at LIMIT %s
 """
 _LOOKED = """
-INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', now())
+INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', statement_timestamp())
     ON CONFLICT (name) DO UPDATE SET at = excluded.at
 """
 

@@ -83,11 +83,11 @@ def due() -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE suggestions_callback SET queued_at = now()
+            UPDATE suggestions_callback SET queued_at = statement_timestamp()
              WHERE id IN (SELECT id FROM suggestions_callback
-                           WHERE status = 'waiting' AND due_at <= now()
+                           WHERE status = 'waiting' AND due_at <= statement_timestamp()
                              AND (queued_at IS NULL OR queued_at < due_at
-                                  OR queued_at < now() - interval '30 seconds')
+                                  OR queued_at < statement_timestamp() - interval '30 seconds')
                            ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED)
          RETURNING id
             """
@@ -101,9 +101,9 @@ def _take(callback_id: UUID) -> tuple[int, datetime] | None:
         cursor.execute(
             """
             UPDATE suggestions_callback
-               SET attempts = attempts + 1, due_at = now() + make_interval(secs => %s)
-             WHERE id = %s AND status = 'waiting' AND due_at <= now()
-         RETURNING attempts, now()
+               SET attempts = attempts + 1, due_at = statement_timestamp() + make_interval(secs => %s)
+             WHERE id = %s AND status = 'waiting' AND due_at <= statement_timestamp()
+         RETURNING attempts, statement_timestamp()
             """,
             [CLAIMED_SECONDS, callback_id],
         )

@@ -17,7 +17,7 @@ from suggestions.models import Callback, Proposal, Resolution
 from tests.conftest import suggestion_body
 from tests.execution.conftest import events_of, run_to_rest, step, tamper, tried, wait_for, workflow
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def receipt_of(execution, position=0):
@@ -385,6 +385,7 @@ def test_nothing_happens_in_the_grace_period(approved, shop):
 # --- One at a time ----------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_calls(approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
 
@@ -405,6 +406,7 @@ def test_of_two_workers_one_calls(approved, shop):
     assert len(shop.calls) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_that_lost_its_lease_writes_nothing(approved, shop):
     shop.will("/refunds", "silent")
     execution = approved(workflow(step(f"{shop.url}/refunds")))

@@ -1,0 +1,8 @@
+"""For workers that tests start and kill: leases that end while somebody watches."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+
+LEASE_SECONDS = 4
+EGRESS_ALLOW = [os.environ["TEST_DOWNSTREAM"]]
