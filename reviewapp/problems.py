@@ -16,6 +16,7 @@ from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, OwnAge
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
+from execution.hand_back import NotHandedBack
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.gate import Malformed, TooLarge
@@ -35,6 +36,7 @@ STATUS: dict[type[Refusal], int] = {
     DigestMismatch: 409,
     EditBlocked: 422,
     StillInFlight: 409,
+    NotHandedBack: 409,
     TooLarge: 413,
     Invalid: 422,
     KeyReused: 422,
