@@ -9,7 +9,7 @@ from approvals.models import Decision
 
 
 @admin.register(Decision)
-class DecisionAdmin(admin.ModelAdmin[Decision]):
+class DecisionAdmin(admin.ModelAdmin):
     list_display = ("id", "proposal_id", "verdict", "reviewer", "standing", "at")
     list_filter = ("verdict", "standing")
     list_select_related = ("reviewer",)

@@ -36,6 +36,18 @@ class OwnAgent(Refusal):
     detail = "You own this agent, so somebody else has to approve what it proposes."
 
 
+class NotInTeam(Refusal):
+    """Who may read every proposal does not thereby decide on it."""
+
+    detail = "This proposal is for a team that you are not in."
+
+
+class TooLate(Refusal):
+    """The sweeper has not come by yet, but the time was over by the database's clock."""
+
+    detail = "The time to decide is over: this proposal expires."
+
+
 class AlreadyDecided(Refusal):
     """One person counts once."""
 
@@ -67,10 +79,10 @@ def approve(
     """Let this suggestion run, once enough distinct people have said so of the same digest.
 
     `shown_digest` is the digest of what the reviewer saw; `arguments` are their edits, checked
-    against the schema and digested anew. Raises `AlreadyResolved`, `DigestMismatch`, `OwnAgent`,
-    `AlreadyDecided`, `Invalid`.
+    against the schema and digested anew. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
+    `DigestMismatch`, `OwnAgent`, `AlreadyDecided`, `Invalid`.
     """
-    proposal = lock_pending(suggestion.proposal_id)
+    proposal = _lock_open(suggestion.proposal_id, reviewer)
     _check_eyes(proposal, reviewer)
     if shown_digest != suggestion.action_digest:
         raise DigestMismatch
@@ -123,10 +135,20 @@ def _end(
 ) -> Decided:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
-    proposal = lock_pending(proposal_id)
+    proposal = _lock_open(proposal_id, reviewer)
     decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
     resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
     return Decided(decision, resolution)
+
+
+def _lock_open(proposal_id: UUID, reviewer: User) -> Proposal:
+    """Lock a proposal that this reviewer may decide on now."""
+    proposal = lock_pending(proposal_id)
+    if not reviewer.teams.filter(pk=proposal.team_id).exists():
+        raise NotInTeam
+    if Proposal.objects.overdue().filter(pk=proposal_id).exists():
+        raise TooLate
+    return proposal
 
 
 def _check_eyes(proposal: Proposal, reviewer: User) -> None:

@@ -11,6 +11,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 from channels.layers import get_channel_layer
@@ -72,13 +73,12 @@ class Hub:
             await subscriber(hint)
 
 
-_hubs: dict[int, Hub] = {}
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def current() -> Hub:
     """The hub of the running event loop."""
-    loop = id(asyncio.get_running_loop())
-    hub = _hubs.setdefault(loop, Hub())
+    hub = _hubs.setdefault(asyncio.get_running_loop(), Hub())
     hub.start()
     return hub
 

@@ -12,7 +12,7 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, OwnAgent
+from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, NotInTeam, OwnAgent, TooLate
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
@@ -30,10 +30,12 @@ STATUS: dict[type[Refusal], int] = {
     AgentDisabled: 403,
     OutOfScope: 403,
     NotAnAgent: 403,
+    NotInTeam: 403,
     OwnAgent: 403,
     AlreadyDecided: 409,
     AlreadyResolved: 409,
     DigestMismatch: 409,
+    TooLate: 409,
     EditBlocked: 422,
     StillInFlight: 409,
     NotHandedBack: 409,

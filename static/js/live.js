@@ -6,6 +6,7 @@
 
 const POLL = 15_000;
 const GONE_FOR_GOOD = 1000; // a socket closed "normally" is one the server wanted closed, for now
+const TURNED_AWAY = [4401, 4403]; // signed out, or no longer allowed
 
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
@@ -18,7 +19,7 @@ const version = (element) => Number(element.dataset.version);
 const unseen = new Map(); // id of a new proposal → its sentence
 let lastSeen = queue().dataset.version; // the queue's version as we know it
 let connected = false;
-let wasOpen = false;
+let synced = false; // nothing was missed: pushed versions may be believed
 
 // --- Rows ---------------------------------------------------------------------------------------
 
@@ -194,6 +195,12 @@ document.addEventListener("click", ({ target }) => target.closest("[data-show-ne
 document.addEventListener("click", ({ target }) => target.closest("[data-reload]") && redraw());
 document.addEventListener("desk:decided", ({ detail }) => (detail.refused || !connected) && quietly(compare));
 
+/** So much changed at once that the list is cheaper; not every desk in the same moment. */
+function resync() {
+  synced = false;
+  setTimeout(quietly, 3000 * Math.random(), compare);
+}
+
 // --- The socket ---------------------------------------------------------------------------------------------
 
 const lamp = find("#live-status");
@@ -211,21 +218,24 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   for (const part of [...parse(event.detail.message).children]) {
     if (part.matches(".row")) receive(document.adoptNode(part));
     else if (part.id === "detail-version") follow(part.dataset.id, version(part));
-    else if (part.id === "queue-version") lastSeen = part.dataset.version;
+    else if (part.id === "queue-version" && synced) lastSeen = part.dataset.version;
+    else if (part.id === "queue-resync") resync();
   }
   settle();
 });
 document.addEventListener("htmx:wsOpen", () => {
   connected = true;
   shine("live");
-  if (wasOpen) quietly(compare);
-  wasOpen = true;
+  quietly(look); // what changed before it was open
 });
 document.addEventListener("htmx:wsClose", ({ detail }) => {
-  connected = false;
+  connected = synced = false;
   shine(navigator.onLine ? "reconnecting" : "offline");
-  const comesBackByItself = [1006, 1011, 1012, 1013].includes(detail.event.code);
-  if (!comesBackByItself) setTimeout(() => detail.socketWrapper?.reconnect(), GONE_FOR_GOOD + 2000 * Math.random());
+  const { code } = detail.event;
+  if ([1006, 1011, 1012, 1013].includes(code)) return; // comes back by itself
+  if (code === 4401) tell("page:toast", { text: "You were signed out. Sign in again to go on." });
+  const wait = TURNED_AWAY.includes(code) ? POLL : GONE_FOR_GOOD;
+  setTimeout(() => detail.socketWrapper?.reconnect(), wait + 2000 * Math.random());
 });
 htmx.config.wsReconnectDelay = (tries) => Math.min(10_000, 500 * 2 ** tries) * (0.5 + Math.random() / 2);
 
@@ -237,9 +247,8 @@ async function look() {
   const answer = await fetch("/queue/version/", { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`The version answered ${answer.status}`);
   const { version: now } = await answer.json();
-  const known = lastSeen;
-  lastSeen = String(now);
-  if (known !== lastSeen) await compare();
+  if (lastSeen !== String(now)) await compare();
+  else synced = connected;
 }
 const poll = () => document.hidden || quietly(look);
 

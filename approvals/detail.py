@@ -1,0 +1,376 @@
+"""Everything about one proposal that a person needs to decide on it, as `_detail.html` draws it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from approvals.arguments import Argument, as_text, edited, table
+from approvals.models import Decision
+from approvals.pieces import Piece, pieces, shown
+from approvals.timeline import Entry, timeline
+from execution.models import Execution
+from governance.models import ActionType, Risk, User
+from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.present import presented
+
+ROLES = ("user", "assistant", "tool", "system")
+_UNDO = {
+    ActionType.Reversibility.READ_ONLY: "Changes nothing, so there is nothing to undo.",
+    ActionType.Reversibility.REVERSIBLE: "Can be undone by the opposite action.",
+    ActionType.Reversibility.EXTERNALLY_REVERSIBLE: "To undo it, somebody outside has to help.",
+    ActionType.Reversibility.IRREVERSIBLE: "Can’t be undone once it has run.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One ranked suggestion."""
+
+    id: str
+    rank: int
+    sentence: list[Piece]
+    action: str
+    reversibility: str
+    undo: str
+    risk: str
+    confidence: float | None
+    success_probability: float | None
+    arguments: list[Argument]
+    digest: str
+    digest_short: str
+    explanation: list[Piece]
+    indicators: list[dict[str, str]]
+    chosen: bool
+    approve_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation that the agent sent along."""
+
+    role: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody wrote into a form that was refused: it is given back to them."""
+
+    verb: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
+
+    id: str
+    version: int
+    status: str
+    status_label: str
+    url: str
+    page_title: str
+    title: list[Piece]
+    summary: list[Piece]
+    agent: str
+    subject: str
+    risk: str
+    deadline: datetime
+    suggestions: list[Option]
+    context_messages: list[Message]
+    context_json: list[Piece]
+    raw_json: list[Piece]
+    verdict: dict[str, Any]
+    timeline: list[Entry]
+    resolution: str
+    execution: dict[str, Any] | None
+    approve_url: str
+    reject_url: str
+    return_url: str
+    why_not: str = ""
+    refusal: str = ""
+    typed: Typed = field(default_factory=Typed)
+
+    @property
+    def may_decide(self) -> bool:
+        return not self.why_not
+
+
+def detail_of(
+    proposal: Proposal,
+    *,
+    reader: User,
+    query: str = "",
+    chosen: str = "",
+    refusal: str = "",
+    typed: Typed | None = None,
+) -> Detail:
+    """A proposal as this person may see it; the caller has checked that they may.
+
+    `query` is the list's query string, kept in every address; `chosen` the id of a suggestion.
+    """
+    decisions = list(proposal.decisions.select_related("reviewer").order_by("at"))
+    suggestions = list(proposal.suggestions.select_related("action_type"))
+    resolution = getattr(proposal, "resolution", None)
+    address = reverse("approvals:proposal", args=[proposal.pk])
+    context = dict(proposal.context)
+    messages = _messages(context)
+    return Detail(
+        id=str(proposal.pk),
+        version=proposal.version,
+        status=proposal.status,
+        status_label=_status_label(proposal),
+        url=address + query,
+        page_title=shown(proposal.title),
+        title=pieces(proposal.title),
+        summary=pieces(proposal.summary),
+        agent=shown(proposal.agent.name),
+        subject=shown(f"{proposal.subject_type} {proposal.subject_id}"),
+        risk=Risk(proposal.risk).label,
+        deadline=proposal.deadline,
+        suggestions=_options(suggestions, resolution, chosen),
+        context_messages=messages,
+        context_json=pieces(_json(context)) if context else [],
+        raw_json=pieces(_json(_raw(proposal, suggestions))),
+        verdict=_verdict(proposal, decisions),
+        timeline=timeline(proposal, decisions),
+        resolution=_ending(resolution, suggestions) if resolution else "",
+        execution=_execution(proposal, reader),
+        approve_url=f"{address}approve/{query}",
+        reject_url=f"{address}reject/{query}",
+        return_url=f"{address}return/{query}",
+        why_not=_why_not(proposal, reader, decisions),
+        refusal=refusal,
+        typed=typed or Typed(),
+    )
+
+
+# --- What is proposed -------------------------------------------------------------------------
+
+
+def _options(suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str) -> list[Option]:
+    approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
+    wanted = approved or chosen
+    known = wanted in {str(s.pk) for s in suggestions}
+    options = [_option(s, chosen=str(s.pk) == wanted if known else s.rank == 1) for s in suggestions]
+    if resolution is None or resolution.arguments is None:
+        return options
+    return [
+        _as_approved(o, s, resolution) if str(s.pk) == approved else o
+        for o, s in zip(options, suggestions, strict=True)
+    ]
+
+
+def _option(suggestion: Suggestion, *, chosen: bool) -> Option:
+    kind = suggestion.action_type
+    return Option(
+        id=str(suggestion.pk),
+        rank=suggestion.rank,
+        sentence=pieces(suggestion.sentence),
+        action=str(kind),
+        reversibility=kind.get_reversibility_display(),
+        undo=_UNDO[ActionType.Reversibility(kind.reversibility)],
+        risk=Risk(suggestion.risk).label,
+        confidence=suggestion.confidence,
+        success_probability=suggestion.success_probability,
+        arguments=table(kind.schema, suggestion.arguments, suggestion.before),
+        digest=suggestion.action_digest,
+        digest_short=f"{suggestion.action_digest[:11]}…{suggestion.action_digest[-4:]}",
+        explanation=pieces(suggestion.explanation),
+        indicators=[
+            {name: shown(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
+        ],
+        chosen=chosen,
+    )
+
+
+def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution) -> Option:
+    """With what the reviewer changed, for that is what runs."""
+    changes = list(edited(suggestion.action_type.schema, suggestion.arguments, resolution.arguments or {}))
+    if not changes:
+        return option
+    digest = resolution.action_digest
+    return replace(
+        option,
+        arguments=[*option.arguments, *changes],
+        digest=digest,
+        digest_short=f"{digest[:11]}…{digest[-4:]}",
+    )
+
+
+# --- What the agent sent along ----------------------------------------------------------------
+
+
+def _messages(context: dict[str, Any]) -> list[Message]:
+    """The conversation in the context, taken out of it; none where it has another form."""
+    found = context.get("messages")
+    if not isinstance(found, list) or not all(isinstance(m, dict) for m in found):
+        return []
+    context.pop("messages")
+    return [_message(m) for m in found]
+
+
+def _message(message: dict[str, Any]) -> Message:
+    role = message.get("role")
+    content = message.get("content")
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    if role not in ROLES:
+        rest = {"role": role, **rest}
+    parts = [as_text(content)] if content else []
+    parts += [_json(rest)] if rest else []
+    return Message(role if role in ROLES else "other", pieces("\n".join(parts)))
+
+
+def _raw(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
+    return {
+        **presented(proposal, suggestions),
+        "title": proposal.title,
+        "summary": proposal.summary,
+        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+        "context": proposal.context,
+        "provenance": proposal.provenance,
+        "revises": str(proposal.revises_id) if proposal.revises_id else None,
+        "said_of_suggestions": [
+            {
+                "rank": s.rank,
+                "before": s.before,
+                "risk_indicators": s.risk_indicators,
+                "explanation": s.explanation,
+            }
+            for s in suggestions
+        ],
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+# --- Why it is here -----------------------------------------------------------------------------
+
+
+def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any]:
+    verdict = proposal.verdict
+    return {
+        "rules": [_rule(rule) for rule in verdict["rules"]],
+        "team": proposal.team.name,
+        "approvals": _approvals(proposal, decisions),
+        "decide_within": _span(verdict["decide_within_seconds"]),
+        "boundaries": [shown(note) for note in verdict["notes"]],
+    }
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, str]:
+    reason = f"Could not be evaluated: {rule['error']}" if rule.get("error") else rule["reason"]
+    return {"name": shown(rule["name"]), "reason": shown(reason), "verdict": rule["then"].get("verdict", "")}
+
+
+def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
+    if proposal.approvals_needed < 2:
+        return "1"
+    approved = [d for d in decisions if d.standing and d.verdict == Decision.Verdict.APPROVE]
+    names = ", ".join(shown(d.reviewer.printed_name) for d in approved)
+    return f"{len(approved)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
+
+
+# --- How it stands ------------------------------------------------------------------------------
+
+
+def _status_label(proposal: Proposal) -> str:
+    return proposal.get_status_display().capitalize()
+
+
+def _ending(resolution: Resolution, suggestions: Sequence[Suggestion]) -> str:
+    """By whom, when and why: "by Ben, 22 Nov 14:21 UTC: suggestion 2"."""
+    said = f"by {shown(resolution.actor_name)}, {resolution.at:%-d %b %H:%M} UTC"
+    of = next((s for s in suggestions if s.pk == resolution.suggestion_id), None)
+    if of and len(suggestions) > 1:
+        said += f", suggestion {of.rank}"
+    if of and resolution.arguments != of.arguments:
+        said += ", with edited arguments"
+    return f"{said}: {shown(resolution.reason)}" if resolution.reason else said
+
+
+def _why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
+    """Why this person can't decide on it now; empty when they can."""
+    if proposal.status != Proposal.Status.PENDING:
+        return "It has been decided."
+    if not reader.has_perm("approvals.add_decision"):
+        return "You can read this proposal; deciding on it is for reviewers."
+    if not reader.teams.filter(pk=proposal.team_id).exists():
+        return f"This is for the team {proposal.team.name}; only its members decide on it."
+    mine = next((d for d in decisions if d.reviewer_id == reader.pk and d.standing), None)
+    if mine:
+        return "You have approved this. It waits for somebody else to agree."
+    if proposal.agent.owner_id == reader.pk:
+        return "You own this agent, so somebody else has to decide on what it proposes."
+    return ""
+
+
+# --- What came of it ----------------------------------------------------------------------------
+
+
+def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
+    execution = Execution.objects.filter(proposal=proposal).prefetch_related("steps__attempts").first()
+    if execution is None or not reader.has_perm("execution.view_execution"):
+        return None
+    can_retry = (
+        reader.has_perm("execution.attend_execution") and execution.status == Execution.Status.NEEDS_ATTENTION
+    )
+    return {
+        "id": str(execution.pk),
+        "status": execution.status,
+        "status_label": execution.get_status_display(),
+        "reason": pieces(execution.reason),
+        "can_retry": can_retry,
+        "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
+        "steps": [_step(step) for step in execution.steps.all()],
+    }
+
+
+def _step(step: Any) -> dict[str, Any]:
+    return {
+        "name": shown(step.name),
+        "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
+        "status_label": step.get_status_display(),
+        "receipt": pieces(_line(step.receipt)) if step.receipt else [],
+        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
+    }
+
+
+def _attempt(attempt: Any) -> dict[str, Any]:
+    answered = f"HTTP {attempt.http_status}" if attempt.http_status else ""
+    return {
+        "number": attempt.number,
+        "route": shown(attempt.route),
+        "status": "running" if attempt.outcome == attempt.Outcome.OPEN else attempt.outcome,
+        "status_label": "running"
+        if attempt.outcome == attempt.Outcome.OPEN
+        else attempt.get_outcome_display(),
+        "at": attempt.started_at,
+        "detail": pieces(" ".join(filter(None, [answered, attempt.detail]))),
+    }
+
+
+def _line(receipt: Any) -> str:
+    """A receipt in one line: names and values."""
+    if not isinstance(receipt, dict):
+        return as_text(receipt)
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,325 @@
+"""Open queue pages, kept true: one reader per process, however many people look.
+
+A hint only says when to look. What changed is read from the log, together with its last
+events again for those that committed late: a lost hint costs `LOOK_AGAIN` seconds. Every
+changed row is read once, drawn once, and the same bytes go to every page that may see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import structlog
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models.functions import Now
+
+from approvals import hub, queries
+from approvals.rows import Row, drawn, rows_of
+from governance.models import User
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+GATHER = 0.05  # seconds in which a burst becomes one message
+LOOK_AGAIN = 2.0
+CHECK_PEOPLE = 4.0  # who was logged out, or lost a role, is out within 5 seconds
+MOST_ROWS = 100  # above it a page reads its list again rather than a hundred rows
+MOST_UNSENT = 32  # messages that wait for a slow page, before it is told to read its list again
+LOOK_BACK = queries.OVERLAP
+RESYNC = '<div id="queue-resync"></div>'
+SIGNED_OUT, NOT_ALLOWED = 4401, 4403
+
+# Two threads, for two more connections than requests have.
+_threads = ThreadPoolExecutor(2, thread_name_prefix="live")
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """Ask the database from a thread of our own, and give the connection back."""
+
+    def run() -> T:
+        try:
+            return work(*args)
+        finally:
+            connection.close()
+
+    return await asyncio.get_running_loop().run_in_executor(_threads, run)
+
+
+# --- Who may see what -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Access:
+    """The teams whose proposals a person sees; `every` for people who see all of them."""
+
+    teams: frozenset[str]
+    every: bool = False
+
+    def covers(self, team: str) -> bool:
+        return self.every or team in self.teams
+
+
+def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access | int]:
+    """What each (user, session) may see now, or the code to close their page with.
+
+    A handful of queries however many are asked for: who is still signed in, active, and has
+    the permission.
+    """
+    asked = set(people)
+    signed_in = {key for key in asked if key in _signed_in(asked)}
+    users = {user for user, _ in signed_in}
+    may = _with_permission("suggestions.view_proposal", users)
+    every = _with_permission("suggestions.view_every_proposal", users)
+    teams: dict[int, set[str]] = {}
+    memberships = User.teams.through.objects.filter(user_id__in=may - every)
+    for user, team in memberships.values_list("user_id", "team_id"):
+        teams.setdefault(user, set()).add(team)
+    answer: dict[tuple[int, str], Access | int] = {}
+    for key in asked:
+        if key not in signed_in:
+            answer[key] = SIGNED_OUT
+        elif key[0] not in may | every:
+            answer[key] = NOT_ALLOWED
+        else:
+            answer[key] = Access(frozenset(teams.get(key[0], ())), every=key[0] in every)
+    return answer
+
+
+def _signed_in(asked: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those whose session exists, belongs to them, and was begun with the password they have now."""
+    keys = {session for _, session in asked}
+    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=Now())
+    found = {row.session_key: _opened(row.session_key, row.session_data) for row in rows}
+    users = User.objects.filter(pk__in={user for user, _ in asked}, is_active=True)
+    stamps = {str(user.pk): user.get_session_auth_hash() for user in users.only("password")}
+    return {
+        (user, session)
+        for user, session in asked
+        if session in found and found[session][0] == str(user) and found[session][1] == stamps.get(str(user))
+    }
+
+
+_sessions: dict[str, tuple[str, tuple[str, str]]] = {}
+
+
+def _opened(key: str, data: str) -> tuple[str, str]:
+    """User and password stamp in a session; decoded once for as long as it stays the same."""
+    kept = _sessions.get(key)
+    if kept is None or kept[0] != data:
+        content = Session(session_key=key, session_data=data).get_decoded()
+        kept = (data, (str(content.get("_auth_user_id")), str(content.get("_auth_user_hash"))))
+        if len(_sessions) > 10_000:
+            _sessions.clear()
+        _sessions[key] = kept
+    return kept[1]
+
+
+def _with_permission(name: str, users: set[int]) -> set[int]:
+    found = User.objects.with_perm(name, backend="django.contrib.auth.backends.ModelBackend")
+    return set(found.filter(pk__in=users).values_list("pk", flat=True))
+
+
+# --- One open page ----------------------------------------------------------------------------------
+
+
+class Page:
+    """What is to be sent to one socket. It never holds more than `MOST_UNSENT` messages."""
+
+    def __init__(self, key: tuple[int, str], access: Access, close: Callable[[int], None]) -> None:
+        self.key = key
+        self.access = access
+        self.close = close
+        self._unsent: deque[str] = deque()
+        self._news = asyncio.Event()
+
+    def put(self, message: str) -> None:
+        if len(self._unsent) >= MOST_UNSENT:
+            self._unsent.clear()
+            message = RESYNC
+        self._unsent.append(message)
+        self._news.set()
+
+    async def next(self) -> str:
+        """Everything that waits, as one message."""
+        await self._news.wait()
+        self._news.clear()
+        message = "".join(self._unsent)
+        self._unsent.clear()
+        return message
+
+
+# --- The reader -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is new: rows as HTML with their teams, and the version of the queue that holds them."""
+
+    version: str
+    rows: Sequence[tuple[str, str]]
+    overflow: bool = False
+
+
+@dataclass
+class Reader:
+    """Reads what changed since it last looked; remembers what it has seen, to tell it once."""
+
+    position: int = 0
+    seen: set[int] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Everything up to now is on the pages that are being opened."""
+        self.seen = {event for event, _ in self._events()}
+
+    def look(self, hinted: set[str]) -> Change | None:
+        """The rows that changed; None when nothing did. Blocks."""
+        events = self._events()
+        # The version is told with what led to it: whoever has it has all that came before.
+        version = f"{self.position}.{len(events)}"
+        new = [(event, proposal) for event, proposal in events if event not in self.seen]
+        self.seen = {event for event, _ in events}
+        wanted = {proposal for _, proposal in new} | {UUID(hint) for hint in hinted}
+        if not wanted:
+            return None
+        if len(wanted) > MOST_ROWS:
+            return Change(version, [], overflow=True)
+        rows = [row for row in rows_of(sorted(wanted)) if self._is_news(row)]
+        return Change(version, [(row.team, drawn(row)) for row in rows])
+
+    def _events(self) -> list[tuple[int, UUID]]:
+        """The last events that tell of proposals: the version's own, so that it fits."""
+        with connection.cursor() as cursor:
+            cursor.execute(_LAST_EVENTS, {"overlap": LOOK_BACK})
+            events = cursor.fetchall()
+        self.position = max((event for event, _ in events), default=0)
+        return events
+
+    def _is_news(self, row: Row) -> bool:
+        if self.told.get(row.id, 0) >= row.version:
+            return False
+        if len(self.told) > 10_000:
+            self.told.clear()
+        self.told[row.id] = row.version
+        return True
+
+
+_LAST_EVENTS = """
+WITH newest AS (SELECT id FROM audit_event WHERE proposal_id IS NOT NULL ORDER BY id DESC LIMIT 1)
+SELECT e.id, e.proposal_id
+  FROM newest JOIN audit_event e ON e.id > newest.id - %(overlap)s AND e.proposal_id IS NOT NULL
+"""
+
+
+# --- All open pages of a process --------------------------------------------------------------------
+
+
+class Live:
+    """The open pages of one process (one event loop), and the two tasks that serve them all."""
+
+    def __init__(self) -> None:
+        self.pages: set[Page] = set()
+        self.reader = Reader()
+        self._hinted: set[str] = set()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def join(self, page: Page) -> None:
+        """Begin to tell this page of changes; from when this returns none is left out."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._check())]
+            hub.current().subscribers.add(self.hear)
+            await in_thread(self.reader.begin)
+        self.pages.add(page)
+
+    def leave(self, page: Page) -> None:
+        self.pages.discard(page)
+        if not self.pages:
+            self.stop()
+
+    def stop(self) -> None:
+        hub.current().subscribers.discard(self.hear)
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+
+    async def hear(self, hint: dict[str, Any]) -> None:
+        self._hinted.update(hint["proposals"])
+        self._wake.set()
+
+    async def _read(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN)
+            await asyncio.sleep(GATHER)
+            self._wake.clear()
+            hinted, self._hinted = self._hinted, set()
+            began = time.monotonic()
+            try:
+                change = await in_thread(self.reader.look, hinted)
+            except Exception as error:  # the database is away: pages poll, and we look again
+                _log.warning("live rows interrupted", error=type(error).__name__)
+                self._hinted |= hinted
+                await asyncio.sleep(1)
+                continue
+            if change:
+                self._tell(change)
+            # Under load the bursts grow, so that drawing takes half of our time at most.
+            await asyncio.sleep(max(0.0, time.monotonic() - began - GATHER))
+
+    def _tell(self, change: Change) -> None:
+        """The same text for all who see the same teams, put together once."""
+        version = f'<div id="queue-version" data-version="{change.version}"></div>'
+        texts: dict[Access, str] = {}
+        for page in list(self.pages):
+            text = texts.get(page.access)
+            if text is None:
+                rows = [html for team, html in change.rows if page.access.covers(team)]
+                text = texts[page.access] = "".join([*rows, RESYNC if change.overflow else "", version])
+            page.put(text)
+
+    async def _check(self) -> None:
+        """Close the pages of people who may no longer see them; notice new teams."""
+        while True:
+            await asyncio.sleep(CHECK_PEOPLE * random.uniform(0.9, 1.0))  # noqa: S311 - no secret
+            try:
+                now = await in_thread(access_of, {page.key for page in self.pages})
+            except Exception as error:
+                _log.warning("people not checked", error=type(error).__name__)
+                continue
+            for page in list(self.pages):
+                self._apply(page, now.get(page.key, page.access))
+
+    def _apply(self, page: Page, access: Access | int) -> None:
+        if isinstance(access, int):
+            page.close(access)
+        elif access != page.access:
+            page.access = access
+            page.put(RESYNC)
+
+
+_lives: WeakKeyDictionary[asyncio.AbstractEventLoop, Live] = WeakKeyDictionary()
+
+
+def current() -> Live:
+    """The open pages of the running event loop."""
+    return _lives.setdefault(asyncio.get_running_loop(), Live())
+
+
+async def access_of_one(user: Any, session: str) -> Access | int:
+    if isinstance(user, AnonymousUser) or not session:
+        return SIGNED_OUT
+    key = (user.pk, session)
+    return (await in_thread(access_of, [key]))[key]

@@ -1,0 +1,148 @@
+"""Text of agents, taken apart into what reads as it is and what hides or pretends.
+
+The text itself is never changed: a hidden character gets a visible mark in its place, a
+word that mixes look-alike alphabets gets one behind it. Hebrew, Arabic and emoji that
+are what they seem stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Piece(NamedTuple):
+    """`text` to be shown as it is; or a `mark` that stands for what can't be seen, with its `note`."""
+
+    text: str
+    mark: str = ""
+    note: str = ""
+
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_ZERO_WIDTH = "\u034f\u200b-\u200d\u2060-\u2065\ufeff\u180e"
+_TAGS = "\U000e0000-\U000e007f"
+_SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_SPACES = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# Letters and signs that are drawn as nothing.
+_BLANK = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+_CONTROLS = "\x00-\x08\x0b\x0c\r\x0e-\x1f\x7f-\x9f"
+_FORMAT = (
+    "\u00ad\u206a-\u206f\ufff0-\ufffb\U00013430-\U0001345f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
+)
+# Nobody but the sender knows what these mean, if anything.
+_PRIVATE = "\ue000-\uf8ff\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff"
+_HIDDEN = re.compile(
+    f"(?P<tags>[{_TAGS}]+)"
+    f"|(?P<one>[{_BIDI}{_ZERO_WIDTH}{_SELECTORS}{_SPACES}{_BLANK}{_CONTROLS}{_FORMAT}{_PRIVATE}])(?P=one)*"
+)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f\uff21-\uff5a]")
+_LOOK_ALIKE = re.compile(
+    "[\u0370-\u052f\u0531-\u0587\u13a0-\u13fd\u1c80-\u1c8f\u1f00-\u1fff\u2de0-\u2dff\ua640-\ua69f]"
+)
+_UNITS = set("Ωμαβγδλπρσφω∆Δ")  # kΩ, μm: Greek letters that short words of science hold
+_NOTES = {
+    _BIDI: "changes the direction of the text, unseen",
+    _ZERO_WIDTH: "takes no room, unseen",
+    _SELECTORS: "changes the letter before it, or hides data",
+    _SPACES: "looks like a space and is another character",
+    _BLANK: "is drawn as nothing",
+    _CONTROLS: "is a control character",
+    _FORMAT: "is unseen",
+    _PRIVATE: "has no meaning that everybody knows",
+}
+_NOTED = [(re.compile(f"[{characters}]"), note) for characters, note in _NOTES.items()]
+
+
+def pieces(text: str) -> list[Piece]:
+    """The text in order, piece by piece. Joined, the texts give back what was sent."""
+    if text.isascii() and text.isprintable():
+        return [Piece(text)] if text else []
+    found: list[Piece] = []
+    done = 0
+    for start, end, mark, note in _marks(text):
+        if start > done:
+            found.append(Piece(text[done:start]))
+        found.append(Piece(text[start:end], mark, note))
+        done = end
+    if done < len(text):
+        found.append(Piece(text[done:]))
+    return found
+
+
+def shown(text: str) -> str:
+    """The same on one line, for where there is room for words only: `[U+202E]` where one is hidden."""
+    told = [f"[{piece.mark}]" if piece.mark else piece.text for piece in pieces(text)]
+    return " ".join("".join(told).split())
+
+
+def is_honest(text: str) -> bool:
+    """Does it read as it is?"""
+    return not any(piece.mark for piece in pieces(text))
+
+
+def _marks(text: str) -> Iterator[tuple[int, int, str, str]]:
+    """Places of the text with the mark and the note for each; a place behind a word is empty."""
+    hidden = [(m.start(), m.end(), *_told(m[0])) for m in _HIDDEN.finditer(text) if not _is_honest(text, m)]
+    return iter(sorted([*hidden, *_mixed(text)]) if not text.isascii() else hidden)
+
+
+def _told(run: str) -> tuple[str, str]:
+    first = run[0]
+    mark = f"U+{ord(first):04X}" + (f" ×{len(run)}" if len(run) > 1 else "")
+    if "\U000e0000" <= first <= "\U000e007f":
+        spelt = "".join(chr(ord(c) - 0xE0000) for c in run if "\U000e0020" <= c <= "\U000e007e")
+        return mark, f"Hidden tag characters that spell “{spelt}”"
+    name = unicodedata.name(first, "Character without a name").capitalize()
+    why = next(note for characters, note in _NOTED if characters.match(first))
+    return mark, f"{name}: {why}"
+
+
+def _is_honest(text: str, match: re.Match[str]) -> bool:
+    """Where such a character belongs: Windows' line ends, emoji, and letters of scripts that join."""
+    run, before, after = (
+        match[0],
+        text[match.start() - 1 : match.start()],
+        text[match.end() : match.end() + 1],
+    )
+    if run == "\r":
+        return after == "\n"
+    if run in ("\ufe0e", "\ufe0f"):
+        return _is_emoji(before) or (before in "0123456789#*" and before != "" and after == "\u20e3")
+    if run == "\u200d":
+        return _is_virama(before) or ((before == "\ufe0f" or _is_emoji(before)) and _is_emoji(after))
+    if run == "\u200c":
+        return _is_virama(before) or (_is_arabic(before) and _is_arabic(after))
+    return False
+
+
+def _is_emoji(character: str) -> bool:
+    if not character:
+        return False
+    in_emoji_blocks = "\U0001f000" <= character <= "\U0001faff" or "\u2190" <= character <= "\u2bff"
+    return in_emoji_blocks or character in "©®™‼⁉ℹ〰〽㊗㊙"
+
+
+def _is_virama(character: str) -> bool:
+    return character != "" and unicodedata.combining(character) == 9
+
+
+def _is_arabic(character: str) -> bool:
+    return "\u0620" <= character <= "\u06ff" and character.isalpha()
+
+
+def _mixed(text: str) -> Iterator[tuple[int, int, str, str]]:
+    """Behind each word that mixes Latin with letters made to look like it."""
+    if not _LOOK_ALIKE.search(text):
+        return
+    for word in _WORD.finditer(text):
+        foreign = _LOOK_ALIKE.findall(word[0])
+        if not foreign or not _LATIN.search(word[0]) or (len(word[0]) <= 3 and _UNITS.issuperset(foreign)):
+            continue
+        names = ", ".join(unicodedata.name(c, "?").capitalize() for c in dict.fromkeys(foreign))
+        mark = "mixed letters " + " ".join(f"{c} U+{ord(c):04X}" for c in list(dict.fromkeys(foreign))[:3])
+        yield word.end(), word.end(), mark, f"One word in two alphabets. Among Latin letters: {names}"

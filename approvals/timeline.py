@@ -1,0 +1,94 @@
+"""What happened to a proposal, from its events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from approvals.models import Decision
+from approvals.pieces import shown
+from audit.models import Event
+from suggestions.models import Proposal, Resolution
+
+MOST = 100
+_SAID = {
+    "proposal.submitted": "Proposed by {actor}",
+    "proposal.approved": "Approved",
+    "proposal.rejected": "Rejected",
+    "proposal.returned": "Returned to the agent",
+    "proposal.expired": "Expired: nobody decided in time",
+    "proposal.withdrawn": "Withdrawn by {actor}",
+    "proposal.blocked": "Blocked by the policy",
+    "execution.put_off": "Execution waits for the next try",
+    "attempt.started": "Attempt {attempt} over {route}",
+    "attempt.finished": "Attempt {attempt} {outcome}",
+    "step.completed": "Step {step} completed",
+    "callback.sent": "The agent was told",
+}
+_VERDICTS = {
+    "approve": "approved suggestion {rank}",
+    "reject": "rejected it",
+    "return": "returned it to the agent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    at: datetime
+    text: str
+    sub: str = ""
+
+
+def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
+    """The first `MOST` events of a proposal, oldest first; reasons come from the decisions.
+
+    The log holds only commitments to what people wrote.
+    """
+    reasons = {str(decision.pk): decision.reason for decision in decisions}
+    events = Event.objects.filter(proposal_id=proposal.pk).order_by("id")[: MOST + 1]
+    found = [entry for event in events if (entry := _entry(event, reasons))]
+    if len(found) > MOST:
+        found[MOST:] = [Entry(found[MOST].at, "and more", "the audit log has all of it")]
+    return found
+
+
+def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:
+    body = json.loads(event.body)
+    data: dict[str, Any] = body["data"]
+    actor = shown(body["actor"]["name"])
+    if event.type == "decision.made":
+        said = _VERDICTS.get(data["verdict"], data["verdict"]).format(rank=data.get("rank"))
+        return Entry(event.at, f"{actor} {said}", shown(reasons.get(data["decision"], "")))
+    if (
+        event.type.startswith("proposal.")
+        and data.get("by") == Resolution.By.HUMAN
+        and event.type != "proposal.approved"
+    ):
+        return None  # the decision says it
+    facts = {"actor": actor, **{name: shown(str(value)) for name, value in data.items()}}
+    template = _SAID.get(event.type)
+    text = (
+        template.format_map(_Known(facts))
+        if template
+        else event.type.replace(".", " ").replace("_", " ").capitalize()
+    )
+    return Entry(event.at, text, _more(event.type, data))
+
+
+class _Known(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def _more(type: str, data: dict[str, Any]) -> str:
+    if type == "proposal.submitted":
+        return "by the rules " + ", ".join(map(shown, data["rules"])) if data.get("rules") else ""
+    if type == "proposal.approved" and data.get("by") == Resolution.By.POLICY:
+        return "by the policy"
+    if type == "attempt.finished" and data.get("http_status"):
+        return f"answered {data['http_status']}"
+    reason = data.get("reason", "")
+    return "" if reason.startswith("sha256:") else shown(reason)

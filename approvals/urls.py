@@ -1,0 +1,14 @@
+from django.urls import path
+
+from approvals import views
+
+app_name = "approvals"
+
+urlpatterns = [
+    path("", views.queue, name="queue"),
+    path("version/", views.version, name="version"),
+    path("<uuid:proposal_id>/", views.proposal, name="proposal"),
+    path("<uuid:proposal_id>/approve/", views.approve, name="approve"),
+    path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
+    path("<uuid:proposal_id>/return/", views.give_back, name="return"),
+]
