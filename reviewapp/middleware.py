@@ -88,8 +88,7 @@ class Csrf(_PagesOnly, CsrfViewMiddleware):
 
 
 class Authentication(_PagesOnly, AuthenticationMiddleware):
-    def process_view(self, request: HttpRequest, *args: Any) -> Any:
-        return None if is_api(request) else super().process_view(request, *args)
+    pass
 
 
 class Messages(_PagesOnly, MessageMiddleware):
