@@ -1,17 +1,15 @@
 """The demo beside the product: a shop and some agents, processes that know only its API.
 
-Nothing of `demo/` is imported. It writes down whom and what it needs, the
-command `demo_setup` creates that and notes the agents' keys.
+Nothing of `demo/` is imported. The command `demo_setup` creates whom and what it
+needs, and notes the agents' keys.
 """
 
 import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from django.conf import settings
-from django.core.management import CommandError, call_command, get_commands
+from django.core.management import call_command
 
 from reviewapp.embedded.credentials import free_port, port_taken
 
@@ -27,14 +25,8 @@ class Demo:
 
     def set_up(self) -> str:
         """Create demo people, agents, action types and policy, once; returns the log-ins to print."""
-        seed = [sys.executable, "-m", "demo.seed", "--shop", self.shop, "--out", str(self.folder)]
-        made = subprocess.run(seed, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)  # noqa: S603
-        if made.returncode:
-            raise CommandError(f"The demo can't be set up: {made.stderr.strip()}")
-        if "demo_setup" not in get_commands():
-            return ""
         said = io.StringIO()
-        call_command("demo_setup", str(self.folder), stdout=said)
+        call_command("demo_setup", str(self.folder), shop=self.shop, stdout=said)
         return said.getvalue().rstrip()
 
     @property
