@@ -111,6 +111,8 @@ class Start:
                 stack.callback(self._stop)
                 self._prepare()
                 self._start_children()
+                self._start_demo()  # while the children are loading
+                self._wait_for_answer()
                 self._announce()
                 self.supervisor.run()
             except Stopped:
@@ -136,10 +138,6 @@ class Start:
             call_command("migrate", verbosity=0, interactive=False)
         with self._step("Static files"):
             static_files.collect()
-        if settings.DEMO:
-            with self._step("Demo accounts and agents"):
-                self.demo = Demo(self.var)
-                self.logins = self.demo.set_up()
         connections.close_all()
 
     def _move_with_services(self, services: Services) -> None:
@@ -157,6 +155,8 @@ class Start:
     # --- The children -----------------------------------------------------------------------
 
     def _start_children(self) -> None:
+        if settings.DEMO:
+            self.demo = Demo(self.var)
         metrics = self.var / "metrics" / "up"
         shutil.rmtree(metrics, ignore_errors=True)
         for name in ("web", "worker", "beat"):
@@ -165,15 +165,23 @@ class Start:
                 environment["EGRESS_ALLOW"] = self.demo.reachable
             command = children.COMMANDS[name](self.host, self.port)
             self.supervisor.start(Child(name, command, environment, wave=1 if name == "web" else 2))
+
+    def _start_demo(self) -> None:
+        if self.demo is None:
+            return
+        with self._step("Demo accounts and agents"):
+            self.logins = self.demo.set_up()
+        connections.close_all()
+        url = f"http://{_reachable(self.host)}:{self.port}"
+        for name, command in self.demo.commands(url).items():
+            self.supervisor.start(Child(name, command, self.demo.environment(), wave=1))
+
+    def _wait_for_answer(self) -> None:
         with self._step("Web, worker and beat"):
             if not self.supervisor.wait(self._answers, seconds=FIRST_ANSWER):
                 raise CannotStart(
                     f"The web process did not answer in {FIRST_ANSWER:.0f} s; see {self.var}/log/web.log."
                 )
-        if self.demo:
-            url = f"http://{_reachable(self.host)}:{self.port}"
-            for name, command in self.demo.commands(url).items():
-                self.supervisor.start(Child(name, command, self.demo.environment(), wave=1))
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(_reachable(self.host), self.port, timeout=2)
