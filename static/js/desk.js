@@ -140,7 +140,8 @@ document.addEventListener(
   (event) => {
     const form = event.target;
     if (!form.matches("[data-verb]")) return;
-    if (form.dataset.sent || busy()) return stop(event);
+    const outOfTurn = form.dataset.verb === "approve" && openPanel();
+    if (form.dataset.sent || outOfTurn || busy()) return stop(event);
     form.dataset.sent = "true";
     setTimeout(() => lock(true)); // after the browser has read the form
   },
@@ -191,11 +192,13 @@ function putBack(old) {
 }
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
-  if (target?.id === "detail") detail().classList.add("is-waiting");
+  if (target?.id !== "detail") return;
+  detail().classList.add("is-waiting");
+  detail().classList.toggle("is-opening", opening !== null && opening !== proposal()?.dataset.id);
 });
 document.addEventListener("htmx:afterRequest", ({ detail: { target, successful, xhr } }) => {
   if (target?.id !== "detail") return;
-  detail().classList.remove("is-waiting");
+  detail().classList.remove("is-waiting", "is-opening");
   if (successful || xhr.status === 0) return;
   opening = null;
   mark();

@@ -208,7 +208,6 @@ const WORDS = { live: "Live", reconnecting: "Reconnecting", offline: "Offline" }
 const state = () => lamp.dataset.state;
 function shine(next) {
   if (state() === next) return;
-  lamp.hidden = false;
   lamp.dataset.state = next;
   lamp.textContent = WORDS[next];
 }
