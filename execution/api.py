@@ -16,7 +16,9 @@ from rest_framework.views import APIView
 from execution.hand_back import report_result
 from execution.queries import of_proposal, story
 from governance.authentication import AgentCaller
+from governance.models import Agent
 from governance.permissions import IsAgent, is_agent_or
+from suggestions.api import NotAnAgent
 from suggestions.bodies import Strict, check
 from suggestions.models import Proposal
 
@@ -83,16 +85,23 @@ class ReportResult(APIView):
     def post(self, request: Request, proposal_id: UUID) -> Response:
         """Report what came of an action that was handed back to the agent."""
         body = check(ResultBody, request.data)
-        proposal = Proposal.objects.filter(agent=request.user.agent, pk=proposal_id).first()
-        if proposal is None or not hasattr(proposal, "execution"):
+        agent = _agent(request)
+        proposal = Proposal.objects.filter(agent=agent, pk=proposal_id, execution__isnull=False).first()
+        if proposal is None:
             raise Http404
-        execution = report_result(
-            proposal, agent=request.user.agent, outcome=body.outcome, detail=body.detail
-        )
+        execution = report_result(proposal, agent=agent, outcome=body.outcome, detail=body.detail)
         return Response(story(execution, with_responses=False))
 
 
+def _agent(request: Request) -> Agent:
+    if not isinstance(request.user, AgentCaller):
+        raise NotAnAgent
+    return request.user.agent
+
+
 def _visible(request: Request) -> Any:
-    if isinstance(request.user, AgentCaller):
-        return Proposal.objects.filter(agent=request.user.agent)
-    return Proposal.objects.visible_to(request.user)
+    """The proposals this caller may know about."""
+    caller: Any = request.user
+    if isinstance(caller, AgentCaller):
+        return Proposal.objects.filter(agent=caller.agent)
+    return Proposal.objects.visible_to(caller)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -19,7 +20,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             | Q(status=Execution.Status.RUNNING, lease_until__lte=Now())
         )
 
-    def take(self, execution_id: object, *, lease_seconds: int) -> int | None:
+    def take(self, execution_id: UUID, *, lease_seconds: int) -> int | None:
         """Make one worker the only one that may carry it out; returns its fencing number.
 
         One conditional UPDATE: of many workers one gets a number, the others None.

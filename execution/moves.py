@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from execution.models import Attempt
-from execution.workflow import HandBack, WorkflowStep, label
+from execution.workflow import HandBack, HttpRoute, WorkflowStep, label
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
@@ -22,7 +22,8 @@ SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED
 class Call:
     """Try this route; `tried` says how often it was tried before."""
 
-    index: int
+    route: HttpRoute
+    name: str
     tried: int
 
 
@@ -73,7 +74,7 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool)
         if in_doubt and not (acts_once or route.idempotent):
             return Ask(_in_doubt(step, in_doubt))
         if _may_try(step, tried):
-            return Call(index, len(tried))
+            return Call(route, label(step, index), len(tried))
         if in_doubt and not acts_once:
             # The key is honoured here and nowhere else: another route could act a second time.
             return Ask(_in_doubt(step, in_doubt))

@@ -20,8 +20,8 @@ from execution.approval import why_not
 from execution.lease import DeadlinePassed, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
-from execution.workflow import InvalidWorkflow, WorkflowStep, label, workflow_of
-from governance.workflow import LONGEST_CALL
+from execution.workflow import InvalidWorkflow, WorkflowStep, workflow_of
+from governance.workflow import LONGEST_CALL, Verify
 from suggestions.tell_worker import tell_worker
 
 PROBES = (0.0, 0.3, 1.0)  # seconds before each: an effect may take a moment to be seen
@@ -91,9 +91,7 @@ class Run:
         while True:
             match self._next(step, plan):
                 case Call() as move:
-                    if not self._has_time_for(plan.routes[move.index].timeout) or not self._try(
-                        step, plan, move
-                    ):
+                    if not self._has_time_for(move.route.timeout) or not self._try(step, plan, move):
                         return False
                 case Prove():
                     return self._prove(step, plan)
@@ -126,9 +124,9 @@ class Run:
 
     def _try(self, step: Step, plan: WorkflowStep, move: Call) -> bool:
         """Make one attempt. False when this turn is over: it has to wait, or somebody else decides."""
-        route = plan.routes[move.index]
+        route = move.route
         repeatable = self.execution.suggestion.action_type.idempotent_hint or route.idempotent
-        attempt = self._open(step, plan, move)
+        attempt = self._open(step, move)
         headers = {"idempotency-key": f"{self.execution.pk}/{step.name}"}
         if self.execution.proposal.traceparent:
             headers["traceparent"] = self.execution.proposal.traceparent
@@ -143,13 +141,13 @@ class Run:
         return self._close(step, plan, attempt, result)
 
     @transaction.atomic
-    def _open(self, step: Step, plan: WorkflowStep, move: Call) -> Attempt:
+    def _open(self, step: Step, move: Call) -> Attempt:
         """Write the attempt down before it is made: if we are killed, its row is found open."""
         self.lease.renew()
         attempt = Attempt.objects.create(
             step=step,
             number=step.attempts.count() + 1,
-            route=label(plan, move.index),
+            route=move.name,
             fence=self.lease.fence,
             round=self.execution.round,
         )
@@ -167,13 +165,18 @@ class Run:
             attempt.response = routes.kept(result.answer)
         attempt.finished_at = Now()
         attempt.save()
-        facts = {"outcome": result.outcome, "http_status": attempt.http_status}
-        if result.answer:
-            facts["response_digest"] = routes.digest_of(result.answer)
-        self._record("attempt.finished", step, attempt, **facts)
+        named = routes.digest_of(result.answer) if result.answer else None
+        self._record(
+            "attempt.finished",
+            step,
+            attempt,
+            outcome=result.outcome,
+            http_status=attempt.http_status,
+            response_digest=named,
+        )
         news.changed(self.execution)
         if result.outcome == Attempt.Outcome.SUCCEEDED:
-            self._note_receipt(step, attempt, facts.get("response_digest"))
+            self._note_receipt(step, attempt, named)
             return True
         # Together with the attempt, so that a restarted worker waits as long.
         again = self._next(step, plan)
@@ -214,7 +217,7 @@ class Run:
             return True
         if not self._has_time_for(len(PROBES) * PROBE_TIMEOUT + sum(PROBES)):
             return False
-        proved, why = self._probe(plan, PROBES)
+        proved, why = self._probe(plan.verify, PROBES)
         evidence = {"verified": proved, "expect": plan.verify.expect}
         if proved:
             self._complete(step, evidence)
@@ -234,20 +237,20 @@ class Run:
         begun = step.attempts.filter(round=self.execution.round).exists()
         if plan.verify is None or begun or not earlier.exists():
             return False
-        proved, _why = self._probe(plan, PROBES[:1])
+        proved, _why = self._probe(plan.verify, PROBES[:1])
         if proved:
             last = earlier.order_by("-number")[0]
             known = step.receipt or {"route": last.route, "http_status": last.http_status}
             self._complete(step, {**known, "verified": True, "expect": plan.verify.expect})
         return proved
 
-    def _probe(self, plan: WorkflowStep, waits: tuple[float, ...]) -> tuple[bool, str]:
+    def _probe(self, verify: Verify, waits: tuple[float, ...]) -> tuple[bool, str]:
         proved, why = False, ""
         with transaction.atomic():
             self.lease.renew()
         for wait in waits:
             time.sleep(wait)
-            proved, why = routes.probe(plan.verify, self.known, timeout=PROBE_TIMEOUT)
+            proved, why = routes.probe(verify, self.known, timeout=PROBE_TIMEOUT)
             if proved:
                 break
         return proved, why

@@ -13,13 +13,14 @@ from audit.record import record
 from execution import news
 from execution.models import Execution, Step
 from execution.workflow import InvalidWorkflow, Workflow, workflow_of
-from suggestions.models import Proposal, Resolution
+from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.tell_worker import tell_worker
 
 MARGIN = 600  # seconds beyond the time that every route may use up
 REPORT_WITHIN = 4 * 3600  # seconds for an agent that carries its action out itself
 REPORT = "report"  # the one step of such an execution
 AT_ONCE = 500
+STATUS = Execution.Status
 EXECUTION = Actor("system", "execution", "Execution")
 _log = structlog.get_logger(__name__)
 
@@ -31,20 +32,25 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     Where the action type has no workflow the agent carries it out and reports. A workflow that
     cannot be run is for a person to see, never a reason to refuse the approval.
     """
-    if resolution.status != Proposal.Status.APPROVED or resolution.suggestion is None:
+    suggestion = resolution.suggestion
+    if resolution.status != Proposal.Status.APPROVED or suggestion is None:
         raise ValueError("Only what was approved can be carried out.")
     try:
-        workflow = workflow_of(resolution.suggestion.action_type)
+        workflow = workflow_of(suggestion.action_type)
     except InvalidWorkflow as error:
-        return _create(
-            resolution, [], Execution.Status.NEEDS_ATTENTION, 0, 0, f"The workflow cannot be run: {error}"
-        )
+        why = f"The workflow cannot be run: {error}"
+        return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
     if workflow is None:
         why = "The agent carries it out and reports the result."
-        return _create(resolution, [REPORT], Execution.Status.HANDED_BACK, REPORT_WITHIN, 0, why)
-    names = [step.name for step in workflow.steps]
-    lasts = grace_seconds + longest(workflow)
-    execution = _create(resolution, names, Execution.Status.SCHEDULED, lasts, grace_seconds, "")
+        return _create(resolution, suggestion, [REPORT], STATUS.HANDED_BACK, lasts=REPORT_WITHIN, reason=why)
+    execution = _create(
+        resolution,
+        suggestion,
+        [step.name for step in workflow.steps],
+        STATUS.SCHEDULED,
+        lasts=grace_seconds + longest(workflow),
+        grace=grace_seconds,
+    )
     if grace_seconds <= 0:
         from execution.tasks import execute
 
@@ -66,6 +72,7 @@ def adopt() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_ORPHANS, [AT_ONCE])
         found = [row[0] for row in cursor.fetchall()]
+    everything = len(found) < AT_ONCE
     for resolution in Resolution.objects.select_related("proposal", "suggestion__action_type").filter(
         pk__in=found
     ):
@@ -73,7 +80,10 @@ def adopt() -> int:
             schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
         except IntegrityError:
             _log.info("adopted by another sweeper", proposal=str(resolution.pk))
-    if len(found) < AT_ONCE:
+        except Exception:  # one that cannot be scheduled must not keep the others waiting
+            _log.exception("not adopted", proposal=str(resolution.pk))
+            everything = False
+    if everything:
         with connection.cursor() as cursor:
             cursor.execute(_LOOKED)
     return len(found)
@@ -96,11 +106,18 @@ INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', statement_timestam
 
 
 def _create(
-    resolution: Resolution, steps: list[str], status: str, lasts: float, grace: float, reason: str
+    resolution: Resolution,
+    suggestion: Suggestion,
+    steps: list[str],
+    status: str,
+    *,
+    lasts: float = 0,
+    grace: float = 0,
+    reason: str = "",
 ) -> Execution:
     execution = Execution.objects.create(
         proposal=resolution.proposal,
-        suggestion=resolution.suggestion,
+        suggestion=suggestion,
         action_digest=resolution.action_digest,
         status=status,
         due_at=Now() + timedelta(seconds=grace),
@@ -116,9 +133,10 @@ def _create(
         "action_digest": execution.action_digest,
         "steps": steps,
         "grace_seconds": grace,
+        "reason": reason[:500],
     }
     record(f"execution.{status}", actor=EXECUTION, proposal=execution.proposal_id, data=data)
-    if status != Execution.Status.SCHEDULED:
+    if status != STATUS.SCHEDULED:
         news.owe_agent(execution, status, reason)
     news.changed(execution)
     return execution

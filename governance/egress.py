@@ -410,7 +410,7 @@ def _bounded(chunks: Iterable[bytes]) -> bytes:
 
 def _said(error: Exception) -> str:
     """What happened, in words of ours where the error has none."""
-    words = {
+    words: dict[type[Exception], str] = {
         httpcore.ConnectTimeout: "no connection in time",
         httpcore.ReadTimeout: "no answer in time",
         httpcore.WriteTimeout: "the request could not be handed over in time",

@@ -166,10 +166,10 @@ Route = Annotated[HttpRoute | HandBack, Field(discriminator="kind")]
 class Retry(_Model):
     """How often one route is tried and how long is waited in between (full jitter)."""
 
-    attempts: int = Field(5, ge=1, le=20)
-    base: Duration = Field(0.5, gt=0, le=3600)
-    cap: Duration = Field(60.0, gt=0, le=86400)
-    within: Duration = Field(600.0, gt=0, le=7 * 86400)
+    attempts: int = Field(default=5, ge=1, le=20)
+    base: Duration = Field(default=0.5, gt=0, le=3600)
+    cap: Duration = Field(default=60.0, gt=0, le=86400)
+    within: Duration = Field(default=600.0, gt=0, le=7 * 86400)
 
 
 class Verify(_Model):

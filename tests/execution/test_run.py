@@ -483,7 +483,7 @@ def test_a_call_that_succeeded_is_not_repeated_when_the_proof_is_cut_off(approve
 def test_an_attempt_that_a_killed_worker_left_open_is_in_doubt(idempotent, status, outcomes, approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")), idempotent=idempotent)
     dead = Run(take(execution.pk))
-    dead._open(Step.objects.get(), _plan(execution), _first_call())
+    dead._open(Step.objects.get(), _first_call(execution))
     Execution.objects.update(lease_until=Now())
 
     execution = run_to_rest(execution)
@@ -497,7 +497,7 @@ def test_a_call_that_kills_every_worker_ends(approved, shop):
     for _ in range(3):
         dead = Run(take(execution.pk))
         dead._close_what_was_cut_off()
-        dead._open(Step.objects.get(), _plan(execution), _first_call())
+        dead._open(Step.objects.get(), _first_call(execution))
         Execution.objects.update(lease_until=Now())
 
     execution = run_to_rest(execution)
@@ -507,16 +507,11 @@ def test_a_call_that_kills_every_worker_ends(approved, shop):
     assert shop.calls == []
 
 
-def _plan(execution):
+def _first_call(execution):
+    from execution.moves import next_move
     from execution.workflow import workflow_of
 
-    return workflow_of(execution.suggestion.action_type).steps[0]
-
-
-def _first_call():
-    from execution.moves import Call
-
-    return Call(0, 0)
+    return next_move(workflow_of(execution.suggestion.action_type).steps[0], [], acts_once=True)
 
 
 def test_a_fault_in_the_worker_itself_is_shown_to_a_person(approved, shop, monkeypatch):
