@@ -32,6 +32,8 @@ def main() -> int:
     figures: list[Figure] = []
     failed = False
     began = time.monotonic()
+    if options.profile:
+        os.environ["DATABASE_POOL"] = "1"  # as the server processes have it
     with Stage(var) as stage:
         if options.profile:
             from bench import profile
@@ -43,7 +45,9 @@ def main() -> int:
             started = time.monotonic()
             _say(f"({letter}) {MEASURES[letter]} …")
             try:
-                found = importlib.import_module(f"bench.{MEASURES[letter]}").measure(stage, quick=options.quick)
+                found = importlib.import_module(f"bench.{MEASURES[letter]}").measure(
+                    stage, quick=options.quick
+                )
             except Exception as error:  # the other measures are still worth having
                 _say(f"({letter}) failed: {type(error).__name__}: {error}")
                 failed = True
@@ -52,7 +56,9 @@ def main() -> int:
             _say(f"({letter}) took {time.monotonic() - started:.0f} s")
     print(table(figures))
     file = options.json or var / "figures.json"
-    file.write_text(json.dumps(_report(figures, durability, options, time.monotonic() - began), indent=1) + "\n")
+    file.write_text(
+        json.dumps(_report(figures, durability, options, time.monotonic() - began), indent=1) + "\n"
+    )
     print(f"\n{time.monotonic() - began:.0f} s in all; figures are in {file}")
     return 1 if failed or any(figure.ok is False for figure in figures) else 0
 
@@ -62,7 +68,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_letters, default=list(MEASURES), help="measures to run, such as a,b")
     parser.add_argument("--quick", action="store_true", help="less of everything: a look, not a measurement")
     parser.add_argument("--json", type=Path, help="where to write the figures (var/bench/figures.json)")
-    parser.add_argument("--profile", action="store_true", help="profile the submission in one process, measure nothing")
+    parser.add_argument(
+        "--profile", action="store_true", help="profile the submission in one process, measure nothing"
+    )
     return parser.parse_args()
 
 

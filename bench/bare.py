@@ -42,23 +42,23 @@ EVENT = "INSERT INTO audit_event (body) VALUES (%s)"
 
 async def submit(request: Request) -> JSONResponse:
     body = await request.json()
-    id, now = uuid.uuid4(), datetime.now(UTC)
-    suggestions = [_suggestion(id, s) for s in body["suggestions"]]
-    async with request.app.state.pool.connection() as connection, connection.transaction():
-        # In a pipeline: begin, insert and commit go out together and cost one way there and back.
-        async with connection.pipeline():
-            await connection.execute(PROPOSAL, _proposal(id, body, request, now))
-            for suggestion in suggestions:
-                await connection.execute(SUGGESTION, suggestion)
-            await connection.execute(EVENT, [_event(id, body, now)])
-    answer = {"id": str(id), "status": "pending", "suggestions": [str(s[0]) for s in suggestions]}
+    new, now = uuid.uuid4(), datetime.now(UTC)
+    suggestions = [_suggestion(new, s) for s in body["suggestions"]]
+    pool: AsyncConnectionPool = request.app.state.pool
+    # In a pipeline begin, insert and commit go out together and cost one way there and back.
+    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
+        await connection.execute(PROPOSAL, _proposal(new, body, request, now))
+        for suggestion in suggestions:
+            await connection.execute(SUGGESTION, suggestion)
+        await connection.execute(EVENT, [_event(new, body, now)])
+    answer = {"id": str(new), "status": "pending", "suggestions": [str(s[0]) for s in suggestions]}
     return JSONResponse(answer, status_code=201)
 
 
-def _proposal(id: uuid.UUID, body: dict[str, Any], request: Request, now: datetime) -> list[Any]:
+def _proposal(new: uuid.UUID, body: dict[str, Any], request: Request, now: datetime) -> list[Any]:
     first = body["suggestions"][0]
     return [
-        id,
+        new,
         GIVEN["agent"],
         request.headers["idempotency-key"],
         _digest(body),

@@ -55,7 +55,7 @@ class Copies:
         self.numbers = itertools.count()
 
     def per_second(self, batches: int) -> float:
-        """Proposals a second. The rows are made ready beforehand: PostgreSQL taking them in is what counts."""
+        """Proposals a second; the rows are made ready beforehand, so that only taking them in counts."""
         ready = [self._rows(next(self.numbers)) for _ in range(batches)]
         self.connection.commit()
         started = time.perf_counter()

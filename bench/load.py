@@ -171,7 +171,9 @@ async def send_all(load: Load) -> Heard:
 
     await asyncio.gather(*(connect(client) for client in clients))
     seconds = time.perf_counter() - started
-    return Heard(dict(run.statuses), run.broken, seconds, [round(ms, 3) for ms in run.latencies], run.first_bad)
+    return Heard(
+        dict(run.statuses), run.broken, seconds, [round(ms, 3) for ms in run.latencies], run.first_bad
+    )
 
 
 def request(

@@ -1,4 +1,4 @@
-"""A small installation of the bench's own: services, people, an agent, a policy, and processes as `up` starts them."""
+"""A small installation of the bench's own: services, people, an agent, a policy, the product's processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ import psycopg
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "CELERY_BROKER_URL", "SECRET_KEY", "PUBLIC_URL")
+NOT_OURS = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "VALKEY_URL",
+    "CELERY_BROKER_URL",
+    "SECRET_KEY",
+    "PUBLIC_URL",
+)
 EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_event")
 RULES = 20
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -127,11 +134,15 @@ class Stage:
     def empty(self) -> None:
         """No proposals and no events. Only the owner of a throw-away log can do this."""
         with self.owner() as connection:
-            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
             tables = [name for (name,) in rows if name.startswith(EMPTIED)]
             connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
             connection.execute(
-                sql.SQL("TRUNCATE {} RESTART IDENTITY").format(sql.SQL(", ").join(map(sql.Identifier, tables)))
+                sql.SQL("TRUNCATE {} RESTART IDENTITY").format(
+                    sql.SQL(", ").join(map(sql.Identifier, tables))
+                )
             )
             connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
 
@@ -143,6 +154,11 @@ class Stage:
         if any(found[name] != wanted for name, wanted in DURABLE.items()):
             raise RuntimeError(f"The database is not durable: {found}")
         return found
+
+    def database_cpu(self) -> float:
+        """Seconds of CPU that PostgreSQL has used since it started."""
+        postmaster = self.services.postgres.process
+        return cpu_of(_family(postmaster.pid)) if postmaster else 0.0
 
     # --- Processes --------------------------------------------------------------------------
 
@@ -235,26 +251,40 @@ class Running:
                 self.process.kill()
                 self.process.wait()
 
-    def family(self) -> list[int]:
-        """The process and all below it."""
-        parents = {}
-        for entry in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = entry.read_text().rpartition(")")[2].split()
-                parents[int(entry.parent.name)] = int(fields[1])
-        family = [self.process.pid]
-        for pid in family:
-            family += [child for child, parent in parents.items() if parent == pid]
-        return family
+    def cpu(self) -> float:
+        """Seconds of CPU that it and its children have used."""
+        return cpu_of(_family(self.process.pid))
 
     def peak_memory(self) -> float:
         """The most that its largest process ever held, in MiB."""
-        return max(_status(pid, "VmHWM") for pid in self.family())
+        return max(_status(pid, "VmHWM") for pid in _family(self.process.pid))
 
     def forget_peak_memory(self) -> None:
-        for pid in self.family():
+        for pid in _family(self.process.pid):
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _stat(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    parents = {other: int(stat[1]) for other in pids if (stat := _stat(other))}
+    family = [pid]
+    for member in family:
+        family += [child for child, parent in parents.items() if parent == member]
+    return family
+
+
+def cpu_of(pids: list[int]) -> float:
+    """Seconds of CPU of these processes, and of children of theirs that have ended."""
+    ticks = sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _status(pid: int, field: str) -> float:
@@ -308,17 +338,24 @@ def policy() -> str:
     """Twenty rules, of which two apply to what the bench proposes."""
     rules = [
         ('action.name == "refund_payment" && args.amount > 50.0', "{verdict: review, priority: 60}"),
-        ('suggestion.confidence < 0.9 && mentions(user_text, "broken")', "{verdict: review, decide_within: 2h}"),
+        (
+            'suggestion.confidence < 0.9 && mentions(user_text, "broken")',
+            "{verdict: review, decide_within: 2h}",
+        ),
         *(
             (
                 f'action.name == "refund_payment" && args.amount > {1000 + 100 * number}.0 '
-                f'&& agent.stage < 3 && !mentions(user_text, args.order_id)',
+                f"&& agent.stage < 3 && !mentions(user_text, args.order_id)",
                 "{verdict: review, approvals: 2, decide_within: 30m}",
             )
             for number in range(RULES - 2)
         ),
     ]
-    lines = ["version: 1", "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}", "rules:"]
+    lines = [
+        "version: 1",
+        "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}",
+        "rules:",
+    ]
     for number, (when, then) in enumerate(rules):
         lines += [f"  - name: rule-{number}", f"    when: {json.dumps(when)}", f"    then: {then}"]
     return "\n".join(lines) + "\n"
@@ -332,7 +369,10 @@ def proposal(order: str = "#W2378156") -> dict[str, Any]:
         "subject": {"type": "customer", "id": "customer-19122"},
         "context": {
             "messages": [
-                {"role": "user", "content": f"My kettle from order {order} arrived broken, I want my money back."},
+                {
+                    "role": "user",
+                    "content": f"My kettle from order {order} arrived broken, I want my money back.",
+                },
                 {"role": "tool", "content": "order: delivered 3 days ago, 1 item, 54.04 EUR"},
             ]
         },
@@ -343,7 +383,10 @@ def proposal(order: str = "#W2378156") -> dict[str, Any]:
                 "arguments": {"order_id": order, "amount": amount, "note": note},
                 "confidence": confidence,
                 "success_probability": 0.93,
-                "risk": {"level": "medium", "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}]},
+                "risk": {
+                    "level": "medium",
+                    "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}],
+                },
                 "explanation": "Item arrived broken; within the 30-day window.",
             }
             for rank, amount, note, confidence in [
@@ -351,5 +394,10 @@ def proposal(order: str = "#W2378156") -> dict[str, Any]:
                 (2, 27.02, "Half of it, and you keep the kettle.", 0.31),
             ]
         ],
-        "provenance": {"deployment": "support-bot@14", "model": "model-7", "latency_ms": 2300, "cost_usd": 0.011},
+        "provenance": {
+            "deployment": "support-bot@14",
+            "model": "model-7",
+            "latency_ms": 2300,
+            "cost_usd": 0.011,
+        },
     }

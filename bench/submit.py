@@ -26,6 +26,7 @@ def measure(stage: Stage, *, quick: bool) -> list[Figure]:
         for clients in CLIENTS:
             rates = _alternating(stage, bare, ours, clients, rounds, seconds)
             figures += [_figure(name, clients, pairs) for name, pairs in rates.items()]
+        figures += _costs(stage, bare, ours, seconds)
         figures += [_crowd(stage, name, running, seconds) for name, running in ours.items()]
     return figures
 
@@ -65,6 +66,31 @@ def _figure(name: str, clients: int, pairs: list[tuple[float, float]]) -> Figure
         f"≥ {target}" if target else "",
         ratio >= target if target else None,
     )
+
+
+def _costs(stage: Stage, bare: Running, ours: dict[str, Running], seconds: float) -> list[Figure]:
+    """CPU for each submission at 8 clients: what is left of the figures above on a busy machine."""
+    limit = _cost(stage, bare, seconds)
+    costs = {name: _cost(stage, running, seconds) for name, running in ours.items()}
+    return [
+        Figure(
+            "a",
+            f"CPU in {name} and PostgreSQL",
+            sum(cost),
+            sum(limit),
+            "ms/proposal",
+            sum(limit) / sum(cost),
+            note=f"{cost[0]:.2f} + {cost[1]:.2f} against {limit[0]:.2f} + {limit[1]:.2f}",
+        )
+        for name, cost in costs.items()
+    ]
+
+
+def _cost(stage: Stage, running: Running, seconds: float) -> tuple[float, float]:
+    before = running.cpu(), stage.database_cpu()
+    heard = Load(running.port, _request(stage, running), 8, seconds).run().checked()
+    after = running.cpu(), stage.database_cpu()
+    return (after[0] - before[0]) * 1000 / heard.good, (after[1] - before[1]) * 1000 / heard.good
 
 
 def _crowd(stage: Stage, name: str, running: Running, seconds: float) -> Figure:

@@ -100,7 +100,7 @@ def _database(variable: str) -> dict[str, object]:
     database["ATOMIC_REQUESTS"] = False
     options = database.setdefault("OPTIONS", {})
     assert isinstance(options, dict)
-    options["prepare_threshold"] = 1  # without it psycopg prepares nothing, not even what audit.prepared asks for
+    options["prepare_threshold"] = 1  # or psycopg prepares nothing, whatever audit.prepared asks for
     options["application_name"] = env.str("PROCESS_NAME", default="reviewapp")
     options["options"] = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
     return database
