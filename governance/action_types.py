@@ -15,6 +15,7 @@ from audit.actors import Actor
 from audit.canonical import canonical, digest
 from audit.record import record
 from audit.refusals import Refusal
+from governance.catalogue import compiled
 from governance.models import ActionType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -189,13 +190,6 @@ def _schema(name: str, schema: Any) -> dict[str, Any]:
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise InvalidActionType(name, "schema", str(error)) from error
     return schema
-
-
-def compiled(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """A validator for arguments that fetches nothing and whose patterns take linear time."""
-    return jsonschema_rs.Draft202012Validator(
-        schema, offline=True, pattern_options=jsonschema_rs.RegexOptions()
-    )
 
 
 def _hazards(name: str, definition: dict[str, Any]) -> tuple[dict[str, bool], str]:

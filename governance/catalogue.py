@@ -10,6 +10,9 @@ import jsonschema_rs
 
 from governance.models import ActionType
 
+# Patterns see what agents send: no look-around or back-references, so that none takes for ever.
+_LINEAR = jsonschema_rs.RegexOptions()
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -57,7 +60,9 @@ def compiled(schema: Any) -> Any:
 
     References reach within the schema only: nothing is fetched from anywhere.
     """
-    return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_fetch_nothing)
+    return jsonschema_rs.validator_for(
+        schema, validate_formats=True, retriever=_fetch_nothing, pattern_options=_LINEAR
+    )
 
 
 def _fetch_nothing(address: str) -> Any:

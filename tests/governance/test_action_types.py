@@ -11,7 +11,8 @@ from django.db import connection, connections
 
 from audit.actors import SYSTEM
 from audit.models import Event
-from governance.action_types import InvalidActionType, compiled, normalised, parse, register
+from governance.action_types import InvalidActionType, normalised, parse, register
+from governance.catalogue import compiled
 from governance.models import ActionType
 from tests.conftest import REFUND
 
