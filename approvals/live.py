@@ -78,7 +78,7 @@ def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access
     the permission.
     """
     asked = set(people)
-    signed_in = {key for key in asked if key in _signed_in(asked)}
+    signed_in = _signed_in(asked)
     users = {user for user, _ in signed_in}
     may = _with_permission("suggestions.view_proposal", users)
     every = _with_permission("suggestions.view_every_proposal", users)

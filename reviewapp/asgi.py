@@ -10,19 +10,16 @@ django.setup()
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
 
 from approvals.consumers import QueueConsumer
 from reviewapp.bridge import ThreadBridge
+from reviewapp.origin import OwnOrigin
 from reviewapp.wait import WaitForResolution
 
-_sockets = OriginValidator(
-    AuthMiddlewareStack(URLRouter([path("ws/queue/", QueueConsumer.as_asgi())])),
-    [settings.PUBLIC_URL, *(f"http://{host}:*" for host in ("localhost", "127.0.0.1") if not settings.HTTPS)],
-)
+_sockets = OwnOrigin(AuthMiddlewareStack(URLRouter([path("ws/queue/", QueueConsumer.as_asgi())])))
 _requests = WaitForResolution(ThreadBridge(get_wsgi_application(), threads=settings.WEB_THREADS))
 
 application = ProtocolTypeRouter({"http": _requests, "websocket": _sockets})
