@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from approvals import decide
 from approvals.decide import Decided
 from audit.refusals import Invalid
+from governance.authentication import person_of
 from governance.permissions import has_permission
 from suggestions.bodies import DecisionBody, check
 from suggestions.models import Proposal, Suggestion
@@ -43,7 +44,7 @@ class Decisions(APIView):
         An approval names the suggestion and the `action_digest` that was shown. Of many who decide
         at once one wins; the others get 409 and are told who won.
         """
-        proposal = Proposal.objects.visible_to(request.user).filter(pk=proposal_id).first()
+        proposal = Proposal.objects.visible_to(person_of(request)).filter(pk=proposal_id).first()
         if proposal is None:
             raise Http404
         body = check(DecisionBody, request.data)
@@ -55,7 +56,9 @@ class Decisions(APIView):
 
 def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
     suggestion = (
-        Suggestion.objects.filter(proposal=proposal, pk=body.suggestion).select_related("action_type").first()
+        Suggestion.objects.filter(proposal=proposal, pk=body.suggestion or UUID(int=0))
+        .select_related("action_type")
+        .first()
     )
     if suggestion is None:
         raise Invalid.field("/suggestion", "Name the suggestion of this proposal that you approve.")
@@ -63,7 +66,7 @@ def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decide
         raise Invalid.field("/action_digest", "Send the action_digest that you were shown.")
     return decide.approve(
         suggestion,
-        reviewer=request.user,
+        reviewer=person_of(request),
         actor=_actor(request),
         shown_digest=body.action_digest,
         arguments=body.arguments,
@@ -73,11 +76,11 @@ def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decide
 
 def _end(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
     verb = decide.reject if body.verdict == "reject" else decide.give_back
-    return verb(proposal.pk, reviewer=request.user, actor=_actor(request), reason=body.reason)
+    return verb(proposal.pk, reviewer=person_of(request), actor=_actor(request), reason=body.reason)
 
 
 def _actor(request: Request) -> Any:
-    return request.user.as_actor(session=str(request.auth), authenticated_by="api_token")
+    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")
 
 
 def _presented(decided: Decided) -> dict[str, Any]:

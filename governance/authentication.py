@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from audit.actors import Actor
 from audit.prepared import execute
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
-from governance.models import Agent, AgentKey, ApiToken
+from governance.models import Agent, AgentKey, ApiToken, User
 
 # What every submission has to know, in one statement: who, which policy is in force, and
 # whether the action types that this process keeps ready are still the newest.
@@ -46,6 +46,13 @@ class AgentCaller:
         return self.agent.as_actor()
 
 
+def person_of(request: Request) -> User:
+    """The person who asks; only for views whose door lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise TypeError("This view let somebody in who is not a person.")
+    return request.user
+
+
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
 
@@ -68,11 +75,13 @@ def _agent(key: str) -> AgentCaller | None:
     found = execute(_AGENT, [hash_of(key)])
     if not found:
         return None
-    id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = found[0]
+    agent_id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = (
+        found[0]
+    )
     if used_again:
         _note_use(AgentKey, key_id)
     agent = Agent(
-        id=id,
+        id=agent_id,
         name=name,
         owner_id=owner_id,
         enabled=enabled,

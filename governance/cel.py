@@ -16,11 +16,11 @@ from cel_expr_python import cel
 LONGEST = 4_000  # characters
 
 
-class BadExpression(ValueError):  # noqa: N818 - it reads as what happened
+class BadExpression(ValueError):
     """It cannot be compiled; the message has line and column."""
 
 
-class NoAnswer(Exception):  # noqa: N818
+class NoAnswer(Exception):
     """It could not be evaluated on these facts: a missing key, a wrong type, a division by zero."""
 
 

@@ -1,4 +1,4 @@
-"""How often one agent may ask: counted in Valkey by one atomic script, so that parallel requests can't slip by."""
+"""How often one agent may ask: counted in Valkey by one atomic script, so that no burst slips by."""
 
 from __future__ import annotations
 

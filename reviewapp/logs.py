@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-_SHARED = [
+_SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -44,6 +44,7 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},  # it would log addresses with arguments in them
             "httpcore": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
         },
     }

@@ -58,7 +58,7 @@ def request_context(get_response: GetResponse) -> GetResponse:
 class _PagesOnly:
     """Put before a middleware class: requests to the API step over it."""
 
-    get_response: GetResponse
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
         if is_api(request):

@@ -1,11 +1,12 @@
-"""How the API writes JSON: with its members in one order, so that a replayed answer is the first one to the byte."""
+"""How the API writes JSON: members in one order, so that a replayed answer is the first one to the byte."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from audit.canonical import canonical
 from rest_framework.renderers import JSONRenderer
+
+from audit.canonical import canonical
 
 
 class SortedJSONRenderer(JSONRenderer):

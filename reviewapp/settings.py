@@ -5,6 +5,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -94,15 +95,16 @@ WEB_THREADS = env.int("WEB_THREADS", default=8)  # a thread has one connection a
 _POOL = env.bool("DATABASE_POOL", default=False)  # `up` turns it on in web and api processes
 
 
-def _database(variable: str) -> dict[str, object]:
-    database: dict[str, object] = env.db(variable)
+def _database(variable: str) -> dict[str, Any]:
+    database: dict[str, Any] = env.db(variable)
     database["CONN_MAX_AGE"] = 0
     database["ATOMIC_REQUESTS"] = False
-    options = database.setdefault("OPTIONS", {})
-    assert isinstance(options, dict)
-    options["prepare_threshold"] = 1  # or psycopg prepares nothing, whatever audit.prepared asks for
-    options["application_name"] = env.str("PROCESS_NAME", default="reviewapp")
-    options["options"] = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    database["OPTIONS"] = {
+        **database.get("OPTIONS", {}),
+        "prepare_threshold": 1,  # or psycopg prepares nothing, whatever audit.prepared asks for
+        "application_name": env.str("PROCESS_NAME", default="reviewapp"),
+        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    }
     return database
 
 
@@ -112,7 +114,7 @@ if env.str("DATABASE_OWNER_URL", default=""):
     DATABASES["owner"] = _database("DATABASE_OWNER_URL")
     DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 if _POOL:
-    DATABASES["default"]["OPTIONS"]["pool"] = {  # type: ignore[index]
+    DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": WEB_THREADS + 2,
         "timeout": 30,
@@ -200,7 +202,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
-    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": ["reviewapp.openapi.add_problems"],
 }
 
 # --- Signing in -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from audit.canonical import canonical
 from audit.refusals import Invalid, Refusal
 from governance import rate
-from governance.authentication import AgentCaller
+from governance.authentication import AgentCaller, person_of
 from governance.models import ActionType
 from governance.permissions import IsAgent, is_agent_or
 from suggestions import gate
@@ -230,7 +230,7 @@ def _visible(request: Request) -> Any:
     )
     if isinstance(request.user, AgentCaller):
         return proposals.filter(agent=request.user.agent)
-    return proposals.visible_to(request.user)
+    return proposals.visible_to(person_of(request))
 
 
 def _chosen(request: Request) -> Any:

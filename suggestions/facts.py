@@ -18,7 +18,7 @@ def facts_of(
 
     What the agent left out reads as 0 or empty: a rule that needs it then does not pass.
     """
-    type = entry.type
+    action_type = entry.type
     claimed = suggestion.claimed_risk
     return {
         "proposal": {"title": proposal.title, "summary": proposal.summary, "context": proposal.context},
@@ -29,11 +29,11 @@ def facts_of(
             "explanation": suggestion.explanation,
         },
         "action": {
-            "name": type.name,
-            "version": type.version,
-            "reversibility": type.reversibility,
-            "data_classes": type.data_classes,
-            **type.annotations,
+            "name": action_type.name,
+            "version": action_type.version,
+            "reversibility": action_type.reversibility,
+            "data_classes": action_type.data_classes,
+            **action_type.annotations,
         },
         "args": suggestion.arguments,
         "risk": {

@@ -123,7 +123,7 @@ def _insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
         "proposals": Jsonb([_proposal_row(p) for p in prepared]),
         "suggestions": Jsonb([_suggestion_row(s) for p in prepared for s in p.suggestions]),
     }
-    rows = {id: times for id, *times in execute(_INSERT, parameters)}
+    rows = {row[0]: row[1:] for row in execute(_INSERT, parameters)}
     for proposal in (p.proposal for p in prepared if p.proposal.pk in rows):
         proposal.created_at, proposal.deadline = rows[proposal.pk]
         proposal._state.adding = False

@@ -41,7 +41,7 @@ DROP FUNCTION audit_event_at(text);
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: list[tuple[str, str]] = []
+    dependencies = []
 
     operations = [
         migrations.SeparateDatabaseAndState(

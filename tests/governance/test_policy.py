@@ -4,6 +4,9 @@ import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from audit.actors import SYSTEM
 from audit.models import Event
 from audit.refusals import Invalid
@@ -13,8 +16,6 @@ from governance.functions import mentions
 from governance.models import Autonomy, PolicyVersion, Team
 from governance.policy import Matched, Obligations, Policy, PolicyText
 from governance.verdict import judge
-from hypothesis import given
-from hypothesis import strategies as st
 
 POLICY = """
 version: 1
@@ -22,7 +23,8 @@ defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}
 rules:
   - name: large-refund
     when: action.name == "refund_payment" && args.amount > 500.0
-    then: {verdict: review, team: finance, approvals: 2, decide_within: 30m, priority: 80, reason: "Refund above 500"}
+    then: {verdict: review, team: finance, approvals: 2, decide_within: 30m, priority: 80,
+           reason: "Refund above 500"}
   - name: injected-order
     when: '!mentions(user_text, args.order_id)'
     then: {verdict: block, reason: "The user never named this order"}
@@ -34,9 +36,17 @@ rules:
     [
         ("version: 2", "/version", "1"),
         ("version: 1\nrulez: []", "/rulez", "permitted"),
-        ("version: 1\nrules: [{name: a, when: 'acton.name == 1', then: {}}]", "/rules/0/when", "1:6: undeclared"),
+        (
+            "version: 1\nrules: [{name: a, when: 'acton.name == 1', then: {}}]",
+            "/rules/0/when",
+            "1:6: undeclared",
+        ),
         ("version: 1\nrules: [{name: a, when: 'args.x >', then: {}}]", "/rules/0/when", "1:9: Syntax error"),
-        ("version: 1\nrules: [{name: a, when: '1 + \"a\" == 2', then: {}}]", "/rules/0/when", "no matching overload"),
+        (
+            "version: 1\nrules: [{name: a, when: '1 + \"a\" == 2', then: {}}]",
+            "/rules/0/when",
+            "no matching overload",
+        ),
         ("version: 1\ndefaults: {decide_within: soon}", "/defaults/decide_within", "500ms"),
         ("version: 1\ndefaults: {approvals: 0}", "/defaults/approvals", "greater"),
         ("a: [", "", "line 1"),
@@ -88,13 +98,19 @@ def test_a_blocked_proposal_is_resolved_at_once_and_never_reviewed(db: None, pro
     proposal = propose(context={"messages": [{"role": "user", "content": "Refund #W2 please"}]})
 
     assert proposal.status == "blocked"
-    assert (proposal.resolution.by, proposal.resolution.reason) == ("policy", "The user never named this order")
+    assert (proposal.resolution.by, proposal.resolution.reason) == (
+        "policy",
+        "The user never named this order",
+    )
     types = [e.type for e in Event.objects.filter(proposal_id=proposal.pk)]
     assert types == ["proposal.submitted", "proposal.blocked"]
 
 
 def test_a_rule_that_fails_asks_for_review_and_is_shown(db: None, propose: Any) -> None:
-    apply("version: 1\ndefaults: {verdict: auto_approve}\nrules: [{name: odd, when: args.nope == 1, then: {}}]", actor=SYSTEM)
+    apply(
+        "version: 1\ndefaults: {verdict: auto_approve}\nrules: [{name: odd, when: args.nope == 1, then: {}}]",
+        actor=SYSTEM,
+    )
     proposal = propose()
     assert proposal.status == "pending"
     assert "odd could not be evaluated" in proposal.verdict["notes"][0]
@@ -133,7 +149,9 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
     assert len(facts) == 1
     verdict = verdicts[0]
     for then in said:
-        assert policy.STRICTNESS.index(verdict.verdict) >= policy.STRICTNESS.index(then.verdict or "auto_approve")
+        assert policy.STRICTNESS.index(verdict.verdict) >= policy.STRICTNESS.index(
+            then.verdict or "auto_approve"
+        )
         assert verdict.approvals >= (then.approvals or 1)
         assert verdict.decide_within <= (then.decide_within or verdict.decide_within)
         assert verdict.grace >= (then.grace or 0)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from audit.models import Event
 from django.db import connection
-from suggestions.models import Proposal
 
+from audit.models import Event
+from suggestions.models import Proposal
 from tests.conftest import ApiClient, proposal_body, suggestion_body
 
 
@@ -40,7 +40,11 @@ def test_a_proposal_is_answered_with_all_that_the_agent_needs(api: Any, action_t
         ({"suggestions": [suggestion_body(rank=n + 1) for n in range(11)]}, 422, "/suggestions"),
         ({"suggestions": [suggestion_body(confidence=1.01)]}, 422, "/suggestions/0/confidence"),
         ({"suggestions": [suggestion_body(confidence="0.5")]}, 422, "/suggestions/0/confidence"),
-        ({"suggestions": [suggestion_body(success_probability=-1)]}, 422, "/suggestions/0/success_probability"),
+        (
+            {"suggestions": [suggestion_body(success_probability=-1)]},
+            422,
+            "/suggestions/0/success_probability",
+        ),
         ({"suggestions": [suggestion_body(action="launch_rocket")]}, 422, "/suggestions/0/action"),
         ({"suggestions": [suggestion_body(arguments={"order_id": "#W1"})]}, 422, "/suggestions/0/arguments"),
         (
@@ -57,7 +61,9 @@ def test_a_proposal_is_answered_with_all_that_the_agent_needs(api: Any, action_t
         ({"revises": str(uuid.uuid4())}, 422, "/revises"),
     ],
 )
-def test_a_refusal_names_the_field(api: Any, action_type: Any, change: Any, status: int, pointer: str) -> None:
+def test_a_refusal_names_the_field(
+    api: Any, action_type: Any, change: Any, status: int, pointer: str
+) -> None:
     response = api.submit(proposal_body(**change))
 
     assert response.status_code == status
@@ -117,12 +123,10 @@ def test_the_same_key_with_another_body_is_refused(api: Any, action_type: Any) -
     assert Proposal.objects.count() == 1
 
 
-def test_keys_of_two_agents_have_nothing_to_do_with_each_other(
-    api: Any, action_type: Any, olga: Any
-) -> None:
+def test_keys_of_two_agents_have_nothing_to_do_with_each_other(api: Any, action_type: Any, olga: Any) -> None:
     from audit.actors import SYSTEM
-    from governance.models import Agent
     from governance.keys import issue_key
+    from governance.models import Agent
 
     other = ApiClient(issue_key(Agent.objects.create(name="other-bot", owner=olga), actor=SYSTEM))
     assert api.submit(key="k").json()["id"] != other.submit(key="k").json()["id"]
@@ -183,7 +187,6 @@ def test_the_rate_limit_says_when_to_come_back(api: Any, action_type: Any, setti
 def test_an_action_type_that_changes_is_noticed_by_the_next_request(api: Any, action_type: Any) -> None:
     from audit.actors import SYSTEM
     from governance.action_types import register
-
     from tests.conftest import REFUND
 
     assert api.submit().json()["suggestions"][0]["version"] == 1

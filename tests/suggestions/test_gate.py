@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from audit.refusals import Invalid
 from suggestions import gate
 from suggestions.gate import Malformed, TooLarge
