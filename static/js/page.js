@@ -57,7 +57,6 @@ document.addEventListener("page:toast", ({ detail }) => {
   toast.className = "toast";
   toast.textContent = detail.text;
   document.getElementById("toasts").replaceChildren(toast);
-  setTimeout(() => toast.remove(), 6000);
 });
 
 // --- Failures of a request, in words ---------------------------------------------------------
