@@ -12,7 +12,7 @@ import rfc8785
 # exponent, a trailing ".0", a minus before 0 or too many digits, and characters above
 # U+D7FF, which sort differently in UTF-16. Found inside a string it costs time only.
 _MAYBE_DIFFERENT = re.compile(
-    r"(?:^|[:,\[])(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})|NaN|Infinity|[\ud800-\U0010ffff]"
+    r"(?:^|\":|[,\[])(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})|NaN|Infinity|[\ud800-\U0010ffff]"
 )
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 

@@ -28,8 +28,8 @@ class Verdict:
             "verdict": self.verdict,
             "team": self.team,
             "approvals": self.approvals,
-            "decide_within_seconds": self.decide_within,
-            "grace_seconds": self.grace,
+            "decide_within_seconds": _whole(self.decide_within),
+            "grace_seconds": _whole(self.grace),
             "priority": self.priority,
             "policy": self.policy,
             "rules": self.rules,
@@ -63,6 +63,11 @@ def judge(policy: Policy, matched: Sequence[Sequence[Matched]], *, stages: Seque
         rules=_told(matched),
         notes=notes,
     )
+
+
+def _whole(seconds: float) -> float:
+    """An integer where it is one: 7200.0 has to be spelled anew to be canonical JSON, 7200 does not."""
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _over(base: Obligations, other: Obligations) -> Any:
