@@ -38,7 +38,7 @@ def main() -> int:
         if options.profile:
             from bench import profile
 
-            profile.write(stage, var / "submit.prof")
+            profile.write(stage, var)
             return 0
         durability = stage.durability()
         for letter in options.only:

@@ -11,44 +11,65 @@ import json
 import pstats
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.batch import SIZE
 from bench.stage import Stage, proposal
 
-REQUESTS = 500
 SHOWN = 45
 
 
-def write(stage: Stage, file: Path) -> None:
-    """Write the profile to `file` and print what costs most."""
-    from reviewapp.wsgi import application
-
+def write(stage: Stage, folder: Path) -> None:
+    """Write the profiles of single and of batched submissions and print what costs most."""
     body = json.dumps(proposal()).encode()
-    for _ in range(50):
-        _submit(application, stage.key, body)
+    _profile(
+        stage, folder / "submit.prof", lambda: _post(stage.key, "/api/v1/proposals/", body), times=500, each=1
+    )
+    _profile(
+        stage,
+        folder / "batch.prof",
+        lambda: _post(stage.key, "/api/v1/proposals/batch/", _batch()),
+        times=3,
+        each=SIZE,
+    )
+
+
+def _batch() -> bytes:
+    return json.dumps(
+        {"proposals": [{**proposal(), "idempotency_key": uuid.uuid4().hex} for _ in range(SIZE)]}
+    ).encode()
+
+
+def _profile(stage: Stage, file: Path, post: Callable[[], None], *, times: int, each: int) -> None:
+    for _ in range(max(3, times // 10)):
+        post()
     database, ours = stage.database_cpu(), time.process_time()
-    for _ in range(REQUESTS):
-        _submit(application, stage.key, body)
+    for _ in range(times):
+        post()
     ours, database = time.process_time() - ours, stage.database_cpu() - database
     profile = cProfile.Profile(time.process_time)
     profile.enable()
-    for _ in range(REQUESTS):
-        _submit(application, stage.key, body)
+    for _ in range(times):
+        post()
     profile.disable()
     profile.dump_stats(file)
-    stats = pstats.Stats(profile)
     for order in ("tottime", "cumulative"):
-        stats.sort_stats(order).print_stats(SHOWN)
-    each = 1000 / REQUESTS
-    print(f"CPU for each submission: {ours * each:.2f} ms here, {database * each:.2f} ms in PostgreSQL.")
-    print(f"The profile is in {file}")
+        pstats.Stats(profile).sort_stats(order).print_stats(SHOWN)
+    milliseconds = 1000 / (times * each)
+    print(
+        f"{file}: CPU for each proposal {ours * milliseconds:.2f} ms here and "
+        f"{database * milliseconds:.2f} ms in PostgreSQL\n"
+    )
 
 
-def _submit(application: Any, key: str, body: bytes) -> None:
+def _post(key: str, path: str, body: bytes) -> None:
+    from reviewapp.wsgi import application
+
     environ = {
         "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/api/v1/proposals/",
+        "PATH_INFO": path,
         "QUERY_STRING": "",
         "SCRIPT_NAME": "",
         "SERVER_NAME": "localhost",
@@ -65,7 +86,7 @@ def _submit(application: Any, key: str, body: bytes) -> None:
         "wsgi.url_scheme": "http",
     }
     said: list[str] = []
-    answer = application(environ, lambda status, headers, exc_info=None: said.append(status))
+    answer: Any = application(environ, lambda status, headers, exc_info=None: said.append(status))
     content = b"".join(answer)
     answer.close()
     if not said[0].startswith("201"):
