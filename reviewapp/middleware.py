@@ -15,9 +15,7 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
-from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -82,20 +80,11 @@ class Common(_PagesOnly, CommonMiddleware):
     pass
 
 
-class Csrf(_PagesOnly, CsrfViewMiddleware):
-    def process_view(self, request: HttpRequest, *args: Any) -> Any:
-        return None if is_api(request) else super().process_view(request, *args)
-
-
 class Authentication(_PagesOnly, AuthenticationMiddleware):
     pass
 
 
 class Messages(_PagesOnly, MessageMiddleware):
-    pass
-
-
-class ClickJacking(_PagesOnly, XFrameOptionsMiddleware):
     pass
 
 

@@ -50,8 +50,8 @@ INSTALLED_APPS = [
     "reviewapp",
 ]
 
-# `pages.*` are the usual middlewares, stepped over by requests to /api/, which
-# has no session, no form and no page, and is asked far more often.
+# Those of `reviewapp.middleware` are the usual ones, stepped over by requests to /api/, which has
+# no session and no page and is asked far more often. The others Django looks for by name.
 MIDDLEWARE = [
     "reviewapp.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
@@ -59,12 +59,12 @@ MIDDLEWARE = [
     "reviewapp.middleware.Csp",
     "reviewapp.middleware.Session",
     "reviewapp.middleware.Common",
-    "reviewapp.middleware.Csrf",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "reviewapp.middleware.Authentication",
     "reviewapp.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
     "reviewapp.middleware.Htmx",
-    "reviewapp.middleware.ClickJacking",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "reviewapp.middleware.PageSafety",
 ]
 
