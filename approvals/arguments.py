@@ -31,13 +31,14 @@ class Argument:
 
 
 def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any]) -> list[Argument]:
-    """All arguments, in the schema's order, then those the schema does not name."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
+    """All arguments: required ones in the schema's order, then the others that it names, then the rest."""
+    schema = schema if isinstance(schema, dict) else {}
+    properties = schema.get("properties")
     properties = properties if isinstance(properties, dict) else {}
-    order = [
-        *(name for name in properties if name in arguments),
-        *(n for n in arguments if n not in properties),
-    ]
+    required = schema.get("required")
+    # An object's order is lost in the database; the list of what is required has kept its own.
+    first = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    order = [name for name in dict.fromkeys([*first, *properties, *arguments]) if name in arguments]
     return [
         _argument(name, properties.get(name), arguments[name], before.get(name, _MISSING)) for name in order
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -128,7 +127,7 @@ def teams_of(user: User) -> list[Team]:
 # From every team its own few, each from the index of its open proposals, then merged.
 # `position` is constant for a page, so that each team is read from there on.
 _PLAIN = """
-SELECT p.id, p.queue_order, p.deadline
+SELECT p.id, p.queue_order, p.deadline, false AS is_edge
   FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
        SELECT id, queue_order, deadline FROM suggestions_proposal
         WHERE status = 'pending' AND team_id = team.slug {after}
@@ -172,24 +171,31 @@ def page(teams: Sequence[str], filters: Filters, *, after: Position | None = Non
 
     An unknown filter value finds nothing.
     """
-    chosen = [team for team in teams if filters.team in ("", team)]
-    if not chosen:
+    statement = _statement(teams, filters, after, size)
+    if statement is None:
         return Page([])
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        rows = cursor.fetchall()
+    found = [row for row in rows if not row[3]]
+    edge = next((row for row in rows if row[3]), None)
+    last = found[size - 1] if len(found) > size else edge
+    return Page([row[0] for row in found[:size]], Position(last[1], last[2], last[0]) if last else None)
+
+
+def _statement(
+    teams: Sequence[str], filters: Filters, after: Position | None, size: int
+) -> tuple[str, dict[str, Any]] | None:
+    """SQL and values for a page and one row more; None where nothing can be found."""
+    chosen = [team for team in teams if filters.team in ("", team)]
     values: dict[str, Any] = {"teams": chosen, "limit": size + 1, "look_at": LOOK_AT}
+    conditions = _conditions(filters, values)
+    if not chosen or conditions is None:
+        return None
     if after:
         values |= after._asdict()
-    conditions = _conditions(filters, values)
-    if conditions is None:
-        return Page([])
     sql = _NARROW if conditions else _PLAIN
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(after=_AFTER if after else "", conditions=" AND ".join(conditions)), values)
-        rows = cursor.fetchall()
-    found = [row for row in rows if not (conditions and row[3])]
-    edge = next((row for row in rows if conditions and row[3]), None)
-    last = found[size - 1] if len(found) > size else edge
-    next_place = Position(last[1], last[2], last[0]) if last else None
-    return Page([row[0] for row in found[:size]], next_place)
+    return sql.format(after=_AFTER if after else "", conditions=" AND ".join(conditions)), values
 
 
 def _conditions(filters: Filters, values: dict[str, Any]) -> list[str] | None:
@@ -277,9 +283,9 @@ def following(proposal: Proposal, teams: Sequence[str], filters: Filters, *, rev
     return None
 
 
-def explain_page(teams: Sequence[str]) -> str:
+def explain(teams: Sequence[str], filters: Filters) -> Any:
     """PostgreSQL's plan for the first page, for the test that watches over it."""
-    values = {"teams": list(teams), "limit": PAGE + 1}
+    sql, values = _statement(teams, filters, None, PAGE) or ("SELECT", {})
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + _PLAIN.format(after=""), values)
-        return json.dumps(cursor.fetchone()[0])
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", values)
+        return cursor.fetchone()[0]

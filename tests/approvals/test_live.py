@@ -206,7 +206,14 @@ def test_strangers_and_people_without_a_role_are_turned_away(ana: Any) -> None:
 def test_a_socket_from_another_site_is_refused(ana: Any) -> None:
     client = browser(ana)
 
-    for origin in ("https://elsewhere.example", "http://localhost:1", "null", "", "http://localhost:x", "http://["):
+    for origin in (
+        "https://elsewhere.example",
+        "http://localhost:1",
+        "null",
+        "",
+        "http://localhost:x",
+        "http://[",
+    ):
         assert run(lambda origin=origin: Socket(client, origin).connect()) is False
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from approvals.queries import Filters, Position
 from approvals.rows import rows_of
 from audit.refusals import Invalid
 from suggestions.models import Proposal
-from tests.conftest import actor_of, suggestion_body
+from tests.conftest import actor_of, owner_connection, suggestion_body
 
 ALL = Filters()
 
@@ -137,11 +138,35 @@ def test_a_row_sorts_in_text_as_the_queue_does(many: list[Any]) -> None:
     assert keys == sorted(keys)
 
 
-def test_a_page_is_read_from_the_index_of_open_proposals(many: list[Any]) -> None:
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("filters", [ALL, Filters(q="parrot")])
+def test_a_page_is_read_from_the_index_of_open_proposals(proposal: Any, filters: Filters) -> None:
+    copy_many(proposal, 20_000)
+
+    plan = json.dumps(queries.explain(TEAMS, filters))
+
+    assert '"Index Name": "proposal_open_by_team"' in plan
+    assert "Seq Scan" not in plan
+
+
+def copy_many(proposal: Any, n: int) -> None:
+    """As many more like this one, straight into the table."""
+    fields = [f.column for f in Proposal._meta.concrete_fields if not f.generated]
+    other = {
+        "id": "gen_random_uuid()",
+        "idempotency_key": "gen_random_uuid()::text",
+        "priority": "n %% 100",
+        "deadline": "deadline + make_interval(secs => n %% 1000)",
+    }
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    plan = queries.explain_page(TEAMS)
-    assert "proposal_open_by_team" in plan
+        cursor.execute(
+            f"INSERT INTO suggestions_proposal ({', '.join(fields)})"
+            f" SELECT {', '.join(other.get(f, f) for f in fields)}"
+            f"   FROM suggestions_proposal, generate_series(1, %s) n WHERE id = %s",
+            [n, proposal.pk],
+        )
+    with owner_connection() as owner:
+        owner.execute("ANALYZE suggestions_proposal")
 
 
 def test_the_version_changes_with_every_change(propose: Any, ana: Any) -> None:

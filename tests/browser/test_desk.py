@@ -1,0 +1,202 @@
+"""The main job, at a desk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from approvals import decide
+from approvals.models import Decision
+from suggestions.models import Proposal, Resolution
+from tests.browser.conftest import live
+from tests.conftest import actor_of, suggestion_body
+
+Visit = Callable[..., Any]
+
+
+def status_of(proposal: Any) -> str:
+    return Proposal.objects.get(pk=proposal.pk).status
+
+
+def eventually(question: Callable[[], Any], answer: Any, seconds: float = 5) -> None:
+    until = time.monotonic() + seconds
+    while question() != answer and time.monotonic() < until:
+        time.sleep(0.02)
+    assert question() == answer
+
+
+def test_a_person_signs_in_and_is_at_the_queue(visit: Visit, proposal: Any, ana: Any) -> None:
+    page = visit(None, "/")
+
+    page.get_by_label("Username").fill("ana")
+    page.get_by_label("Password").fill("ana-has-a-long-password")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"#rows #proposal-{proposal.pk}")).to_be_visible()
+
+
+def test_a_new_proposal_is_on_screen_without_a_reload(visit: Visit, propose: Any, ana: Any) -> None:
+    page = live(visit(ana))
+    took = []
+    for n in range(1, 11):
+        began = time.perf_counter()
+        proposal = propose()
+        committed = time.perf_counter()
+        page.locator(f"#proposal-{proposal.pk}").wait_for()
+        took.append(time.perf_counter() - committed)
+        assert committed - began < 2
+        assert page.locator("#rows .row").count() == n
+
+    median, most = sorted(took)[4] * 1000, max(took) * 1000
+    print(f"\nfrom commit to screen: {median:.0f} ms at the median, {most:.0f} ms at most")
+    assert max(took) < 2
+
+
+def test_a_new_proposal_above_the_others_waits_to_be_asked_for(
+    visit: Visit, propose: Any, policy: Any, ana: Any
+) -> None:
+    first = propose()
+    page = live(visit(ana))
+    policy("version: 1\ndefaults: {verdict: review, team: operations, priority: 90}\n")
+    urgent = propose()
+
+    news = page.locator("[data-show-new]")
+    expect(news).to_be_visible()
+    assert page.locator("#rows .row").count() == 1
+    news.click()
+
+    ids = [f"proposal-{p.pk}" for p in (urgent, first)]
+    expect(page.locator("#rows .row")).to_have_count(2)
+    assert page.locator("#rows .row").evaluate_all("rows => rows.map(row => row.id)") == ids
+
+
+def test_approving_takes_the_keyboard_alone(visit: Visit, propose: Any, ana: Any) -> None:
+    other = suggestion_body(rank=2, arguments={"order_id": "#W1", "amount": 10})
+    first, second = propose(suggestions=[suggestion_body(), other]), propose()
+    page = live(visit(ana))
+
+    page.keyboard.press("j")
+    expect(page.locator(f'#proposal[data-id="{first.pk}"]')).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("a")
+    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+
+    resolution = Resolution.objects.get()
+    assert (resolution.proposal, resolution.status, resolution.user) == (first, "approved", ana)
+    assert resolution.suggestion.rank == 2
+    assert page.url.endswith(f"/queue/{second.pk}/")
+    expect(page.locator("#proposal-title")).to_be_focused()
+    expect(page.locator(f"#proposal-{first.pk}")).to_contain_text("approved by Ana")
+
+
+def test_one_press_never_decides_two(visit: Visit, propose: Any, ana: Any) -> None:
+    first, second = propose(), propose()
+    page = live(visit(ana, f"/queue/{first.pk}/"))
+
+    for _ in range(6):
+        page.keyboard.down("a")  # the second and later ones are repeats, as when a key is held
+    page.keyboard.up("a")
+    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+    page.keyboard.press("a")
+
+    assert (status_of(first), status_of(second)) == ("approved", "pending")
+
+
+def test_what_is_decided_elsewhere_fades_in_place_and_says_who(
+    visit: Visit, propose: Any, ana: Any, ben: Any
+) -> None:
+    proposals = [propose() for _ in range(3)]
+    page = live(visit(ana, f"/queue/{proposals[1].pk}/"))
+    before = page.locator("#rows .row").evaluate_all("rows => rows.map(row => [row.id, row.offsetTop])")
+
+    decide.reject(proposals[1].pk, reviewer=ben, actor=actor_of(ben), reason="too much")
+
+    row = page.locator(f"#proposal-{proposals[1].pk}")
+    expect(row).to_contain_text("rejected by Ben")
+    expect(page.locator("#proposal")).to_have_attribute("data-status", "rejected")
+    expect(page.locator("#resolution")).to_contain_text("too much")
+    assert page.locator(".button-approve:visible").count() == 0
+    after = page.locator("#rows .row").evaluate_all("rows => rows.map(row => [row.id, row.offsetTop])")
+    assert after == before
+
+
+def test_losing_the_race_says_who_won(visit: Visit, watch: Any, proposal: Any, ana: Any, ben: Any) -> None:
+    watch.expected = ["409"]
+    page = visit(ana, f"/queue/{proposal.pk}/")
+    page.route("**/ws/queue/", lambda route: route.abort())
+    page.evaluate("document.querySelector('#socket').remove()")  # nobody tells this page
+    decide.reject(proposal.pk, reviewer=ben, actor=actor_of(ben), reason="too much")
+
+    page.locator(".button-approve:visible").click()
+
+    expect(page.locator("#detail")).to_contain_text("already rejected, by Ben")
+    assert Decision.objects.get().reviewer == ben
+
+
+def test_rejecting_takes_a_reason(visit: Visit, watch: Any, propose: Any, ana: Any) -> None:
+    first, second = propose(), propose()
+    page = live(visit(ana, f"/queue/{first.pk}/"))
+
+    page.locator("#verb-reject summary").click()
+    page.locator("#verb-reject .button-reject-now").click()
+    assert status_of(first) == "pending"  # the form asks for words first
+    page.locator("#reject-reason").fill("The photo shows another kettle.")
+    page.locator("#verb-reject .button-reject-now").click()
+    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+
+    resolution = Resolution.objects.get()
+    assert (resolution.proposal, resolution.status) == (first, "rejected")
+    assert resolution.reason == "The photo shows another kettle."
+
+
+def test_returning_with_feedback_by_keyboard(visit: Visit, proposal: Any, ana: Any) -> None:
+    page = live(visit(ana, f"/queue/{proposal.pk}/"))
+
+    page.keyboard.press("f")
+    expect(page.locator("#return-reason")).to_be_focused()
+    page.keyboard.type("Add a photo.")
+    page.keyboard.press("Control+Enter")
+
+    eventually(lambda: status_of(proposal), "returned")
+    assert Resolution.objects.get().reason == "Add a photo."
+    expect(page.locator("#detail h1")).to_have_text("No proposal is open")
+
+
+def test_everything_works_without_javascript(visit: Visit, propose: Any, ana: Any) -> None:
+    first, second, third = propose(), propose(), propose()
+    page = visit(ana, java_script_enabled=False)
+
+    page.locator(f"#proposal-{first.pk} a").click()
+    page.locator(".button-approve:visible").click()
+    expect(page.get_by_text("Approved: Refund 54.04")).to_be_visible()
+    page.locator("#verb-reject summary").click()
+    page.locator("#reject-reason").fill("no")
+    page.locator(".button-reject-now").click()
+
+    assert [status_of(p) for p in (first, second, third)] == ["approved", "rejected", "pending"]
+    assert page.url.endswith(f"/queue/{third.pk}/")
+
+
+def test_on_a_phone_the_detail_takes_the_screen(visit: Visit, proposal: Any, ana: Any) -> None:
+    page = live(visit(ana, width=390))
+
+    page.locator(f"#proposal-{proposal.pk} a").click()
+    expect(page.locator("#proposal-title")).to_be_in_viewport()
+    expect(page.locator(".button-approve:visible")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("[data-back]").click()
+    expect(page.locator(f"#proposal-{proposal.pk}")).to_be_in_viewport()
+
+
+def test_a_lost_connection_is_seen_and_caught_up_with(visit: Visit, propose: Any, ana: Any) -> None:
+    page = live(visit(ana))
+    page.context.set_offline(True)
+    page.evaluate("document.querySelector('#socket')['htmx-internal-data'].webSocket.socket?.close(4000)")
+    expect(page.locator("#live-status")).not_to_have_attribute("data-state", "live")
+    proposal = propose()
+    page.context.set_offline(False)
+
+    expect(page.locator(f"#proposal-{proposal.pk}")).to_be_visible(timeout=12_000)
