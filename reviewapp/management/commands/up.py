@@ -26,7 +26,7 @@ from reviewapp.embedded.services import Services, running
 from reviewapp.supervise import Child, Stopped, Supervisor
 
 ALL_GONE = 9.5  # seconds after we are told to stop
-PATIENCE = 5.0  # of these for the children; the rest is the services'
+PATIENCE = 6.5  # of these for the children; the rest is the services'
 FIRST_ANSWER = 60.0  # seconds
 
 
@@ -143,6 +143,7 @@ class Start:
     def _move_with_services(self, services: Services) -> None:
         """Begin anew where Valkey had to take another port: the settings know only the old one."""
         if services.environment["VALKEY_URL"] != settings.VALKEY_URL:
+            self._say_aside("Valkey's port was taken, so it moved to another; starting again with it.")
             services.stop()
             os.execve(sys.executable, sys.orig_argv, embedded.own_environment())  # noqa: S606
 
