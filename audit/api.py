@@ -9,6 +9,7 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -72,6 +73,10 @@ class Events(APIView):
 
 class EventsExport(APIView):
     permission_classes = [MayExportEvents]
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """`format` and `Accept` are about the export; the framework would look for such a renderer."""
+        return JSONRenderer(), JSONRenderer.media_type
 
     @extend_schema(
         operation_id="export_events",

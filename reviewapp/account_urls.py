@@ -17,6 +17,5 @@ urlpatterns = [
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", views.password_change, name="account_change_password"),
-    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("signup/", no_sign_up, name="account_signup"),
 ]

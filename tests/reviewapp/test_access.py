@@ -1,0 +1,336 @@
+"""Who may ask for what: a table of every address and every kind of caller.
+
+An address that has no line here fails the first test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.admin import site
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from approvals import decide
+from approvals.models import Decision
+from audit.actors import SYSTEM
+from governance import keys
+from governance.models import Agent, AgentKey
+from suggestions.models import Proposal
+from tests.conftest import ApiClient, actor_of, proposal_body
+
+CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
+#           anonymous, reviewer, other team's reviewer, auditor, operator, keys of agents
+LOGIN = "login"  # sent to the log-in page
+
+PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
+    # route, method:                   nobody   ana  cyd  dora olga
+    ("home", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("approvals:queue", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:version", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),
+    ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("execution:list", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:agents", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("audit:export", "GET"): (LOGIN, 403, 403, 200, 403),
+    ("account_login", "GET"): (200, 302, 302, 302, 302),
+    ("account_logout", "GET"): (302, 200, 200, 200, 200),
+    ("account_inactive", "GET"): (200, 200, 200, 200, 200),
+    ("account_change_password", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("account_signup", "GET"): (404, 404, 404, 404, 404),
+    ("schema", "GET"): (200, 200, 200, 200, 200),
+    ("docs", "GET"): (200, 200, 200, 200, 200),
+    ("healthz", "GET"): (200, 200, 200, 200, 200),
+    ("readyz", "GET"): (503, 503, 503, 503, 503),  # no worker runs in this test
+    ("metrics", "GET"): (403, 403, 403, 403, 403),  # asked from elsewhere
+}
+
+# Sessions open nothing here; people show a token.
+API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
+    # route, method:                nobody ana  cyd  dora olga own  oth. revoked
+    ("api:proposals", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("api:proposals", "POST"): (401, 403, 403, 403, 403, 201, 201, 401),
+    ("api:batch", "POST"): (401, 403, 403, 403, 403, 201, 201, 401),
+    ("api:proposal", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:withdraw", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
+    ("api:decisions", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
+    ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
+    ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
+}
+
+# 1000: opened and kept open. Otherwise the code that it is closed with.
+SOCKETS = {"ws/queue/": (4401, 1000, 1000, 1000, 1000)}
+
+
+def routes() -> Iterator[tuple[str, URLPattern]]:
+    """Every address by name, those of the admin apart."""
+
+    def walk(patterns: list[Any], spaces: tuple[str, ...]) -> Iterator[tuple[str, URLPattern]]:
+        for pattern in patterns:
+            if not isinstance(pattern, URLResolver):
+                yield ":".join([*spaces, pattern.name or str(pattern.pattern)]), pattern
+            elif pattern.namespace != "admin":
+                yield from walk(pattern.url_patterns, (*spaces, *filter(None, [pattern.namespace])))
+
+    yield from walk(get_resolver().url_patterns, ())
+
+
+def methods(pattern: URLPattern) -> set[str]:
+    """What an API view answers to; of a page one method stands for all."""
+    view = getattr(pattern.callback, "cls", None)
+    known = {"get", "post", "put", "patch", "delete"}
+    return {name.upper() for name in known if hasattr(view, name)}
+
+
+def test_every_address_has_its_line() -> None:
+    table = {**PAGES, **API}
+    in_table = {route for route, _ in table}
+    assert {name for name, _ in routes()} == in_table
+    answering = {(n, m) for n, p in routes() if n.startswith("api:") for m in methods(p)}
+    assert answering == set(API)
+
+
+def test_every_socket_has_its_line() -> None:
+    from reviewapp.asgi import application
+
+    inner = application.application_mapping["websocket"]
+    while not hasattr(inner, "routes"):  # what stands before the routes holds the next as `app` or `inner`
+        inner = getattr(inner, "inner", None) or inner.app
+    assert {str(route.pattern) for route in inner.routes} == set(SOCKETS)
+
+
+@dataclass
+class World:
+    """A proposal of `support-bot` for the team `operations`, one of its executions, and who asks."""
+
+    proposal: Proposal
+    approved: Proposal
+    key: AgentKey
+    people: dict[str, Any]
+    keys: dict[str, str]
+
+    def state(self) -> Any:
+        """All that a refusal must not change."""
+        self.proposal.refresh_from_db()
+        execution = type(self.approved.execution).objects.get(pk=self.approved.execution.pk)
+        self.key.refresh_from_db()
+        return (
+            Proposal.objects.count(),
+            Decision.objects.count(),
+            self.proposal.status,
+            (execution.status, execution.version),
+            self.key.revoked_at,
+        )
+
+
+@pytest.fixture
+def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Callable[..., Any]) -> World:
+    olga.is_staff = True  # as create_user makes an operator
+    olga.save(update_fields=["is_staff"])
+    approved = propose(title="Approved before")
+    suggestion = approved.suggestions.get()
+    decide.approve(
+        suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest, reason="fine"
+    )
+    other = Agent.objects.create(name="other-bot", owner=olga)
+    shown = {"agent": keys.issue_key(agent, actor=SYSTEM), "other agent": keys.issue_key(other, actor=SYSTEM)}
+    shown["revoked key"] = keys.issue_key(agent, actor=SYSTEM)
+    keys.revoke(AgentKey.objects.get(hash=keys.hash_of(shown["revoked key"])), actor=SYSTEM)
+    people = {"ana": ana, "cyd": cyd, "dora": dora, "olga": olga}
+    shown |= {name: keys.issue_token(person, actor=SYSTEM) for name, person in people.items()}
+    key = AgentKey.objects.get(hash=keys.hash_of(shown["agent"]))
+    return World(propose(), Proposal.objects.get(pk=approved.pk), key, people, shown)
+
+
+def address(route: str, world: World) -> str:
+    proposal = world.approved if route in ("api:execution", "api:result") else world.proposal
+    of = {
+        "execution": {"execution_id": world.approved.execution.pk},
+        "governance": {"key_id": world.key.pk},
+    }.get(route.partition(":")[0], {"proposal_id": proposal.pk})
+    pattern = dict(routes())[route]
+    path = reverse(route, kwargs={name: of[name] for name in pattern.pattern.converters})
+    return path + {"audit:export": "?format=csv", "api:events-export": "?format=jsonl"}.get(route, "")
+
+
+def form(route: str, world: World) -> dict[str, Any]:
+    """What a caller who may do it would send."""
+    suggestion = world.proposal.suggestions.get()
+    decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
+    return {
+        "approvals:approve": decision,
+        "approvals:reject": {"reason": "no"},
+        "approvals:return": {"reason": "no"},
+        "execution:mark-done": {"evidence": "seen"},
+        "execution:cancel": {"reason": "no"},
+        "api:proposals": proposal_body(),
+        "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
+        "api:decisions": {"verdict": "approve", **decision},
+        "api:result": {"outcome": "succeeded"},
+    }.get(route, {})
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """What happens inside is taken back, so that the next caller finds the same world."""
+    savepoint = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(savepoint)
+
+
+@pytest.mark.parametrize(("route", "method"), PAGES)
+def test_pages(world: World, route: str, method: str) -> None:
+    row = dict(zip(CALLERS, PAGES[route, method], strict=False))
+    answers = {}
+    for caller in row:
+        client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7")
+        if caller != "nobody":
+            client.force_login(world.people[caller])
+        with untouched():
+            answers[caller] = page(client, world, route, method)
+    # What opens pages is a session: an agent's key and a person's token are as good as nothing.
+    for caller in ("agent", "ana"):
+        shown = {"Authorization": f"Bearer {world.keys[caller]}"}
+        client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7", headers=shown)
+        with untouched():
+            answers[f"{caller} by key"] = page(client, world, route, method)
+    assert answers == {**row, "agent by key": row["nobody"], "ana by key": row["nobody"]}
+
+
+def page(client: Client, world: World, route: str, method: str) -> Any:
+    before = world.state()
+
+    response = client.generic(
+        method,
+        address(route, world),
+        "&".join(f"{name}={value}" for name, value in form(route, world).items()),
+        content_type="application/x-www-form-urlencoded",
+    )
+
+    to_login = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
+    answer = LOGIN if to_login else response.status_code
+    b"".join(response) if response.streaming else response.content
+    if method == "GET" or answer in (LOGIN, 403, 404):
+        assert world.state() == before
+    elif route not in ("execution:retry", "execution:mark-done"):  # neither fits what the agent does itself
+        assert world.state() != before
+    return answer
+
+
+@pytest.mark.parametrize(("route", "method"), API)
+def test_the_api(world: World, route: str, method: str) -> None:
+    answers = {}
+    for caller in CALLERS:
+        with untouched():
+            answers[caller] = call(world, route, method, caller)
+    assert answers == dict(zip(CALLERS, API[route, method], strict=True))
+
+
+def call(world: World, route: str, method: str, caller: str) -> int:
+    api, before = ApiClient(world.keys.get(caller, "")), world.state()
+    path = address(route, world).removeprefix("/api/v1/")
+
+    if method == "GET":
+        response = api.get(path)
+    else:
+        response = api.post(path, form(route, world), Idempotency_Key=uuid.uuid4().hex)
+
+    status = int(response.status_code)
+    if status >= 400:
+        assert response["Content-Type"] == "application/problem+json"
+    if method == "GET" or status >= 400:
+        assert world.state() == before
+    else:
+        assert world.state() != before
+    return status
+
+
+@pytest.mark.parametrize(("route", "method"), API)
+def test_no_session_opens_the_api(world: World, route: str, method: str) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(world.people["ana"])
+    response = client.generic(method, address(route, world), "{}", content_type="application/json")
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(("route", "method"), [line for line in PAGES if line[1] == "POST"])
+def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
+    world: World, route: str, method: str
+) -> None:
+    caller = "ana" if route.startswith("approvals:") else "olga"
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(world.people[caller])
+    before = world.state()
+
+    assert client.get(address(route, world)).status_code == 405
+    assert client.post(address(route, world), form(route, world)).status_code == 403
+    assert world.state() == before
+
+
+@pytest.mark.parametrize(("caller", "expected"), zip(CALLERS[:5], (302, 403, 403, 403, 200), strict=True))
+def test_the_admin_is_for_operators_to_look_at(world: World, caller: str, expected: int) -> None:
+    client = Client(raise_request_exception=False)
+    if caller != "nobody":
+        client.force_login(world.people[caller])
+
+    def status(path: str) -> int:
+        response = client.get(path)
+        if response.status_code == 302 and "/login/" in response["Location"]:
+            # The admin's own page sends whom it knows and does not want to one that says so.
+            response = client.get(response["Location"])
+            return 302 if response.status_code in (200, 302) else response.status_code
+        return response.status_code
+
+    for model in site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        assert (model, status(reverse(f"{name}_changelist"))) == (model, expected)
+        assert (model, status(reverse(f"{name}_add"))) == (model, 403 if expected == 200 else expected)
+        row = model._default_manager.first()
+        if row is not None and expected == 200:
+            assert status(reverse(f"{name}_change", args=[row.pk])) == 200
+            assert client.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+            assert client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_the_admin_shows_no_secret(world: World) -> None:
+    client = Client()
+    client.force_login(world.people["olga"])
+    for model, row in [("agentkey", world.key), ("user", world.people["ana"])]:
+        text = client.get(reverse(f"admin:governance_{model}_change", args=[row.pk])).content.decode()
+        assert getattr(row, "hash", None) not in text if model == "agentkey" else row.password not in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sockets(world: World) -> None:
+    from tests.approvals.test_live import Socket
+
+    async def code(client: Client) -> int:
+        socket = Socket(client)
+        assert await socket.connect()
+        closes = not await socket.receive_nothing(timeout=1)
+        code = (await socket.receive_output(timeout=1))["code"] if closes else 1000
+        await socket.disconnect()
+        return int(code)
+
+    for caller, expected in zip(CALLERS, SOCKETS["ws/queue/"], strict=False):
+        client = Client()
+        if caller != "nobody":
+            client.force_login(world.people[caller])
+        assert (caller, asyncio.run(code(client))) == (caller, expected)
