@@ -58,7 +58,7 @@ SELECT 'pending', t.slug, (
                               WHERE team_id = t.slug AND status = 'pending' LIMIT {MOST}) p)
   FROM governance_team t
 UNION ALL
-SELECT 'oldest', '', coalesce(extract(epoch FROM now() - min(p.created_at)), 0)
+SELECT 'oldest', '', coalesce(extract(epoch FROM clock_timestamp() - min(p.created_at)), 0)
   FROM (SELECT created_at FROM suggestions_proposal
          WHERE status = 'pending' ORDER BY deadline LIMIT {MOST}) p
 UNION ALL
@@ -70,7 +70,7 @@ UNION ALL
 SELECT 'callbacks', '', count(*) FROM (SELECT 1 FROM suggestions_callback
                                         WHERE status = 'waiting' LIMIT {MOST}) c
 UNION ALL
-SELECT 'heartbeats', name, extract(epoch FROM now() - at) FROM execution_heartbeat
+SELECT 'heartbeats', name, extract(epoch FROM clock_timestamp() - at) FROM execution_heartbeat
 UNION ALL
 SELECT 'events', '', coalesce(max(id), 0) FROM audit_event
 """
