@@ -1,0 +1,89 @@
+"""Every page can be used by everybody: axe finds nothing, at any width, in light and dark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import HERE, WIDTHS, live
+from tests.conftest import suggestion_body
+
+Visit = Callable[..., Any]
+AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})"
+
+
+def troubles(page: Any) -> list[str]:
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(AXE)
+    found = page.evaluate(_RUN, RULES)["violations"]
+    return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
+
+
+def check(page: Any, what: str) -> None:
+    """At every width and in both themes, on the page as it is now."""
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.wait_for_timeout(250)  # colours fade over
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            assert troubles(page) == [], f"{what}, {width} px, {theme}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{what}, {width} px"
+
+
+@pytest.fixture
+def busy(propose: Callable[..., Any]) -> list[Any]:
+    """A desk with work on it: of every risk, with several suggestions and hidden characters."""
+    options = [
+        suggestion_body(
+            risk={"level": level, "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}]},
+            before={"amount": 0},
+            arguments={"order_id": "#W1", "amount": 842.1, "note": "Sorry\u202e"},
+        )
+        for level in ("low", "medium", "high", "critical")
+    ]
+    second = suggestion_body(rank=2, arguments={"order_id": "#W1", "amount": 10})
+    return [propose(suggestions=[option, second]) for option in options]
+
+
+def test_the_log_in_page(visit: Visit, ana: Any) -> None:
+    check(visit(None, "/accounts/login/"), "log-in")
+
+
+def test_the_empty_queue(visit: Visit, ana: Any) -> None:
+    check(live(visit(ana)), "empty queue")
+
+
+def test_the_queue(visit: Visit, busy: Any, ana: Any) -> None:
+    check(live(visit(ana)), "queue")
+
+
+def test_a_proposal(visit: Visit, busy: Any, ana: Any) -> None:
+    page = live(visit(ana, f"/queue/{busy[3].pk}/"))
+    check(page, "proposal")
+    page.keyboard.press("r")
+    check(page, "proposal with the form of a rejection")
+
+
+def test_a_decided_proposal(visit: Visit, busy: Any, ana: Any) -> None:
+    from approvals import decide
+    from tests.conftest import actor_of
+
+    first = busy[0].suggestions.select_related("action_type").first()
+    decide.approve(first, reviewer=ana, actor=actor_of(ana), shown_digest=first.action_digest)
+    check(live(visit(ana, f"/queue/{busy[0].pk}/")), "decided proposal")
+
+
+def test_the_audit_page(visit: Visit, busy: Any, dora: Any) -> None:
+    check(visit(dora, "/audit/"), "audit")
+
+
+@pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="SCREENSHOT=path makes the picture of the README")
+def test_the_picture_of_the_readme(visit: Visit, busy: Any, ana: Any) -> None:
+    page = live(visit(ana, f"/queue/{busy[2].pk}/"))
+    page.wait_for_timeout(500)
+    page.screenshot(path=os.environ["SCREENSHOT"])
