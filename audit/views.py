@@ -33,7 +33,7 @@ def events(request: HttpRequest) -> HttpResponse:
         found = page(filters, before=_number(request, "before"), after=_number(request, "after"))
     except Invalid as refusal:
         found, problem = Page([], None, None), " ".join(error["detail"] for error in refusal.errors)
-    context = {
+    context: dict[str, Any] = {
         "events": [_row(event) for event in found.events],
         "filters": {**asked, "active": bool(asked)},
         "filter_error": problem,
