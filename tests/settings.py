@@ -14,7 +14,7 @@ os.environ.setdefault("LOG_LEVEL", "ERROR")
 DATABASE = f"test_reviewapp_{WORKER}"
 VALKEY_NUMBER = 0 if WORKER == "main" else 1 + int(WORKER.removeprefix("gw"))
 
-if "TEST_READY" not in os.environ:
+if os.environ.get("TEST_READY") != WORKER:  # a worker of xdist inherits what its starter made ready
     from reviewapp import embedded
 
     embedded.fill_environment(Path(os.environ["VAR_DIR"]))
@@ -23,7 +23,7 @@ if "TEST_READY" not in os.environ:
         os.environ[variable] = urlunsplit(parts._replace(path=f"/{DATABASE}"))
     parts = urlsplit(os.environ["VALKEY_URL"])
     os.environ["VALKEY_URL"] = urlunsplit(parts._replace(path=f"/{VALKEY_NUMBER}"))
-    os.environ["TEST_READY"] = "1"  # processes that tests start use the same services
+    os.environ["TEST_READY"] = WORKER  # processes that tests start use the same services
 
 from reviewapp.settings import *  # noqa: E402, F403
 
