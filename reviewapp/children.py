@@ -8,7 +8,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-_GRANIAN = [sys.executable, "-m", "granian", "--no-access-log", "--workers-kill-timeout", "5"]
+# Open sockets and waiting requests would hold a stop up for as long as they like.
+_GRANIAN = [sys.executable, "-m", "granian", "--no-access-log", "--workers-kill-timeout", "2"]
 _CELERY = [sys.executable, "-m", "celery", "-A", "reviewapp"]
 _POOLED = {"web", "api"}
 

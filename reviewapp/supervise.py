@@ -217,7 +217,7 @@ class Supervisor:
         if self.verbose:
             self.say(f"{name:8} {line}")
             return
-        alarm = alarm_in(line)
+        alarm = "" if self.signals else alarm_in(line)  # what ends complains of what has ended
         if alarm and time.monotonic() - self._shown.get((name, alarm), -SAME_AGAIN_AFTER) >= SAME_AGAIN_AFTER:
             self._shown[(name, alarm)] = time.monotonic()
             self.say(f"{name}: {alarm}")
