@@ -1,0 +1,126 @@
+"""(e) Streaming a million events over HTTP, against psql's COPY of the same column."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import time
+import uuid
+
+import psycopg
+
+from bench.figures import Figure, side_by_side
+from bench.stage import Running, Stage
+
+EVENTS = 1_000_000
+FEW = 10_000
+LEAST = 0.5
+MOST_GROWTH = 32.0  # MiB that a hundred times as many events may cost
+
+
+def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+    stage.empty()
+    events, rounds = (100_000, 2) if quick else (EVENTS, 3)
+    with stage.process("web") as web, stage.process("api") as api:
+        servers = {"web": web, "api": api}
+        fill(stage, FEW)
+        small = {name: _peak(stage, server, FEW) for name, server in servers.items()}
+        fill(stage, events - FEW)
+        figures = []
+        for name, server in servers.items():
+            pairs = [(_exported(stage, server, events), _copied(stage, events)) for _ in range(rounds)]
+            ours, limit, ratio = side_by_side(pairs)
+            what = f"export of {events:,} events by {name}"
+            figures.append(Figure("e", what, ours, limit, "events/s", ratio, f"≥ {LEAST}", ratio >= LEAST))
+            figures.append(_memory(name, events, small[name], _peak(stage, server, events)))
+    return figures
+
+
+def _memory(name: str, events: int, few: float, many: float) -> Figure:
+    return Figure(
+        "e",
+        f"peak memory of {name}, {events:,} events",
+        many,
+        few,
+        "MiB",
+        many / few,
+        f"≤ {MOST_GROWTH:.0f} more",
+        many - few <= MOST_GROWTH,
+        f"limit: {FEW:,} events",
+    )
+
+
+def _peak(stage: Stage, server: Running, events: int) -> float:
+    _exported(stage, server, FEW if events == FEW else events)
+    server.forget_peak_memory()
+    _exported(stage, server, events)
+    return server.peak_memory()
+
+
+def _exported(stage: Stage, server: Running, events: int) -> float:
+    """Events a second, all of which arrived."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    started = time.perf_counter()
+    headers = {"Host": "localhost", "Authorization": f"Bearer {stage.auditor_token}"}
+    connection.request("GET", "/api/v1/events/export/?format=jsonl&type=proposal.approved", headers=headers)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"export: {answer.status} {answer.read(500).decode()}")
+    lines = 0
+    while piece := answer.read1(1 << 20):
+        lines += piece.count(b"\n")
+    seconds = time.perf_counter() - started
+    connection.close()
+    if lines != events:
+        raise RuntimeError(f"{lines:,} of {events:,} events arrived.")
+    return lines / seconds
+
+
+def _copied(stage: Stage, events: int) -> float:
+    query = "SELECT body FROM audit_event WHERE type = 'proposal.approved' ORDER BY id"
+    psql = stage.services.postgres.programs.postgres / "bin" / "psql"
+    command = [
+        str(psql),
+        "--no-psqlrc",
+        "--quiet",
+        "-c",
+        f"COPY ({query}) TO STDOUT",
+        os.environ["DATABASE_URL"],
+    ]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as copying:
+        lines = 0
+        while piece := os.read(copying.stdout.fileno(), 1 << 20):  # type: ignore[union-attr]
+            lines += piece.count(b"\n")
+    seconds = time.perf_counter() - started
+    if copying.returncode or lines != events:
+        raise RuntimeError(f"psql copied {lines:,} of {events:,} events.")
+    return lines / seconds
+
+
+def fill(stage: Stage, events: int) -> None:
+    """So many approvals in the log, each an event as the product writes them."""
+    from audit.actors import Actor
+    from audit.record import NOW_SQL, compose
+
+    mark = uuid.uuid4()
+    reviewer = Actor("user", str(stage.reviewer.pk), "Ana Reviewer", "b3c1d9e2", "password")
+    data = {
+        "rank": 1,
+        "edited": False,
+        "by": "human",
+        "status": "approved",
+        "action_digest": "sha256:" + "7" * 64,
+        "reason_commitment": "sha256:" + "a" * 64,
+        "policy": stage.policy.digest,
+    }
+    before, after = compose("proposal.approved", actor=reviewer, data=data, proposal=mark)
+    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
+        connection.execute(
+            f"INSERT INTO audit_event (body) SELECT %s || {NOW_SQL} || replace(%s, %s, uuidv7()::text)"
+            "  FROM generate_series(1, %s)",  # type: ignore[arg-type]
+            [before, after, str(mark), events],
+        )
+        connection.execute("VACUUM (ANALYZE) audit_event")
+        connection.execute("CHECKPOINT")
