@@ -100,7 +100,7 @@ class Postgres:
             pid = int(file.read_text().split()[0])
         except (FileNotFoundError, IndexError, ValueError):
             return
-        if processes.running(pid) and str(self.home.folder) in " ".join(processes.command_of(pid)):
+        if processes.running(pid) and str(self.home.postgres) in processes.command_of(pid):
             processes.end([pid], (signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 1))
         else:
             # PostgreSQL takes any process with this number for its own.

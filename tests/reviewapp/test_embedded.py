@@ -336,7 +336,8 @@ def test_a_stale_pid_file_that_names_a_stranger_is_no_obstacle(
     services: Services, home: Home, place: Path
 ) -> None:
     services.postgres.stop()
-    (home.postgres / "postmaster.pid").write_text(f"{os.getpid()}\n{home.postgres}\n")
+    assert services.valkey.process  # of the same user, so PostgreSQL takes it for itself
+    (home.postgres / "postmaster.pid").write_text(f"{services.valkey.process.pid}\n{home.postgres}\n")
 
     services.postgres.start()
 
