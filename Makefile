@@ -17,7 +17,7 @@ run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, P
 	@exec $(BIN)/python manage.py up
 
 test: .venv/installed-dev ## Run the whole test suite, browsers included
-	@exec $(BIN)/python -m pytest
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed-dev ## Check style, types, imports and migrations
 	@$(BIN)/ruff check .

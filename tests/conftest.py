@@ -20,17 +20,26 @@ from django.db import connections
 from django.test import Client, TransactionTestCase
 from psycopg import sql
 
+SERVICES = pytest.StashKey[Any]()
 KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 
-@pytest.fixture(scope="session")
-def services() -> Iterator[Any]:
-    """PostgreSQL and Valkey of the tests; started once, whichever process comes first."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start PostgreSQL and Valkey of the tests, in the one process that outlives all others."""
     from reviewapp import embedded
 
-    running = embedded.start(Path(settings.VAR_DIR), say=lambda _: None)
-    yield running
-    running.stop()
+    session.config.stash[SERVICES] = embedded.start(Path(settings.VAR_DIR), say=lambda _: None)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SERVICES in session.config.stash:
+        session.config.stash[SERVICES].stop()
+
+
+@pytest.fixture(scope="session")
+def services(request: pytest.FixtureRequest) -> Any:
+    """The running PostgreSQL and Valkey of the tests."""
+    return request.config.stash[SERVICES]
 
 
 @pytest.fixture(scope="session")
