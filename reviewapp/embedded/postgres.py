@@ -100,9 +100,10 @@ class Postgres:
             pid = int(file.read_text().split()[0])
         except (FileNotFoundError, IndexError, ValueError):
             return
-        if processes.running(pid) and str(self.home.postgres) in processes.command_of(pid):
+        command = processes.command_of(pid) if processes.running(pid) else ["gone"]
+        if str(self.home.postgres) in command:
             processes.end([pid], (signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 1))
-        else:
+        elif command:
             # PostgreSQL takes any process with this number for its own.
             file.unlink(missing_ok=True)
 
