@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, table
+from bench.scale import Scale
 from bench.stage import ROOT, Stage
 
 MEASURES = {
@@ -46,7 +47,7 @@ def main() -> int:
             _say(f"({letter}) {MEASURES[letter]} …")
             try:
                 found = importlib.import_module(f"bench.{MEASURES[letter]}").measure(
-                    stage, quick=options.quick
+                    stage, scale=options.scale
                 )
             except Exception as error:  # the other measures are still worth having
                 _say(f"({letter}) failed: {type(error).__name__}: {error}")
@@ -66,7 +67,14 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", type=_letters, default=list(MEASURES), help="measures to run, such as a,b")
-    parser.add_argument("--quick", action="store_true", help="less of everything: a look, not a measurement")
+    how_much = parser.add_mutually_exclusive_group()
+    for scale, what in [
+        (Scale.QUICK, "less of everything: a look, not a measurement"),
+        (Scale.TINY, "next to nothing, only to see that all of it runs"),
+    ]:
+        name = f"--{scale.name.lower()}"
+        how_much.add_argument(name, dest="scale", action="store_const", const=scale, help=what)
+    parser.set_defaults(scale=Scale.FULL)
     parser.add_argument("--json", type=Path, help="where to write the figures (var/bench/figures.json)")
     parser.add_argument(
         "--profile", action="store_true", help="profile the submission in one process, measure nothing"
@@ -87,7 +95,7 @@ def _report(
 ) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "quick": options.quick,
+        "scale": options.scale.name.lower(),
         "seconds": round(seconds, 1),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -11,6 +11,7 @@ from django.apps import apps
 
 from bench.figures import Figure, side_by_side
 from bench.load import KEY, Load, request
+from bench.scale import Scale
 from bench.stage import Stage, proposal
 
 SIZE = 500
@@ -27,9 +28,9 @@ NEW = {  # columns that have to differ each time
 }
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds, batches = (2, 3) if quick else (3, 8)
+    rounds, batches = scale.of((3, 8), (2, 3), (1, 1))
     with stage.process("api") as api, stage.application() as connection:
         Load(api.port, _request(stage), count=2).run().checked()
         copies = Copies(connection)

@@ -13,6 +13,7 @@ import uuid
 from typing import Any
 
 from bench.figures import Figure
+from bench.scale import Scale
 from bench.stage import Stage, proposal
 
 TOGETHER = 10  # of one, then of the other
@@ -22,9 +23,9 @@ BARE_WORKER = ["-m", "celery", "-A", "bench.bare_celery", "worker", "--concurren
 BARE_WORKER += ["--without-gossip", "--without-mingle", "--hostname", "bare@%h"]
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds = 4 if quick else 12
+    rounds, together = scale.of((12, TOGETHER), (4, TOGETHER), (1, 2))
     with (
         stage.process("api") as api,
         stage.process("worker"),
@@ -34,12 +35,12 @@ def measure(stage: Stage, *, quick: bool) -> list[Figure]:
     ):
         decider, bare = Decider(stage, api.port, downstream), Bare()
         decider.once(), bare.once()  # whoever is slow to start is waited for
-        for _ in range(TOGETHER):
+        for _ in range(scale.of(TOGETHER, TOGETHER, 1)):
             decider.once(), bare.once()
         pairs = [
             (
-                statistics.median(decider.once() for _ in range(TOGETHER)),
-                statistics.median(bare.once() for _ in range(TOGETHER)),
+                statistics.median(decider.once() for _ in range(together)),
+                statistics.median(bare.once() for _ in range(together)),
             )
             for _ in range(rounds)
         ]

@@ -11,6 +11,7 @@ import uuid
 import psycopg
 
 from bench.figures import Figure, side_by_side
+from bench.scale import Scale
 from bench.stage import Running, Stage
 
 EVENTS = 1_000_000
@@ -19,9 +20,9 @@ LEAST = 0.5
 MOST_GROWTH = 32.0  # MiB that a hundred times as many events may cost
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    events, rounds = (100_000, 2) if quick else (EVENTS, 3)
+    events, rounds = scale.of((EVENTS, 3), (EVENTS // 10, 2), (FEW * 2, 1))
     with stage.process("web") as web, stage.process("api") as api:
         servers = {"web": web, "api": api}
         fill(stage, FEW)

@@ -11,22 +11,24 @@ from django.apps import apps
 
 from bench.figures import Figure
 from bench.load import KEY, Load, request
+from bench.scale import Scale
 from bench.stage import Running, Stage, proposal
 
 SIZES = (1_000, 100_000, 1_000_000)
+SMALL = (1_000, 2_000)
 REQUESTS, REPEATS = 100, 3
 MOST = 1.3  # times slower at the most, than with a thousand
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     figures, first = [], {}
     with stage.process("web") as web:
         _one(stage, web)
-        for size in SIZES[:2] if quick else SIZES:
+        for size in scale.of(SIZES, SIZES[:2], SMALL):
             fill(stage, size)
             for page, text in _pages(stage).items():
-                p50, p95 = _percentiles(web, text)
+                p50, p95 = _percentiles(web, text, scale.of(REQUESTS, REQUESTS, 5))
                 first.setdefault(page, p95)
                 figures.append(_figure(page, size, p50, p95, first[page]))
     return sorted(figures, key=lambda figure: figure.what.split(",")[0])
@@ -41,9 +43,9 @@ def _pages(stage: Stage) -> dict[str, str]:
     }
 
 
-def _percentiles(web: Running, text: str) -> tuple[float, float]:
-    Load(web.port, text, count=20).run().checked()
-    heard = [Load(web.port, text, count=REQUESTS).run().checked() for _ in range(REPEATS)]
+def _percentiles(web: Running, text: str, requests: int) -> tuple[float, float]:
+    Load(web.port, text, count=requests // 5).run().checked()
+    heard = [Load(web.port, text, count=requests).run().checked() for _ in range(REPEATS)]
     return tuple(statistics.median(h.percentile(share) for h in heard) for share in (50, 95))  # type: ignore[return-value]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 from bench.figures import Figure
+from bench.scale import Scale
 from bench.sockets import Watch
 from bench.stage import Stage, proposal
 
@@ -12,10 +13,10 @@ PAGES = (1, 100, 500)
 MOST = 500  # milliseconds
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     figures = []
-    times = 8 if quick else 25
-    for pages in PAGES[:2] if quick else PAGES:
+    times = scale.of(25, 8, 2)
+    for pages in scale.of(PAGES, PAGES[:2], (5,)):
         stage.empty()
         cookies = [stage.session() for _ in range(pages)]
         with stage.process("web") as web:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from bench.figures import Figure, side_by_side
 from bench.load import KEY, Load, request
+from bench.scale import Scale
 from bench.stage import Running, Stage, proposal
 
 CLIENTS = (1, 8, 32)
@@ -14,20 +15,23 @@ CROWD = 200
 TARGETS = {"api": 0.5, "web": 0.4}
 
 
-def measure(stage: Stage, *, quick: bool) -> list[Figure]:
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds, seconds = (2, 1.5) if quick else (3, 3.0)
+    rounds, seconds = scale.of((3, 3.0), (2, 1.5), (1, 0.3))
     with ExitStack() as processes:
         bare = processes.enter_context(stage.bare())
         ours = {name: processes.enter_context(stage.process(name)) for name in TARGETS}
         for running in (bare, *ours.values()):
-            _load(stage, running, clients=8, seconds=1.0)  # connections made, statements prepared
+            _load(
+                stage, running, clients=8, seconds=scale.of(1.0, 1.0, 0.2)
+            )  # connections made, statements prepared
         figures = []
-        for clients in CLIENTS:
+        for clients in scale.of(CLIENTS, CLIENTS, (2,)):
             rates = _alternating(stage, bare, ours, clients, rounds, seconds)
             figures += [_figure(name, clients, pairs) for name, pairs in rates.items()]
         figures += _costs(stage, bare, ours, seconds)
-        figures += [_crowd(stage, name, running, seconds) for name, running in ours.items()]
+        crowd = scale.of(CROWD, CROWD, 20)
+        figures += [_crowd(stage, name, running, crowd, seconds) for name, running in ours.items()]
     return figures
 
 
@@ -79,7 +83,7 @@ def _costs(stage: Stage, bare: Running, ours: dict[str, Running], seconds: float
             sum(cost),
             sum(limit),
             "ms/proposal",
-            sum(limit) / sum(cost),
+            sum(limit) / (sum(cost) or 1),
             note=f"{cost[0]:.2f} + {cost[1]:.2f} against {limit[0]:.2f} + {limit[1]:.2f}",
         )
         for name, cost in costs.items()
@@ -93,9 +97,17 @@ def _cost(stage: Stage, running: Running, seconds: float) -> tuple[float, float]
     return (after[0] - before[0]) * 1000 / heard.good, (after[1] - before[1]) * 1000 / heard.good
 
 
-def _crowd(stage: Stage, name: str, running: Running, seconds: float) -> Figure:
-    heard = Load(running.port, _request(stage, running), CROWD, seconds).run()
+def _crowd(stage: Stage, name: str, running: Running, clients: int, seconds: float) -> Figure:
+    heard = Load(running.port, _request(stage, running), clients, seconds).run()
     note = f"{heard.per_second:.0f}/s, p99 {heard.percentile(99):.0f} ms"
     return Figure(
-        "a", f"submit to {name}, {CROWD} clients", heard.bad, None, "errors", None, "0", heard.bad == 0, note
+        "a",
+        f"submit to {name}, {clients} clients",
+        heard.bad,
+        None,
+        "errors",
+        None,
+        "0",
+        heard.bad == 0,
+        note,
     )
