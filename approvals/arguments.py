@@ -83,7 +83,9 @@ def as_text(value: Any) -> str:
         return value if value.strip() else json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, indent=2)
-    return json.dumps(value, ensure_ascii=False)
+    # 612.0 and 612 are one number, in the digest too.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return json.dumps(int(value) if whole else value, ensure_ascii=False)
 
 
 def _words(name: str) -> str:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from approvals.arguments import Argument, as_text, edited, table
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
+from approvals.rows import subject_of
 from approvals.timeline import Entry, timeline
 from execution.models import Execution
 from governance.models import ActionType, Risk, User
@@ -131,7 +132,7 @@ def detail_of(
         title=pieces(proposal.title),
         summary=pieces(proposal.summary),
         agent=shown(proposal.agent.name),
-        subject=shown(f"{proposal.subject_type} {proposal.subject_id}"),
+        subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
         deadline=proposal.deadline,
         suggestions=_options(suggestions, resolution, chosen),
@@ -353,6 +354,7 @@ def _step(step: Any) -> dict[str, Any]:
 
 def _attempt(attempt: Any) -> dict[str, Any]:
     answered = f"HTTP {attempt.http_status}" if attempt.http_status else ""
+    told = attempt.detail if answered in attempt.detail else f"{answered} {attempt.detail}".strip()
     return {
         "number": attempt.number,
         "route": shown(attempt.route),
@@ -361,7 +363,7 @@ def _attempt(attempt: Any) -> dict[str, Any]:
         if attempt.outcome == attempt.Outcome.OPEN
         else attempt.get_outcome_display(),
         "at": attempt.started_at,
-        "detail": pieces(" ".join(filter(None, [answered, attempt.detail]))),
+        "detail": pieces(told),
     }
 
 

@@ -74,7 +74,7 @@ def row_of(proposal: Proposal) -> Row:
         sentence=shown(proposal.sentence),
         agent=shown(proposal.agent.name),
         action=shown(proposal.action),
-        subject=shown(f"{proposal.subject_type} {proposal.subject_id}"),
+        subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
         deadline=deadline,
         status=proposal.status,
@@ -83,6 +83,12 @@ def row_of(proposal: Proposal) -> Row:
         needs=_needs(proposal),
         sort=f"{proposal.queue_order:03d}|{deadline:%Y%m%dT%H%M%S%f}|{proposal.pk}",
     )
+
+
+def subject_of(proposal: Proposal) -> str:
+    """Whom or what it is about: "customer 19122", or the id alone where it says the type itself."""
+    named = proposal.subject_id.lower().startswith(proposal.subject_type.lower())
+    return shown(proposal.subject_id if named else f"{proposal.subject_type} {proposal.subject_id}")
 
 
 def status_label(proposal: Proposal) -> str:

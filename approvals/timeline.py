@@ -23,7 +23,7 @@ _SAID = {
     "proposal.withdrawn": "Withdrawn by {actor}",
     "proposal.blocked": "Blocked by the policy",
     "execution.put_off": "Execution waits for the next try",
-    "attempt.started": "Attempt {attempt} over {route}",
+    "attempt.started": "Attempt {attempt} began",
     "attempt.finished": "Attempt {attempt} {outcome}",
     "step.completed": "Step {step} completed",
     "callback.sent": "The agent was told",
@@ -85,9 +85,12 @@ class _Known(dict[str, str]):
 
 def _more(type: str, data: dict[str, Any]) -> str:
     if type == "proposal.submitted":
-        return "by the rules " + ", ".join(map(shown, data["rules"])) if data.get("rules") else ""
+        rules = [shown(rule) for rule in data.get("rules", [])]
+        return f"rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}" if rules else ""
     if type == "proposal.approved" and data.get("by") == Resolution.By.POLICY:
         return "by the policy"
+    if type == "attempt.started":
+        return shown(data.get("route", ""))
     if type == "attempt.finished" and data.get("http_status"):
         return f"answered {data['http_status']}"
     reason = data.get("reason", "")

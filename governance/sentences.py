@@ -29,6 +29,8 @@ def _said(value: Any) -> str:
         return value
     if isinstance(value, bool | dict):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # 612.0 and 612 are one number, in the digest too
     if isinstance(value, list):
         return ", ".join(_said(item) for item in value)
     return str(value)

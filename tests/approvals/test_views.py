@@ -181,7 +181,7 @@ def test_a_proposal_is_shown_with_all_that_the_agent_sent(propose: Any, ana: Any
     for said in (
         "Refund for a broken kettle",
         "The kettle arrived broken.",
-        "customer customer-19122",
+        "for <bdi>customer-19122</bdi>",
         "My kettle from order #W1 arrived broken.",
         "54.04",
         "It arrived broken.",
