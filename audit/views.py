@@ -17,6 +17,7 @@ from audit.export import FORMATS, download, export
 from audit.models import Event
 from audit.queries import Filters, Page, page, types
 from audit.refusals import Invalid
+from audit.summary import summary
 from audit.unseen import pieces
 
 NAMES = ("type", "actor", "proposal", "since", "until")
@@ -70,6 +71,7 @@ def _row(event: Event) -> dict[str, Any]:
         "actor": event.actor_name,
         "proposal_id": event.proposal_id,
         "proposal_url": _proposal_url(event.proposal_id),
+        "summary": summary(event.body),
         "body": pieces(event.body),
     }
 
