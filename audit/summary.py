@@ -14,8 +14,8 @@ _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 def summary(body: str) -> str:
     """The event's facts as `name value` pairs, identifiers left out and digests shortened."""
     data = json.loads(body).get("data", {})
-    told = [f"{name.replace('_', ' ')} {_said(value)}" for name, value in data.items() if _worth_telling(value)]
-    line = " · ".join(told)
+    told = [(name.replace("_", " "), _said(value)) for name, value in data.items() if _worth_telling(value)]
+    line = " · ".join(f"{name} {value}" for name, value in told)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import rfc8785
-from audit.canonical import canonical, commitment, digest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from audit.canonical import canonical, commitment, digest
 
 JSON = st.recursive(
     st.none()

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from audit.models import Event
 
 
@@ -28,7 +29,9 @@ def test_a_spreadsheet_gets_a_heading_and_the_same_number_of_rows(
     assert len(lines) == 1 + Event.objects.count()
 
 
-@pytest.mark.parametrize("query", ["", "?format=xml", "?format=jsonl&since=yesterday", "?format=jsonl&colour=red"])
+@pytest.mark.parametrize(
+    "query", ["", "?format=xml", "?format=jsonl&since=yesterday", "?format=jsonl&colour=red"]
+)
 def test_an_export_asked_for_wrongly_says_what_is_wrong(api_as: Any, dora: Any, query: str) -> None:
     response = api_as(dora).get(f"events/export/{query}")
     assert response.status_code in (400, 422)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from audit.summary import LONGEST, summary
 
 DIGEST = "sha256:" + "ab" * 32
