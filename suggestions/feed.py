@@ -20,6 +20,9 @@ CONNECTIONS = 4
 TRIES = 5  # of one request whose answer did not come
 MOST_PATIENCE = 300.0  # seconds that a server may ask us to wait in one go
 FIRST_WORDS = 8
+_VALUE = re.compile(
+    r"""^(["[{\d-]|null|true|false).*?(?= is not )""", re.DOTALL
+)  # what was sent, before what it is not
 
 
 class CannotSend(Exception):
@@ -180,5 +183,6 @@ def reason_of(answer: httpx.Response) -> str:
         return str(answer.status_code)
     first = (problem.get("errors") or [{"pointer": "", "detail": problem.get("detail", "")}])[0]
     field = re.sub(r"/\d+", "/*", str(first.get("pointer", "")))
-    words = " ".join(str(first.get("detail", "")).split()[:FIRST_WORDS])
+    detail = _VALUE.sub("…", str(first.get("detail", "")).partition(";")[0])
+    words = " ".join(detail.split()[:FIRST_WORDS])
     return " ".join(part for part in (str(answer.status_code), field, words) if part)

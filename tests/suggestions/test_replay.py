@@ -259,14 +259,27 @@ def test_the_summary_counts_every_row_once():
     }
 
 
-def test_refusals_are_grouped_by_status_field_and_first_words():
-    def refused(field: str) -> httpx.Response:
-        errors = [{"pointer": field, "detail": "There is no action type x; GET this for all of them."}]
-        return httpx.Response(422, json={"status": 422, "errors": errors})
+def refused(field: str, detail: str) -> httpx.Response:
+    return httpx.Response(422, json={"status": 422, "errors": [{"pointer": field, "detail": detail}]})
 
-    summary = Api(refused("/suggestions/0/action"), refused("/suggestions/1/action")).fed(ONE, TWO)
 
-    assert summary.refused == {"422 /suggestions/*/action There is no action type x; GET this": 2}
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        (["There is no action type x; GET this for all of them."], "There is no action type x"),
+        (['"100" is not of type "number"', 'null is not of type "number"'], '… is not of type "number"'),
+        (['"title" is a required property'], '"title" is a required property'),
+    ],
+)
+def test_refusals_are_grouped_by_status_field_and_first_words(details, reason):
+    answers = [refused(f"/suggestions/{number}/x", detail) for number, detail in enumerate(details)]
+
+    summary = Api(*answers).fed(*[ONE] * len(answers))
+
+    assert summary.refused == {f"422 /suggestions/*/x {reason}": len(details)}
+
+
+def test_a_refusal_in_no_known_form_is_counted_by_its_status():
     assert reason_of(httpx.Response(502, text="<html>")) == "502"
 
 
