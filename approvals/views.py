@@ -21,6 +21,7 @@ from approvals.detail import Detail, Typed, detail_of
 from approvals.queries import Filters, Page, Position, Waiting
 from approvals.rows import rows_of
 from audit.asking import actor_of
+from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from governance.models import Risk, Team, User
 from suggestions.models import Proposal, Suggestion
@@ -145,6 +146,8 @@ LONGEST_REASON = 2_000
 
 def _refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -> HttpResponse:
     """No error page for losing a race: the proposal as it is now says who won."""
+    told = {"verdict": typed.verb, "refusal": type(refusal).__name__}
+    record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
     detail = detail_of(
         _visible(request, proposal_id),
         reader=request.user,

@@ -316,6 +316,13 @@ def test_who_lost_the_race_is_told_who_won(proposal: Any, ana: Any, ben: Any, he
     assert Decision.objects.get().reviewer == ben
 
 
+def test_what_was_refused_stands_in_the_log(proposal: Any, ana: Any) -> None:
+    browser(ana).post(f"/queue/{proposal.pk}/approve/", form_of(proposal, action_digest="sha256:" + "0" * 64))
+    event = Event.objects.get(type="decision.refused")
+    assert (event.actor_name, event.proposal_id) == ("Ana", proposal.pk)
+    assert '"refusal":"DigestMismatch","verdict":"approve"' in event.body
+
+
 @pytest.mark.parametrize("headers", [{}, part("detail")])
 @pytest.mark.parametrize(
     ("verb", "change", "status", "said"),
