@@ -42,7 +42,7 @@ class RiskBody(Strict):
     """The agent's own view of the risk; it can only raise what the kind of action brings with it."""
 
     level: Level
-    indicators: list[RiskIndicator] = Field(default=[], max_length=20)
+    indicators: list[RiskIndicator] = Field(default_factory=list, max_length=20)
 
 
 class SuggestionBody(Strict):
@@ -54,7 +54,7 @@ class SuggestionBody(Strict):
     confidence: Share | None = None
     success_probability: Share | None = None
     risk: RiskBody | None = None
-    before: dict[str, Any] = {}
+    before: dict[str, Any] = Field(default_factory=dict)
     explanation: str = Field("", max_length=8_000)
 
 
@@ -115,7 +115,7 @@ class ProposalBody(Strict):
     title: str = Field(min_length=1, max_length=200)
     summary: str = Field("", max_length=4_000)
     subject: Subject | None = None
-    context: dict[str, Any] = {}
+    context: dict[str, Any] = Field(default_factory=dict)
     suggestions: Annotated[
         list[SuggestionBody],
         Field(min_length=1, max_length=MOST_SUGGESTIONS),
@@ -124,7 +124,7 @@ class ProposalBody(Strict):
     expires_at: AwareDatetime | None = None
     revises: UUID | None = None
     callback_url: Annotated[str, Field(max_length=2_000), AfterValidator(_is_web_address)] | None = None
-    provenance: Provenance = Provenance()
+    provenance: Provenance = Field(default_factory=Provenance)
 
 
 class BatchItem(ProposalBody):

@@ -20,8 +20,10 @@ DEPTH = 32
 KEYS = 2_000
 BATCH_KEYS = 500 * 200
 STRING_BYTES = 16 * 1024
+SHORT = STRING_BYTES // 4  # characters that fit whatever they are
 INTEGER = 2**53 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MAYBE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # JSON in UTF-8 can hold them escaped only
 
 
 class Malformed(Refusal):
@@ -65,7 +67,7 @@ def read(body: bytes, *, limit: int, keys: int = KEYS) -> Any:
         raise Malformed(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
     except ValueError as error:  # an integer of thousands of digits
         raise Malformed("A number has too many digits.") from error
-    _Walk(keys).value(value, "", 1)
+    _Walk(keys, look_into_text=bool(_MAYBE_UNSTORABLE.search(body))).value(value, "", 1)
     return value
 
 
@@ -94,14 +96,16 @@ def _finite(text: str) -> float:
 class _Walk:
     """Looks at every value once and says where one is out of bounds."""
 
-    def __init__(self, keys: int) -> None:
+    def __init__(self, keys: int, *, look_into_text: bool) -> None:
         self.keys_allowed = keys
         self.keys = 0
+        self.look_into_text = look_into_text
 
     def value(self, value: Any, pointer: str, depth: int) -> None:
         kind = type(value)
         if kind is str:
-            _check_string(value, pointer)
+            if self.look_into_text or len(value) > SHORT:
+                _check_string(value, pointer)
         elif kind is dict:
             self._object(value, pointer, depth)
         elif kind is list:
@@ -118,7 +122,10 @@ class _Walk:
         if self.keys > self.keys_allowed:
             raise Malformed(f"The body has more than {self.keys_allowed:,} keys.")
         for key, item in value.items():
-            _check_string(key, pointer)
+            if self.look_into_text or len(key) > SHORT:
+                _check_string(key, pointer)
+            if type(item) is str and not self.look_into_text and len(item) <= SHORT:
+                continue
             if type(item) not in (float, bool):
                 self.value(item, f"{pointer}/{key}", depth + 1)
 
@@ -128,7 +135,7 @@ class _Walk:
 
 
 def _check_string(text: str, pointer: str) -> None:
-    if len(text) > STRING_BYTES // 4 and len(text.encode("utf-8", "surrogatepass")) > STRING_BYTES:
+    if len(text) > SHORT and len(text.encode("utf-8", "surrogatepass")) > STRING_BYTES:
         raise Invalid.field(pointer, f"Text may have at most {STRING_BYTES:,} bytes.")
     found = _UNSTORABLE.search(text)
     if found:

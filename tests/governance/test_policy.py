@@ -158,6 +158,38 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
         assert verdict.priority >= (then.priority or 0)
 
 
+WHENS = st.sampled_from(
+    [
+        "true",
+        "false",
+        "args.x > 1",
+        "args.nope == 1",
+        "1",
+        "args.y == 'a' // why",
+        "has(args.nope)",
+        "1 / args.zero > 0",
+    ]
+)
+
+
+@given(st.lists(WHENS, max_size=12), st.integers(0, 3))
+def test_rules_asked_together_answer_as_one_by_one(whens: list[str], x: int) -> None:
+    rules = [{"name": f"r{n}", "when": when, "then": {}} for n, when in enumerate(whens)]
+    together = Policy(PolicyText.model_validate({"version": 1, "rules": rules}), None)
+    alone = [Policy(PolicyText.model_validate({"version": 1, "rules": [rule]}), None) for rule in rules]
+    facts = dict.fromkeys(policy.VARIABLES, "") | {"args": {"x": x, "y": "a", "zero": 0}}
+
+    assert together.matched(facts) == [m for one in alone for m in one.matched(facts)]
+
+
+def test_rules_too_long_for_one_expression_are_asked_in_groups() -> None:
+    long = "args.x == 1 || " + " || ".join(f"args.x == {n}" for n in range(1_000, 1_200))
+    rules = [{"name": f"r{n}", "when": long, "then": {}} for n in range(5)]
+    ready = Policy(PolicyText.model_validate({"version": 1, "rules": rules}), None)
+    facts = dict.fromkeys(policy.VARIABLES, "") | {"args": {"x": 1}}
+    assert [m.rule for m in ready.matched(facts)] == ["r0", "r1", "r2", "r3", "r4"]
+
+
 @pytest.mark.parametrize(
     ("text", "value", "expected"),
     [
