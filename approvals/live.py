@@ -190,14 +190,13 @@ class Reader:
         # The version is told with what led to it: whoever has it has all that came before.
         version = f"{self.position}.{len(events)}"
         new = [(event, proposal) for event, proposal in events if event not in self.seen]
-        self.seen = {event for event, _ in events}
         wanted = {proposal for _, proposal in new} | {UUID(hint) for hint in hinted}
+        rows = rows_of(sorted(wanted)) if 0 < len(wanted) <= MOST_ROWS else []
+        self.seen = {event for event, _ in events}  # only now: what failed above is looked at again
         if not wanted:
             return None
-        if len(wanted) > MOST_ROWS:
-            return Change(version, [], overflow=True)
-        rows = [row for row in rows_of(sorted(wanted)) if self._is_news(row)]
-        return Change(version, [(row.team, drawn(row)) for row in rows])
+        news = [(row.team, drawn(row)) for row in rows if self._is_news(row)]
+        return Change(version, news, overflow=len(wanted) > MOST_ROWS)
 
     def _events(self) -> list[tuple[int, UUID]]:
         """The last events that tell of proposals: the version's own, so that it fits."""

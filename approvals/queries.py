@@ -285,7 +285,10 @@ def following(proposal: Proposal, teams: Sequence[str], filters: Filters, *, rev
 
 def explain(teams: Sequence[str], filters: Filters) -> Any:
     """PostgreSQL's plan for the first page, for the test that watches over it."""
-    sql, values = _statement(teams, filters, None, PAGE) or ("SELECT", {})
+    statement = _statement(teams, filters, None, PAGE)
+    if statement is None:
+        return []
+    sql, values = statement
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", values)
         return cursor.fetchone()[0]

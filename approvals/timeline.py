@@ -22,6 +22,7 @@ _SAID = {
     "proposal.expired": "Expired: nobody decided in time",
     "proposal.withdrawn": "Withdrawn by {actor}",
     "proposal.blocked": "Blocked by the policy",
+    "decision.refused": "{actor} came too late or was refused",
     "execution.put_off": "Execution waits for the next try",
     "attempt.started": "Attempt {attempt} began",
     "attempt.finished": "Attempt {attempt} {outcome}",

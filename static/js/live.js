@@ -127,8 +127,9 @@ function follow(id, newest, row) {
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 let deciding = false; // our own decision is under way: its answer draws the detail
 document.addEventListener("submit", ({ target }) => (deciding ||= target.matches("[data-verb]")), true);
-document.addEventListener("htmx:afterRequest", ({ detail: { elt } }) => {
-  if (elt.matches("[data-verb]")) deciding = false;
+document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig } }) => {
+  // The form itself is gone by now, and its place tells us.
+  if (requestConfig.elt.matches("[data-verb]")) deciding = false;
 });
 
 let asked = null;

@@ -92,6 +92,18 @@ def test_approving_takes_the_keyboard_alone(visit: Visit, propose: Any, ana: Any
     expect(page.locator(f"#proposal-{first.pk}")).to_contain_text("approved by Ana")
 
 
+def test_the_next_proposal_follows_the_world_too(visit: Visit, propose: Any, ana: Any, ben: Any) -> None:
+    first, second = propose(), propose()
+    page = live(visit(ana, f"/queue/{first.pk}/"))
+    page.keyboard.press("a")
+    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+
+    decide.reject(second.pk, reviewer=ben, actor=actor_of(ben), reason="too much")
+
+    expect(page.locator("#proposal")).to_have_attribute("data-status", "rejected")
+    expect(page.locator("#resolution")).to_contain_text("by Ben")
+
+
 def test_one_press_never_decides_two(visit: Visit, propose: Any, ana: Any) -> None:
     first, second = propose(), propose()
     page = live(visit(ana, f"/queue/{first.pk}/"))

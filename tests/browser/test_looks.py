@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import scene
 from tests.browser.conftest import HERE, WIDTHS, live
 from tests.conftest import suggestion_body
 
@@ -83,7 +84,8 @@ def test_the_audit_page(visit: Visit, busy: Any, dora: Any) -> None:
 
 
 @pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="SCREENSHOT=path makes the picture of the README")
-def test_the_picture_of_the_readme(visit: Visit, busy: Any, ana: Any) -> None:
-    page = live(visit(ana, f"/queue/{busy[2].pk}/"))
-    page.wait_for_timeout(500)
+def test_the_picture_of_the_readme(visit: Visit, propose: Any, ana: Any, olga: Any) -> None:
+    proposal = scene.set_up(propose, olga)
+    page = live(visit(ana, f"/queue/{proposal.pk}/", device_scale_factor=2))
+    page.evaluate("document.fonts.ready")
     page.screenshot(path=os.environ["SCREENSHOT"])
