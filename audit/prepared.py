@@ -10,11 +10,11 @@ from django.db import connection
 
 
 def execute(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Run a prepared statement in the current transaction, if there is one; its rows, if it has any.
+    """Run a prepared statement that gives rows, in the current transaction if there is one.
 
     Values travel apart from the text. Raises Django's database errors, like any other query.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall()

@@ -24,13 +24,13 @@ api = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include((api, "api"))),  # first: asked for most often
     path("", pages.home, name="home"),
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
     path("agents/", include("governance.urls")),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),
-    path("api/v1/", include((api, "api"))),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("healthz", health.healthz, name="healthz"),
