@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -146,6 +147,24 @@ class Stage:
             )
             connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
 
+    @contextlib.contextmanager
+    def copy(self, name: str) -> Iterator[None]:
+        """A second database that is now as the first one is. Nobody may be connected to that."""
+        from django.db import connections
+
+        connections.close_all()
+        first, second = sql.Identifier(_database_in(os.environ["DATABASE_URL"])), sql.Identifier(name)
+        owner = sql.Identifier(str(urlsplit(os.environ["DATABASE_OWNER_URL"]).username))
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(second)
+        with psycopg.connect(self.services.superuser_url, dbname="postgres", autocommit=True) as connection:
+            connection.execute(drop)
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(second, first, owner)
+            connection.execute(create)
+            try:
+                yield
+            finally:
+                connection.execute(drop)
+
     def durability(self) -> dict[str, str]:
         """What the figures rest on. Raises where somebody made the database forgetful."""
         with self.owner() as connection:
@@ -163,13 +182,16 @@ class Stage:
     # --- Processes --------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def process(self, name: str) -> Iterator[Running]:
-        """One of the product's processes, as `up` would start it."""
+    def process(self, name: str, *, database: str = "") -> Iterator[Running]:
+        """One of the product's processes, as `up` would start it; on another database of ours, if need be."""
         from reviewapp import children
         from reviewapp.embedded.credentials import free_port
 
         port = free_port()
         environment = children.environment(name, port=port, metrics=self.var / "metrics" / name)
+        if database:
+            address = urlsplit(environment["DATABASE_URL"])._replace(path=f"/{database}")
+            environment["DATABASE_URL"] = urlunsplit(address)
         with self._running(name, children.COMMANDS[name]("127.0.0.1", port), environment, port) as running:
             if name in ("web", "api"):
                 running.wait_until_it_answers()
@@ -293,6 +315,10 @@ def _status(pid: int, field: str) -> float:
             if line.startswith(f"{field}:"):
                 return int(line.split()[1]) / 1024
     return 0.0
+
+
+def _database_in(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 def _quiet(_line: str) -> None:
