@@ -11,10 +11,9 @@ import rfc8785
 # Where Python's own encoder and RFC 8785 may spell a value differently: numbers with an
 # exponent, a trailing ".0", a minus before 0 or too many digits, and characters above
 # U+D7FF, which sort differently in UTF-16. Found inside a string it costs time only.
-_MAYBE_DIFFERENT = re.compile(
-    r"(?:^|\":|[,\[])(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})|NaN|Infinity|[\ud800-\U0010ffff]"
-)
-_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_ODD_NUMBER = re.compile(r"(?:\":|,|\[)(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})")
+_HIGH_CHARACTER = re.compile("[\ud800-\U0010ffff]")
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def canonical(value: Any) -> bytes:
@@ -24,7 +23,8 @@ def canonical(value: Any) -> bytes:
     which is ten times as fast.
     """
     text = _encode(value)
-    if not _MAYBE_DIFFERENT.search(text):
+    plain = text.isascii() or not _HIGH_CHARACTER.search(text)
+    if plain and isinstance(value, dict | list) and not _ODD_NUMBER.search(text):
         return text.encode()
     try:
         return rfc8785.dumps(value)

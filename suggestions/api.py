@@ -60,7 +60,7 @@ class Proposals(APIView):
         caller = _agent(request)
         key = _key(request)
         rate.spend(caller.agent)
-        prepared = _prepared(caller, request.data, key, request)
+        prepared = _prepared(caller, check(ProposalBody, request.data), request.data, key, request)
         [submitted] = submit(caller.agent, [prepared])
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response(_answer(submitted), status=201, headers=replayed)
@@ -186,8 +186,10 @@ def _key(request: Request) -> str:
     return key
 
 
-def _prepared(caller: AgentCaller, value: Any, key: str, request: Request) -> Prepared:
-    body = check(ProposalBody, value)
+def _prepared(
+    caller: AgentCaller, body: ProposalBody, value: dict[str, Any], key: str, request: Request
+) -> Prepared:
+    """`value` is the body as it came: its digest tells whether a key came with another one."""
     body_digest = "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
     return prepare(caller, body, key=key, body_digest=body_digest, traceparent=traceparent)
@@ -198,7 +200,7 @@ def _outcome(caller: AgentCaller, item: dict[str, Any], index: int, request: Req
     try:
         checked = check(BatchItem, item)
         rest = {name: value for name, value in item.items() if name != "idempotency_key"}
-        return _prepared(caller, rest, checked.idempotency_key, request)
+        return _prepared(caller, checked, rest, checked.idempotency_key, request)
     except Invalid as refusal:
         return Invalid([{**e, "pointer": f"/proposals/{index}{e['pointer']}"} for e in refusal.errors])
     except Refusal as refusal:
