@@ -100,7 +100,7 @@ def approve(
         action_digest=digest,
         reason=reason,
     )
-    if _agreeing(proposal, digest) < proposal.approvals_needed:
+    if proposal.approvals_needed > 1 and _agreeing(proposal, digest) < proposal.approvals_needed:
         return _waits_for_others(proposal, decision)
     resolution = resolve(
         proposal,

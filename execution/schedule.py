@@ -25,7 +25,7 @@ EXECUTION = Actor("system", "execution", "Execution")
 _log = structlog.get_logger(__name__)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     """Let what was approved be carried out, in the transaction that approved it.
 
@@ -77,7 +77,8 @@ def adopt() -> int:
         pk__in=found
     ):
         try:
-            schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
+            with transaction.atomic():
+                schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
         except IntegrityError:
             _log.info("adopted by another sweeper", proposal=str(resolution.pk))
         except Exception:  # one that cannot be scheduled must not keep the others waiting

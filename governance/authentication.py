@@ -28,6 +28,8 @@ SELECT a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.callback_secret
  WHERE k.hash = %s AND k.revoked_at IS NULL
 """
 
+_LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+
 
 @dataclass(frozen=True, slots=True)
 class AgentCaller:
@@ -95,15 +97,16 @@ def _person(token: str) -> Any:
     found = (
         ApiToken.objects.select_related("user")
         .filter(hash=hash_of(token), revoked_at=None, user__is_active=True)
+        .annotate(used_again=_LAST_USE_IS_OLD)
         .first()
     )
     if found is None:
         return None
-    _note_use(ApiToken, found.pk)
+    if found.used_again:
+        _note_use(ApiToken, found.pk)
     return found.user
 
 
 def _note_use(kind: type[AgentKey] | type[ApiToken], id: int) -> None:
     """Remember when a secret was last used, once a minute at most."""
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
-    kind.objects.filter(stale, pk=id).update(last_used_at=Now())
+    kind.objects.filter(_LAST_USE_IS_OLD, pk=id).update(last_used_at=Now())

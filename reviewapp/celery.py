@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
@@ -16,3 +16,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery configures logging of its own unless somebody answers this signal."""
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _look_after_connections(**_: Any) -> None:
+    """Let go of connections that are broken or old; a good one serves many tasks."""
+    from django.db import close_old_connections
+
+    close_old_connections()

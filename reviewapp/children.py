@@ -63,6 +63,7 @@ def environment(name: str, *, port: int, metrics: Path) -> dict[str, str]:
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         **inherited,
         "DATABASE_POOL": "1" if name in _POOLED else "0",
+        "DATABASE_MAX_AGE": "60" if name == "worker" else "0",
         "PROCESS_NAME": name,
         "PYTHONUNBUFFERED": "1",
         "VAR_DIR": str(settings.VAR_DIR.resolve()),

@@ -93,11 +93,13 @@ TEMPLATES = [
 
 WEB_THREADS = env.int("WEB_THREADS", default=8)  # a thread has one connection at most
 _POOL = env.bool("DATABASE_POOL", default=False)  # `up` turns it on in web and api processes
+_MAX_AGE = env.int("DATABASE_MAX_AGE", default=0)  # and this in workers: seconds that a connection is kept
 
 
 def _database(variable: str) -> dict[str, Any]:
     database: dict[str, Any] = env.db(variable)
-    database["CONN_MAX_AGE"] = 0
+    database["CONN_MAX_AGE"] = _MAX_AGE
+    database["CONN_HEALTH_CHECKS"] = True
     database["ATOMIC_REQUESTS"] = False
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
@@ -139,6 +141,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
 LEASE_SECONDS = 50

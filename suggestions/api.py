@@ -187,7 +187,7 @@ def _key(request: Request) -> str:
 
 
 def _prepared(
-    caller: AgentCaller, body: ProposalBody, value: dict[str, Any], key: str, request: Request
+    caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request
 ) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
     body_digest = "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
