@@ -186,9 +186,7 @@ def _key(request: Request) -> str:
     return key
 
 
-def _prepared(
-    caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request
-) -> Prepared:
+def _prepared(caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
     body_digest = "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]

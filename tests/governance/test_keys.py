@@ -99,3 +99,23 @@ def test_the_commands_issue_and_revoke(ana: Any, capsys: Any) -> None:
         with pytest.raises(CommandError, match=sentence) as refused:
             call_command(*arguments)
         assert "\n" not in str(refused.value)
+
+
+def test_a_token_may_exactly_what_its_person_may(api_as: Any, ana: Any, dora: Any, olga: Any) -> None:
+    from governance.authentication import _person
+    from governance.models import User
+
+    for person in (ana, dora, olga):
+        token = api_as(person).headers["Authorization"].removeprefix("Bearer ")
+        caller = _person(token)
+        assert caller == person
+        assert caller.get_all_permissions() == User.objects.get(pk=person.pk).get_all_permissions()
+        assert caller.username == person.username
+
+
+def test_a_token_of_somebody_who_left_counts_no_more(api_as: Any, ana: Any) -> None:
+    client = api_as(ana)
+    assert client.get("proposals/").status_code == 200
+    ana.is_active = False
+    ana.save()
+    assert client.get("proposals/").status_code == 401
