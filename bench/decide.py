@@ -33,20 +33,20 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         stage.own("bare-celery", BARE_WORKER),
         Downstream(stage.downstream_port) as downstream,
     ):
-        decider, bare = Decider(stage, api.port, downstream), Bare()
-        decider.once(), bare.once()  # whoever is slow to start is waited for
+        ways = Decider(stage, api.port, downstream), Bare(), Durable(stage, downstream)
         for _ in range(scale.of(TOGETHER, TOGETHER, 1)):
-            decider.once(), bare.once()
-        pairs = [
-            (
-                statistics.median(decider.once() for _ in range(together)),
-                statistics.median(bare.once() for _ in range(together)),
-            )
-            for _ in range(rounds)
+            for way in ways:  # whoever is slow to start is waited for
+                way.once()
+        medians = [
+            [statistics.median(way.once() for _ in range(together)) for way in ways] for _ in range(rounds)
         ]
-    ours, limit = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ours, limit, durable = (statistics.median(column) for column in zip(*medians, strict=True))
     ratio = ours / limit
-    return [Figure("d", "decision to downstream", ours, limit, "ms, p50", ratio, "≤ 2", ratio <= 2)]
+    note = "limit: commits and calls too"
+    return [
+        Figure("d", "decision to downstream", ours, limit, "ms, p50", ratio, "≤ 2", ratio <= 2),
+        Figure("d", "decision to downstream", ours, durable, "ms, p50", ours / durable, note=note),
+    ]
 
 
 class Downstream:
@@ -174,6 +174,29 @@ class Bare:
         if int(told[1]) != self.number:
             raise RuntimeError("Another task than the one sent answered.")
         return (back - sent) * 1000
+
+
+class Durable:
+    """The same with what must be on disk on the way: the decision, the lease, the attempt; then the call."""
+
+    def __init__(self, stage: Stage, downstream: Downstream) -> None:
+        from bench.bare_celery import durable
+
+        with stage.owner() as owner:
+            owner.execute("CREATE TABLE IF NOT EXISTS bench_notes (note text NOT NULL)")
+            owner.execute("TRUNCATE bench_notes")
+            owner.execute("GRANT INSERT ON bench_notes TO PUBLIC")
+        self.connection = stage.application()
+        self.connection.autocommit = True
+        self.task, self.downstream = durable, downstream
+
+    def once(self) -> float:
+        order = uuid.uuid4().hex
+        time.sleep(PAUSE)
+        began = time.monotonic()
+        self.connection.execute("INSERT INTO bench_notes (note) VALUES (%s)", [f"{order} decided"])
+        self.task.delay(order, self.downstream.port)
+        return (self.downstream.when(order) - began) * 1000
 
 
 if __name__ == "__main__":
