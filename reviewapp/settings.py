@@ -125,11 +125,12 @@ if _POOL:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_URL = env.str("VALKEY_URL")
+VALKEY_PREFIX = env.str("VALKEY_PREFIX", default="reviewapp")  # several installations may share one Valkey
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [VALKEY_URL], "prefix": "reviewapp"},
+        "CONFIG": {"hosts": [VALKEY_URL], "prefix": VALKEY_PREFIX},
     },
 }
 
@@ -150,7 +151,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "visibility_timeout": 60,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
-        "global_keyprefix": "reviewapp:",
+        "global_keyprefix": f"{VALKEY_PREFIX}:",
     }
     if CELERY_BROKER_URL.startswith(("redis", "unix", "valkey"))
     else {}

@@ -23,6 +23,7 @@ if os.environ.get("TEST_READY") != WORKER:  # a worker of xdist inherits what it
         os.environ[variable] = urlunsplit(parts._replace(path=f"/{DATABASE}"))
     parts = urlsplit(os.environ["VALKEY_URL"])
     os.environ["VALKEY_URL"] = urlunsplit(parts._replace(path=f"/{VALKEY_NUMBER}"))
+    os.environ["VALKEY_PREFIX"] = DATABASE  # hints are heard in every database of a Valkey
     os.environ["TEST_READY"] = WORKER  # processes that tests start use the same services
 
 from reviewapp.settings import *  # noqa: E402, F403
