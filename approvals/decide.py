@@ -14,6 +14,7 @@ from approvals.models import Decision
 from audit.actors import Actor
 from audit.announce import announce
 from audit.canonical import commitment
+from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from execution.schedule import schedule
@@ -141,13 +142,25 @@ def _end(
     return Decided(decision, resolution)
 
 
+_STANDING = """
+SELECT EXISTS (SELECT FROM governance_user_teams WHERE user_id = %(reviewer)s AND team_id = p.team_id),
+       p.deadline <= statement_timestamp(),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing)
+  FROM suggestions_proposal p WHERE p.id = %(proposal)s
+"""
+
+
 def _lock_open(proposal_id: UUID, reviewer: User) -> Proposal:
     """Lock a proposal that this reviewer may decide on now."""
     proposal = lock_pending(proposal_id)
-    if not reviewer.teams.filter(pk=proposal.team_id).exists():
+    [(in_team, overdue, decided)] = execute(_STANDING, {"reviewer": reviewer.pk, "proposal": proposal_id})
+    if not in_team:
         raise NotInTeam
-    if Proposal.objects.overdue().filter(pk=proposal_id).exists():
+    if overdue:
         raise TooLate
+    if decided:
+        raise AlreadyDecided
     return proposal
 
 
@@ -188,8 +201,6 @@ def _decide(
     arguments: dict[str, Any] | None = None,
     action_digest: str = "",
 ) -> Decision:
-    if Decision.objects.filter(proposal=proposal, reviewer=reviewer, standing=True).exists():
-        raise AlreadyDecided
     decision = Decision.objects.create(
         proposal=proposal,
         reviewer=reviewer,

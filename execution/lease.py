@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from audit.actors import WORKER
+from audit.prepared import execute
 from audit.record import record
 from execution.models import Execution
+
+_RENEW = """
+UPDATE execution_execution
+   SET version = version + 1, lease_until = statement_timestamp() + make_interval(secs => %s)
+ WHERE id = %s AND fence = %s AND status = 'running'
+RETURNING deadline <= statement_timestamp()
+"""
 
 
 class LeaseLost(Exception):
@@ -45,18 +51,20 @@ class Lease:
 
         Raises `LeaseLost`, and `DeadlinePassed` so that a late worker begins nothing.
         """
-        self.write(lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
-        if Execution.objects.filter(pk=self.execution_id, deadline__lte=Now()).exists():
+        held = execute(_RENEW, [float(settings.LEASE_SECONDS), self.execution_id, self.fence])
+        if not held:
+            raise LeaseLost
+        if held[0][0]:
             raise DeadlinePassed
 
 
 @transaction.atomic
 def take(execution_id: UUID) -> Lease | None:
     """Become the one worker that may carry it out; None when it is not due or another one's."""
-    fence = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
-    if fence is None:
+    taken = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
+    if taken is None:
         return None
-    proposal = Execution.objects.values_list("proposal_id", flat=True).get(pk=execution_id)
+    fence, proposal = taken
     event = "execution.started" if fence == 1 else "execution.resumed"
     record(event, actor=WORKER, proposal=proposal, data={"execution": str(execution_id), "fence": fence})
     return Lease(execution_id, fence)

@@ -8,8 +8,20 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from audit.ids import uuid7
+from audit.prepared import execute
 from governance.models import User
 from suggestions.models import Proposal, Suggestion
+
+_TAKE = """
+UPDATE execution_execution
+   SET status = 'running', fence = fence + 1, version = version + 1,
+       lease_until = statement_timestamp() + make_interval(secs => %s),
+       started_at = coalesce(started_at, statement_timestamp())
+ WHERE id = %s
+   AND ((status = 'scheduled' AND due_at <= statement_timestamp())
+        OR (status = 'running' AND lease_until <= statement_timestamp()))
+RETURNING fence, proposal_id
+"""
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -20,29 +32,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             | Q(status=Execution.Status.RUNNING, lease_until__lte=Now())
         )
 
-    def take(self, execution_id: UUID, *, lease_seconds: int) -> int | None:
-        """Make one worker the only one that may carry it out; returns its fencing number.
+    def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
+        """Make one worker the only one that may carry it out; its fencing number, and the proposal.
 
         One conditional UPDATE: of many workers one gets a number, the others None.
         """
-        from django.db import connection
-
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE execution_execution
-                   SET status = 'running', fence = fence + 1, version = version + 1,
-                       lease_until = statement_timestamp() + make_interval(secs => %s),
-                       started_at = coalesce(started_at, statement_timestamp())
-                 WHERE id = %s
-                   AND ((status = 'scheduled' AND due_at <= statement_timestamp())
-                        OR (status = 'running' AND lease_until <= statement_timestamp()))
-             RETURNING fence
-                """,
-                [lease_seconds, execution_id],
-            )
-            row = cursor.fetchone()
-        return row[0] if row else None
+        taken = execute(_TAKE, [float(lease_seconds), execution_id])
+        return (taken[0][0], taken[0][1]) if taken else None
 
     def visible_to(self, user: User) -> Self:
         return self.filter(proposal__in=Proposal.objects.visible_to(user))

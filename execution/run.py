@@ -72,7 +72,8 @@ class Run:
         except InvalidWorkflow as error:
             ask_person(self.lease, self.execution, f"The workflow cannot be run: {error}")
             return
-        self._close_what_was_cut_off()
+        if self.lease.fence > 1:
+            self._close_what_was_cut_off()
         self.known = routes.facts(self.execution)
         steps = list(self.execution.steps.all())
         plans = workflow.steps if workflow else []
@@ -231,11 +232,13 @@ class Run:
 
     def _is_proved_already(self, step: Step, plan: WorkflowStep) -> bool:
         """When a person asked for another try: whether an earlier one took effect after all."""
+        if plan.verify is None or self.execution.round == 1:
+            return False
         earlier = step.attempts.filter(
             round__lt=self.execution.round, outcome__in=[Attempt.Outcome.SUCCEEDED, Attempt.Outcome.UNKNOWN]
         )
         begun = step.attempts.filter(round=self.execution.round).exists()
-        if plan.verify is None or begun or not earlier.exists():
+        if begun or not earlier.exists():
             return False
         proved, _why = self._probe(plan.verify, PROBES[:1])
         if proved:
