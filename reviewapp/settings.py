@@ -99,7 +99,7 @@ _MAX_AGE = env.int("DATABASE_MAX_AGE", default=0)  # and this in workers: second
 def _database(variable: str) -> dict[str, Any]:
     database: dict[str, Any] = env.db(variable)
     database["CONN_MAX_AGE"] = _MAX_AGE
-    database["CONN_HEALTH_CHECKS"] = True
+    database["CONN_HEALTH_CHECKS"] = _MAX_AGE > 0
     database["ATOMIC_REQUESTS"] = False
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
