@@ -15,7 +15,7 @@ import structlog
 from channels.layers import channel_layers
 
 GROUP = "changes"
-GATHER_SECONDS = 0.01  # hints of so long travel together
+GATHER_SECONDS = 0.025  # hints of so long travel together
 _log = structlog.get_logger(__name__)
 
 

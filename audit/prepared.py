@@ -1,12 +1,16 @@
-"""Statements of the busiest paths, which PostgreSQL plans once per connection."""
+"""For the busiest paths: statements that PostgreSQL plans once, instances that Django makes quickly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection
+from django.db.models import Model
+from django.db.models.base import ModelState
+
+M = TypeVar("M", bound=Model)
 
 
 def execute(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -18,3 +22,15 @@ def execute(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> li
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=True)
         return cursor.fetchall()
+
+
+def unsaved(model: type[M], **attributes: Any) -> M:
+    """An instance without the defaults and signals of `model()`, which cost a tenth of a submission.
+
+    Every field that is read before it is stored has to be among `attributes`.
+    """
+    instance = model.__new__(model)
+    instance._state = ModelState()
+    for name, value in attributes.items():
+        setattr(instance, name, value)
+    return instance

@@ -13,7 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from audit.actors import Actor
-from audit.prepared import execute
+from audit.prepared import execute, unsaved
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.models import Agent, AgentKey, ApiToken, User
 
@@ -96,7 +96,8 @@ def _agent(key: str) -> AgentCaller | None:
     )
     if used_again:
         _note_use(AgentKey, key_id)
-    agent = Agent(
+    agent = unsaved(
+        Agent,
         id=agent_id,
         name=name,
         owner_id=owner_id,

@@ -11,15 +11,15 @@ django.setup()
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.urls import path
 
 from approvals.consumers import QueueConsumer
 from reviewapp.bridge import ThreadBridge
+from reviewapp.handler import Handler
 from reviewapp.origin import OwnOrigin
 from reviewapp.wait import WaitForResolution
 
 _sockets = OwnOrigin(AuthMiddlewareStack(URLRouter([path("ws/queue/", QueueConsumer.as_asgi())])))
-_requests = WaitForResolution(ThreadBridge(get_wsgi_application(), threads=settings.WEB_THREADS))
+_requests = WaitForResolution(ThreadBridge(Handler(), threads=settings.WEB_THREADS))
 
 application = ProtocolTypeRouter({"http": _requests, "websocket": _sockets})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from audit.ids import uuid7
 from reviewapp import metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -36,7 +36,7 @@ def request_context(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
-        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        request_id = given if _REQUEST_ID.match(given) else uuid7().hex
         traced = _TRACEPARENT.match(request.headers.get("traceparent", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         trace_id = traced[1] if traced else request_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 
 from audit.canonical import canonical
@@ -19,3 +20,10 @@ class SortedJSONRenderer(JSONRenderer):
             return canonical(data)
         except (TypeError, ValueError):
             return super().render(data, accepted_media_type, renderer_context)
+
+
+class JSONOnly(DefaultContentNegotiation):
+    """There is one way to answer, whatever is asked for; bodies are still told apart by their type."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type

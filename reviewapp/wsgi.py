@@ -2,7 +2,12 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
-application = get_wsgi_application()
+
+import django
+
+django.setup()
+
+from reviewapp.handler import Handler
+
+application = Handler()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
-
-from django.db.models import Model
-from django.db.models.base import ModelState
+from typing import Any
 
 from audit.canonical import commitment, digest, new_salt
 from audit.ids import uuid7
+from audit.prepared import unsaved
 from audit.record import compose
 from audit.refusals import Invalid, Refusal
 from governance import catalogue, risk, sentences
@@ -23,8 +21,6 @@ from governance.verdict import Verdict, judge
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
 from suggestions.models import Proposal, Suggestion
-
-M = TypeVar("M", bound=Model)
 
 
 class AgentDisabled(Refusal):
@@ -104,7 +100,7 @@ def _check_revised(agent: Agent, body: ProposalBody) -> None:
 
 
 def _proposal(agent: Agent, body: ProposalBody, *, key: str, body_digest: str, traceparent: str) -> Proposal:
-    return _unsaved(
+    return unsaved(
         Proposal,
         id=uuid7(),
         agent=agent,
@@ -127,7 +123,7 @@ def _proposal(agent: Agent, body: ProposalBody, *, key: str, body_digest: str, t
 
 def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Suggestion:
     claimed = risk_of(body.risk.level) if body.risk else None
-    return _unsaved(
+    return unsaved(
         Suggestion,
         id=uuid7(),
         proposal=proposal,
@@ -144,18 +140,6 @@ def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Sugge
         before=body.before,
         explanation=body.explanation,
     )
-
-
-def _unsaved(model: type[M], **attributes: Any) -> M:
-    """An instance without the defaults and signals of `model()`, which cost a tenth of a submission.
-
-    Every field that is read before it is stored has to be among `attributes`.
-    """
-    instance = model.__new__(model)
-    instance._state = ModelState()
-    for name, value in attributes.items():
-        setattr(instance, name, value)
-    return instance
 
 
 def action_digest(entry: Entry, arguments: dict[str, Any]) -> str:
