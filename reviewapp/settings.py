@@ -91,7 +91,7 @@ TEMPLATES = [
 
 # --- Where the facts are --------------------------------------------------------------------
 
-WEB_THREADS = env.int("WEB_THREADS", default=8)  # a thread has one connection at most
+WEB_THREADS = env.int("WEB_THREADS", default=4)  # measured: more only get in each other's way
 _POOL = env.bool("DATABASE_POOL", default=False)  # `up` turns it on in web and api processes
 _MAX_AGE = env.int("DATABASE_MAX_AGE", default=0)  # and this in workers: seconds that a connection is kept
 
