@@ -5,11 +5,6 @@ from typing import Any
 from django.db import models
 
 
-class EventQuerySet(models.QuerySet["Event"]):
-    def after(self, event_id: int) -> EventQuerySet:
-        return self.filter(pk__gt=event_id)
-
-
 class Event(models.Model):
     """One line of the audit log.
 
@@ -25,8 +20,6 @@ class Event(models.Model):
     actor = models.TextField()
     actor_name = models.TextField()
     proposal_id = models.UUIDField(null=True)
-
-    objects = EventQuerySet.as_manager()
 
     class Meta:
         db_table = "audit_event"

@@ -25,13 +25,6 @@ RETURNING fence, proposal_id
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def due(self) -> Self:
-        """Scheduled work whose time has come, and running work whose worker fell silent."""
-        return self.filter(
-            Q(status=Execution.Status.SCHEDULED, due_at__lte=Now())
-            | Q(status=Execution.Status.RUNNING, lease_until__lte=Now())
-        )
-
     def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
         """Make one worker the only one that may carry it out; its fencing number, and the proposal.
 

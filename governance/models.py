@@ -47,11 +47,6 @@ class User(AbstractUser):
         return Actor("user", str(self.pk), self.printed_name, session, authenticated_by)
 
 
-class AgentQuerySet(models.QuerySet["Agent"]):
-    def enabled(self) -> Self:
-        return self.filter(enabled=True)
-
-
 class Agent(models.Model):
     """A program that proposes. Its owner answers for it and never approves what it proposed."""
 
@@ -67,8 +62,6 @@ class Agent(models.Model):
     )
     callback_secret_version = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
-
-    objects = AgentQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.canonical import canonical
+from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
 from governance import rate
 from governance.authentication import AgentCaller, person_of
@@ -188,9 +187,8 @@ def _key(request: Request) -> str:
 
 def _prepared(caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
-    body_digest = "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
-    return prepare(caller, body, key=key, body_digest=body_digest, traceparent=traceparent)
+    return prepare(caller, body, key=key, body_digest=digest(value), traceparent=traceparent)
 
 
 def _outcome(caller: AgentCaller, item: dict[str, Any], index: int, request: Request) -> Prepared | Refusal:

@@ -177,11 +177,6 @@ class Resolution(models.Model):
         return f"{self.status} by {self.actor_name}"
 
 
-class CallbackQuerySet(models.QuerySet["Callback"]):
-    def due(self) -> Self:
-        return self.filter(status=Callback.Status.WAITING, due_at__lte=Now())
-
-
 class Callback(models.Model):
     """A message owed to an agent: written with the change it tells of, sent until it arrives."""
 
@@ -200,8 +195,6 @@ class Callback(models.Model):
     queued_at = models.DateTimeField(null=True, help_text="When the broker was last told of it.")
     created_at = models.DateTimeField(db_default=Now())
     last_error = models.CharField(max_length=300, blank=True)
-
-    objects = CallbackQuerySet.as_manager()
 
     class Meta:
         indexes = [
