@@ -260,8 +260,10 @@ class Live:
 
     async def _read(self) -> None:
         while True:
+            # Not `wait_for`, which in Python 3.11 can lose a cancellation: this would never end.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN)
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await self._wake.wait()
             await asyncio.sleep(GATHER)
             self._wake.clear()
             hinted, self._hinted = self._hinted, set()
