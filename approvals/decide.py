@@ -20,6 +20,7 @@ from audit.refusals import Invalid, Refusal
 from execution.schedule import schedule
 from governance import catalogue
 from governance.models import PolicyVersion, User
+from governance.passing import NOTHING_KNOWN
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest, judged
 from suggestions.resolve import lock_pending, resolve
@@ -180,8 +181,8 @@ def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str,
         raise Invalid(errors)
     edited = copy(suggestion)
     edited.arguments = arguments
-    in_force = PolicyVersion.objects.filter(active=True).values_list("pk", flat=True).first()
-    verdict = judged(in_force, proposal, [edited], [entry])
+    in_force = PolicyVersion.objects.active().values_list("pk", flat=True).first()
+    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN)
     if verdict.verdict == "block":
         raise EditBlocked(rules=verdict.rules)
     if verdict.approvals > proposal.approvals_needed:

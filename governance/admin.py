@@ -72,7 +72,7 @@ class ActionTypeAdmin(ReadOnly):
 
 @admin.register(PolicyVersion)
 class PolicyVersionAdmin(ReadOnly):
-    list_display = ("digest", "active", "author", "created_at")
+    list_display = ("digest", "status", "author", "created_at")
     list_select_related = ("author",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from audit.actors import Actor
 from audit.record import record
@@ -21,12 +22,13 @@ def apply(text: str, *, actor: Actor, author: User | None = None) -> PolicyVersi
     content, digest = policy.read(text)
     _check_teams(policy.teams_named(content))
     version, _ = PolicyVersion.objects.get_or_create(digest=digest, defaults={"text": text, "author": author})
-    before = PolicyVersion.objects.select_for_update().filter(active=True).first()
+    before = PolicyVersion.objects.select_for_update().active().first()
     if before == version:
         return version
-    PolicyVersion.objects.filter(active=True).update(active=False)
-    version.active = True
-    version.save(update_fields=["active"])
+    PolicyVersion.objects.active().update(status=PolicyVersion.Status.RETIRED)
+    version.status = PolicyVersion.Status.ACTIVE
+    version.activated_at = Now()
+    version.save(update_fields=["status", "activated_at"])
     data = {"policy": digest, "before": before.digest if before else None, "rules": len(content.rules)}
     record("policy.activated", actor=actor, data=data)
     return version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,17 +17,35 @@ from audit.actors import Actor
 from audit.prepared import execute, unsaved
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.models import Agent, AgentKey, ApiToken, User
+from governance.passing import NOTHING_KNOWN, Circumstances
 
-# What every submission has to know, in one statement: who, which policy is in force, and
-# whether the action types that this process keeps ready are still the newest.
-_AGENT = """
-SELECT a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.callback_secret_version, k.id,
-       k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute',
-       (SELECT digest FROM governance_policyversion WHERE active),
-       (SELECT max(id) FROM governance_actiontype)
-  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
- WHERE k.hash = %s AND k.revoked_at IS NULL
+# What every submission has to know, in one statement: who, which policies and deployment are in
+# force, which kill switches are on, and whether the action types that this process keeps ready are
+# still the newest.
+_STANDS = """
+       a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.boundaries, a.callback_secret_version,
+       (SELECT digest FROM governance_policyversion WHERE status = 'active'),
+       (SELECT max(id) FROM governance_actiontype),
+       (SELECT digest FROM governance_policyversion WHERE shadow),
+       (SELECT label FROM governance_deployment d WHERE d.agent_id = a.id AND d.status = 'active'),
+       ARRAY(SELECT CASE scope WHEN 'action' THEN 'action:' || action ELSE scope END
+               FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id))
 """
+_BY_KEY = f"""
+SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', {_STANDS}
+  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
+ WHERE k.hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+"""
+_BY_ID = f"SELECT {_STANDS} FROM governance_agent a WHERE a.id = %s"
+_AGENT_COLUMNS = (
+    "id",
+    "name",
+    "owner_id",
+    "enabled",
+    "allowed_actions",
+    "boundaries",
+    "callback_secret_version",
+)
 
 _FIELDS = [field.attname for field in User._meta.concrete_fields]
 _PERSON = f"""
@@ -40,7 +59,7 @@ SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
                                FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
                               WHERE m.user_id = u.id))
   FROM governance_apitoken t JOIN governance_user u ON u.id = t.user_id
- WHERE t.hash = %s AND t.revoked_at IS NULL AND u.is_active
+ WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.is_active
 """
 _LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
 
@@ -52,6 +71,8 @@ class AgentCaller:
     agent: Agent
     policy: str | None
     newest_action_type: int
+    circumstances: Circumstances = NOTHING_KNOWN
+    shadow: str | None = None  # the policy that runs beside the active one
     is_authenticated: bool = True
     is_active: bool = True
 
@@ -80,32 +101,33 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
         found = _person(key) if key.startswith(API_TOKEN) else _agent(key)
         if found is None:
-            raise AuthenticationFailed("This key is unknown or was revoked.")
+            raise AuthenticationFailed("This key is unknown, expired or was revoked.")
         return found, key[:PREFIX_LENGTH]
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="reviewapp"'
 
 
+def caller_of(agent: Agent) -> AgentCaller:
+    """The agent as it would stand before the API now, without a key being shown."""
+    [row] = execute(_BY_ID, [agent.pk])
+    return _caller(row)
+
+
 def _agent(key: str) -> AgentCaller | None:
-    found = execute(_AGENT, [hash_of(key)])
+    found = execute(_BY_KEY, [hash_of(key)])
     if not found:
         return None
-    agent_id, name, owner_id, enabled, allowed_actions, secret_version, key_id, used_again, policy, newest = (
-        found[0]
-    )
+    key_id, used_again, *row = found[0]
     if used_again:
         _note_use(AgentKey, key_id)
-    agent = unsaved(
-        Agent,
-        id=agent_id,
-        name=name,
-        owner_id=owner_id,
-        enabled=enabled,
-        allowed_actions=allowed_actions,
-        callback_secret_version=secret_version,
-    )
-    return AgentCaller(agent, policy, newest or 0)
+    return _caller(row)
+
+
+def _caller(row: Sequence[Any]) -> AgentCaller:
+    *columns, policy, newest, shadow, deployment, halts = row
+    agent = unsaved(Agent, **dict(zip(_AGENT_COLUMNS, columns, strict=True)))
+    return AgentCaller(agent, policy, newest or 0, Circumstances(deployment or "", tuple(halts)), shadow)
 
 
 def _person(token: str) -> User | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,11 +25,15 @@ VARIABLES = (
     "risk",
     "agent",
     "subject",
+    "deployment",
     "user_text",
     "tool_text",
     "now",
 )
 STRICTNESS = ("auto_approve", "review", "block")
+
+
+ActionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,99}$")]
 
 
 class Obligations(BaseModel):
@@ -61,6 +65,11 @@ class PolicyText(BaseModel):
     model_config = ConfigDict(extra="forbid")
     version: Literal[1]
     defaults: Obligations = Obligations()
+    may_pass: list[ActionName] = Field(
+        default=[],
+        max_length=500,
+        description="Actions that may pass by rule although they can't be undone or touch sensitive data.",
+    )
     rules: list[RuleText] = Field(default=[], max_length=500)
 
 
@@ -85,6 +94,7 @@ class Policy:
         self.digest = digest
         self.defaults = text.defaults
         self.rules = text.rules
+        self.may_pass = frozenset(text.may_pass)
         self._groups = [_Group(rules) for rules in _in_groups(text.rules)]
         said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
         self.lets_pass = "auto_approve" in said
@@ -161,7 +171,7 @@ def read(text: str) -> tuple[PolicyText, str]:
             [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
         ) from error
     _check_rules(policy)
-    return policy, digest(policy.model_dump(mode="json", exclude_none=True))
+    return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
 
 
 def _check_rules(policy: PolicyText) -> None:

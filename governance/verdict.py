@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,20 +37,26 @@ class Verdict:
         }
 
 
-def judge(policy: Policy, matched: Sequence[Sequence[Matched]], *, stages: Sequence[int]) -> Verdict:
+def judge(
+    policy: Policy,
+    matched: Sequence[Sequence[Matched]],
+    *,
+    against_passing: Callable[[], Sequence[str]] = list,
+) -> Verdict:
     """Merge what matched, per suggestion in rank order, into one verdict.
 
     The strictest verdict wins, over rules and over suggestions; obligations merge to the
     most approvals, the shortest deadline, the highest priority, the longest grace. What no
-    rule says comes from the defaults. `auto_approve` needs stage 3 for every suggestion.
+    rule says comes from the defaults. What would pass is reviewed where `against_passing`,
+    asked only then, has a sentence that speaks against it.
     """
     defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
     everything = [m for of_one in matched for m in of_one]
     verdict = max((_verdict(of_one, defaults) for of_one in matched), key=STRICTNESS.index)
     notes = [f"The rule {m.rule} could not be evaluated: {m.error}" for m in everything if m.error]
-    if verdict == "auto_approve" and min(stages) < 3:
+    if verdict == "auto_approve" and (against := against_passing()):
         verdict = "review"
-        notes.append("A rule would let this pass, but the agent has not earned that for this action.")
+        notes += [f"A rule would let this pass. {sentence}" for sentence in dict.fromkeys(against)]
     said = [m.then for m in everything]
     return Verdict(
         verdict=verdict,

@@ -8,11 +8,18 @@ from typing import Any
 from audit.canonical import canonical
 from governance.catalogue import Entry
 from governance.models import Agent, Risk
+from governance.passing import Circumstances
 from suggestions.models import Proposal, Suggestion
 
 
 def facts_of(
-    agent: Agent, proposal: Proposal, suggestion: Suggestion, entry: Entry, *, stage: int
+    agent: Agent,
+    proposal: Proposal,
+    suggestion: Suggestion,
+    entry: Entry,
+    circumstances: Circumstances,
+    *,
+    stage: int,
 ) -> dict[str, Any]:
     """The facts about one suggestion, under the names of `governance.policy.VARIABLES`.
 
@@ -20,6 +27,7 @@ def facts_of(
     """
     action_type = entry.type
     claimed = suggestion.claimed_risk
+    stated = proposal.provenance.get("deployment", "")
     return {
         "proposal": {"title": proposal.title, "summary": proposal.summary, "context": proposal.context},
         "suggestion": {
@@ -43,6 +51,7 @@ def facts_of(
         },
         "agent": {"name": agent.name, "stage": stage},
         "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+        "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
         "user_text": _said_by(proposal.context, "user"),
         "tool_text": _said_by(proposal.context, "tool"),
         "now": datetime.now(UTC),

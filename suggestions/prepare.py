@@ -16,6 +16,7 @@ from governance import catalogue, risk, sentences
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.models import Agent, Autonomy, Risk
+from governance.passing import Circumstances, speaks_against
 from governance.policy import Matched, ready, risk_of
 from governance.verdict import Verdict, judge
 from suggestions.bodies import ProposalBody, SuggestionBody
@@ -57,7 +58,7 @@ def prepare(
     _check_revised(agent, body)
     proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
     suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
-    verdict = judged(caller.policy, proposal, suggestions, entries)
+    verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances)
     first = suggestions[0]
     proposal.policy_id = caller.policy
     proposal.verdict = verdict.as_json()
@@ -148,7 +149,11 @@ def action_digest(entry: Entry, arguments: dict[str, Any]) -> str:
 
 
 def judged(
-    version: str | None, proposal: Proposal, suggestions: Sequence[Suggestion], entries: Sequence[Entry]
+    version: str | None,
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[Entry],
+    circumstances: Circumstances,
 ) -> Verdict:
     """What one version of the policy says of these suggestions; raises their risk where it says so."""
     policy = ready(version)
@@ -156,12 +161,29 @@ def judged(
     stages = _stages(agent, entries) if policy.lets_pass else [Autonomy.Stage.GUIDED] * len(entries)
     matched: list[list[Matched]] = []
     for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
-        facts = facts_of(agent, proposal, suggestion, entry, stage=stage) if policy.rules else {}
+        facts = (
+            facts_of(agent, proposal, suggestion, entry, circumstances, stage=stage) if policy.rules else {}
+        )
         found = policy.matched(facts)
         stated = [risk_of(m.then.risk) for m in found if m.then.risk]
         suggestion.risk = max([Risk(suggestion.risk), *stated])
         matched.append(found)
-    return judge(policy, matched, stages=stages)
+
+    def against_passing() -> list[str]:
+        return [
+            sentence
+            for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True)
+            for sentence in speaks_against(
+                entry.type,
+                risk=Risk(suggestion.risk),
+                stage=stage,
+                stated_deployment=proposal.provenance.get("deployment", ""),
+                circumstances=circumstances,
+                may_pass=policy.may_pass,
+            )
+        ]
+
+    return judge(policy, matched, against_passing=against_passing)
 
 
 def _stages(agent: Agent, entries: Sequence[Entry]) -> list[int]:

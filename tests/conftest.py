@@ -182,6 +182,26 @@ def agent_key(agent: Any) -> str:
     return issue_key(agent, actor=SYSTEM)
 
 
+DEPLOYED = {"deployment": "support-bot@1"}
+
+
+@pytest.fixture
+def trusted(agent: Any, ana: Any) -> Any:
+    """The agent as it may let refunds pass: at stage 4, from its active deployment (`DEPLOYED`)."""
+    from governance.models import Autonomy, Deployment
+
+    Autonomy.objects.create(agent=agent, action="refund_payment", stage=Autonomy.Stage.STRATEGIC)
+    Deployment.objects.create(
+        agent=agent,
+        label=DEPLOYED["deployment"],
+        status="active",
+        model="model-1",
+        registered_by=agent.owner,
+        approved_by=ana,
+    )
+    return agent
+
+
 def proposal_body(**changes: Any) -> dict[str, Any]:
     """A proposal as an agent sends it; `changes` replace members at the top."""
     return {
@@ -209,18 +229,15 @@ def suggestion_body(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
     """`propose(**changes)` hands in a proposal through the verbs and returns it from the database."""
-    from governance.authentication import AgentCaller
-    from governance.models import ActionType, PolicyVersion
+    from governance.authentication import caller_of
     from suggestions.bodies import ProposalBody, check
     from suggestions.models import Proposal
     from suggestions.prepare import prepare
     from suggestions.submit import submit
 
     def hand_in(by: Any = agent, key: str = "", **changes: Any) -> Any:
-        policy = PolicyVersion.objects.filter(active=True).values_list("pk", flat=True).first()
-        newest = ActionType.objects.order_by("-pk").values_list("pk", flat=True)[0]
         body = check(ProposalBody, proposal_body(**changes))
-        caller = AgentCaller(by, policy, newest)
+        caller = caller_of(by)
         prepared = prepare(caller, body, key=key or uuid.uuid4().hex, body_digest="sha256:" + "0" * 64)
         [submitted] = submit(by, [prepared])
         return Proposal.objects.get(pk=submitted.proposal.pk)

@@ -21,7 +21,7 @@ def test_an_example_policy_can_be_put_in_force(file):
 
     call_command("apply_policy", str(file), stdout=said)
 
-    version = PolicyVersion.objects.get(active=True)
+    version = PolicyVersion.objects.active().get()
     assert said.getvalue().splitlines()[-1] == version.digest
     assert version.text == file.read_text()
 

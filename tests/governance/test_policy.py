@@ -11,11 +11,13 @@ from audit.actors import SYSTEM
 from audit.models import Event
 from audit.refusals import Invalid
 from governance import policy
+from governance.action_types import register
 from governance.apply_policy import apply
 from governance.functions import mentions
-from governance.models import Autonomy, PolicyVersion, Team
+from governance.models import Autonomy, Halt, PolicyVersion, Team
 from governance.policy import Matched, Obligations, Policy, PolicyText
 from governance.verdict import judge
+from tests.conftest import DEPLOYED, REFUND
 
 POLICY = """
 version: 1
@@ -118,14 +120,53 @@ def test_a_rule_that_fails_asks_for_review_and_is_shown(db: None, propose: Any) 
 
 def test_auto_approval_has_to_be_earned(db: None, propose: Any, agent: Any) -> None:
     apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
-    assert propose().status == "pending"
-
-    Autonomy.objects.create(agent=agent, action="refund_payment", stage=3)
     proposal = propose()
+    assert proposal.status == "pending"
+    assert "stage 2" in proposal.verdict["notes"][0]
+
+
+def test_what_was_earned_passes_and_is_approved_by_the_policy(propose: Any, trusted: Any) -> None:
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    proposal = propose(provenance=DEPLOYED)
 
     assert proposal.status == "approved"
     assert proposal.resolution.by == "policy"
     assert proposal.resolution.action_digest == proposal.suggestions.get().action_digest
+
+
+def test_without_its_registered_deployment_nothing_passes(propose: Any, trusted: Any) -> None:
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    for provenance in ({}, {"deployment": "support-bot@2"}):
+        proposal = propose(provenance=provenance)
+        assert proposal.status == "pending"
+        assert "registered deployment" in proposal.verdict["notes"][0]
+
+
+@pytest.mark.parametrize("halt", [{"scope": "everything"}, {"scope": "action", "action": "refund_payment"}])
+def test_while_a_kill_switch_is_on_nothing_passes(propose: Any, trusted: Any, halt: dict[str, Any]) -> None:
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    Halt.objects.create(**halt, reason="Something is wrong.")
+    assert propose(provenance=DEPLOYED).status == "pending"
+
+
+def test_what_cannot_be_undone_passes_only_where_the_policy_names_it(propose: Any, trusted: Any) -> None:
+    irreversible = {**REFUND, "reversibility": "irreversible"}
+    register(irreversible, actor=SYSTEM)
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    assert "may_pass" in propose(provenance=DEPLOYED).verdict["notes"][0]
+
+    apply("version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    assert propose(provenance=DEPLOYED).status == "approved"
+
+
+def test_at_stage_3_only_low_risk_passes(propose: Any, trusted: Any) -> None:
+    Autonomy.objects.update(stage=3)
+    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    assert "low risk" in propose(provenance=DEPLOYED).verdict["notes"][0]
+
+    harmless = {**REFUND, "reversibility": "reversible"}
+    register(harmless, actor=SYSTEM)
+    assert propose(provenance=DEPLOYED).status == "approved"
 
 
 OBLIGATIONS = st.builds(
@@ -143,7 +184,7 @@ EMPTY = Policy(PolicyText(version=1), None)
 @given(st.lists(OBLIGATIONS, min_size=1, max_size=4))
 def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Obligations]) -> None:
     matched = [Matched(f"r{i}", then) for i, then in enumerate(said)]
-    verdicts = [judge(EMPTY, [list(order)], stages=[4]) for order in itertools.permutations(matched)]
+    verdicts = [judge(EMPTY, [list(order)]) for order in itertools.permutations(matched)]
 
     facts = {(v.verdict, v.approvals, v.decide_within, v.grace, v.priority) for v in verdicts}
     assert len(facts) == 1

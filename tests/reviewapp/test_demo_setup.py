@@ -38,7 +38,7 @@ def test_the_demo_is_set_up_and_recognisable(db: None, var: Path, capsys: Any) -
     names = [*User.objects.values_list("username", flat=True), *Agent.objects.values_list("name", flat=True)]
     assert all(name.startswith("demo-") for name in names)
     assert ActionType.objects.count() == len(json.loads((var / "demo" / "action_types.json").read_text()))
-    assert PolicyVersion.objects.get().active
+    assert PolicyVersion.objects.get().status == PolicyVersion.Status.ACTIVE
     for file in (var / "demo.json", var / "demo" / "keys.json"):
         assert file.stat().st_mode & 0o777 == 0o600
 

@@ -1,0 +1,27 @@
+"""The tables of governance, a file for each concern."""
+
+from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
+from governance.models.agents import Agent, AgentKey, ApiToken, Secret
+from governance.models.autonomy import Autonomy, Incident
+from governance.models.deployments import Deployment, PromptTemplate
+from governance.models.halts import Halt
+from governance.models.people import Team, User
+from governance.models.policies import PolicyVersion
+
+__all__ = [
+    "ActionType",
+    "ActionTypeQuerySet",
+    "Agent",
+    "AgentKey",
+    "ApiToken",
+    "Autonomy",
+    "Deployment",
+    "Halt",
+    "Incident",
+    "PolicyVersion",
+    "PromptTemplate",
+    "Risk",
+    "Secret",
+    "Team",
+    "User",
+]

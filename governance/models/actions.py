@@ -1,0 +1,71 @@
+"""What agents may propose."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Risk(models.IntegerChoices):
+    LOW = 0, "low"
+    MEDIUM = 1, "medium"
+    HIGH = 2, "high"
+    CRITICAL = 3, "critical"
+
+
+class ActionTypeQuerySet(models.QuerySet["ActionType"]):
+    def current(self) -> Self:
+        return self.filter(current=True)
+
+
+class ActionType(models.Model):
+    """One version of a kind of action an agent may propose. Versions are never changed."""
+
+    class Reversibility(models.TextChoices):
+        READ_ONLY = "read_only", "read only"
+        REVERSIBLE = "reversible", "reversible"
+        EXTERNALLY_REVERSIBLE = "externally_reversible", "reversible by others"
+        IRREVERSIBLE = "irreversible", "irreversible"
+
+    name = models.CharField(max_length=100)
+    version = models.PositiveIntegerField()
+    current = models.BooleanField(default=True)
+    definition_digest = models.CharField(max_length=71)
+    description = models.TextField(blank=True)
+    schema = models.JSONField()
+    read_only_hint = models.BooleanField(default=False)
+    destructive_hint = models.BooleanField(default=True)
+    idempotent_hint = models.BooleanField(default=False)
+    open_world_hint = models.BooleanField(default=True)
+    reversibility = models.CharField(max_length=24, choices=Reversibility, default=Reversibility.IRREVERSIBLE)
+    data_classes = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    template = models.CharField(max_length=300, blank=True)
+    workflow = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = ActionTypeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="action_type_version_once"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(current=True), name="action_type_one_current_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def annotations(self) -> dict[str, bool]:
+        """The hazards under the names that MCP gives them."""
+        return {
+            "readOnlyHint": self.read_only_hint,
+            "destructiveHint": self.destructive_hint,
+            "idempotentHint": self.idempotent_hint,
+            "openWorldHint": self.open_world_hint,
+        }
