@@ -13,13 +13,25 @@ DEFAULT_TEAM = "operations"
 
 # Named as `user.has_perm` is asked for them. Nobody is given `add` or `delete`: rows are
 # written by verbs, which also write the event.
+_GOVERNANCE_SEEN = (
+    "governance.view_actiontype",
+    "governance.view_autonomy",
+    "governance.view_deployment",
+    "governance.view_halt",
+    "governance.view_incident",
+    "governance.view_policyversion",
+)
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     REVIEWER: (
+        *_GOVERNANCE_SEEN,
+        "governance.throw_halt",
         "suggestions.view_proposal",
         "approvals.add_decision",
         "execution.view_execution",
     ),
     AUDITOR: (
+        *_GOVERNANCE_SEEN,
+        "governance.view_agent",
         "audit.view_event",
         "audit.export_event",
         "suggestions.view_proposal",
@@ -27,14 +39,19 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "execution.view_execution",
     ),
     OPERATOR: (
+        *_GOVERNANCE_SEEN,
         "audit.view_event",
-        "governance.view_actiontype",
         "governance.view_agent",
         "governance.change_agent",
+        "governance.change_actiontype",
+        "governance.change_autonomy",
+        "governance.change_deployment",
+        "governance.change_incident",
+        "governance.change_policyversion",
+        "governance.throw_halt",
+        "governance.lift_halt",
         "governance.view_agentkey",
         "governance.view_apitoken",
-        "governance.view_autonomy",
-        "governance.view_policyversion",
         "governance.view_team",
         "governance.view_user",
         "suggestions.view_proposal",

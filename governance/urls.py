@@ -4,6 +4,6 @@ from governance import views
 
 app_name = "governance"
 urlpatterns = [
-    path("", views.agents, name="agents"),
-    path("keys/<int:key_id>/revoke/", views.revoke_key, name="revoke-key"),
+    path("agents/", views.agents, name="agents"),
+    path("agents/keys/<int:key_id>/revoke/", views.revoke_key, name="revoke-key"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -23,9 +24,11 @@ from reviewapp import problems
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
     ("Executions", "/executions/", "execution.view_execution"),
-    ("Agents", "/agents/", "governance.view_agent"),
+    ("Governance", "/governance/", "governance.view_policyversion"),
     ("Audit", "/audit/", "audit.view_event"),
 )
+# The pages under Governance; the first that a person may see is where it begins.
+GOVERNANCE = (("Agents", "/governance/agents/", "governance.view_agent"),)
 # Who may do the first of these begins there.
 BEGINNINGS = (
     ("approvals.add_decision", "/queue/"),
@@ -42,7 +45,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"demo": settings.DEMO}
     return {
-        "navigation": SimpleLazyObject(lambda: _places(request)),
+        "navigation": SimpleLazyObject(lambda: _places(request, PLACES)),
+        "section": SimpleLazyObject(lambda: _section(request)),
         "silences": SimpleLazyObject(heartbeats.silences),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
@@ -50,10 +54,15 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _places(request: HttpRequest) -> list[dict[str, Any]]:
+def _section(request: HttpRequest) -> list[dict[str, Any]]:
+    """The pages beside this one, where it belongs to a section."""
+    return _places(request, GOVERNANCE) if request.path.startswith("/governance/") else []
+
+
+def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
     return [
         {"label": label, "url": url, "current": request.path.startswith(url)}
-        for label, url, permission in PLACES
+        for label, url, permission in places
         if request.user.has_perm(permission)
     ]
 
@@ -65,6 +74,15 @@ def home(request: HttpRequest) -> HttpResponse:
     for permission, url in BEGINNINGS:
         if request.user.has_perm(permission):
             return redirect(url)
+    raise PermissionDenied
+
+
+@login_required
+@require_safe
+def governance(request: HttpRequest) -> HttpResponse:
+    """To the first page of governance that this person may see."""
+    for place in _places(request, GOVERNANCE):
+        return redirect(place["url"])
     raise PermissionDenied
 
 

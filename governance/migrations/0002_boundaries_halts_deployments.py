@@ -41,6 +41,9 @@ class Migration(migrations.Migration):
                 ('lifted_at', models.DateTimeField(blank=True, null=True)),
                 ('lifting_reason', models.CharField(blank=True, max_length=500)),
             ],
+            options={
+                'permissions': [('throw_halt', 'Can throw a kill switch'), ('lift_halt', 'Can lift a kill switch')],
+            },
         ),
         migrations.CreateModel(
             name='Incident',

@@ -44,6 +44,7 @@ class Halt(models.Model):
     objects = HaltQuerySet.as_manager()
 
     class Meta:
+        permissions = [("throw_halt", "Can throw a kill switch"), ("lift_halt", "Can lift a kill switch")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(scope="everything", agent=None, action="")

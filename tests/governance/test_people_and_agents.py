@@ -40,7 +40,9 @@ def test_a_migration_brings_roles_back_to_what_is_written(db: None) -> None:
         roles.hand_out(app_config)
 
     given = set(reviewer.permissions.values_list("codename", flat=True))
-    assert given == {"view_proposal", "add_decision", "view_execution"}
+    wanted = {name.partition(".")[2] for name in roles.PERMISSIONS[roles.REVIEWER]}
+    assert given == wanted
+    assert {"view_proposal", "add_decision", "throw_halt"} <= given
 
 
 def test_no_role_may_write_rows_past_the_verbs(db: None) -> None:
@@ -52,7 +54,13 @@ def test_no_role_may_write_rows_past_the_verbs(db: None) -> None:
         if name.split(".")[1].startswith(writing)
     ] == [
         "approvals.add_decision",  # asked for at the desk's door
-        "governance.change_agent",  # and at the page where keys are revoked
+        # and these at the doors of the pages and addresses whose verbs they stand for
+        "governance.change_agent",
+        "governance.change_actiontype",
+        "governance.change_autonomy",
+        "governance.change_deployment",
+        "governance.change_incident",
+        "governance.change_policyversion",
     ]
 
 

@@ -42,9 +42,9 @@ def test_who_has_no_role_is_told_so(ana: Any) -> None:
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("ana", ["Queue", "Executions"]),
-        ("dora", ["Queue", "Executions", "Audit"]),
-        ("olga", ["Queue", "Executions", "Agents", "Audit"]),
+        ("ana", ["Queue", "Executions", "Governance"]),
+        ("dora", ["Queue", "Executions", "Governance", "Audit"]),
+        ("olga", ["Queue", "Executions", "Governance", "Audit"]),
     ],
 )
 def test_the_way_around_holds_what_a_role_may_see(request: Any, who: str, labels: list[str]) -> None:
@@ -187,7 +187,7 @@ def test_an_operator_revokes_a_key(olga: Any, agent: Any, agent_key: str, client
     from tests.conftest import ApiClient
 
     client = browser(olga)
-    [row] = client.get("/agents/").context["agents"]
+    [row] = client.get("/governance/agents/").context["agents"]
     assert (row["name"], row["owner"], row["action_types"]) == ("support-bot", "Olga", ["every action type"])
     [key] = row["keys"]
     assert (key["prefix"], key["revoked"]) == (agent_key[:9], False)
@@ -200,7 +200,7 @@ def test_an_operator_revokes_a_key(olga: Any, agent: Any, agent_key: str, client
     [event] = Event.objects.filter(type="agent_key.revoked")
     assert json.loads(event.body)["actor"]["name"] == "Olga"
     assert b"had been revoked before" in client.post(key["revoke_url"], follow=True).content
-    assert client.post("/agents/keys/999999/revoke/").status_code == 404
+    assert client.post("/governance/agents/keys/999999/revoke/").status_code == 404
     assert AgentKey.objects.get().hash not in answer.content.decode()
 
 
@@ -211,10 +211,10 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
     from governance.agents import create_agent
 
     client = browser(olga)
-    client.get("/agents/")
+    client.get("/governance/agents/")
     with django_assert_num_queries(8):
-        client.get("/agents/")
+        client.get("/governance/agents/")
     for number in range(11):
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
     with django_assert_num_queries(8):
-        assert len(client.get("/agents/").context["agents"]) == 12
+        assert len(client.get("/governance/agents/").context["agents"]) == 12
