@@ -16,6 +16,7 @@ from audit.canonical import canonical, digest
 from audit.record import record
 from audit.refusals import Refusal
 from governance.catalogue import compiled
+from governance.data_classes import CLASS_NAME, BadMark, Marks
 from governance.models import ActionType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,7 +36,6 @@ KEYS = {
 FUNCTION_KEYS = {"name", "description", "parameters", "strict"}
 EFFECTS = {"read", "external_read", "write", "handoff"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
-_DATA_CLASS = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -189,6 +189,10 @@ def _schema(name: str, schema: Any) -> dict[str, Any]:
         raise InvalidActionType(name, path, error.message) from error
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise InvalidActionType(name, "schema", str(error)) from error
+    try:
+        Marks(schema).check()
+    except BadMark as error:
+        raise InvalidActionType(name, _join("schema", error.path), error.problem) from error
     return schema
 
 
@@ -226,7 +230,7 @@ def _text(name: str, path: str, value: Any, longest: int) -> str:
 
 def _data_classes(name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(
-        isinstance(item, str) and _DATA_CLASS.fullmatch(item) for item in value
+        isinstance(item, str) and CLASS_NAME.fullmatch(item) for item in value
     ):
         raise InvalidActionType(name, "data_classes", 'must be a list of short names such as "personal"')
     return sorted(set(value))

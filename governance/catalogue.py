@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from governance.data_classes import Marks
 from governance.models import ActionType
 
 # Patterns see what agents send: no look-around or back-references, so that none takes for ever.
@@ -16,10 +17,15 @@ _LINEAR = jsonschema_rs.RegexOptions()
 
 @dataclass(frozen=True)
 class Entry:
-    """One action type and its compiled schema."""
+    """One action type, its compiled schema and what that marks."""
 
     type: ActionType
     validator: Any
+    marks: Marks
+
+    def data_classes(self, arguments: dict[str, Any]) -> frozenset[str]:
+        """The classes that the action touches with these arguments: the type's own, and marked ones."""
+        return self.marks.of(arguments).classes.union(self.type.data_classes)
 
     def errors(self, arguments: dict[str, Any], pointer: str) -> list[dict[str, str]]:
         """What is wrong with the arguments, each with its place; at most 20."""
@@ -52,7 +58,7 @@ class _Catalogue:
 
 def entry(action_type: ActionType) -> Entry:
     """This very version, with its schema compiled; remote references are never fetched."""
-    return Entry(action_type, compiled(action_type.schema))
+    return Entry(action_type, compiled(action_type.schema), Marks(action_type.schema))
 
 
 def compiled(schema: Any) -> Any:

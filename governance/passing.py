@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from governance.data_classes import Marks
 from governance.models import ActionType, Autonomy, Risk
 
 HARMLESS_CLASSES = frozenset({"public"})
@@ -63,5 +64,6 @@ def hazard_of(action_type: ActionType) -> str:
     """Why this kind of action passes only if the policy names it; empty if it needs no naming."""
     if action_type.reversibility == ActionType.Reversibility.IRREVERSIBLE:
         return "can't be undone"
-    touched = sorted(set(action_type.data_classes) - HARMLESS_CLASSES)
+    # Whatever it may be given counts, so that no argument left out opens the way.
+    touched = sorted(Marks(action_type.schema).classes.union(action_type.data_classes) - HARMLESS_CLASSES)
     return f"touches {', '.join(touched)} data" if touched else ""

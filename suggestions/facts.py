@@ -40,7 +40,7 @@ def facts_of(
             "name": action_type.name,
             "version": action_type.version,
             "reversibility": action_type.reversibility,
-            "data_classes": action_type.data_classes,
+            "data_classes": sorted(entry.data_classes(suggestion.arguments)),
             **action_type.annotations,
         },
         "args": suggestion.arguments,
