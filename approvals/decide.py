@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +79,8 @@ def approve(
     arguments: dict[str, Any] | None = None,
     reason: str = "",
 ) -> Decided:
-    """Let this suggestion run, once enough distinct people have said so of the same digest.
+    """Let this suggestion run, once enough distinct people of every required team have said so of
+    the same digest.
 
     `shown_digest` is the digest of what the reviewer saw; `arguments` are their edits, checked
     against the schema and digested anew. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
@@ -102,7 +104,7 @@ def approve(
         action_digest=digest,
         reason=reason,
     )
-    if proposal.approvals_needed > 1 and _agreeing(proposal, digest) < proposal.approvals_needed:
+    if not _enough(proposal, digest):
         return _waits_for_others(proposal, decision)
     resolution = resolve(
         proposal,
@@ -144,7 +146,8 @@ def _end(
 
 
 _STANDING = """
-SELECT EXISTS (SELECT FROM governance_user_teams WHERE user_id = %(reviewer)s AND team_id = p.team_id),
+SELECT EXISTS (SELECT FROM governance_user_teams
+                WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
        p.deadline <= statement_timestamp(),
        EXISTS (SELECT FROM approvals_decision d
                 WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing)
@@ -173,7 +176,7 @@ def _check_eyes(proposal: Proposal, reviewer: User) -> None:
 def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any]) -> str:
     """Put edited arguments before schema and policy like new ones; returns their digest.
 
-    The policy in force now may block them or ask for more people, never for fewer.
+    The policy in force now may block them or ask for more people or teams, never for fewer.
     """
     entry = catalogue.entry(suggestion.action_type)
     errors = entry.errors(arguments, "/arguments")
@@ -185,9 +188,11 @@ def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str,
     verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN)
     if verdict.verdict == "block":
         raise EditBlocked(rules=verdict.rules)
-    if verdict.approvals > proposal.approvals_needed:
-        proposal.approvals_needed = verdict.approvals
-        proposal.save(update_fields=["approvals_needed"])
+    more = [team for team in verdict.teams if team not in proposal.teams]
+    if more or verdict.approvals > proposal.approvals_needed:
+        proposal.approvals_needed = max(verdict.approvals, proposal.approvals_needed)
+        proposal.also_teams = [*proposal.also_teams, *more]
+        proposal.save(update_fields=["approvals_needed", "also_teams"])
     return action_digest(entry, arguments)
 
 
@@ -229,11 +234,21 @@ def _decide(
     return decision
 
 
-def _agreeing(proposal: Proposal, digest: str) -> int:
-    """How many distinct people stand behind exactly this action."""
-    return Decision.objects.filter(
-        proposal=proposal, standing=True, verdict=Decision.Verdict.APPROVE, action_digest=digest
-    ).count()
+def _enough(proposal: Proposal, digest: str) -> bool:
+    """Do enough distinct people stand behind exactly this action, and somebody of every required team?"""
+    if proposal.approvals_needed == 1 and not proposal.also_teams:
+        return True
+    agreeing = Decision.objects.agreeing(proposal, digest).values_list("reviewer", flat=True)
+    return len(agreeing) >= proposal.approvals_needed and not missing_teams(proposal, agreeing)
+
+
+def missing_teams(proposal: Proposal, agreeing: Collection[int]) -> list[str]:
+    """The required teams of which nobody is among these people."""
+    if not proposal.also_teams:
+        return [] if agreeing else [proposal.team_id]
+    memberships = User.teams.through.objects.filter(user_id__in=agreeing, team_id__in=proposal.teams)
+    present = set(memberships.values_list("team_id", flat=True))
+    return [team for team in proposal.teams if team not in present]
 
 
 def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:

@@ -11,12 +11,13 @@ from typing import Any
 from django.urls import reverse
 
 from approvals.arguments import Argument, as_text, edited, table
+from approvals.decide import missing_teams
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.timeline import Entry, timeline
 from execution.models import Execution
-from governance.models import ActionType, Risk, User
+from governance.models import ActionType, Risk, Team, User
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.present import presented
 
@@ -260,11 +261,19 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
     verdict = proposal.verdict
     return {
         "rules": [_rule(rule) for rule in verdict["rules"]],
-        "team": proposal.team.name,
+        "team": _teams(proposal),
         "approvals": _approvals(proposal, decisions),
         "decide_within": _span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
     }
+
+
+def _teams(proposal: Proposal) -> str:
+    """The teams that decide, by name: "Finance and Operations"."""
+    if not proposal.also_teams:
+        return proposal.team.name
+    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
+    return " and ".join(names.get(team, team) for team in proposal.teams)
 
 
 def _span(seconds: float) -> str:
@@ -280,11 +289,15 @@ def _rule(rule: dict[str, Any]) -> dict[str, str]:
 
 
 def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
-    if proposal.approvals_needed < 2:
+    if proposal.approvals_needed < 2 and not proposal.also_teams:
         return "1"
     approved = [d for d in decisions if d.standing and d.verdict == Decision.Verdict.APPROVE]
     names = ", ".join(shown(d.reviewer.printed_name) for d in approved)
-    return f"{len(approved)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
+    told = f"{len(approved)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
+    if proposal.also_teams and proposal.status == Proposal.Status.PENDING:
+        missing = missing_teams(proposal, [d.reviewer_id for d in approved])
+        told += f"; somebody of {', '.join(missing)} is missing" if missing else ""
+    return told
 
 
 # --- How it stands ------------------------------------------------------------------------------
@@ -311,8 +324,8 @@ def _why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) ->
         return "It has been decided."
     if not reader.has_perm("approvals.add_decision"):
         return "You can read this proposal; deciding on it is for reviewers."
-    if not reader.teams.filter(pk=proposal.team_id).exists():
-        return f"This is for the team {proposal.team.name}; only its members decide on it."
+    if not reader.teams.filter(pk__in=proposal.teams).exists():
+        return f"This is for {_teams(proposal)}; only its members decide on it."
     mine = next((d for d in decisions if d.reviewer_id == reader.pk and d.standing), None)
     if mine:
         return "You have approved this. It waits for somebody else to agree."

@@ -67,8 +67,8 @@ class Access:
     teams: frozenset[str]
     every: bool = False
 
-    def covers(self, team: str) -> bool:
-        return self.every or team in self.teams
+    def covers(self, teams: Iterable[str]) -> bool:
+        return self.every or not self.teams.isdisjoint(teams)
 
 
 def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access | int]:
@@ -168,7 +168,7 @@ class Change:
     """What is new: rows as HTML with their teams, and the version of the queue that holds them."""
 
     version: str
-    rows: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[Sequence[str], str]]
     overflow: bool = False
 
 
@@ -195,7 +195,7 @@ class Reader:
         self.seen = {event for event, _ in events}  # only now: what failed above is looked at again
         if not wanted:
             return None
-        news = [(row.team, drawn(row)) for row in rows if self._is_news(row)]
+        news = [(row.teams, drawn(row)) for row in rows if self._is_news(row)]
         return Change(version, news, overflow=len(wanted) > MOST_ROWS)
 
     def _events(self) -> list[tuple[int, UUID]]:
@@ -287,7 +287,7 @@ class Live:
         for page in list(self.pages):
             text = texts.get(page.access)
             if text is None:
-                rows = [html for team, html in change.rows if page.access.covers(team)]
+                rows = [html for teams, html in change.rows if page.access.covers(teams)]
                 text = texts[page.access] = "".join([*rows, RESYNC if change.overflow else "", version])
             page.put(text)
 

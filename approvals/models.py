@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -8,6 +10,14 @@ from audit.canonical import new_salt
 from audit.ids import uuid7
 from governance.models import User
 from suggestions.models import Proposal, Suggestion
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def agreeing(self, proposal: Proposal, digest: str) -> Self:
+        """Those who stand behind exactly this action."""
+        return self.filter(
+            proposal=proposal, standing=True, verdict=Decision.Verdict.APPROVE, action_digest=digest
+        )
 
 
 class Decision(models.Model):
@@ -29,6 +39,8 @@ class Decision(models.Model):
     salt = models.BinaryField(max_length=16, default=new_salt)
     standing = models.BooleanField(default=True)
     at = models.DateTimeField(db_default=Now())
+
+    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         constraints = [

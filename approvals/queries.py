@@ -124,37 +124,49 @@ def teams_of(user: User) -> list[Team]:
     return list(user.teams.order_by("name"))
 
 
+# A team's open proposals: those that it is asked about first, and the few for which it has to
+# agree besides others. Each part is read from its own index, so that one is never read for the other.
+FIRST = "status = 'pending' AND team_id = team.slug"
+BESIDES = (
+    "status = 'pending' AND also_teams <> ARRAY[]::varchar[] AND also_teams @> ARRAY[team.slug::varchar]"
+)
+
 # From every team its own few, each from the index of its open proposals, then merged.
 # `position` is constant for a page, so that each team is read from there on.
-_PLAIN = """
-SELECT p.id, p.queue_order, p.deadline, false AS is_edge
+_PLAIN = f"""
+SELECT DISTINCT p.id, p.queue_order, p.deadline, false AS is_edge
   FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
-       SELECT id, queue_order, deadline FROM suggestions_proposal
-        WHERE status = 'pending' AND team_id = team.slug {after}
-        ORDER BY queue_order, deadline, id LIMIT %(limit)s) p
+       (SELECT id, queue_order, deadline FROM suggestions_proposal
+         WHERE {FIRST} {{after}} ORDER BY queue_order, deadline, id LIMIT %(limit)s)
+       UNION ALL
+       (SELECT id, queue_order, deadline FROM suggestions_proposal
+         WHERE {BESIDES} {{after}} ORDER BY queue_order, deadline, id LIMIT %(limit)s)) p
  ORDER BY p.queue_order, p.deadline, p.id LIMIT %(limit)s
 """
 _AFTER = "AND (queue_order, deadline, id) > (%(order)s, %(deadline)s, %(id)s)"
 
-# The same with filters: of each team the next LOOK_AT are looked at, and where that was not
-# all of them, `edge` says how far it got. Beyond the nearest edge nothing is known.
-_NARROW = """
+# The same with filters: of each team and part the next LOOK_AT are looked at, and where that was
+# not all of them, `edge` says how far it got. Beyond the nearest edge nothing is known.
+_SEEN = "id, queue_order, deadline, action, risk, agent_id, sentence, title, subject_id"
+_NARROW = f"""
 WITH seen AS MATERIALIZED (
     SELECT team.slug, p.*
       FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
-           SELECT id, queue_order, deadline, action, risk, agent_id, sentence, title, subject_id
-             FROM suggestions_proposal
-            WHERE status = 'pending' AND team_id = team.slug {after}
-            ORDER BY queue_order, deadline, id LIMIT %(look_at)s) p
+           (SELECT 1 AS part, {_SEEN} FROM suggestions_proposal
+             WHERE {FIRST} {{after}} ORDER BY queue_order, deadline, id LIMIT %(look_at)s)
+           UNION ALL
+           (SELECT 2 AS part, {_SEEN} FROM suggestions_proposal
+             WHERE {BESIDES} {{after}} ORDER BY queue_order, deadline, id LIMIT %(look_at)s)) p
 ), edge AS (
     SELECT queue_order, deadline, id
-      FROM (SELECT DISTINCT ON (slug) queue_order, deadline, id, count(*) OVER (PARTITION BY slug) AS looked
-              FROM seen ORDER BY slug, queue_order DESC, deadline DESC, id DESC) last
+      FROM (SELECT DISTINCT ON (slug, part) queue_order, deadline, id,
+                   count(*) OVER (PARTITION BY slug, part) AS looked
+              FROM seen ORDER BY slug, part, queue_order DESC, deadline DESC, id DESC) last
      WHERE looked = %(look_at)s
      ORDER BY queue_order, deadline, id LIMIT 1
 ), found AS (
-    SELECT id, queue_order, deadline FROM seen
-     WHERE {conditions}
+    SELECT DISTINCT id, queue_order, deadline FROM seen
+     WHERE {{conditions}}
        AND NOT EXISTS (SELECT FROM edge WHERE (seen.queue_order, seen.deadline, seen.id)
                                             > (edge.queue_order, edge.deadline, edge.id))
      ORDER BY queue_order, deadline, id LIMIT %(limit)s
@@ -229,13 +241,15 @@ def waiting(teams: Sequence[str]) -> Waiting:
         return Waiting()
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT team.slug, agent.name, p.action, p.n
               FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
                    SELECT agent_id, action, count(*) AS n FROM (
-                          SELECT agent_id, action FROM suggestions_proposal
-                           WHERE status = 'pending' AND team_id = team.slug
-                           ORDER BY queue_order, deadline, id LIMIT %(limit)s) first
+                          (SELECT agent_id, action FROM suggestions_proposal
+                            WHERE {FIRST} ORDER BY queue_order, deadline, id LIMIT %(limit)s)
+                          UNION ALL
+                          (SELECT agent_id, action FROM suggestions_proposal
+                            WHERE {BESIDES} LIMIT %(limit)s)) first
                     GROUP BY agent_id, action) p
               JOIN governance_agent agent ON agent.id = p.agent_id
             """,

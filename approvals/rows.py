@@ -32,7 +32,7 @@ class Row:
     deadline: datetime
     status: str
     status_label: str
-    team: str
+    teams: tuple[str, ...]
     needs: str
     sort: str
 
@@ -79,7 +79,7 @@ def row_of(proposal: Proposal) -> Row:
         deadline=deadline,
         status=proposal.status,
         status_label=status_label(proposal),
-        team=proposal.team_id,
+        teams=tuple(proposal.teams),
         needs=_needs(proposal),
         sort=f"{proposal.queue_order:03d}|{deadline:%Y%m%dT%H%M%S%f}|{proposal.pk}",
     )

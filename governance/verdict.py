@@ -15,6 +15,7 @@ class Verdict:
 
     verdict: str
     team: str
+    teams: list[str]  # every one of them has to agree; `team` is the first to look
     approvals: int
     decide_within: float  # seconds
     grace: float  # seconds
@@ -27,6 +28,7 @@ class Verdict:
         return {
             "verdict": self.verdict,
             "team": self.team,
+            "teams": self.teams,
             "approvals": self.approvals,
             "decide_within_seconds": _whole(self.decide_within),
             "grace_seconds": _whole(self.grace),
@@ -46,9 +48,9 @@ def judge(
     """Merge what matched, per suggestion in rank order, into one verdict.
 
     The strictest verdict wins, over rules and over suggestions; obligations merge to the
-    most approvals, the shortest deadline, the highest priority, the longest grace. What no
-    rule says comes from the defaults. What would pass is reviewed where `against_passing`,
-    asked only then, has a sentence that speaks against it.
+    most approvals, all required teams, the shortest deadline, the highest priority, the longest
+    grace. What no rule says comes from the defaults. What would pass is reviewed where
+    `against_passing`, asked only then, has a sentence that speaks against it.
     """
     defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
     everything = [m for of_one in matched for m in of_one]
@@ -61,6 +63,7 @@ def judge(
     return Verdict(
         verdict=verdict,
         team=_team(everything, defaults),
+        teams=sorted({m.then.team for m in everything if m.then.team} or {str(defaults.team)}),
         approvals=max(_stated(said, "approvals"), default=defaults.approvals),
         decide_within=min(_stated(said, "decide_within"), default=defaults.decide_within),
         grace=max(_stated(said, "grace"), default=defaults.grace),
@@ -92,11 +95,11 @@ def _stated(said: Sequence[Obligations], name: str) -> list[Any]:
 
 
 def _team(matched: Sequence[Matched], defaults: Obligations) -> str:
-    """The team of the most pressing rule that names one; of equals, of the first."""
+    """The team of the most pressing rule that names one; of equals, the first by name."""
     naming = [m for m in matched if m.then.team]
     if not naming:
         return str(defaults.team)
-    return str(max(naming, key=lambda m: m.then.priority or 0).then.team)
+    return str(min(naming, key=lambda m: (-(m.then.priority or 0), str(m.then.team))).then.team)
 
 
 def _told(matched: Sequence[Sequence[Matched]]) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from approvals.queries import BESIDES, FIRST
+
 MOST = 10_000  # counts stop here: no scrape grows with the queue
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -53,10 +55,10 @@ def page() -> bytes:
 
 
 _STATE = f"""
-SELECT 'pending', t.slug, (
-       SELECT count(*) FROM (SELECT 1 FROM suggestions_proposal
-                              WHERE team_id = t.slug AND status = 'pending' LIMIT {MOST}) p)
-  FROM governance_team t
+SELECT 'pending', team.slug, (
+       SELECT count(*) FROM ((SELECT 1 FROM suggestions_proposal WHERE {FIRST} LIMIT {MOST}) UNION ALL
+                             (SELECT 1 FROM suggestions_proposal WHERE {BESIDES} LIMIT {MOST})) p)
+  FROM governance_team team
 UNION ALL
 SELECT 'oldest', '', coalesce(extract(epoch FROM clock_timestamp() - min(p.created_at)), 0)
   FROM (SELECT created_at FROM suggestions_proposal

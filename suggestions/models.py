@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from audit.canonical import new_salt
@@ -24,7 +27,11 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
             return self
         if not user.has_perm("suggestions.view_proposal"):
             return self.none()
-        return self.filter(team__in=user.teams.all())
+        return self.for_teams(list(user.teams.values_list("pk", flat=True)))
+
+    def for_teams(self, slugs: Sequence[str]) -> Self:
+        """What any of these teams is asked about, alone or together with others."""
+        return self.filter(Q(team__in=slugs) | Q(also_teams__overlap=list(slugs)))
 
 
 class Proposal(models.Model):
@@ -61,6 +68,12 @@ class Proposal(models.Model):
     policy = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, db_index=False)
     verdict = models.JSONField()
     team = models.ForeignKey(Team, models.PROTECT, db_index=False)
+    also_teams = ArrayField(
+        models.SlugField(max_length=64),
+        default=list,
+        db_default=Value([], ArrayField(models.SlugField(max_length=64))),
+        help_text="Teams that have to agree besides the first.",
+    )
     priority = models.SmallIntegerField()
     queue_order = models.GeneratedField(
         expression=100 - F("priority"), output_field=models.SmallIntegerField(), db_persist=True
@@ -92,6 +105,11 @@ class Proposal(models.Model):
                 condition=Q(status="pending"),
                 name="proposal_open_by_team",
             ),
+            GinIndex(
+                fields=["also_teams"],
+                condition=Q(status="pending") & ~Q(also_teams=[]),
+                name="proposal_open_by_other_team",
+            ),
             models.Index(fields=["agent", "status", "-id"], name="proposal_by_agent_and_status"),
             models.Index(fields=["status", "-id"], name="proposal_by_status"),
             models.Index(
@@ -101,6 +119,11 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def teams(self) -> list[str]:
+        """Everybody who has to agree; the first of them is asked first."""
+        return [self.team_id, *self.also_teams]
 
 
 class Suggestion(models.Model):

@@ -63,6 +63,7 @@ def prepare(
     proposal.policy_id = caller.policy
     proposal.verdict = verdict.as_json()
     proposal.team_id = verdict.team
+    proposal.also_teams = [team for team in verdict.teams if team != verdict.team]
     proposal.priority = verdict.priority
     proposal.approvals_needed = verdict.approvals
     proposal.risk = max(s.risk for s in suggestions)
@@ -208,7 +209,7 @@ def _told(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:
         "policy": proposal.policy_id,
         "verdict": proposal.verdict["verdict"],
         "rules": [rule["name"] for rule in proposal.verdict["rules"]],
-        "team": proposal.team_id,
+        "teams": proposal.teams,
         "approvals": proposal.approvals_needed,
     }
 

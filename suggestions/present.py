@@ -45,6 +45,7 @@ class ProposalAnswer(BaseModel):
     title: str
     agent: str
     team: str
+    teams: list[str]
     priority: int
     risk: str
     created_at: str
@@ -93,6 +94,7 @@ def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, A
         "title": proposal.title,
         "agent": proposal.agent.name,
         "team": proposal.team_id,
+        "teams": proposal.teams,
         "priority": proposal.priority,
         "risk": Risk(proposal.risk).label,
         "created_at": proposal.created_at.isoformat(),

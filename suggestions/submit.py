@@ -53,17 +53,17 @@ WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
         id uuid, key text, body_digest text, title text, summary text, subject_type text,
         subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
-        revises uuid, salt text, verdict jsonb, team text, priority smallint, approvals smallint,
-        risk smallint, decide_within float8, expires_at timestamptz, action text, sentence text,
-        event_before text, event_after text)
+        revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
+        approvals smallint, risk smallint, decide_within float8, expires_at timestamptz, action text,
+        sentence text, event_before text, event_after text)
 ), proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
-        team_id, priority, approvals_needed, risk, deadline, action, sentence, created_at)
+        team_id, also_teams, priority, approvals_needed, risk, deadline, action, sentence, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
-           %(policy)s, verdict, team, priority, approvals, risk,
+           %(policy)s, verdict, team, also_teams, priority, approvals, risk,
            least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, now()
       FROM given
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
@@ -148,6 +148,7 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "salt": bytes(proposal.salt).hex(),
         "verdict": proposal.verdict,
         "team": proposal.team_id,
+        "also_teams": proposal.also_teams,
         "priority": proposal.priority,
         "approvals": proposal.approvals_needed,
         "risk": int(proposal.risk),

@@ -264,3 +264,56 @@ def test_of_fifty_deciders_at_once_one_wins_and_the_others_are_told_who(propose:
     assert {a.json()["winner"]["by"] for a in answers if a.status_code == 409} == {winner.actor_name}
     assert Decision.objects.count() == 1
     assert Event.objects.filter(type="decision.made").count() == 1
+
+
+# --- Several teams that have to agree -------------------------------------------------------------
+
+TWO_TEAMS = """
+version: 1
+defaults: {verdict: review, team: operations}
+rules:
+  - name: money
+    when: 'true'
+    then: {team: finance, priority: 80}
+  - name: customers
+    when: 'true'
+    then: {team: operations}
+"""
+
+
+def test_every_required_team_has_to_agree(policy: Any, propose: Any, ana: Any, ben: Any, cyd: Any) -> None:
+    policy(TWO_TEAMS)
+    proposal = propose()
+    assert proposal.teams == ["finance", "operations"]
+
+    assert approve(proposal, ana).resolution is None
+    assert approve(proposal, ben).resolution is None  # of the same team: nobody of finance has agreed
+    assert approve(proposal, cyd).resolution is not None
+
+
+def test_somebody_of_a_second_team_may_reject(policy: Any, propose: Any, ana: Any) -> None:
+    policy(TWO_TEAMS)
+    assert reject(propose(), ana).resolution is not None
+
+
+def test_somebody_of_another_team_may_not_decide(policy: Any, propose: Any, cyd: Any) -> None:
+    cyd.teams.clear()
+    policy(TWO_TEAMS)
+    with pytest.raises(decide.NotInTeam):
+        approve(propose(), cyd)
+
+
+def test_an_edit_that_concerns_another_team_asks_it_too(
+    policy: Any, propose: Any, ana: Any, cyd: Any
+) -> None:
+    policy(
+        "version: 1\ndefaults: {team: operations}\n"
+        "rules: [{name: much, when: args.amount > 60.0, then: {team: finance}}]"
+    )
+    proposal = propose()
+    dear = {"order_id": "#W1", "amount": 61.0}
+
+    assert approve(proposal, ana, arguments=dear).resolution is None
+    proposal.refresh_from_db()
+    assert proposal.teams == ["operations", "finance"]
+    assert approve(proposal, cyd, arguments=dear).resolution is not None

@@ -168,7 +168,7 @@ def test_a_flood_becomes_one_word(propose: Any, ana: Any, monkeypatch: pytest.Mo
     few = [propose().pk for _ in range(3)]
     change = reader.look(set())
     assert change is not None
-    assert [team for team, _ in change.rows] == ["operations"] * 3
+    assert [teams for teams, _ in change.rows] == [("operations",)] * 3
     assert Proposal.objects.filter(pk__in=few).count() == 3
 
     for _ in range(4):

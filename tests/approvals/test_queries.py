@@ -207,3 +207,24 @@ def test_the_version_notices_what_commits_late(propose: Any) -> None:
     thread.join()
 
     assert queries.version() != before
+
+
+# --- Several teams that have to agree -------------------------------------------------------------
+
+
+def test_a_proposal_for_two_teams_waits_once_in_the_queue_of_each(many: list[Any]) -> None:
+    both = many[::4]
+    for proposal in both:
+        proposal.also_teams = [{"operations": "finance", "finance": "operations"}[proposal.team_id]]
+        proposal.save(update_fields=["also_teams"])
+
+    assert walk(TEAMS) == [p.pk for p in many]
+    assert walk(TEAMS, Filters(risk="medium")) == [p.pk for p in many]
+    assert walk(["finance"]) == [p.pk for p in many if p in both or p.team_id == "finance"]
+    assert queries.waiting(["finance"]).teams["finance"] == len(walk(["finance"]))
+
+
+def test_whoever_sees_one_of_the_teams_sees_the_proposal(proposal: Any, cyd: Any) -> None:
+    assert proposal not in Proposal.objects.visible_to(cyd)
+    Proposal.objects.update(also_teams=["finance"])
+    assert proposal in Proposal.objects.visible_to(cyd)

@@ -186,7 +186,10 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
     matched = [Matched(f"r{i}", then) for i, then in enumerate(said)]
     verdicts = [judge(EMPTY, [list(order)]) for order in itertools.permutations(matched)]
 
-    facts = {(v.verdict, v.approvals, v.decide_within, v.grace, v.priority) for v in verdicts}
+    facts = {
+        (v.verdict, v.team, tuple(v.teams), v.approvals, v.decide_within, v.grace, v.priority)
+        for v in verdicts
+    }
     assert len(facts) == 1
     verdict = verdicts[0]
     for then in said:
@@ -197,6 +200,7 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
         assert verdict.decide_within <= (then.decide_within or verdict.decide_within)
         assert verdict.grace >= (then.grace or 0)
         assert verdict.priority >= (then.priority or 0)
+        assert then.team is None or then.team in verdict.teams
 
 
 WHENS = st.sampled_from(
