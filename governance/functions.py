@@ -1,53 +1,44 @@
-"""The functions a policy may call: few, documented, bounded."""
+"""The functions a policy may call: few, pure, linear in what they read; docs/policies.md tells of each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from cel_expr_python import cel
 
-_TEXT = cel.Type.STRING
+from governance.carried import adds, has_hidden, has_secret
+from governance.mentions import domain, host, mentions, numbers, pages, quotes, unmentioned, when
+from governance.requests import about, asks, repeats
+
+_TEXT, _LIST, _MAP = cel.Type.STRING, cel.Type.List(cel.Type.DYN), cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+_VALUES = (_TEXT, cel.Type.INT, cel.Type.DOUBLE, _LIST)
 
 
-def mentions(text: str, value: str | float | int) -> bool:
-    """Whether a text names a value as a whole word or number, whatever the case of its letters."""
-    wanted = _spelled(value)
-    if not wanted:
-        return False
-    text = text.casefold()
-    start = text.find(wanted)
-    while start != -1:
-        if _stands_alone(text, start, start + len(wanted)):
-            return True
-        start = text.find(wanted, start + 1)
-    return False
-
-
-def _spelled(value: str | float | int) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip().casefold()
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    before = text[start - 1] if start else " "
-    after = text[end] if end < len(text) else " "
-    goes_on = (before.isalnum() and text[start].isalnum()) or (after.isalnum() and text[end - 1].isalnum())
-    decimals = after in ".," and text[end - 1].isdigit() and end + 1 < len(text) and text[end + 1].isdigit()
-    return not goes_on and not decimals
-
-
-def _overload(kind: str, type: cel.Type) -> cel.Overload:
-    return cel.Overload(
-        f"mentions_string_{kind}", return_type=cel.Type.BOOL, parameters=[_TEXT, type], impl=mentions
+def _function(implementation: Callable[..., Any], returns: Any, *forms: Sequence[Any]) -> cel.FunctionDecl:
+    name = implementation.__name__
+    return cel.FunctionDecl(
+        name,
+        [
+            cel.Overload(f"{name}_{number}", return_type=returns, parameters=list(form), impl=implementation)
+            for number, form in enumerate(forms)
+        ],
     )
 
 
 FUNCTIONS = (
-    cel.FunctionDecl(
-        "mentions",
-        [
-            _overload("string", cel.Type.STRING),
-            _overload("int", cel.Type.INT),
-            _overload("double", cel.Type.DOUBLE),
-        ],
-    ),
+    _function(mentions, cel.Type.BOOL, *((_TEXT, value) for value in _VALUES)),
+    _function(unmentioned, cel.Type.List(_TEXT), (_TEXT, _MAP)),
+    _function(quotes, cel.Type.BOOL, (_TEXT, _TEXT)),
+    _function(about, _TEXT, *((_TEXT, value) for value in _VALUES)),
+    _function(asks, cel.Type.BOOL, (_TEXT, _LIST)),
+    _function(repeats, cel.Type.BOOL, (_TEXT, _TEXT)),
+    _function(adds, cel.Type.List(_TEXT), (_TEXT, _TEXT)),
+    _function(numbers, cel.Type.List(cel.Type.DOUBLE), (_TEXT,)),
+    _function(when, cel.Type.TIMESTAMP, (_TEXT,)),
+    _function(pages, cel.Type.List(_TEXT), (_TEXT,)),
+    _function(host, _TEXT, (_TEXT,)),
+    _function(domain, _TEXT, (_TEXT,)),
+    _function(has_secret, cel.Type.BOOL, (_TEXT,), (_LIST,), (_MAP,)),
+    _function(has_hidden, cel.Type.BOOL, (_TEXT,), (_LIST,), (_MAP,)),
 )

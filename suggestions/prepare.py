@@ -17,7 +17,7 @@ from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.models import Agent, Autonomy, Risk
 from governance.passing import Circumstances, speaks_against
-from governance.policy import Matched, ready, risk_of
+from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
@@ -158,8 +158,22 @@ def judged(
 ) -> Verdict:
     """What one version of the policy says of these suggestions; raises their risk where it says so."""
     policy = ready(version)
+    guided: list[int] = [Autonomy.Stage.GUIDED] * len(entries)
+    stages = _stages(proposal.agent, entries) if policy.lets_pass else guided
+    return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
+
+
+def weighed(
+    policy: Policy,
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[Entry],
+    circumstances: Circumstances,
+    *,
+    stages: Sequence[int],
+) -> Verdict:
+    """What a policy says where the agent stands at these stages; raises the risk where it says so."""
     agent = proposal.agent
-    stages = _stages(agent, entries) if policy.lets_pass else [Autonomy.Stage.GUIDED] * len(entries)
     matched: list[list[Matched]] = []
     for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
         facts = (

@@ -1,0 +1,105 @@
+"""What a text carries besides its words: addresses, long numbers, secrets, characters that nobody sees."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from governance.mentions import folded, meant, named_pages, pages
+
+# --- Where it leads -------------------------------------------------------------------------
+
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_HANDLE = re.compile(r"(?<![\w.+@-])@(\w{2,64})")
+_ISO_DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?(?![\w-])")
+_LONG_NUMBER = re.compile(r"\d(?:[ ().-]{0,2}\d){5,40}")
+_CODE = re.compile(r"\w{8,64}")
+_WORD = re.compile(r"\w+")
+
+
+def adds(text: str, content: str) -> list[str]:
+    """What `content` leads to and the text does not name.
+
+    Web and e-mail addresses, @names, and numbers or codes long enough for an account or a telephone.
+    """
+    known = named_pages(text)
+    named = {*_exact(text), *_WORD.findall(folded(text))}
+    strange = [page for page in pages(content) if meant(page) not in known]
+    return strange + [found for found in _exact(content) if found not in named]
+
+
+def _exact(text: str) -> Iterator[str]:
+    plain = folded(text)
+    yield from _MAIL.findall(plain)
+    yield from _HANDLE.findall(plain)
+    yield from _LONG_NUMBER.findall(_ISO_DATE.sub(" ", plain))
+    yield from (code for code in _CODE.findall(plain) if sum(sign.isdigit() for sign in code) >= 4)
+
+
+# --- Secrets --------------------------------------------------------------------------------
+
+_SECRET = re.compile(
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|[srp]k_live_|rk_|rt_|npm_|pypi-|AIza|SG\.|hf_)"
+    r"[\w.-]{16,}"
+    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"
+    r"|[?&](?:access_token|token|api_?key|key|code|sig|signature|secret|password)=[^\s&]{4,}"
+    r"|://[^\s/@:]{1,64}:[^\s/@]{1,64}@"
+    r"|\b(?i:passw(?:or)?d|passphrase|passcode|passwort|pwd|secret|credentials?|api[ _-]?key"
+    r"|(?:access|auth|security|reset|verification|one[ -]time)[ _-]?(?:token|code|password)|otp|pin|cvv)\b"
+    r"(?i:\s{0,3}(?:is|are|=|:)\s{0,3})[\"'`]?[^\s\"'`]{3,}"
+)
+_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
+
+
+def has_secret(value: Any) -> bool:
+    """Whether a text, or any text in a list or map, holds a key, a token, a password or a card number."""
+    return any(_SECRET.search(text) or _has_card(text) for text in _texts(value))
+
+
+def _has_card(text: str) -> bool:
+    return any(_checks(re.sub(r"\D", "", found)) for found in _CARD.findall(text))
+
+
+def _checks(digits: str) -> bool:
+    """Luhn's sum, which every card number keeps and one in ten other numbers."""
+    doubled = [int(d) * (2 if n % 2 else 1) for n, d in enumerate(reversed(digits))]
+    return len(set(digits)) > 1 and sum(n // 10 + n % 10 for n in doubled) % 10 == 0
+
+
+# --- What nobody sees -----------------------------------------------------------------------
+
+_UNSEEN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
+_OTHER_SCRIPTS = re.compile(
+    r"[\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1f00-\u1fff\u2100-\u214f\ua640-\ua69f\uff01-\uff5e\U0001d400-\U0001d7ff]"
+)
+_LATIN = re.compile(r"[a-z]", re.IGNORECASE)
+
+
+def has_hidden(value: Any) -> bool:
+    """Whether a text, or any in a list or map, has characters nobody sees or letters that pass for others."""
+    return any(_hides(text) for text in _texts(value))
+
+
+def _hides(text: str) -> bool:
+    if text.isascii():
+        return re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text) is not None
+    if any(unicodedata.category(sign) in _UNSEEN and sign not in "\t\r\n" for sign in text):
+        return True
+    return any(_LATIN.search(word) and _OTHER_SCRIPTS.search(word) for word in _WORD.findall(text))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, names included, without recursion."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting += [*found, *found.values()]
+        elif isinstance(found, list):
+            waiting += found
