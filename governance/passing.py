@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from governance.data_classes import Marks
 from governance.models import ActionType, Autonomy, Risk
@@ -25,6 +26,14 @@ class Circumstances:
 
     deployment: str = ""
     halts: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"deployment": self.deployment, "halts": list(self.halts)}
+
+    @classmethod
+    def from_json(cls, known: dict[str, Any]) -> Circumstances:
+        """As they were when a proposal was judged; nothing known where that was not kept."""
+        return cls(known.get("deployment", ""), tuple(known.get("halts", ())))
 
     def halted(self, action: str) -> bool:
         return bool({"everything", "agent", f"action:{action}"}.intersection(self.halts))

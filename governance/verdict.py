@@ -23,6 +23,7 @@ class Verdict:
     policy: str | None
     rules: list[dict[str, Any]]
     notes: list[str]
+    known: dict[str, Any]  # what the system knew at that moment, beside the proposal itself
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -36,6 +37,7 @@ class Verdict:
             "policy": self.policy,
             "rules": self.rules,
             "notes": self.notes,
+            "known": self.known,
         }
 
 
@@ -44,6 +46,7 @@ def judge(
     matched: Sequence[Sequence[Matched]],
     *,
     against_passing: Callable[[], Sequence[str]] = list,
+    known: dict[str, Any] | None = None,
 ) -> Verdict:
     """Merge what matched, per suggestion in rank order, into one verdict.
 
@@ -71,6 +74,7 @@ def judge(
         policy=policy.digest,
         rules=_told(matched),
         notes=notes,
+        known=known or {},
     )
 
 

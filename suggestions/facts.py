@@ -20,6 +20,7 @@ def facts_of(
     circumstances: Circumstances,
     *,
     stage: int,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """The facts about one suggestion, under the names of `governance.policy.VARIABLES`.
 
@@ -54,7 +55,7 @@ def facts_of(
         "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
         "user_text": _said_by(proposal.context, "user"),
         "tool_text": _said_by(proposal.context, "tool"),
-        "now": datetime.now(UTC),
+        "now": now or datetime.now(UTC),
     }
 
 

@@ -159,7 +159,7 @@ def judged(
     """What one version of the policy says of these suggestions; raises their risk where it says so."""
     policy = ready(version)
     guided: list[int] = [Autonomy.Stage.GUIDED] * len(entries)
-    stages = _stages(proposal.agent, entries) if policy.lets_pass else guided
+    stages = stages_of(proposal.agent, [e.type.name for e in entries]) if policy.lets_pass else guided
     return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
 
 
@@ -171,13 +171,16 @@ def weighed(
     circumstances: Circumstances,
     *,
     stages: Sequence[int],
+    now: datetime | None = None,
 ) -> Verdict:
     """What a policy says where the agent stands at these stages; raises the risk where it says so."""
     agent = proposal.agent
     matched: list[list[Matched]] = []
     for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
         facts = (
-            facts_of(agent, proposal, suggestion, entry, circumstances, stage=stage) if policy.rules else {}
+            facts_of(agent, proposal, suggestion, entry, circumstances, stage=stage, now=now)
+            if policy.rules
+            else {}
         )
         found = policy.matched(facts)
         stated = [risk_of(m.then.risk) for m in found if m.then.risk]
@@ -198,12 +201,16 @@ def weighed(
             )
         ]
 
-    return judge(policy, matched, against_passing=against_passing)
+    known = circumstances.as_json()
+    if policy.lets_pass:
+        known["stages"] = [int(stage) for stage in stages]
+    return judge(policy, matched, against_passing=against_passing, known=known)
 
 
-def _stages(agent: Agent, entries: Sequence[Entry]) -> list[int]:
-    known = dict(Autonomy.objects.filter(agent=agent).values_list("action", "stage"))
-    return [known.get(e.type.name, Autonomy.Stage.GUIDED) for e in entries]
+def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:
+    """How far an agent is trusted with each of these actions."""
+    known = dict(Autonomy.objects.filter(agent=agent, action__in=actions).values_list("action", "stage"))
+    return [known.get(action, Autonomy.Stage.GUIDED) for action in actions]
 
 
 def _told(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Why a proposal got its verdict, rule by rule; or what another policy would have said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governance import catalogue, risk
+from governance.explain import RuleLookedAt, looked_at
+from governance.models import Risk
+from governance.passing import Circumstances
+from governance.policy import ready
+from governance.verdict import Verdict
+from suggestions.facts import facts_of
+from suggestions.models import Proposal, Suggestion
+from suggestions.prepare import stages_of, weighed
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict with all that led to it: of each suggestion, in rank order, every rule."""
+
+    policy: str | None
+    suggestions: list[tuple[Suggestion, list[RuleLookedAt]]]
+    verdict: Verdict
+
+
+def explain_recorded(proposal: Proposal, version: str | None) -> Explanation:
+    """What this version makes of a stored proposal, by what was known when it was handed in.
+
+    Where the agent stood is as it was then if that was looked up then, else as it is now.
+    """
+    suggestions = list(proposal.suggestions.select_related("action_type").order_by("rank"))
+    known = proposal.verdict.get("known", {})
+    stages = known.get("stages") or stages_of(proposal.agent, [s.action_type.name for s in suggestions])
+    return explain(proposal, suggestions, version, Circumstances.from_json(known), stages)
+
+
+def explain(
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    version: str | None,
+    circumstances: Circumstances,
+    stages: Sequence[int],
+) -> Explanation:
+    """What this version of the policy makes of a proposal under these circumstances. Writes nothing."""
+    policy = ready(version)
+    entries = [catalogue.entry(s.action_type) for s in suggestions]
+    looked = []
+    for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
+        # The risk before this policy, or another one, raised it.
+        claimed = None if suggestion.claimed_risk is None else Risk(suggestion.claimed_risk)
+        suggestion.risk = risk.counting(claimed, entry.type)
+        facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage)
+        looked.append((suggestion, looked_at(policy, facts)))
+    verdict = weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
+    return Explanation(version, looked, verdict)
