@@ -10,6 +10,7 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.record import record
 from audit.refusals import Refusal
+from governance import standing
 from governance.keys import issue_key
 from governance.models import ActionType, Agent, Autonomy, User
 
@@ -77,4 +78,7 @@ def set_stage(agent: Agent, action: str, stage: int, *, actor: Actor) -> bool:
             "stage": stage,
         },
     )
+    if stage < before:
+        why = f"The agent was put back from stage {before} to {stage} for {action}."
+        standing.end_all_of(agent, action, actor=actor, reason=why)
     return True

@@ -20,6 +20,7 @@ _GOVERNANCE_SEEN = (
     "governance.view_halt",
     "governance.view_incident",
     "governance.view_policyversion",
+    "governance.view_standingapproval",
 )
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     REVIEWER: (
@@ -48,6 +49,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "governance.change_deployment",
         "governance.change_incident",
         "governance.change_policyversion",
+        "governance.change_standingapproval",
         "governance.throw_halt",
         "governance.lift_halt",
         "governance.view_agentkey",

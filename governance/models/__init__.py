@@ -7,6 +7,7 @@ from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.halts import Halt
 from governance.models.people import Team, User
 from governance.models.policies import PolicyVersion
+from governance.models.standing import StandingApproval
 
 __all__ = [
     "ActionType",
@@ -22,6 +23,7 @@ __all__ = [
     "PromptTemplate",
     "Risk",
     "Secret",
+    "StandingApproval",
     "Team",
     "User",
 ]
