@@ -64,9 +64,15 @@ def speaks_against(
         )
     if not circumstances.deployment or stated_deployment != circumstances.deployment:
         against.append("The proposal does not come from the agent's active, registered deployment.")
-    if (hazard := hazard_of(action_type)) and name not in may_pass:
-        against.append(f"{name} {hazard}, and the policy does not name it under may_pass.")
-    return against
+    return against + unnamed_hazards(action_type, may_pass)
+
+
+def unnamed_hazards(action_type: ActionType, may_pass: Collection[str]) -> list[str]:
+    """What speaks against passing whoever asks, and however far it is trusted."""
+    hazard = hazard_of(action_type)
+    if not hazard or action_type.name in may_pass:
+        return []
+    return [f"{action_type.name} {hazard}, and the policy does not name it under may_pass."]
 
 
 def hazard_of(action_type: ActionType) -> str:

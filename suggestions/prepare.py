@@ -16,7 +16,7 @@ from governance import catalogue, risk, sentences
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.models import Agent, Autonomy, Risk
-from governance.passing import Circumstances, speaks_against
+from governance.passing import Circumstances, speaks_against, unnamed_hazards
 from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
 from suggestions.bodies import ProposalBody, SuggestionBody
@@ -170,13 +170,18 @@ def weighed(
     entries: Sequence[Entry],
     circumstances: Circumstances,
     *,
-    stages: Sequence[int],
+    stages: Sequence[int] | None,
     now: datetime | None = None,
 ) -> Verdict:
-    """What a policy says where the agent stands at these stages; raises the risk where it says so."""
+    """What a policy says where the agent stands at these stages; raises the risk where it says so.
+
+    Without `stages` those, deployments and kill switches are left aside: what passes is what the
+    policy itself lets pass, as if the agent had earned everything. `now` is the time of the proposal.
+    """
     agent = proposal.agent
+    assumed = stages or [int(Autonomy.Stage.STRATEGIC)] * len(entries)
     matched: list[list[Matched]] = []
-    for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
+    for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True):
         facts = (
             facts_of(agent, proposal, suggestion, entry, circumstances, stage=stage, now=now)
             if policy.rules
@@ -188,9 +193,11 @@ def weighed(
         matched.append(found)
 
     def against_passing() -> list[str]:
+        if stages is None:
+            return [s for entry in entries for s in unnamed_hazards(entry.type, policy.may_pass)]
         return [
             sentence
-            for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True)
+            for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True)
             for sentence in speaks_against(
                 entry.type,
                 risk=Risk(suggestion.risk),
@@ -202,7 +209,7 @@ def weighed(
         ]
 
     known = circumstances.as_json()
-    if policy.lets_pass:
+    if policy.lets_pass and stages is not None:
         known["stages"] = [int(stage) for stage in stages]
     return judge(policy, matched, against_passing=against_passing, known=known)
 
