@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -29,7 +29,8 @@ _STANDS = """
        (SELECT digest FROM governance_policyversion WHERE shadow),
        (SELECT label FROM governance_deployment d WHERE d.agent_id = a.id AND d.status = 'active'),
        ARRAY(SELECT CASE scope WHEN 'action' THEN 'action:' || action ELSE scope END
-               FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id))
+               FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id)),
+       statement_timestamp()
 """
 _BY_KEY = f"""
 SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', {_STANDS}
@@ -66,11 +67,12 @@ _LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(m
 
 @dataclass(frozen=True, slots=True)
 class AgentCaller:
-    """An agent that has shown a valid key."""
+    """An agent that has shown a valid key, and how things stood at that moment (`at`)."""
 
     agent: Agent
     policy: str | None
     newest_action_type: int
+    at: datetime
     circumstances: Circumstances = NOTHING_KNOWN
     shadow: str | None = None  # the policy that runs beside the active one
     is_authenticated: bool = True
@@ -125,9 +127,10 @@ def _agent(key: str) -> AgentCaller | None:
 
 
 def _caller(row: Sequence[Any]) -> AgentCaller:
-    *columns, policy, newest, shadow, deployment, halts = row
+    *columns, policy, newest, shadow, deployment, halts, at = row
     agent = unsaved(Agent, **dict(zip(_AGENT_COLUMNS, columns, strict=True)))
-    return AgentCaller(agent, policy, newest or 0, Circumstances(deployment or "", tuple(halts)), shadow)
+    stands = Circumstances(deployment or "", tuple(halts))
+    return AgentCaller(agent, policy, newest or 0, at, stands, shadow)
 
 
 def _person(token: str) -> User | None:

@@ -3,60 +3,114 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import chain
 
 import redis
 import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
-from audit.refusals import Refusal
+from governance import boundaries
+from governance.boundaries import BoundaryHit
 from governance.models import Agent
 
-# Counts only what is let through; the answer is 0, or the milliseconds until the window ends.
-_SCRIPT = """
-local spent = tonumber(redis.call('GET', KEYS[1]) or '0')
-if spent + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return math.max(redis.call('PTTL', KEYS[1]), 1) end
-redis.call('INCRBY', KEYS[1], ARGV[1])
-if spent == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return 0
+# Counts in every window or, where one of them is used up, in none. The answer is 0 and 0, or which
+# window it is and the milliseconds until it ends.
+_SPEND = """
+for i = 1, #KEYS do
+  local spent = tonumber(redis.call('GET', KEYS[i]) or '0')
+  if spent + tonumber(ARGV[1]) > tonumber(ARGV[2 * i]) then
+    return {i, math.max(redis.call('PTTL', KEYS[i]), 1)}
+  end
+end
+for i = 1, #KEYS do
+  if redis.call('INCRBY', KEYS[i], ARGV[1]) == tonumber(ARGV[1]) then
+    redis.call('PEXPIRE', KEYS[i], ARGV[2 * i + 1])
+  end
+end
+return {0, 0}
+"""
+_LOOK = """
+local found = {}
+for i = 1, #KEYS do
+  found[2 * i - 1] = tonumber(redis.call('GET', KEYS[i]) or '0')
+  found[2 * i] = redis.call('PTTL', KEYS[i])
+end
+return found
 """
 _log = structlog.get_logger(__name__)
 
 
-class TooOften(Refusal):
-    """The limit is used up; `retry_after` says for how many seconds."""
+class TooOften(BoundaryHit):
+    """A rate is used up; `retry_after` says for how many seconds."""
 
-    def __init__(self, retry_after: int, limit: str) -> None:
-        super().__init__(f"At most {limit} for each agent.", retry_after=retry_after)
+    boundary = "rate"
+
+    def __init__(self, retry_after: int, rate: str) -> None:
+        super().__init__(
+            f"At most {rate} for this agent; the window ends in {retry_after} s.",
+            retry_after=retry_after,
+            rate=rate,
+        )
         self.retry_after = retry_after
 
 
-def spend(agent: Agent, *, cost: int = 1) -> None:
-    """Count `cost` submissions of an agent in the present window. Raises `TooOften`, and counts nothing.
+@dataclass(frozen=True)
+class Left:
+    """What is left of one rate; None where nobody counts."""
 
-    Without Valkey nothing is counted: a limit protects reviewers, it must not lose proposals.
+    rate: str
+    most: int
+    left: int | None
+    ends_in: float | None  # seconds; None before the window has begun
+
+
+def spend(agent: Agent, *, cost: int = 1) -> None:
+    """Count `cost` submissions of an agent in every window it has. Raises `TooOften`, and counts nothing.
+
+    Without Valkey nothing is counted: a rate protects reviewers, it must not lose proposals.
     """
-    limit = _parsed(settings.RATE_LIMIT)
-    key = f"{settings.VALKEY_PREFIX}:rate:{settings.RATE_LIMIT}:{agent.pk}"
+    rates = boundaries.of(agent).rates_in_force
+    limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
     try:
-        wait = _ask(key, cost, limit.amount, limit.get_expiry() * 1_000)
+        window, wait = _ask(_SPEND, _keys(agent, rates), cost, *chain.from_iterable(limits))
     except redis.RedisError as error:
         _log.warning("rate not counted", error=type(error).__name__)
         return
-    if wait:
-        raise TooOften(math.ceil(wait / 1_000), settings.RATE_LIMIT)
+    if window:
+        raise TooOften(math.ceil(wait / 1_000), rates[window - 1])
 
 
-def _ask(*arguments: Any) -> int:
+def left(agent: Agent) -> list[Left]:
+    """What is left of each rate; counts nothing."""
+    rates = boundaries.of(agent).rates_in_force
+    try:
+        found = _ask(_LOOK, _keys(agent, rates))
+    except redis.RedisError:
+        return [Left(rate, _parsed(rate).amount, None, None) for rate in rates]
+    return [
+        Left(rate, most, max(most - spent, 0), wait / 1_000 if wait > 0 else None)
+        for rate, most, spent, wait in zip(
+            rates, [_parsed(rate).amount for rate in rates], found[::2], found[1::2], strict=True
+        )
+    ]
+
+
+def _keys(agent: Agent, rates: list[str]) -> list[str]:
+    # By the length of the window: who changes a number goes on counting where it stands.
+    return [f"{settings.VALKEY_PREFIX}:rate:{agent.pk}:{_parsed(rate).get_expiry()}" for rate in rates]
+
+
+def _ask(script: str, keys: list[str], *numbers: int) -> list[int]:
     """Run the script over a connection of the pool; redis-py's client costs three times the round trip."""
     pool = _pool()
     connection = pool.get_connection()
     try:
-        key, *numbers = arguments
-        connection.send_command("EVAL", _SCRIPT, 1, key, *numbers)
-        return int(connection.read_response())
+        connection.send_command("EVAL", script, len(keys), *keys, *numbers)
+        answer: list[int] = connection.read_response()
+        return answer
     except BaseException:
         connection.disconnect()
         raise
@@ -69,6 +123,6 @@ def _pool() -> redis.ConnectionPool:
     return redis.ConnectionPool.from_url(settings.VALKEY_URL, socket_timeout=1, socket_connect_timeout=1)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1_024)
 def _parsed(text: str) -> RateLimitItem:
     return parse(text)

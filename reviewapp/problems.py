@@ -17,18 +17,19 @@ from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from execution.hand_back import NotHandedBack
+from governance import hits
+from governance.authentication import AgentCaller
+from governance.boundaries import BoundaryHit
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.gate import Malformed, TooLarge
-from suggestions.prepare import AgentDisabled, OutOfScope
 from suggestions.resolve import AlreadyResolved
 from suggestions.submit import KeyReused, StillInFlight
 
 STATUS: dict[type[Refusal], int] = {
     Malformed: 400,
     KeyMissing: 400,
-    AgentDisabled: 403,
-    OutOfScope: 403,
+    BoundaryHit: 403,
     NotAnAgent: 403,
     NotInTeam: 403,
     OwnAgent: 403,
@@ -60,14 +61,15 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
     response.exception = True
     if status in RECORDED:
-        _record(request, body)
+        _record(request, body, error)
     return response
 
 
 def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
     if isinstance(error, Refusal):
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooOften) else {}
+        wait = error.facts.get("retry_after")
+        headers = {} if wait is None else {"Retry-After": str(wait)}
         return problem(status, type(error).__name__, error.detail, **error.facts), headers
     if isinstance(error, Http404 | ObjectDoesNotExist):
         return problem(404, "NotFound", "There is nothing here that you may see."), {}
@@ -106,7 +108,7 @@ def problem(status: int, kind: str, detail: str, **facts: Any) -> dict[str, Any]
     }
 
 
-def _record(request: Any, body: dict[str, Any]) -> None:
+def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
     """Write the refusal in a transaction of its own; what is refused never fails for the log's sake."""
     user: Any = getattr(request, "user", None)
     actor = user.as_actor() if getattr(user, "is_authenticated", False) else ANONYMOUS
@@ -122,7 +124,11 @@ def _record(request: Any, body: dict[str, Any]) -> None:
     if pointers:
         data["fields"] = pointers[:20]
     try:
-        record_alone("request.refused", actor=actor, data=data)
+        if isinstance(error, BoundaryHit) and isinstance(user, AgentCaller):
+            hits.tell(error, agent=user.agent, data=data)
+        else:
+            told = hits.facts_of(error) if isinstance(error, BoundaryHit) else {}
+            record_alone("request.refused", actor=actor, data={**data, **told})
     except DatabaseError:
         _log.exception("refusal not recorded", status=body["status"])
 

@@ -15,8 +15,9 @@ from rest_framework.views import APIView
 
 from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
-from governance import rate
+from governance import boundaries, hits, rate
 from governance.authentication import AgentCaller, person_of
+from governance.boundaries import BoundaryHit
 from governance.models import ActionType
 from governance.permissions import IsAgent, is_agent_or
 from suggestions import gate
@@ -58,7 +59,7 @@ class Proposals(APIView):
         """Hand in a proposal for review; safe to send twice with one `Idempotency-Key`."""
         caller = _agent(request)
         key = _key(request)
-        rate.spend(caller.agent)
+        _admit(caller)
         prepared = _prepared(caller, check(ProposalBody, request.data), request.data, key, request)
         [submitted] = submit(caller.agent, [prepared])
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
@@ -101,11 +102,12 @@ class Batch(APIView):
         caller = _agent(request)
         _only(request, {"atomic"})
         items = check(BatchBody, request.data).proposals
-        rate.spend(caller.agent, cost=len(items))
+        _admit(caller, cost=len(items))
         outcomes = [_outcome(caller, item, index, request) for index, item in enumerate(items)]
         refused = [o for o in outcomes if isinstance(o, Refusal)]
         if refused and _flag(request, "atomic", default=True):
-            raise Invalid([e for r in refused for e in getattr(r, "errors", [_as_error(r)])])
+            raise _all_of(refused)
+        _tell_hits(caller, refused, request)
         stored = iter(
             submit(caller.agent, [o for o in outcomes if isinstance(o, Prepared)])
             if len(refused) < len(outcomes)
@@ -175,6 +177,12 @@ class NotAnAgent(Refusal):
     detail = "Only an agent may do this; show an agent's key."
 
 
+def _admit(caller: AgentCaller, *, cost: int = 1) -> None:
+    """The boundaries that come before a look at the body."""
+    boundaries.check_standing(caller.agent, caller.at)
+    rate.spend(caller.agent, cost=cost)
+
+
 def _key(request: Request) -> str:
     """The idempotency key, quoted (as the header's draft has it) or bare."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
@@ -208,9 +216,44 @@ def _as_error(refusal: Refusal) -> dict[str, str]:
     return {"pointer": refusal.facts.get("pointer", ""), "detail": refusal.detail}
 
 
+def _errors(refusal: Refusal) -> list[dict[str, str]]:
+    return refusal.errors if isinstance(refusal, Invalid) else [_as_error(refusal)]
+
+
+def _all_of(refused: list[Refusal]) -> Refusal:
+    """The refusal of a whole batch: the first boundary that was hit, or else every mistake."""
+    errors = [error for refusal in refused for error in _errors(refusal)]
+    hit = next((refusal for refusal in refused if isinstance(refusal, BoundaryHit)), None)
+    if hit is None:
+        return Invalid(errors)
+    hit.facts["errors"] = errors
+    return hit
+
+
 def _refused(refusal: Refusal) -> dict[str, Any]:
-    errors = getattr(refusal, "errors", [_as_error(refusal)])
-    return {"accepted": False, "detail": refusal.detail, "errors": errors}
+    return {"accepted": False, "detail": refusal.detail, "errors": _errors(refusal), **_boundary(refusal)}
+
+
+def _boundary(refusal: Refusal) -> dict[str, Any]:
+    return {name: refusal.facts[name] for name in ("boundary", "retry_after") if name in refusal.facts}
+
+
+def _tell_hits(caller: AgentCaller, refused: list[Refusal], request: Request) -> None:
+    """Items that hit a boundary while others were taken: one line in the log for each boundary."""
+    hits_of: dict[str, list[BoundaryHit]] = {}
+    for refusal in refused:
+        if isinstance(refusal, BoundaryHit):
+            hits_of.setdefault(refusal.boundary, []).append(refusal)
+    for same in hits_of.values():
+        data = {
+            "route": request.resolver_match.route if request.resolver_match else "",
+            "request": getattr(request._request, "request_id", ""),
+            "items": [int(hit.facts["pointer"].rpartition("/")[2]) for hit in same[:20]],
+            "count": len(same),
+        }
+        first = same[0]
+        first.actions = sorted({action for hit in same for action in hit.actions})
+        hits.tell(first, agent=caller.agent, data=data)
 
 
 def _accepted(submitted: Submitted) -> dict[str, Any]:

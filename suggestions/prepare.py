@@ -11,8 +11,8 @@ from audit.canonical import commitment, digest, new_salt
 from audit.ids import uuid7
 from audit.prepared import unsaved
 from audit.record import compose
-from audit.refusals import Invalid, Refusal
-from governance import catalogue, risk, sentences
+from audit.refusals import Invalid
+from governance import boundaries, catalogue, risk, sentences
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.models import Agent, Autonomy, Risk
@@ -22,14 +22,6 @@ from governance.verdict import Verdict, judge
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
 from suggestions.models import Proposal, Suggestion
-
-
-class AgentDisabled(Refusal):
-    detail = "This agent is disabled."
-
-
-class OutOfScope(Refusal):
-    """The agent may not propose this action."""
 
 
 @dataclass
@@ -48,12 +40,11 @@ def prepare(
 ) -> Prepared:
     """Check a body against boundaries, schemas and policy.
 
-    Raises `AgentDisabled`, `OutOfScope` and `Invalid` (naming each field). The policy's
-    verdict is in the proposal; nothing is stored yet.
+    Raises a `BoundaryHit` that names the boundary, or `Invalid` naming each field. The
+    policy's verdict is in the proposal; nothing is stored yet.
     """
     agent = caller.agent
-    if not agent.enabled:
-        raise AgentDisabled
+    _check_boundaries(caller, body)
     entries = _entries(agent, body.suggestions, catalogue.at(caller.newest_action_type))
     _check_revised(agent, body)
     proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
@@ -75,20 +66,27 @@ def prepare(
     return Prepared(proposal, suggestions, verdict.decide_within, body.expires_at, event)
 
 
+def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:
+    """Those that need no look at the arguments; rates are counted once for a whole request."""
+    actions = [s.action for s in body.suggestions]
+    boundaries.check_standing(caller.agent, caller.at)
+    boundaries.check_actions(caller.agent, actions)
+    boundaries.check_deployment(
+        caller.agent, actions, stated=body.provenance.deployment, active=caller.circumstances.deployment
+    )
+
+
 def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Entry]) -> list[Entry]:
     errors = []
     entries = []
     for index, suggestion in enumerate(asked):
         pointer = f"/suggestions/{index}"
-        if not agent.may_propose(suggestion.action):
-            raise OutOfScope(
-                f"This agent may not propose {suggestion.action[:100]}.", boundary="action_types"
-            )
         entry = known.get(suggestion.action)
         if entry is None:
             detail = f"There is no action type {suggestion.action}; GET /api/v1/action-types/ lists them."
             errors.append({"pointer": f"{pointer}/action", "detail": detail})
             continue
+        boundaries.check_classes(agent, suggestion.action, entry.touched(suggestion.arguments))
         errors += entry.errors(suggestion.arguments, f"{pointer}/arguments")
         entries.append(entry)
     if errors:
