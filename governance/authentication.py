@@ -35,7 +35,7 @@ _STANDS = """
 _BY_KEY = f"""
 SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', {_STANDS}
   FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
- WHERE k.hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+ WHERE k.hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
 _BY_ID = f"SELECT {_STANDS} FROM governance_agent a WHERE a.id = %s"
 _AGENT_COLUMNS = (
@@ -60,7 +60,8 @@ SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
                                FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
                               WHERE m.user_id = u.id))
   FROM governance_apitoken t JOIN governance_user u ON u.id = t.user_id
- WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.is_active
+ WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
+   AND u.is_active
 """
 _LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
 

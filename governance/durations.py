@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -17,6 +19,14 @@ def seconds(text: Any) -> float:
     if not matched:
         raise ValueError(f"{text!r} is not a span of time; write one as 500ms, 10s, 30m, 4h or 7d")
     return float(matched[1]) * _UNITS[matched[2]]
+
+
+def argument(text: str) -> timedelta:
+    """For a command's options. Raises `ArgumentTypeError` that says how a span is written."""
+    try:
+        return timedelta(seconds=seconds(text))
+    except (ValueError, OverflowError) as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def written(span: float) -> str:
