@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from audit.canonical import digest
 from audit.refusals import Invalid
@@ -36,6 +37,18 @@ STRICTNESS = ("auto_approve", "review", "block")
 ActionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,99}$")]
 
 
+def _share(value: Any) -> float:
+    """A share as people write it: 0.05 or 5%."""
+    percent = isinstance(value, str) and re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)
+    share = float(percent[1]) / 100 if percent else value
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is not a share; write a number from 0 to 1, or 5%")
+    return float(share)
+
+
+Share = Annotated[float, BeforeValidator(_share)]
+
+
 class Obligations(BaseModel):
     """What a verdict asks for. Left out means: what the defaults say."""
 
@@ -47,6 +60,9 @@ class Obligations(BaseModel):
     grace: Duration | None = Field(None, ge=0)
     priority: int | None = Field(None, ge=0, le=100)
     risk: Literal["low", "medium", "high", "critical"] | None = None
+    sample: Share | None = Field(
+        None, description="The share of what passes by itself that a person checks afterwards: 0.05 or 5%."
+    )
     reason: str | None = Field(None, max_length=300)
 
 
@@ -74,7 +90,13 @@ class PolicyText(BaseModel):
 
 
 BEFORE_ANY_POLICY = Obligations(
-    verdict="review", team="operations", approvals=1, decide_within="4h", grace="0s", priority=50
+    verdict="review",
+    team="operations",
+    approvals=1,
+    decide_within="4h",
+    grace="0s",
+    priority=50,
+    sample=0.05,
 )  # type: ignore[arg-type] # pydantic reads spans of time as they are written
 
 

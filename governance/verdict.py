@@ -24,10 +24,12 @@ class Verdict:
     rules: list[dict[str, Any]]
     notes: list[str]
     known: dict[str, Any]  # what the system knew at that moment, beside the proposal itself
+    sample: float = 0.0  # the share of what passes that a person checks afterwards
 
     def as_json(self) -> dict[str, Any]:
         return {
             "verdict": self.verdict,
+            **({"sample": self.sample} if self.verdict == "auto_approve" else {}),
             "team": self.team,
             "teams": self.teams,
             "approvals": self.approvals,
@@ -52,7 +54,7 @@ def judge(
 
     The strictest verdict wins, over rules and over suggestions; obligations merge to the
     most approvals, all required teams, the shortest deadline, the highest priority, the longest
-    grace. What no rule says comes from the defaults. What would pass is reviewed where
+    grace, the greatest sample. What no rule says comes from the defaults. What would pass is reviewed where
     `against_passing`, asked only then, has a sentence that speaks against it.
     """
     defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
@@ -75,6 +77,7 @@ def judge(
         rules=_told(matched),
         notes=notes,
         known=known or {},
+        sample=max(_stated(said, "sample"), default=defaults.sample),
     )
 
 

@@ -183,6 +183,10 @@ class Resolution(models.Model):
     salt = models.BinaryField(max_length=16, default=new_salt)
     at = models.DateTimeField(db_default=Now())
 
+    # Of the proposal and its first suggestion, so that the record of an agent is read from one index.
+    agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="+", db_index=False)
+    action = models.CharField(max_length=100, default="")
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -193,11 +197,83 @@ class Resolution(models.Model):
             models.CheckConstraint(condition=~Q(status="pending"), name="resolution_is_final"),
         ]
         indexes = [
-            models.Index(fields=["at"], condition=Q(status="approved"), name="resolution_approved_by_time")
+            models.Index(fields=["at"], condition=Q(status="approved"), name="resolution_approved_by_time"),
+            models.Index(
+                fields=["agent", "action", "-at"],
+                condition=Q(by="human", status__in=["approved", "rejected", "returned"]),
+                name="resolution_human_by_pair",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.status} by {self.actor_name}"
+
+
+class SampleQuerySet(models.QuerySet["Sample"]):
+    def open(self) -> Self:
+        return self.filter(status=Sample.Status.OPEN)
+
+
+class Sample(models.Model):
+    """Something that passed by itself, chosen by chance to be checked by a person afterwards.
+
+    Chosen in the transaction that let it pass; open once it was carried out; then answered, or
+    expired where nobody answered in time.
+    """
+
+    class Status(models.TextChoices):
+        CHOSEN = "chosen"
+        OPEN = "open"
+        RIGHT = "right"
+        WRONG = "wrong"
+        EXPIRED = "expired", "not answered"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="sample")
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="samples", db_index=False)
+    action = models.CharField(max_length=100)
+    team = models.ForeignKey(Team, models.PROTECT, db_index=False, help_text="Who is asked.")
+    status = models.CharField(max_length=8, choices=Status, default=Status.CHOSEN)
+    share = models.FloatField(help_text="Of what passes, the share that was to be chosen.")
+    chosen_at = models.DateTimeField(db_default=Now())
+    opened_at = models.DateTimeField(null=True)
+    deadline = models.DateTimeField(null=True, help_text="Not answered by then, it expires.")
+    ended_at = models.DateTimeField(null=True, help_text="When it was answered or expired.")
+    reviewer = models.ForeignKey(User, models.PROTECT, null=True, related_name="samples", db_index=False)
+    reason = models.TextField(blank=True)
+    salt = models.BinaryField(max_length=16, default=new_salt)
+
+    objects = SampleQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=Q(status="chosen"), name="sample_chosen"),
+            models.Index(
+                fields=["team", "deadline", "id"], condition=Q(status="open"), name="sample_open_by_team"
+            ),
+            models.Index(fields=["deadline"], condition=Q(status="open"), name="sample_open_by_deadline"),
+            models.Index(
+                fields=["agent", "action", "-ended_at"],
+                condition=Q(status__in=["right", "wrong", "expired"]),
+                name="sample_ended_by_pair",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="open") | Q(deadline__isnull=False), name="sample_open_has_a_deadline"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["right", "wrong"])
+                | Q(reviewer__isnull=False, ended_at__isnull=False),
+                name="sample_answered_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="wrong") | ~Q(reason=""), name="sample_wrong_says_why"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.status}"
 
 
 class Callback(models.Model):

@@ -60,9 +60,7 @@ def prepare(
     proposal.risk = max(s.risk for s in suggestions)
     proposal.action = first.action_type.name
     proposal.sentence = first.sentence
-    event = compose(
-        "proposal.submitted", actor=agent.as_actor(), proposal=proposal.pk, data=_told(proposal, suggestions)
-    )
+    event = _event(proposal, suggestions)
     return Prepared(proposal, suggestions, verdict.decide_within, body.expires_at, event)
 
 
@@ -74,6 +72,22 @@ def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:
     boundaries.check_deployment(
         caller.agent, actions, stated=body.provenance.deployment, active=caller.circumstances.deployment
     )
+
+
+def withhold(prepared: Prepared, sentence: str) -> None:
+    """Let people review what was going to pass: what spoke for it does not hold any more.
+
+    For the transaction that is about to store it.
+    """
+    verdict = prepared.proposal.verdict
+    notes = [*verdict["notes"], f"A rule would let this pass. {sentence}"]
+    prepared.proposal.verdict = {**verdict, "verdict": "review", "notes": notes}
+    prepared.event = _event(prepared.proposal, prepared.suggestions)
+
+
+def _event(proposal: Proposal, suggestions: list[Suggestion]) -> tuple[str, str]:
+    told = _told(proposal, suggestions)
+    return compose("proposal.submitted", actor=proposal.agent.as_actor(), proposal=proposal.pk, data=told)
 
 
 def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Entry]) -> list[Entry]:

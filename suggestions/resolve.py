@@ -75,6 +75,8 @@ def resolve(
         action_digest=action_digest,
         reason=reason,
         salt=salt,
+        agent_id=proposal.agent_id,
+        action=proposal.action,
     )
     proposal.status = status
     proposal.version += 1

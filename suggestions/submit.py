@@ -18,9 +18,11 @@ from audit.announce import announce
 from audit.prepared import execute
 from audit.record import NOW_SQL
 from audit.refusals import Refusal
+from governance.autonomy import hold
 from governance.models import Agent
+from suggestions import samples
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.prepare import Prepared
+from suggestions.prepare import Prepared, withhold
 from suggestions.resolve import resolve
 
 
@@ -95,6 +97,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
     """
     try:
         with _transaction_where_needed(prepared):
+            _hold_to_their_stage(agent, prepared)
             new = _insert(agent, prepared)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
     except OperationalError as error:
@@ -113,6 +116,22 @@ def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
     """One statement is a transaction by itself; what the policy answers at once takes several."""
     several = any(p.proposal.verdict["verdict"] != "review" for p in prepared)
     return transaction.atomic() if several else nullcontext()
+
+
+def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:
+    """What passes by the agent's stage passes only while that stage holds, up to the commit."""
+    passing = [p for p in prepared if p.proposal.verdict["verdict"] == "auto_approve"]
+    if not passing:
+        return
+    now = hold(agent.pk, {s.action_type.name for p in passing for s in p.suggestions})
+    for one in passing:
+        for suggestion, judged_at in zip(
+            one.suggestions, one.proposal.verdict["known"]["stages"], strict=True
+        ):
+            action = suggestion.action_type.name
+            if now[action] < judged_at:
+                withhold(one, f"The agent is at stage {now[action]} for {action} by now.")
+                break
 
 
 def _insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
@@ -188,6 +207,8 @@ def _resolve_at_once(new: Sequence[Prepared]) -> None:
             continue
         policy = Actor("policy", prepared.proposal.policy_id or "default", "Policy")
         approved = prepared.suggestions[0] if verdict == "auto_approve" else None
+        if approved:
+            samples.choose(prepared.proposal, actor=policy)
         resolve(
             prepared.proposal,
             Proposal.Status.APPROVED if approved else Proposal.Status.BLOCKED,

@@ -1,7 +1,7 @@
 """Real PostgreSQL and Valkey for every test, and the people and agents that tests are about.
 
 `ana` and `ben` review for the team `operations`, `cyd` for `finance`: what `cyd` sees of
-`operations` is a leak. `dora` audits, `olga` operates and owns the agent.
+`operations` is a leak. `dora` audits, `olga` operates and owns the agent, `pia` operates too.
 """
 
 from __future__ import annotations
@@ -135,6 +135,11 @@ def dora(db: None) -> Any:
 @pytest.fixture
 def olga(db: None) -> Any:
     return _person("olga", "operator")
+
+
+@pytest.fixture
+def pia(db: None) -> Any:
+    return _person("pia", "operator")
 
 
 # --- Agents and what they propose -----------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
 from governance.models.agents import Agent, AgentKey, ApiToken, Secret
-from governance.models.autonomy import Autonomy, Incident
+from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
 from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.halts import Halt
 from governance.models.people import Team, User
@@ -17,12 +17,14 @@ __all__ = [
     "ApiToken",
     "Autonomy",
     "Deployment",
+    "GateBounds",
     "Halt",
     "Incident",
     "PolicyVersion",
     "PromptTemplate",
     "Risk",
     "Secret",
+    "StageChange",
     "StandingApproval",
     "Team",
     "User",

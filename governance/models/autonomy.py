@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from audit.canonical import new_salt
 from audit.ids import uuid7
 from governance.models.agents import Agent
 from governance.models.people import User
@@ -52,14 +53,24 @@ class Incident(models.Model):
     action = models.CharField(max_length=100, blank=True, help_text="Empty: every action.")
     kind = models.CharField(max_length=10, choices=Kind)
     detail = models.CharField(max_length=500)
+    proposal = models.UUIDField(
+        null=True, blank=True, help_text="Of the proposal that it is about, if of one."
+    )
+    opened_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="opened_incidents"
+    )
     opened_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True)
+    closed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="closed_incidents"
+    )
     closing_reason = models.CharField(max_length=500, blank=True)
+    salt = models.BinaryField(max_length=16, default=new_salt)
 
     class Meta:
         indexes = [
-            models.Index(fields=["agent", "action"], condition=Q(closed_at=None), name="incident_open")
+            models.Index(fields=["agent", "action"], condition=Q(closed_at=None), name="incident_open"),
+            models.Index(fields=["agent", "-id"], name="incident_by_agent"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -70,3 +81,81 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
+
+
+class StageChange(models.Model):
+    """One move of an agent's stage for one action, and why; what it was measured by when it was raised.
+
+    A stage is raised only by a person, for a reason: that is the signature without which nothing
+    that was demoted passes again.
+    """
+
+    class Kind(models.TextChoices):
+        PROMOTED = "promoted", "promoted"  # every gate passed
+        GRANTED = "granted", "granted past the gates"
+        LOWERED = "lowered", "lowered"
+        DEMOTED = "demoted", "demoted"  # by itself, with an incident
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="stage_changes", db_index=False)
+    action = models.CharField(max_length=100)
+    kind = models.CharField(max_length=8, choices=Kind)
+    before = models.PositiveSmallIntegerField(choices=Autonomy.Stage)
+    stage = models.PositiveSmallIntegerField(choices=Autonomy.Stage)
+    reason = models.CharField(max_length=500)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    by_name = models.CharField(max_length=200, help_text="As printed at that time.")
+    at = models.DateTimeField(db_default=Now())
+    measures = models.JSONField(null=True, blank=True, help_text="The gates as they were measured then.")
+    incident = models.ForeignKey(Incident, models.SET_NULL, null=True, blank=True, related_name="demotions")
+    salt = models.BinaryField(max_length=16, default=new_salt)
+
+    class Meta:
+        indexes = [models.Index(fields=["agent", "action", "-id"], name="stage_change_by_pair")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(stage__lt=F("before")) | Q(by__isnull=False) & ~Q(reason=""),
+                name="stage_raised_by_somebody_for_a_reason",
+            ),
+            models.CheckConstraint(condition=~Q(stage=F("before")), name="stage_change_changes_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} from {self.before} to {self.stage}"
+
+
+class GateBounds(models.Model):
+    """What an operator asks of agents beyond the defaults before they are trusted further.
+
+    Without a row the defaults hold. A row can only ask for more; of two that apply (every action's
+    and one action's own) the stricter word counts.
+    """
+
+    action = models.CharField(max_length=100, unique=True, blank=True, help_text="Empty: every action.")
+    decisions = models.PositiveSmallIntegerField(default=50)
+    approved_unchanged = models.FloatField(default=0.95)
+    verified_success = models.FloatField(default=0.99)
+    calibration_error = models.FloatField(default=0.10)
+    failures = models.PositiveSmallIntegerField(default=2)
+    reason = models.CharField(max_length=500)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+    salt = models.BinaryField(max_length=16, default=new_salt)
+
+    class Meta:
+        verbose_name_plural = "gate bounds"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    decisions__gte=50,
+                    approved_unchanged__range=(0.95, 1),
+                    verified_success__range=(0.99, 1),
+                    calibration_error__range=(0, 0.10),
+                    failures__lte=2,
+                ),
+                name="gate_bounds_never_looser_than_the_defaults",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.action or "every action"

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import roles
-from governance.agents import AgentRefused, create_agent, set_stage
+from governance.agents import AgentRefused, create_agent
 from governance.keys import hash_of
-from governance.models import Agent, AgentKey, Autonomy, Team, User
+from governance.models import Agent, AgentKey, Team, User
 from governance.people import PersonRefused, create_user, set_password
 
 
@@ -159,31 +159,13 @@ def test_an_agent_that_is_refused_leaves_nothing(agent: Any, olga: Any, name: st
     assert not Event.objects.exists()
 
 
-def test_a_stage_is_set_once_and_told(agent: Any, action_type: Any) -> None:
-    before = Event.objects.count()
-
-    assert set_stage(agent, "refund_payment", 3, actor=SYSTEM) is True
-    assert set_stage(agent, "refund_payment", 3, actor=SYSTEM) is False
-
-    assert Autonomy.objects.get().stage == 3
-    assert Event.objects.count() == before + 1
-    assert (said("autonomy.changed")["before"], said("autonomy.changed")["stage"]) == (2, 3)
-
-
-@pytest.mark.parametrize(("action", "stage"), [("nothing", 3), ("refund_payment", 5), ("refund_payment", 0)])
-def test_a_stage_that_means_nothing_is_refused(agent: Any, action_type: Any, action: str, stage: int) -> None:
-    with pytest.raises(AgentRefused):
-        set_stage(agent, action, stage, actor=SYSTEM)
-    assert not Autonomy.objects.exists()
-
-
 def test_the_commands_print_what_the_caller_needs_last(olga: Any, action_type: Any, capsys: Any) -> None:
     call_command("create_agent", "bot", "--owner", "olga", "--action", "refund_payment")
     key = capsys.readouterr().out.splitlines()[-1]
     assert AgentKey.objects.get().hash == hash_of(key)
 
-    call_command("set_stage", "bot", "refund_payment", "4")
-    assert capsys.readouterr().out.splitlines()[-1] == "4"
+    call_command("set_stage", "bot", "refund_payment", "1")
+    assert capsys.readouterr().out.splitlines()[-1] == "1"
 
     for arguments, sentence in [
         (["create_agent", "bot", "--owner", "olga"], "There is an agent bot already"),

@@ -16,7 +16,7 @@ from audit.ids import uuid7
 from audit.models import Event
 from audit.refusals import Invalid
 from governance import standing
-from governance.agents import set_stage
+from governance.autonomy import lower_stage, raise_stage
 from governance.models import Agent, StandingApproval, Team
 from governance.standing import Bound, Scope
 from suggestions.bodies import check
@@ -234,12 +234,12 @@ def test_what_is_over_is_written_down(draft: Any, ben: Any) -> None:
     }
 
 
-def test_it_ends_when_the_agent_is_put_back(active: Any, agent: Any, action_type: Any) -> None:
-    set_stage(agent, "refund_payment", 3, actor=SYSTEM)
+def test_it_ends_when_the_agent_is_put_back(active: Any, agent: Any, action_type: Any, pia: Any) -> None:
+    raise_stage(agent, "refund_payment", 3, by=pia, actor=actor_of(pia), reason="seen it work")
     active.refresh_from_db()
     assert active.status == "active"
 
-    set_stage(agent, "refund_payment", 2, actor=SYSTEM)
+    lower_stage(agent, "refund_payment", 2, actor=SYSTEM, reason="seen it fail")
 
     active.refresh_from_db()
     assert (active.status, standing.take(active.pk)) == ("ended", None)
