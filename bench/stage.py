@@ -88,7 +88,6 @@ class Stage:
         from audit.actors import SYSTEM
         from governance.action_types import register
         from governance.agents import create_agent
-        from governance.apply_policy import apply
         from governance.keys import issue_key, issue_token
         from governance.models import Agent
         from governance.people import create_user
@@ -109,7 +108,7 @@ class Stage:
             agent = create_agent("bench", owner=owner, allowed_actions=None, actor=SYSTEM)[0]
         self.agent, self.key = agent, issue_key(agent, actor=SYSTEM)
         self.action_type, _ = register(_refund(self.downstream_port), actor=SYSTEM)
-        self.policy = apply(policy(), actor=SYSTEM)
+        self.policy = in_force(policy(), author=owner, second=person("second", "operator"))
 
     def session(self, user: Any = None) -> str:
         """The cookie of somebody who is signed in; the reviewer unless told otherwise."""
@@ -358,6 +357,20 @@ def _refund(port: int) -> dict[str, Any]:
             ]
         },
     }
+
+
+def in_force(text: str, *, author: Any, second: Any) -> Any:
+    """The policy after its whole life cycle; it stays where it is when it has gone that way before."""
+    from audit.actors import SYSTEM
+    from governance import policy_lifecycle
+
+    version, created = policy_lifecycle.draft(text, author=author)
+    if created:
+        policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+        policy_lifecycle.approve(version, by=second)
+    if created or version.status == version.Status.RETIRED:
+        version = policy_lifecycle.activate(version, by=second)
+    return version
 
 
 def policy() -> str:

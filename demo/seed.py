@@ -42,6 +42,7 @@ AGENTS: list[dict[str, Any]] = [
 
 PEOPLE: list[dict[str, str]] = [
     {"username": "demo-operator", "role": "operator", "team": "operations"},
+    {"username": "demo-operator-2", "role": "operator", "team": "operations"},
     {"username": "demo-reviewer", "role": "reviewer", "team": "operations"},
     {"username": "demo-reviewer-2", "role": "reviewer", "team": "finance"},
     {"username": "demo-auditor", "role": "auditor", "team": "operations"},

@@ -136,8 +136,8 @@ class _Group:
     """
 
     def __init__(self, rules: list[RuleText]) -> None:
-        self.rules = [(rule, Expression(rule.when, VARIABLES, FUNCTIONS)) for rule in rules]
-        several = len(rules) > 1
+        self.rules = [(rule, _compiled(rule)) for rule in rules]
+        several = len(rules) > 1 and all(isinstance(compiled, Expression) for _, compiled in self.rules)
         self.together = Expression(_together(rules), VARIABLES, FUNCTIONS) if several else None
 
     def matched(self, known: Any) -> list[Matched]:
@@ -173,8 +173,18 @@ def _together(rules: list[RuleText]) -> str:
     return "[" + ",".join(f"({rule.when}\n)" for rule in rules) + "]"
 
 
-def _try(rule: RuleText, expression: Expression, facts: Any) -> Matched | None:
+def _compiled(rule: RuleText) -> Expression | BadExpression:
+    """Ready to be asked; or why it never can be, where a version is older than what it asks for."""
     try:
+        return Expression(rule.when, VARIABLES, FUNCTIONS)
+    except BadExpression as error:
+        return error
+
+
+def _try(rule: RuleText, expression: Expression | BadExpression, facts: Any) -> Matched | None:
+    try:
+        if isinstance(expression, BadExpression):
+            raise NoAnswer(str(expression)) from expression
         return Matched(rule.name, rule.then) if expression.holds(facts) else None
     except NoAnswer as error:
         return Matched(rule.name, Obligations(verdict="review"), error=str(error))
@@ -182,18 +192,23 @@ def _try(rule: RuleText, expression: Expression, facts: Any) -> Matched | None:
 
 def read(text: str) -> tuple[PolicyText, str]:
     """A policy and its digest. Raises `Invalid`, naming line or field and what is wrong there."""
+    policy = parse(text)
+    _check_rules(policy)
+    return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+
+
+def parse(text: str) -> PolicyText:
+    """A policy whose form is right; its rules are not looked into. Raises `Invalid`."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise Invalid.field("", f"This is not YAML: {_one_line(error)}") from error
     try:
-        policy = PolicyText.model_validate(content)
+        return PolicyText.model_validate(content)
     except ValidationError as error:
         raise Invalid(
             [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
         ) from error
-    _check_rules(policy)
-    return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
 
 
 def _check_rules(policy: PolicyText) -> None:
@@ -221,7 +236,7 @@ def ready(version: str | None) -> Policy:
     if version is None:
         return Policy(PolicyText(version=1), None)
     text = PolicyVersion.objects.values_list("text", flat=True).get(pk=version)
-    return Policy(read(text)[0], version)
+    return Policy(parse(text), version)
 
 
 def _one_line(error: yaml.YAMLError) -> str:

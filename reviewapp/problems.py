@@ -20,6 +20,7 @@ from execution.hand_back import NotHandedBack
 from governance import hits
 from governance.authentication import AgentCaller
 from governance.boundaries import BoundaryHit
+from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.gate import Malformed, TooLarge
@@ -33,10 +34,14 @@ STATUS: dict[type[Refusal], int] = {
     NotAnAgent: 403,
     NotInTeam: 403,
     OwnAgent: 403,
+    MayNotChangePolicies: 403,
+    OwnPolicy: 403,
     AlreadyDecided: 409,
     AlreadyResolved: 409,
     DigestMismatch: 409,
     TooLate: 409,
+    WrongState: 409,
+    NothingBefore: 409,
     EditBlocked: 422,
     StillInFlight: 409,
     NotHandedBack: 409,

@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from governance.models import ActionType, PolicyVersion, Team
+from audit.models import Event
+from governance.models import ActionType, PolicyVersion
+from tests.conftest import _person
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("policies/*.yaml")), ids=lambda file: file.name)
-def test_an_example_policy_can_be_put_in_force(file):
-    Team.objects.get_or_create(slug="finance", defaults={"name": "Finance"})
-    said = io.StringIO()
+def test_an_example_policy_can_be_put_in_force(file, ana, cyd, olga):
+    _person("otto", "operator")
 
-    call_command("apply_policy", str(file), stdout=said)
+    said = apply_policy(file, author="olga", approve=True, activate=True, second="otto")
 
     version = PolicyVersion.objects.active().get()
-    assert said.getvalue().splitlines()[-1] == version.digest
+    assert said[-1] == version.digest
     assert version.text == file.read_text()
 
 
@@ -53,7 +53,50 @@ def test_an_example_program_compiles(script):
 # --- The command that applies a policy ------------------------------------------------------
 
 
-@pytest.mark.django_db
+def apply_policy(file, **options):
+    said = io.StringIO()
+    call_command("apply_policy", str(file), stdout=said, **options)
+    return said.getvalue().splitlines()
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: 1\ndefaults: {priority: 60}\n")
+    return file
+
+
+def test_a_policy_goes_its_way_step_by_step_and_no_step_is_made_twice(file, ana, olga):
+    _person("otto", "operator")
+    for _ in range(2):
+        assert "somebody but its author approves it" in apply_policy(file, author="olga", note="First.")[-2]
+    for _ in range(2):
+        assert "Next: --activate" in apply_policy(file, approve=True, second="otto")[-2]
+    for _ in range(2):
+        assert apply_policy(file, activate=True, second="olga")[-2] == "It is in force."
+    kinds = [e.type for e in Event.objects.filter(type__startswith="policy.").order_by("pk")]
+    assert kinds == ["policy.drafted", "policy.validated", "policy.approved", "policy.activated"]
+    assert PolicyVersion.objects.get().note == "First."
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "--author NAME"),
+        ({"author": "nobody"}, "no active user nobody"),
+        ({"author": "ana"}, "role does not allow"),
+        ({"author": "olga", "approve": True}, "--as NAME"),
+        ({"author": "olga", "approve": True, "activate": True, "second": "olga"}, "other than its author"),
+        ({"author": "olga", "approve": True, "second": "ana"}, "role does not allow"),
+        ({"author": "olga", "activate": True, "second": "olga"}, "has to be approved or retired"),
+    ],
+)
+def test_one_person_or_the_wrong_one_does_not_put_a_policy_in_force(options, said, file, ana, olga):
+    with pytest.raises(CommandError, match=said):
+        apply_policy(file, **options)
+    assert not PolicyVersion.objects.filter(status__in=["approved", "active"]).exists()
+
+
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
@@ -67,12 +110,11 @@ def test_an_example_program_compiles(script):
         ),
     ],
 )
-def test_a_policy_that_is_wrong_is_refused_with_a_line_for_each_mistake(text, problems, tmp_path):
-    file = tmp_path / "policy.yaml"
+def test_a_policy_that_is_wrong_is_refused_with_a_line_for_each_mistake(text, problems, file, ana):
     file.write_text(text)
 
     with pytest.raises(CommandError) as refused:
-        call_command("apply_policy", str(file), stdout=io.StringIO())
+        apply_policy(file, check=True)
 
     for problem in problems:
         assert any(problem in line for line in str(refused.value).splitlines())
@@ -82,7 +124,7 @@ def test_a_policy_that_is_wrong_is_refused_with_a_line_for_each_mistake(text, pr
 @pytest.mark.django_db
 def test_a_policy_file_that_is_missing_is_one_line(tmp_path):
     with pytest.raises(CommandError, match=r"none\.yaml cannot be read"):
-        call_command("apply_policy", str(tmp_path / "none.yaml"), stdout=io.StringIO())
+        apply_policy(tmp_path / "none.yaml", check=True)
 
 
 def test_readme_and_docs_name_files_that_exist():

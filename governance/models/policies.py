@@ -43,6 +43,11 @@ class PolicyVersion(models.Model):
     )
     approved_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True, help_text="The last time.")
+    rolled_back_because = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Why it was left for the one before; going back passes it by.",
+    )
     shadow = models.BooleanField(default=False, help_text="It runs beside the active one, without effect.")
     created_at = models.DateTimeField(db_default=Now())
 

@@ -7,17 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import in_force
+
 
 @pytest.fixture
 def policy(db: None) -> Callable[[str], Any]:
     """`policy(yaml)` puts a policy in force; the teams it names exist."""
-    from audit.actors import SYSTEM
-    from governance.apply_policy import apply
-    from governance.models import Team
-
-    for slug in ("operations", "finance"):
-        Team.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})
-    return lambda text: apply(text, actor=SYSTEM)
+    return in_force
 
 
 TWO_PEOPLE = "version: 1\ndefaults: {verdict: review, team: operations, approvals: 2, decide_within: 4h}\n"

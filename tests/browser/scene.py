@@ -8,8 +8,8 @@ from typing import Any
 from audit.actors import SYSTEM
 from execution import heartbeats
 from governance.action_types import register
-from governance.apply_policy import apply
-from governance.models import Agent, Team
+from governance.models import Agent
+from tests.conftest import in_force
 
 POLICY = """
 version: 1
@@ -88,8 +88,7 @@ def set_up(propose: Callable[..., Any], owner: Any) -> Any:
         heartbeats.beat(part)
     for definition in TYPES:
         register(definition, actor=SYSTEM)
-    Team.objects.get_or_create(slug="operations", defaults={"name": "Operations"})
-    apply(POLICY, actor=SYSTEM)
+    in_force(POLICY)
     names = ("treasury-agent", "travel-agent", "ops-agent")
     treasury, travel, ops = (Agent.objects.create(name=name, owner=owner) for name in names)
     kettle = propose(

@@ -12,12 +12,11 @@ from audit.models import Event
 from audit.refusals import Invalid
 from governance import policy
 from governance.action_types import register
-from governance.apply_policy import apply
 from governance.functions import mentions
-from governance.models import Autonomy, Halt, PolicyVersion, Team
+from governance.models import Autonomy, Halt
 from governance.policy import Matched, Obligations, Policy, PolicyText
 from governance.verdict import judge
-from tests.conftest import DEPLOYED, REFUND
+from tests.conftest import DEPLOYED, REFUND, in_force
 
 POLICY = """
 version: 1
@@ -67,21 +66,13 @@ def test_the_name_of_a_policy_is_what_it_says_not_how_it_is_written() -> None:
     assert policy.read(POLICY)[1] != policy.read(POLICY.replace("500.0", "501.0"))[1]
 
 
-def test_an_unknown_team_is_refused(db: None) -> None:
-    with pytest.raises(Invalid) as refusal:
-        apply(POLICY, actor=SYSTEM)
-    assert "finance" in refusal.value.errors[0]["detail"]
-    assert not PolicyVersion.objects.exists()
-
-
 def test_a_policy_decides_about_what_comes_after_it(db: None, propose: Any) -> None:
-    Team.objects.create(slug="finance", name="Finance")
     small, large = (
         [{"rank": 1, "action": "refund_payment", "arguments": {"order_id": "#W1", "amount": amount}}]
         for amount in (500.0, 500.01)
     )
     assert propose(suggestions=large).team_id == "operations"
-    version = apply(POLICY, actor=SYSTEM)
+    version = in_force(POLICY)
 
     assert propose(suggestions=small).team_id == "operations"
     proposal = propose(suggestions=large)
@@ -90,12 +81,10 @@ def test_a_policy_decides_about_what_comes_after_it(db: None, propose: Any) -> N
     assert (proposal.deadline - proposal.created_at).total_seconds() == 1800
     assert proposal.policy_id == version.pk
     assert [r["name"] for r in proposal.verdict["rules"]] == ["large-refund"]
-    assert [e.type for e in Event.objects.filter(type__startswith="policy.")] == ["policy.activated"]
 
 
 def test_a_blocked_proposal_is_resolved_at_once_and_never_reviewed(db: None, propose: Any) -> None:
-    Team.objects.create(slug="finance", name="Finance")
-    apply(POLICY, actor=SYSTEM)
+    in_force(POLICY)
 
     proposal = propose(context={"messages": [{"role": "user", "content": "Refund #W2 please"}]})
 
@@ -109,9 +98,8 @@ def test_a_blocked_proposal_is_resolved_at_once_and_never_reviewed(db: None, pro
 
 
 def test_a_rule_that_fails_asks_for_review_and_is_shown(db: None, propose: Any) -> None:
-    apply(
-        "version: 1\ndefaults: {verdict: auto_approve}\nrules: [{name: odd, when: args.nope == 1, then: {}}]",
-        actor=SYSTEM,
+    in_force(
+        "version: 1\ndefaults: {verdict: auto_approve}\nrules: [{name: odd, when: args.nope == 1, then: {}}]"
     )
     proposal = propose()
     assert proposal.status == "pending"
@@ -119,14 +107,14 @@ def test_a_rule_that_fails_asks_for_review_and_is_shown(db: None, propose: Any) 
 
 
 def test_auto_approval_has_to_be_earned(db: None, propose: Any, agent: Any) -> None:
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     proposal = propose()
     assert proposal.status == "pending"
     assert "stage 2" in proposal.verdict["notes"][0]
 
 
 def test_what_was_earned_passes_and_is_approved_by_the_policy(propose: Any, trusted: Any) -> None:
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     proposal = propose(provenance=DEPLOYED)
 
     assert proposal.status == "approved"
@@ -135,7 +123,7 @@ def test_what_was_earned_passes_and_is_approved_by_the_policy(propose: Any, trus
 
 
 def test_without_its_registered_deployment_nothing_passes(propose: Any, trusted: Any) -> None:
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     for provenance in ({}, {"deployment": "support-bot@2"}):
         proposal = propose(provenance=provenance)
         assert proposal.status == "pending"
@@ -144,7 +132,7 @@ def test_without_its_registered_deployment_nothing_passes(propose: Any, trusted:
 
 @pytest.mark.parametrize("halt", [{"scope": "everything"}, {"scope": "action", "action": "refund_payment"}])
 def test_while_a_kill_switch_is_on_nothing_passes(propose: Any, trusted: Any, halt: dict[str, Any]) -> None:
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     Halt.objects.create(**halt, reason="Something is wrong.")
     assert propose(provenance=DEPLOYED).status == "pending"
 
@@ -152,16 +140,16 @@ def test_while_a_kill_switch_is_on_nothing_passes(propose: Any, trusted: Any, ha
 def test_what_cannot_be_undone_passes_only_where_the_policy_names_it(propose: Any, trusted: Any) -> None:
     irreversible = {**REFUND, "reversibility": "irreversible"}
     register(irreversible, actor=SYSTEM)
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     assert "may_pass" in propose(provenance=DEPLOYED).verdict["notes"][0]
 
-    apply("version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}")
     assert propose(provenance=DEPLOYED).status == "approved"
 
 
 def test_at_stage_3_only_low_risk_passes(propose: Any, trusted: Any) -> None:
     Autonomy.objects.update(stage=3)
-    apply("version: 1\ndefaults: {verdict: auto_approve}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve}")
     assert "low risk" in propose(provenance=DEPLOYED).verdict["notes"][0]
 
     harmless = {**REFUND, "reversibility": "reversible"}

@@ -16,11 +16,12 @@ from django.db import transaction
 
 from audit.actors import SYSTEM
 from audit.refusals import Refusal
-from governance import action_types, apply_policy
+from governance import action_types, policy_lifecycle
 from governance.agents import create_agent
 from governance.keys import hash_of, issue_key
 from governance.models import Agent, AgentKey, User
 from governance.people import create_user, set_password
+from governance.roles import OPERATOR
 
 MARK = "demo-"
 
@@ -53,7 +54,8 @@ class Command(BaseCommand):
             with transaction.atomic():
                 for person in people:
                     _person(person, passwords)
-                _rules(folder)
+                _action_types(folder)
+                _policy(folder, [p["username"] for p in people if p["role"] == OPERATOR])
                 for agent in agents:
                     _agent(agent, agent_keys)
                 passwords.write()
@@ -111,10 +113,22 @@ def _person(person: dict[str, Any], passwords: Notes) -> None:
         passwords.found[name] = set_password(user, actor=SYSTEM)
 
 
-def _rules(folder: Path) -> None:
+def _action_types(folder: Path) -> None:
     for definition in action_types.parse((folder / "action_types.json").read_text(encoding="utf-8")):
         action_types.register(definition, actor=SYSTEM)
-    apply_policy.apply((folder / "policy.yaml").read_text(encoding="utf-8"), actor=SYSTEM)
+
+
+def _policy(folder: Path, operators: list[str]) -> None:
+    """The way every policy goes, and no short cut: written by one operator, put in force by another."""
+    if len(operators) < 2:
+        raise ValueError("people.json names fewer than two operators")
+    author, second = (User.objects.get(username=name) for name in operators[:2])
+    text = (folder / "policy.yaml").read_text(encoding="utf-8")
+    version, created = policy_lifecycle.draft(text, author=author, note="What the demo begins with.")
+    if created:
+        policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+        policy_lifecycle.approve(version, by=second)
+        policy_lifecycle.activate(version, by=second)
 
 
 def _agent(wanted: dict[str, Any], keys: Notes) -> None:
