@@ -261,6 +261,7 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
     verdict = proposal.verdict
     return {
         "rules": [_rule(rule) for rule in verdict["rules"]],
+        "policy": proposal.policy_id or "",
         "team": _teams(proposal),
         "approvals": _approvals(proposal, decisions),
         "decide_within": _span(verdict["decide_within_seconds"]),

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from governance import boundaries
 from governance.cel import BadExpression, Expression, NoAnswer, activation
+from governance.durations import written
 from governance.functions import FUNCTIONS
+from governance.models import Agent
 from governance.policy import VARIABLES, Obligations, Policy, RuleText
 
 Outcome = Literal["matched", "did not match", "failed"]
@@ -50,6 +53,35 @@ def looked_at(policy: Policy, facts: Mapping[str, Any]) -> list[RuleLookedAt]:
     """Every rule of a policy in its order, with what it saw; for people, not for deciding."""
     known = activation(facts, VARIABLES, FUNCTIONS)
     return [_look(rule, facts, known) for rule in policy.rules]
+
+
+def boundaries_looked_at(agent: Agent, limits: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The boundaries that a stored proposal passed, in the order they are checked, with what they ask.
+
+    `limits` are those of that moment, as `Boundaries.as_json` tells them.
+    """
+    then = boundaries.Boundaries.model_validate(limits or {})
+    allowed = agent.allowed_actions
+    hours = then.active_hours
+    asked = [
+        ("enabled", "the agent is enabled"),
+        ("active_hours", str(hours.week) if hours else "at any time"),
+        ("rate", ", ".join(then.rates_in_force)),
+        ("action_types", "any action type" if allowed is None else f"one of {len(allowed)} action types"),
+        (
+            "deployment",
+            "has to be its active one"
+            if then.deployment_required
+            else "any, but none passes by itself unregistered",
+        ),
+        ("data_classes", "any" if then.data_classes is None else ", ".join(then.data_classes) or "none"),
+    ]
+    return asked + [("budget", _budget(budget)) for budget in then.budgets]
+
+
+def _budget(budget: boundaries.Budget) -> str:
+    of = f" of {budget.action}" if budget.action else ""
+    return f"{budget.argument}{of}: at most {budget.most:,} in {written(budget.per)}"
 
 
 def _look(rule: RuleText, facts: Mapping[str, Any], known: Any) -> RuleLookedAt:

@@ -28,7 +28,10 @@ PLACES = (
     ("Audit", "/audit/", "audit.view_event"),
 )
 # The pages under Governance; the first that a person may see is where it begins.
-GOVERNANCE = (("Agents", "/governance/agents/", "governance.view_agent"),)
+GOVERNANCE = (
+    ("Agents", "/governance/agents/", "governance.view_agent"),
+    ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
+)
 # Who may do the first of these begins there.
 BEGINNINGS = (
     ("approvals.add_decision", "/queue/"),

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from approvals import simulator
 from approvals.api import Decisions
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
@@ -16,6 +17,12 @@ api = [
     path("proposals/<uuid:proposal_id>/", OneProposal.as_view(), name="proposal"),
     path("proposals/<uuid:proposal_id>/withdraw/", Withdraw.as_view(), name="withdraw"),
     path("proposals/<uuid:proposal_id>/decisions/", Decisions.as_view(), name="decisions"),
+    path(
+        "proposals/<uuid:proposal_id>/explanation/",
+        simulator.ProposalExplanation.as_view(),
+        name="explanation",
+    ),
+    path("simulations/", simulator.Simulations.as_view(), name="simulations"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
@@ -30,6 +37,7 @@ urlpatterns = [
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/", include("governance.urls")),
+    path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from governance import catalogue, risk
-from governance.explain import RuleLookedAt, looked_at
+from governance.authentication import AgentCaller
+from governance.explain import RuleLookedAt, boundaries_looked_at, looked_at
 from governance.models import Risk
 from governance.passing import Circumstances
 from governance.policy import ready
 from governance.verdict import Verdict
+from suggestions.bodies import ProposalBody
 from suggestions.facts import facts_of
 from suggestions.models import Proposal, Suggestion
-from suggestions.prepare import stages_of, weighed
+from suggestions.prepare import prepare, stages_of, weighed
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Explanation:
     """A verdict with all that led to it: of each suggestion, in rank order, every rule."""
 
     policy: str | None
+    boundaries: list[tuple[str, str]]
     suggestions: list[tuple[Suggestion, list[RuleLookedAt]]]
     verdict: Verdict
 
@@ -34,6 +37,17 @@ def explain_recorded(proposal: Proposal, version: str | None) -> Explanation:
     known = proposal.verdict.get("known", {})
     stages = known.get("stages") or stages_of(proposal.agent, [s.action_type.name for s in suggestions])
     return explain(proposal, suggestions, version, Circumstances.from_json(known), stages)
+
+
+def simulate(caller: AgentCaller, body: ProposalBody, version: str | None) -> Explanation:
+    """What this version would make of a proposal that the agent handed in now. Writes nothing.
+
+    Raises what `prepare` raises: a boundary that refuses it, or `Invalid`.
+    """
+    asked = replace(caller, policy=version, shadow=None)
+    prepared = prepare(asked, body, key="simulation", body_digest="")
+    stages = stages_of(caller.agent, [s.action_type.name for s in prepared.suggestions])
+    return explain(prepared.proposal, prepared.suggestions, version, caller.circumstances, stages)
 
 
 def explain(
@@ -54,4 +68,5 @@ def explain(
         facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage)
         looked.append((suggestion, looked_at(policy, facts)))
     verdict = weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
-    return Explanation(version, looked, verdict)
+    passed = boundaries_looked_at(proposal.agent, verdict.known.get("boundaries"))
+    return Explanation(version, passed, looked, verdict)

@@ -221,6 +221,8 @@ def weighed(
         ]
 
     known = circumstances.as_json()
+    if limits := boundaries.of(agent).as_json():
+        known["boundaries"] = limits
     if policy.lets_pass and stages is not None:
         known["stages"] = [int(stage) for stage in stages]
     return judge(policy, matched, against_passing=against_passing, known=known)

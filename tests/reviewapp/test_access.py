@@ -43,7 +43,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("governance", "GET"): (LOGIN, 403, 403, 302, 302),
+    ("simulator", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance", "GET"): (LOGIN, 302, 302, 302, 302),
     ("governance:agents", "GET"): (LOGIN, 403, 403, 200, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
     ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
@@ -69,12 +70,16 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:proposal", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:withdraw", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:decisions", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
+    ("api:explanation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
+    ("api:simulations", "POST"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
 }
+
+CHANGES_NOTHING = {"api:simulations"}  # asked by POST for the length of the question alone
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
 SOCKETS = {"ws/queue/": (4401, 1000, 1000, 1000, 1000)}
@@ -185,6 +190,7 @@ def form(route: str, world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
+        "api:simulations": {"agent": "support-bot", "proposal": proposal_body()},
     }.get(route, {})
 
 
@@ -256,7 +262,7 @@ def call(world: World, route: str, method: str, caller: str) -> int:
     status = int(response.status_code)
     if status >= 400:
         assert response["Content-Type"] == "application/problem+json"
-    if method == "GET" or status >= 400:
+    if method == "GET" or status >= 400 or route in CHANGES_NOTHING:
         assert world.state() == before
     else:
         assert world.state() != before

@@ -1,0 +1,131 @@
+"""An explanation in words that a reviewer understands, as `approvals/_explanation.html` draws it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from approvals.pieces import Piece, pieces, shown
+from governance.durations import written
+from governance.explain import Condition, RuleLookedAt
+from governance.models import PolicyVersion
+from governance.policy import Obligations
+from suggestions.explain import Explanation
+
+LONGEST_VALUE = 120
+_VERDICTS = {"block": "block it", "review": "ask for review", "auto_approve": "let it pass"}
+_SAID = {"block": "Blocked", "review": "Reviewed by a person", "auto_approve": "Passes without a person"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the template draws."""
+
+    policy: str
+    outcome: str
+    verdict: str
+    obligations: list[tuple[str, str]]
+    notes: list[list[Piece]]
+    boundaries: list[tuple[str, str]]
+    suggestions: list[dict[str, Any]]
+
+
+def told(explanation: Explanation) -> Told:
+    verdict = explanation.verdict
+    return Told(
+        policy=_policy(explanation.policy),
+        outcome=_SAID[verdict.verdict],
+        verdict=verdict.verdict,
+        obligations=_merged(explanation),
+        notes=[pieces(note) for note in verdict.notes],
+        boundaries=[(name.replace("_", " "), shown(asked)) for name, asked in explanation.boundaries],
+        suggestions=[
+            {
+                "rank": suggestion.rank,
+                "sentence": pieces(suggestion.sentence),
+                "matched": [_rule(r) for r in rules if r.outcome != "did not match"],
+                "others": [_rule(r) for r in rules if r.outcome == "did not match"],
+            }
+            for suggestion, rules in explanation.suggestions
+        ],
+    )
+
+
+def _policy(digest: str | None) -> str:
+    if digest is None:
+        return "the built-in policy"
+    return f"policy {digest.removeprefix('sha256:')[:12]}"
+
+
+def _merged(explanation: Explanation) -> list[tuple[str, str]]:
+    verdict = explanation.verdict
+    if verdict.verdict == "block":
+        return []
+    return [
+        ("Decided by", " and ".join(verdict.teams)),
+        ("Approvals", str(verdict.approvals)),
+        ("Decide within", written(verdict.decide_within)),
+        ("Grace", written(verdict.grace) if verdict.grace else "none"),
+        ("Priority", str(verdict.priority)),
+    ]
+
+
+def _rule(rule: RuleLookedAt) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "outcome": rule.outcome,
+        "wants": in_words(rule.then),
+        "reason": shown(rule.then.reason or ""),
+        "error": shown(rule.error),
+        "conditions": [_condition(condition) for condition in rule.conditions],
+    }
+
+
+def in_words(then: Obligations) -> str:
+    """What a rule asks for: "ask for review by finance, 2 approvals, within 30m"."""
+    said = [_VERDICTS[then.verdict]] if then.verdict else []
+    said += [f"by {then.team}"] if then.team else []
+    said += [f"{then.approvals} approvals"] if then.approvals and then.approvals > 1 else []
+    said += [f"within {written(then.decide_within)}"] if then.decide_within else []
+    said += [f"a grace period of {written(then.grace)}"] if then.grace else []
+    said += [f"priority {then.priority}"] if then.priority is not None else []
+    said += [f"risk {then.risk} at least"] if then.risk else []
+    return ", ".join(said) or "nothing more"
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    answer = {True: "yes", False: "no", None: "failed"}[condition.holds]
+    return {
+        "text": shown(condition.text),
+        "answer": answer,
+        "error": shown(condition.error),
+        "values": [(path, pieces(_value(value))) for path, value in condition.values.items()],
+    }
+
+
+def _value(value: Any) -> str:
+    """A fact in one short line; what is left out is counted."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    text = " ".join(value.split()) if isinstance(value, str) else str(value)
+    if isinstance(value, str) and not text:
+        return "(empty)"
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return f"{text[:LONGEST_VALUE]}… (and {len(text) - LONGEST_VALUE} more characters)"
+
+
+def versions() -> list[dict[str, str]]:
+    """The policies to choose from, the newest first."""
+    newest = PolicyVersion.objects.order_by("-created_at").only("digest", "status", "note", "created_at")[:50]
+    return [
+        {
+            "digest": v.digest,
+            "label": f"{v.digest.removeprefix('sha256:')[:12]} · {v.get_status_display()}"
+            + (f" · {v.note[:60]}" if v.note else ""),
+        }
+        for v in newest
+    ]
