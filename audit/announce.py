@@ -25,26 +25,29 @@ class _Announcer:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.waiting: dict[str, None] = {}  # a set that keeps its order
+        self.notice = False
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
         threading.Thread(target=self.loop.run_forever, name="announcer", daemon=True).start()
 
-    def add(self, proposals: tuple[UUID, ...]) -> None:
+    def add(self, proposals: tuple[UUID, ...], *, notice: bool = False) -> None:
         with self.lock:
-            first = not self.waiting
+            first = not self.waiting and not self.notice
             self.waiting.update(dict.fromkeys(map(str, proposals)))
+            self.notice = self.notice or notice
         if first:
             self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
 
     def _flush(self) -> None:
         with self.lock:
             gathered, self.waiting = list(self.waiting), {}
-        self.loop.create_task(self._send(gathered))
+            notice, self.notice = self.notice, False
+        self.loop.create_task(self._send(gathered, notice))
 
-    async def _send(self, proposals: list[str]) -> None:
+    async def _send(self, proposals: list[str], notice: bool) -> None:
         try:
-            hint = {"type": "changed", "proposals": proposals}
+            hint = {"type": "changed", "proposals": proposals, "notice": notice}
             await asyncio.wait_for(self.layer.group_send(GROUP, hint), timeout=5)
         except Exception as error:  # whatever it was: the next poll or sweep finds the change
             _log.warning("hint lost", error=type(error).__name__)
@@ -59,9 +62,18 @@ def announce(*proposals: UUID) -> None:
 
     Call it after the commit. What changed is read from the database by whoever hears it.
     """
+    _announcer().add(proposals)
+
+
+def announce_notice() -> None:
+    """Tell open pages that what stands above every page changed. Call it after the commit."""
+    _announcer().add((), notice=True)
+
+
+def _announcer() -> _Announcer:
     announcer = _announcers.get(os.getpid())
     if announcer is None:
         with _lock:
             announcer = _announcers.get(os.getpid()) or _Announcer()
             _announcers[os.getpid()] = announcer
-    announcer.add(proposals)
+    return announcer

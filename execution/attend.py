@@ -15,8 +15,8 @@ from audit.record import record
 from audit.refusals import Refusal
 from execution import news
 from execution.models import Execution, Step
-from execution.run import complete
-from execution.schedule import MARGIN, REPORT_WITHIN, longest
+from execution.run import REPORT_WITHIN, complete
+from execution.schedule import MARGIN, is_halted, longest
 from execution.workflow import InvalidWorkflow, workflow_of
 from governance.models import User
 from suggestions.tell_worker import tell_worker
@@ -42,18 +42,21 @@ def retry(execution: Execution, *, by: User, reason: str = "", actor: Actor | No
     An earlier attempt may have taken effect: where the workflow can verify a step, it is asked
     first. Where the agent carries the action out itself, it is asked again. Raises `NotWaiting`.
     """
+    halted = is_halted(execution.proposal, execution.suggestion)  # first, as `halts.keep_out` wants it
     locked = _lock(execution, STATUS.NEEDS_ATTENTION)
     lasts = _lasts(locked)
+    hands_back = lasts is None and not halted
     _move(
         locked,
-        STATUS.HANDED_BACK if lasts is None else STATUS.SCHEDULED,
+        STATUS.HANDED_BACK if hands_back else STATUS.SCHEDULED,
         due_at=Now(),
         queued_at=Now(),
         deadline=Now() + timedelta(seconds=REPORT_WITHIN if lasts is None else lasts),
+        timed_from=Now(),
         round=F("round") + 1,
     )
     _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason))
-    if lasts is None:
+    if hands_back:
         news.owe_agent(locked, STATUS.HANDED_BACK)
         return
     from execution.tasks import execute

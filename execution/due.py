@@ -5,13 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from audit.actors import TIMER
 from audit.record import record
 from execution import news
 from execution.models import Execution
+from governance.halts import HELD
 
 AT_ONCE = 500
 STATUS = Execution.Status
@@ -28,10 +29,10 @@ def due() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-_DUE = """
+_DUE = f"""
 UPDATE execution_execution SET queued_at = statement_timestamp()
  WHERE id IN (
-    SELECT id FROM execution_execution
+    SELECT id FROM execution_execution e
      WHERE ((status = 'scheduled' AND due_at <= statement_timestamp()
              AND (queued_at IS NULL OR queued_at < due_at
                   OR queued_at < statement_timestamp() - interval '30 seconds'))
@@ -39,6 +40,7 @@ UPDATE execution_execution SET queued_at = statement_timestamp()
              AND (queued_at IS NULL OR queued_at < lease_until
                   OR queued_at < statement_timestamp() - interval '30 seconds')))
        AND deadline > statement_timestamp()
+       AND NOT {HELD}
      ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
@@ -48,30 +50,25 @@ def end_what_is_overdue() -> int:
     """Ask a person about everything whose deadline has passed; returns how much that was.
 
     A worker in the middle of a call is left to finish it: it begins nothing more, and its lease
-    runs out soon.
+    runs out soon. What a kill switch holds has time: its clock stands still.
     """
-    overdue = (
-        Execution.objects.filter(deadline__lte=Now())
-        .filter(
-            Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
-            | Q(status=STATUS.RUNNING, lease_until__lte=Now())
-        )
-        .order_by("deadline")
-        .values_list("pk", flat=True)[:AT_ONCE]
-    )
+    overdue = _overdue().order_by("deadline").values_list("pk", flat=True)[:AT_ONCE]
     return sum(_end(execution_id) for execution_id in overdue)
+
+
+def _overdue() -> QuerySet[Execution]:
+    resting = Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
+    cut_off = Q(status=STATUS.RUNNING, lease_until__lte=Now())
+    return Execution.objects.not_held().filter(resting | cut_off, deadline__lte=Now())
 
 
 @transaction.atomic
 def _end(execution_id: UUID) -> bool:
     execution = (
-        Execution.objects.select_for_update(of=("self",), skip_locked=True)
+        _overdue()
+        .select_for_update(of=("self",), skip_locked=True)
         .select_related("proposal")
-        .filter(pk=execution_id, deadline__lte=Now())
-        .filter(
-            Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
-            | Q(status=STATUS.RUNNING, lease_until__lte=Now())
-        )
+        .filter(pk=execution_id)
         .first()
     )
     if execution is None:

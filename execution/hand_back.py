@@ -66,7 +66,8 @@ def _succeeded(execution: Execution, step: Step, agent: Agent, detail: str) -> N
     step.receipt = receipt
     step.save(update_fields=["receipt"])
     deadline = Now() + timedelta(seconds=longest(workflow))
-    _move(execution, STATUS.SCHEDULED, due_at=Now(), queued_at=Now(), deadline=deadline, reason="")
+    times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
+    _move(execution, STATUS.SCHEDULED, **times, reason="")
     from execution.tasks import execute
 
     tell_worker(execute, execution.pk)

@@ -14,12 +14,13 @@ from audit.actors import WORKER
 from audit.prepared import execute
 from audit.record import record
 from execution.models import Execution
+from governance import halts
 
-_RENEW = """
-UPDATE execution_execution
+_RENEW = f"""
+UPDATE execution_execution e
    SET version = version + 1, lease_until = statement_timestamp() + make_interval(secs => %s)
  WHERE id = %s AND fence = %s AND status = 'running'
-RETURNING deadline <= statement_timestamp()
+RETURNING deadline <= statement_timestamp(), {halts.HELD}
 """
 
 
@@ -29,6 +30,10 @@ class LeaseLost(Exception):
 
 class DeadlinePassed(Exception):
     """Nothing may be begun any more."""
+
+
+class Halted(Exception):
+    """A kill switch is on: nothing may be begun now."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,15 @@ class Lease:
         if not mine.update(version=F("version") + 1, **changes):
             raise LeaseLost
 
-    def renew(self) -> None:
+    def begin(self) -> None:
+        """Renew it for something that begins now: no kill switch is thrown before the commit.
+
+        The first statement of its transaction. Raises `Halted`, and what `renew` raises.
+        """
+        halts.keep_out()
+        self.renew(begins=True)
+
+    def renew(self, *, begins: bool = False) -> None:
         """Hold it for a full lease from now, before something that takes long.
 
         Raises `LeaseLost`, and `DeadlinePassed` so that a late worker begins nothing.
@@ -54,13 +67,17 @@ class Lease:
         held = execute(_RENEW, [float(settings.LEASE_SECONDS), self.execution_id, self.fence])
         if not held:
             raise LeaseLost
-        if held[0][0]:
+        late, halted = held[0]
+        if begins and halted:
+            raise Halted
+        if late:
             raise DeadlinePassed
 
 
 @transaction.atomic
 def take(execution_id: UUID) -> Lease | None:
-    """Become the one worker that may carry it out; None when it is not due or another one's."""
+    """Become the one worker that may carry it out; None when it is not due, halted or another one's."""
+    halts.keep_out()
     taken = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
     if taken is None:
         return None

@@ -4,22 +4,24 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from audit.ids import uuid7
 from audit.prepared import execute
-from governance.models import User
+from governance.halts import HELD
+from governance.models import Halt, User
 from suggestions.models import Proposal, Suggestion
 
-_TAKE = """
-UPDATE execution_execution
+_TAKE = f"""
+UPDATE execution_execution e
    SET status = 'running', fence = fence + 1, version = version + 1,
        lease_until = statement_timestamp() + make_interval(secs => %s),
        started_at = coalesce(started_at, statement_timestamp())
  WHERE id = %s
    AND ((status = 'scheduled' AND due_at <= statement_timestamp())
         OR (status = 'running' AND lease_until <= statement_timestamp()))
+   AND NOT {HELD}
 RETURNING fence, proposal_id
 """
 
@@ -28,10 +30,20 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
         """Make one worker the only one that may carry it out; its fencing number, and the proposal.
 
-        One conditional UPDATE: of many workers one gets a number, the others None.
+        One conditional UPDATE: of many workers one gets a number, the others None. So do all
+        where a kill switch is on; `governance.halts.keep_out` comes before.
         """
         taken = execute(_TAKE, [float(lease_seconds), execution_id])
         return (taken[0][0], taken[0][1]) if taken else None
+
+    def not_held(self) -> Self:
+        """Those that no kill switch stops, as `governance.halts.HELD` has it."""
+        unsettled = Halt.objects.filter(settled_at=None).filter(
+            Q(scope=Halt.Scope.EVERYTHING)
+            | Q(agent_id=OuterRef("proposal__agent_id"))
+            | Q(action=OuterRef("suggestion__action_type__name"))
+        )
+        return self.filter(~Exists(unsettled))
 
     def visible_to(self, user: User) -> Self:
         return self.filter(proposal__in=Proposal.objects.visible_to(user))
@@ -65,6 +77,9 @@ class Execution(models.Model):
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
     round = models.PositiveSmallIntegerField(default=1, help_text="A person's retry begins a new one.")
+    timed_from = models.DateTimeField(
+        db_default=Now(), help_text="Since when its times run: what a kill switch holds later is added."
+    )
     reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)

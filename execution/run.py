@@ -17,13 +17,15 @@ from audit.actors import WORKER
 from audit.record import record
 from execution import moves, news, routes
 from execution.approval import why_not
-from execution.lease import DeadlinePassed, Lease, LeaseLost, take
+from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.workflow import LONGEST_CALL, Verify
 from suggestions.tell_worker import tell_worker
 
+REPORT = "report"  # the one step where the agent carries it out itself
+REPORT_WITHIN = 4 * 3600  # seconds that it has for it
 PROBES = (0.0, 0.3, 1.0)  # seconds before each: an effect may take a moment to be seen
 PROBE_TIMEOUT = 4.0
 _log = structlog.get_logger(__name__)
@@ -35,7 +37,8 @@ def run(execution_id: UUID) -> None:
     Safe to call twice and at the same time: one call holds the lease, the others find nothing to
     take. Everything that must survive a kill is in rows: completed steps and successful attempts
     are not repeated, waits are due times, an attempt that was cut off counts as unknown. A worker
-    that lost its lease stops without writing anything.
+    that lost its lease stops without writing anything. Where a kill switch is on nothing begins:
+    what was in the middle of an attempt finishes that and waits.
     """
     lease = take(execution_id)
     if lease is None:
@@ -44,6 +47,8 @@ def run(execution_id: UUID) -> None:
         Run(lease).go()
     except LeaseLost:
         _log.warning("lease lost", execution=str(execution_id), fence=lease.fence)
+    except Halted:
+        _hold(lease)
     except DeadlinePassed:
         _quietly(lease, "The deadline passed before it was finished.")
     except Error:
@@ -76,6 +81,9 @@ class Run:
             self._close_what_was_cut_off()
         self.known = routes.facts(self.execution)
         steps = list(self.execution.steps.all())
+        if workflow is None and [step.name for step in steps] == [REPORT]:
+            give_back(self.lease, self.execution, steps[0], REPORT_WITHIN)
+            return
         plans = workflow.steps if workflow else []
         if not plans or [step.name for step in steps] != [plan.name for plan in plans]:
             ask_person(self.lease, self.execution, "Its steps are not those of its workflow.")
@@ -144,7 +152,7 @@ class Run:
     @transaction.atomic
     def _open(self, step: Step, move: Call) -> Attempt:
         """Write the attempt down before it is made: if we are killed, its row is found open."""
-        self.lease.renew()
+        self.lease.begin()
         attempt = Attempt.objects.create(
             step=step,
             number=step.attempts.count() + 1,
@@ -310,11 +318,13 @@ def ask_person(
 
 @transaction.atomic
 def give_back(lease: Lease, execution: Execution, step: Step, within: float) -> None:
-    """Hand the rest of a step to the agent, which reports what came of it."""
+    """Hand the rest of a step to the agent, which reports what came of it. Raises `Halted`."""
+    lease.begin()
     lease.write(
         status=Execution.Status.HANDED_BACK,
         lease_until=None,
         deadline=Now() + timedelta(seconds=within),
+        timed_from=Now(),
         reason="The agent carries it out and reports the result.",
     )
     _tell(execution, "execution.handed_back", {"step": step.name, "within_seconds": within})
@@ -336,6 +346,18 @@ def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
         from execution.tasks import execute
 
         tell_worker(execute, execution.pk)
+
+
+@transaction.atomic
+def _hold(lease: Lease) -> None:
+    """Wait until the kill switch is lifted, unless somebody else has taken over meanwhile."""
+    execution = Execution.objects.select_related("proposal").get(pk=lease.execution_id)
+    try:
+        lease.write(status=Execution.Status.SCHEDULED, lease_until=None, due_at=Now(), queued_at=None)
+    except LeaseLost:
+        _log.warning("lease lost", execution=str(lease.execution_id), fence=lease.fence)
+    else:
+        _tell(execution, "execution.held", {})
 
 
 def _tell(execution: Execution, event: str, data: dict[str, Any]) -> None:

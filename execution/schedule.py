@@ -12,13 +12,14 @@ from audit.actors import Actor
 from audit.record import record
 from execution import news
 from execution.models import Execution, Step
+from execution.run import REPORT, REPORT_WITHIN
 from execution.workflow import InvalidWorkflow, Workflow, workflow_of
+from governance import halts
+from governance.models import Halt
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.tell_worker import tell_worker
 
 MARGIN = 600  # seconds beyond the time that every route may use up
-REPORT_WITHIN = 4 * 3600  # seconds for an agent that carries its action out itself
-REPORT = "report"  # the one step of such an execution
 AT_ONCE = 500
 STATUS = Execution.Status
 EXECUTION = Actor("system", "execution", "Execution")
@@ -40,6 +41,10 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     except InvalidWorkflow as error:
         why = f"The workflow cannot be run: {error}"
         return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
+    # Asked for it the agent would begin, so it is asked by a worker once the kill switch is lifted.
+    if workflow is None and is_halted(resolution.proposal, suggestion):
+        lasts = REPORT_WITHIN + MARGIN
+        return _create(resolution, suggestion, [REPORT], STATUS.SCHEDULED, lasts=lasts)
     if workflow is None:
         why = "The agent carries it out and reports the result."
         return _create(resolution, suggestion, [REPORT], STATUS.HANDED_BACK, lasts=REPORT_WITHIN, reason=why)
@@ -56,6 +61,12 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
 
         tell_worker(execute, execution.pk)
     return execution
+
+
+def is_halted(proposal: Proposal, suggestion: Suggestion) -> bool:
+    """Whether a kill switch forbids to begin now, and that none is thrown before the commit."""
+    halts.keep_out()
+    return Halt.objects.on().covering(proposal.agent_id, [suggestion.action_type.name]).exists()
 
 
 def longest(workflow: Workflow) -> float:

@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from execution import due, heartbeats
+from execution.release import settle
 from execution.run import run
 from execution.schedule import adopt
 
@@ -17,8 +18,20 @@ def execute(execution_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Find from the database alone what has to be done: lost messages, later tries, passed deadlines."""
+    settle()
     adopt()
     due.end_what_is_overdue()
+    _begin_what_is_due()
+
+
+@shared_task
+def release(halt_id: str) -> None:
+    """A kill switch was lifted: what it held goes on now rather than at the next sweep."""
+    settle()
+    _begin_what_is_due()
+
+
+def _begin_what_is_due() -> None:
     for execution_id in due.due():
         execute.delay(str(execution_id))
 

@@ -18,8 +18,10 @@ from audit.announce import announce
 from audit.prepared import execute
 from audit.record import NOW_SQL
 from audit.refusals import Refusal
+from governance import halts
 from governance.autonomy import hold
 from governance.models import Agent
+from governance.passing import Circumstances
 from suggestions import samples
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import Prepared, withhold
@@ -97,6 +99,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
     """
     try:
         with _transaction_where_needed(prepared):
+            _stop_what_is_halted(agent, prepared)
             _hold_to_their_stage(agent, prepared)
             new = _insert(agent, prepared)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
@@ -116,6 +119,18 @@ def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
     """One statement is a transaction by itself; what the policy answers at once takes several."""
     several = any(p.proposal.verdict["verdict"] != "review" for p in prepared)
     return transaction.atomic() if several else nullcontext()
+
+
+def _stop_what_is_halted(agent: Agent, prepared: Sequence[Prepared]) -> None:
+    """What would pass is reviewed where a kill switch was thrown since the policy was asked."""
+    passing = [p for p in prepared if p.proposal.verdict["verdict"] == "auto_approve"]
+    if not passing:
+        return
+    halts.keep_out()
+    on = Circumstances(halts=halts.marks_for(agent))
+    for one in passing:
+        if any(on.halted(s.action_type.name) for s in one.suggestions):
+            withhold(one, "A kill switch is on.")
 
 
 def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:

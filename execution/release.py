@@ -1,0 +1,117 @@
+"""What becomes of executions that a kill switch held, once it is lifted.
+
+Their clocks stood still: to deadlines, and to grace periods that were running, the time is added
+that kill switches held them. Until that is done they stay held, so that no grace is cut short.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit.actors import TIMER, Actor
+from audit.announce import announce
+from audit.record import record
+from execution.models import Execution
+from governance import halts
+from governance.models import Halt, User
+from suggestions.models import Proposal
+from suggestions.tell_worker import tell_worker
+
+AT_ONCE = 200
+MOST_COUNTED = 999
+
+# Held by this kill switch and by none that is still on. A clock that was set since it was lifted
+# is right already.
+_RELEASE = """
+WITH open AS (
+    SELECT e.id, e.timed_from, e.proposal_id, p.agent_id, t.name AS action
+      FROM execution_execution e
+      JOIN suggestions_proposal p ON p.id = e.proposal_id
+      JOIN suggestions_suggestion s ON s.id = e.suggestion_id
+      JOIN governance_actiontype t ON t.id = s.action_type_id
+      JOIN governance_halt mine ON mine.id = %(halt)s
+     WHERE e.status IN ('scheduled', 'running', 'handed_back') AND e.timed_from < mine.lifted_at
+       AND (mine.scope = 'everything' OR mine.agent_id = p.agent_id OR mine.action = t.name)
+       AND NOT EXISTS (SELECT FROM governance_halt h
+                        WHERE h.lifted_at IS NULL
+                          AND (h.scope = 'everything' OR h.agent_id = p.agent_id OR h.action = t.name))
+     ORDER BY e.id LIMIT %(at_once)s
+       FOR UPDATE OF e
+), held AS (
+    SELECT open.id, min(lower(span)) AS since, sum(upper(span) - lower(span)) AS lost
+      FROM open, LATERAL (
+           SELECT range_agg(tstzrange(greatest(h.at, open.timed_from), h.lifted_at)) AS spans
+             FROM governance_halt h
+            WHERE h.lifted_at > open.timed_from
+              AND (h.scope = 'everything' OR h.agent_id = open.agent_id OR h.action = open.action)) s,
+           LATERAL unnest(s.spans) AS span
+     GROUP BY open.id
+)
+UPDATE execution_execution e
+   SET deadline = deadline + held.lost,
+       due_at = due_at + CASE WHEN e.status = 'scheduled' AND e.due_at > held.since
+                              THEN held.lost ELSE interval '0' END,
+       timed_from = statement_timestamp(), queued_at = NULL, version = version + 1
+  FROM held WHERE held.id = e.id
+RETURNING e.id, e.proposal_id, held.lost
+"""
+
+
+@transaction.atomic
+def lift(halt: Halt, *, reason: str, by: User, actor: Actor) -> Halt:
+    """Lift a kill switch, and let what it held go on at once. Raises what `governance.halts.lift` raises."""
+    from execution.tasks import release
+
+    lifted = halts.lift(halt, reason=reason, by=by, actor=actor)
+    tell_worker(release, lifted.pk)
+    return lifted
+
+
+def settle() -> int:
+    """Release what lifted kill switches held; returns how much that was. Many may run at once."""
+    lifted = Halt.objects.filter(lifted_at__isnull=False, settled_at=None).order_by("lifted_at")
+    return sum(_settle(halt_id) for halt_id in lifted.values_list("pk", flat=True))
+
+
+def _settle(halt_id: UUID) -> int:
+    total = 0
+    while True:
+        with transaction.atomic():
+            mine = Halt.objects.select_for_update(skip_locked=True).filter(pk=halt_id, settled_at=None)
+            if not mine.exists():
+                return total
+            released = _release_some(halt_id)
+            if len(released) < AT_ONCE:
+                Halt.objects.filter(pk=halt_id).update(settled_at=Now())
+        total += len(released)
+
+
+def _release_some(halt_id: UUID) -> list[tuple[UUID, UUID, timedelta]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, {"halt": halt_id, "at_once": AT_ONCE})
+        released: list[tuple[UUID, UUID, timedelta]] = cursor.fetchall()
+    for execution_id, proposal_id, lost in released:
+        data = {"execution": str(execution_id), "held_ms": round(lost.total_seconds() * 1000)}
+        record("execution.released", actor=TIMER, proposal=proposal_id, data={**data, "halt": str(halt_id)})
+    proposals = [proposal_id for _, proposal_id, _ in released]
+    if proposals:
+        Proposal.objects.filter(pk__in=proposals).update(version=F("version") + 1)
+        transaction.on_commit(lambda: announce(*proposals), robust=True)
+    return released
+
+
+def held_by(halt: Halt) -> int:
+    """How many executions wait because of it, counted up to `MOST_COUNTED` + 1."""
+    scope: dict[str, Any] = {}
+    if halt.agent_id:
+        scope["proposal__agent_id"] = halt.agent_id
+    if halt.action:
+        scope["suggestion__action_type__name"] = halt.action
+    waiting = Execution.objects.filter(status=Execution.Status.SCHEDULED, **scope).order_by()
+    return waiting[: MOST_COUNTED + 1].count()
