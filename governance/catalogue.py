@@ -23,13 +23,9 @@ class Entry:
     validator: Any
     marks: Marks
 
-    def data_classes(self, arguments: dict[str, Any]) -> frozenset[str]:
-        """The classes that the action touches with these arguments: the type's own, and marked ones."""
-        return self.marks.of(arguments).classes.union(self.type.data_classes)
-
     def touched(self, arguments: dict[str, Any]) -> frozenset[str]:
-        """The classes of data that these arguments touch."""
-        return frozenset(self.type.data_classes)
+        """The classes of data that these arguments touch: the type's own, and those of marked properties."""
+        return self.marks.of(arguments).classes.union(self.type.data_classes)
 
     def errors(self, arguments: dict[str, Any], pointer: str) -> list[dict[str, str]]:
         """What is wrong with the arguments, each with its place; at most 20."""

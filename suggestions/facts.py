@@ -41,7 +41,7 @@ def facts_of(
             "name": action_type.name,
             "version": action_type.version,
             "reversibility": action_type.reversibility,
-            "data_classes": sorted(entry.data_classes(suggestion.arguments)),
+            "data_classes": sorted(entry.touched(suggestion.arguments)),
             **action_type.annotations,
         },
         "args": suggestion.arguments,

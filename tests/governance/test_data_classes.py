@@ -97,8 +97,8 @@ def test_an_entry_adds_the_classes_of_its_type(db: None) -> None:
 
     entry = catalogue.entry(made)
 
-    assert entry.data_classes({}) == {"public"}
-    assert entry.data_classes({"name": "Ana"}) == {"personal", "public"}
+    assert entry.touched({}) == {"public"}
+    assert entry.touched({"name": "Ana"}) == {"personal", "public"}
     assert entry.marks.classes == {"health", "personal"}
 
 
