@@ -24,6 +24,7 @@ MEASURES = {
     "d": "decide",
     "e": "export",
     "f": "screen",
+    "h": "backtest",
 }
 
 
@@ -66,7 +67,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", type=_letters, default=list(MEASURES), help="measures to run, such as a,b")
+    parser.add_argument(
+        "--only", type=_letters, default=list(MEASURES), help="measures to run, such as a,b or backtest"
+    )
     how_much = parser.add_mutually_exclusive_group()
     for scale, what in [
         (Scale.QUICK, "less of everything: a look, not a measurement"),
@@ -83,7 +86,8 @@ def _options() -> argparse.Namespace:
 
 
 def _letters(text: str) -> list[str]:
-    letters = [letter for letter in text.replace(",", "") if letter.strip()]
+    named = {name: letter for letter, name in MEASURES.items()}
+    letters = [letter for part in text.split(",") for letter in named.get(part.strip(), part.strip())]
     unknown = set(letters) - MEASURES.keys()
     if unknown or not letters:
         raise argparse.ArgumentTypeError(f"name some of {', '.join(MEASURES)}, not {text}")

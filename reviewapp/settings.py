@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from kombu import Exchange, Queue
 
 from reviewapp import embedded, logs
 
@@ -142,6 +143,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# Long work has a queue of its own and comes in short turns: what somebody waits for never stands behind it.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "background")]
+CELERY_TASK_ROUTES = {"suggestions.tasks.run_backtest": {"queue": "background"}}
+BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
@@ -168,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
         ("expire", "approvals.tasks.expire", 1.0),
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),
+        ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
     ]
 }

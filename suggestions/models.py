@@ -302,3 +302,7 @@ class Callback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.status}"
+
+
+# Django looks for models here; these have a file of their own.
+from suggestions.backtest_models import Backtest, BacktestChunk, Disagreement  # noqa: E402, F401

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from suggestions import callbacks
+from suggestions import backtest, callbacks
 
 
 @shared_task
@@ -17,3 +17,17 @@ def sweep() -> None:
     """Send the callbacks that are due: those whose message was lost, and every later attempt."""
     for callback_id in callbacks.due():
         send_callback.delay(str(callback_id))
+
+
+@shared_task
+def run_backtest(backtest_id: str) -> None:
+    """A turn of work on a backtest; other messages come before the next one."""
+    if backtest.work(UUID(backtest_id)):
+        run_backtest.delay(backtest_id)
+
+
+@shared_task
+def sweep_backtests() -> None:
+    """Go on with backtests whose worker died or whose message was lost."""
+    for backtest_id in backtest.due():
+        run_backtest.delay(str(backtest_id))

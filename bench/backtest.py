@@ -1,0 +1,88 @@
+"""(h) A backtest of a policy of twenty rules over recorded proposals, by one worker, end to end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+
+from bench.figures import Figure
+from bench.lists import _one, fill
+from bench.scale import Scale
+from bench.stage import Stage
+
+SECONDS = 60.0  # for 100,000
+PATIENCE = 300.0
+
+_AMOUNTS = """
+UPDATE suggestions_suggestion
+   SET arguments = jsonb_set(arguments, '{amount}', to_jsonb(round((random() * 2000)::numeric, 2)))
+"""
+# Three in four were decided by people: most approved as they were, some edited, some rejected.
+_DECIDED = """
+WITH decided AS (
+    INSERT INTO suggestions_resolution
+           (proposal_id, status, by, user_id, actor_name, suggestion_id, arguments,
+            action_digest, reason, salt)
+    SELECT p.id, CASE WHEN dice < 0.1 THEN 'rejected' ELSE 'approved' END, 'human', %s, 'Reviewer', s.id,
+           s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', ''
+      FROM (SELECT id, random() AS dice FROM suggestions_proposal) p
+      JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1
+     WHERE dice < 0.75
+    RETURNING proposal_id, status)
+UPDATE suggestions_proposal p SET status = decided.status FROM decided WHERE p.id = decided.proposal_id
+"""
+
+
+def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
+    size = scale.of(100_000, 20_000, 500)
+    stage.empty()
+    with stage.process("web") as web:
+        _one(stage, web)
+    fill(stage, size)
+    _decide(stage)
+    with stage.process("worker"):
+        _run(stage, newest=10)  # the worker is there, and the policy compiled
+        seconds, result = _run(stage, newest=size)
+    ok = size / seconds >= 100_000 / SECONDS if result["proposals"] == size else False
+    return [
+        Figure(
+            "h",
+            f"backtest of {size:,} proposals, 20 rules",
+            size / seconds,
+            None,
+            "proposals/s",
+            target=f"100,000 in {SECONDS:.0f} s",
+            ok=None if scale is Scale.TINY else ok,
+            note=f"{seconds:.1f} s",
+        )
+    ]
+
+
+def _decide(stage: Stage) -> None:
+    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(_AMOUNTS)
+        connection.execute(_DECIDED, [stage.reviewer.pk])
+        connection.execute("RESET session_replication_role")
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
+
+
+def _run(stage: Stage, *, newest: int) -> tuple[float, dict[str, Any]]:
+    """From asking to the stored result."""
+    from audit.actors import SYSTEM
+    from suggestions import backtest
+    from suggestions.models import Backtest
+    from suggestions.rejudge import Chosen
+
+    began = time.monotonic()
+    asked = backtest.ask(stage.policy, chosen=Chosen(newest=newest), by=None, actor=SYSTEM)
+    while (now := Backtest.objects.get(pk=asked.pk)).is_open:
+        if time.monotonic() - began > PATIENCE:
+            raise RuntimeError("The backtest does not end; see the worker's log.")
+        time.sleep(0.05)
+    if now.result is None:
+        raise RuntimeError(f"The backtest {now.status}: {now.error}")
+    return time.monotonic() - began, now.result
