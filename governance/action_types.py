@@ -75,11 +75,23 @@ def register(definition: dict[str, Any], *, actor: Actor) -> tuple[ActionType, b
         return current, False
     ActionType.objects.current().filter(name=name).update(current=False)
     newest = ActionType.objects.filter(name=name).aggregate(version=Max("version"))["version"] or 0
+    action_type = described(complete, version=newest + 1)
+    action_type.save(force_insert=True)
+    record(
+        "action_type.registered",
+        actor=actor,
+        data={"action": name, "version": action_type.version, "definition_digest": digest_},
+    )
+    return action_type, True
+
+
+def described(complete: dict[str, Any], *, version: int = 1) -> ActionType:
+    """The row for a normalised definition, not yet stored."""
     hints = complete["annotations"]
-    action_type = ActionType.objects.create(
-        name=name,
-        version=newest + 1,
-        definition_digest=digest_,
+    return ActionType(
+        name=complete["name"],
+        version=version,
+        definition_digest=digest(complete),
         description=complete["description"],
         schema=complete["schema"],
         read_only_hint=hints["readOnlyHint"],
@@ -91,12 +103,6 @@ def register(definition: dict[str, Any], *, actor: Actor) -> tuple[ActionType, b
         template=complete["template"],
         workflow=complete["workflow"],
     )
-    record(
-        "action_type.registered",
-        actor=actor,
-        data={"action": name, "version": action_type.version, "definition_digest": digest_},
-    )
-    return action_type, True
 
 
 def normalised(definition: Any) -> dict[str, Any]:

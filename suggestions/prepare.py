@@ -45,10 +45,11 @@ def prepare(
     """
     agent = caller.agent
     _check_boundaries(caller, body)
-    entries = _entries(agent, body.suggestions, catalogue.at(caller.newest_action_type))
+    known = catalogue.at(caller.newest_action_type)
+    proposal, suggestions, entries = drafted(
+        agent, body, known, key=key, body_digest=body_digest, traceparent=traceparent
+    )
     _check_revised(agent, body)
-    proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
-    suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
     verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances)
     first = suggestions[0]
     proposal.policy_id = caller.policy
@@ -88,6 +89,25 @@ def withhold(prepared: Prepared, sentence: str) -> None:
 def _event(proposal: Proposal, suggestions: list[Suggestion]) -> tuple[str, str]:
     told = _told(proposal, suggestions)
     return compose("proposal.submitted", actor=proposal.agent.as_actor(), proposal=proposal.pk, data=told)
+
+
+def drafted(
+    agent: Agent,
+    body: ProposalBody,
+    known: dict[str, Entry],
+    *,
+    key: str = "",
+    body_digest: str = "",
+    traceparent: str = "",
+) -> tuple[Proposal, list[Suggestion], list[Entry]]:
+    """The rows that a body would become, with the action type of each suggestion, before any verdict.
+
+    Raises `Invalid`. Needs no database.
+    """
+    entries = _entries(agent, body.suggestions, known)
+    proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
+    suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
+    return proposal, suggestions, entries
 
 
 def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Entry]) -> list[Entry]:

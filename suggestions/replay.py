@@ -35,6 +35,12 @@ def read(file: Path) -> Iterator[Recorded]:
 
     The same row always gets the same idempotency key. Raises `Unreadable`.
     """
+    for place, row in lines_of(file):
+        yield _recorded(row, place)
+
+
+def lines_of(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The JSON objects in a file of lines, gzipped or not, each with its place. Raises `Unreadable`."""
     try:
         with (
             gzip.open(file, "rt", encoding="utf-8")
@@ -42,7 +48,8 @@ def read(file: Path) -> Iterator[Recorded]:
             else file.open(encoding="utf-8") as lines
         ):
             for number, line in enumerate(lines, start=1):
-                yield _recorded(line, f"{file.name}, line {number}")
+                place = f"{file.name}, line {number}"
+                yield place, _object(line, place)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Unreadable(f"{file} cannot be read: {error}") from error
 
@@ -61,14 +68,20 @@ def _is_gzip(file: Path) -> bool:
         return start.read(2) == b"\x1f\x8b"
 
 
-def _recorded(line: str, place: str) -> Recorded:
+def _object(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"{place}: this is not JSON: {error}") from error
-    if isinstance(row, dict) and isinstance(row.get("candidates"), list):
+    if not isinstance(row, dict):
+        raise Unreadable(f"{place}: this is neither a recorded action nor a recorded decision point.")
+    return row
+
+
+def _recorded(row: dict[str, Any], place: str) -> Recorded:
+    if isinstance(row.get("candidates"), list):
         return Recorded(key_of(row.get("group_id")), from_decision_point(row))
-    if isinstance(row, dict) and "tool" in row:
+    if "tool" in row:
         return Recorded(key_of(row.get("id")), from_action(row))
     raise Unreadable(f"{place}: this is neither a recorded action nor a recorded decision point.")
 
