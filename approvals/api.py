@@ -1,4 +1,4 @@
-"""Deciding over the API, with a reviewer's token."""
+"""Deciding over the API, with a reviewer's token; and letting an agent ask again."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import decide
 from approvals.decide import Decided
+from approvals.reopen import reopen
 from audit.refusals import Invalid
 from governance.authentication import person_of
 from governance.permissions import has_permission
-from suggestions.bodies import DecisionBody, check
+from suggestions.bodies import DecisionBody, Strict, check
 from suggestions.models import Proposal, Suggestion
-from suggestions.present import ResolutionAnswer
+from suggestions.present import ProposalAnswer, ResolutionAnswer
+from suggestions.present import presented as shown
 from suggestions.resolve import presented
 
 
@@ -52,6 +54,25 @@ class Decisions(APIView):
             _approve(proposal, body, request) if body.verdict == "approve" else _end(proposal, body, request)
         )
         return Response(_presented(decided), status=201)
+
+
+class ReopenBody(Strict):
+    reason: str = Field("", max_length=2_000)
+
+
+class Reopen(APIView):
+    permission_classes = [has_permission("approvals.add_decision")]
+
+    @extend_schema(operation_id="reopen", request=ReopenBody, responses={200: ProposalAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Let the agent ask again for what this rejected proposal suggested; it is told."""
+        visible = Proposal.objects.visible_to(person_of(request)).filter(pk=proposal_id)
+        if not visible.exists():
+            raise Http404
+        body = check(ReopenBody, request.data or {})
+        reopen(proposal_id, reviewer=person_of(request), actor=_actor(request), reason=body.reason)
+        proposal = visible.select_related("agent", "resolution").get()
+        return Response(shown(proposal, proposal.suggestions.select_related("action_type")))
 
 
 def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:

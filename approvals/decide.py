@@ -22,6 +22,7 @@ from execution.schedule import schedule
 from governance import catalogue
 from governance.models import PolicyVersion, User
 from governance.passing import NOTHING_KNOWN
+from suggestions import asking_again
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest, judged
 from suggestions.resolve import lock_pending, resolve
@@ -124,7 +125,10 @@ def approve(
 
 @transaction.atomic
 def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
-    """Say no to all of it. One rejection ends a proposal. Raises `AlreadyResolved`, `AlreadyDecided`."""
+    """Say no to all of it, and for a while to being asked again. One rejection ends a proposal.
+
+    Raises `AlreadyResolved`, `AlreadyDecided`.
+    """
     return _end(proposal_id, Decision.Verdict.REJECT, Proposal.Status.REJECTED, reviewer, actor, reason)
 
 
@@ -142,6 +146,8 @@ def _end(
     proposal = _lock_open(proposal_id, reviewer)
     decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
     resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
+    if verdict == Decision.Verdict.REJECT:
+        asking_again.remember(proposal)
     return Decided(decision, resolution)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from approvals.afterwards import Afterwards, afterwards
 from approvals.arguments import Argument, as_text, edited, table
 from approvals.decide import missing_teams
 from approvals.models import Decision
@@ -95,6 +96,7 @@ class Detail:
     approve_url: str
     reject_url: str
     return_url: str
+    after: Afterwards
     why_not: str = ""
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
@@ -147,6 +149,7 @@ def detail_of(
         approve_url=f"{address}approve/{query}",
         reject_url=f"{address}reject/{query}",
         return_url=f"{address}return/{query}",
+        after=afterwards(proposal, reader, query),
         why_not=_why_not(proposal, reader, decisions),
         refusal=refusal,
         typed=typed or Typed(),

@@ -22,6 +22,8 @@ _SAID = {
     "proposal.expired": "Expired: nobody decided in time",
     "proposal.withdrawn": "Withdrawn by {actor}",
     "proposal.blocked": "Blocked by the policy",
+    "proposal.reopened": "{actor} lets the agent ask again",
+    "request.refused": "{actor} asked for it again and was refused",
     "decision.refused": "{actor} came too late or was refused",
     "execution.put_off": "Execution waits for the next try",
     "attempt.started": "Attempt {attempt} began",

@@ -11,4 +11,5 @@ urlpatterns = [
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),
     path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
     path("<uuid:proposal_id>/return/", views.give_back, name="return"),
+    path("<uuid:proposal_id>/reopen/", views.reopen, name="reopen"),
 ]

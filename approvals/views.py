@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.middleware import HtmxDetails
 
 from approvals import decide, queries
+from approvals import reopen as reopening
 from approvals.decide import Decided
 from approvals.detail import Detail, Typed, detail_of
 from approvals.queries import Filters, Page, Position, Waiting
@@ -69,10 +70,7 @@ def queue(request: Asked) -> HttpResponse:
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
 def proposal(request: Asked, proposal_id: UUID) -> HttpResponse:
-    chosen = request.GET.get("suggestion", "")
-    detail = detail_of(
-        _visible(request, proposal_id), reader=request.user, query=_query(request), chosen=chosen
-    )
+    detail = _detail(request, proposal_id)
     return _only_detail(request, detail) if _wants(request, "detail") else _desk(request, detail)
 
 
@@ -121,6 +119,21 @@ def give_back(request: Asked, proposal_id: UUID) -> HttpResponse:
         return decide.give_back(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
 
     return _decide(request, proposal_id, "return", verb)
+
+
+@signed_in
+@permission_required("approvals.add_decision", raise_exception=True)
+@require_POST
+def reopen(request: Asked, proposal_id: UUID) -> HttpResponse:
+    """The agent may ask again; then this proposal once more, which says so."""
+    try:
+        reopening.reopen(_visible(request, proposal_id).pk, reviewer=request.user, actor=actor_of(request))
+    except Refusal as refusal:
+        return _refused(request, proposal_id, refusal, Typed("reopen"))
+    if request.htmx:
+        return _only_detail(request, _detail(request, proposal_id))
+    messages.success(request, "The agent may ask for this again, and was told so.")
+    return redirect(reverse("approvals:proposal", args=[proposal_id]) + _query(request))
 
 
 def _decide(
@@ -186,6 +199,12 @@ def _go_on(request: Asked, proposal: Proposal) -> HttpResponse:
 def _visible(request: Asked, proposal_id: UUID) -> Proposal:
     visible = Proposal.objects.visible_to(request.user)
     return get_object_or_404(visible.select_related("agent", "team", "resolution"), pk=proposal_id)
+
+
+def _detail(request: Asked, proposal_id: UUID) -> Detail:
+    visible = _visible(request, proposal_id)
+    chosen = request.GET.get("suggestion", "")
+    return detail_of(visible, reader=request.user, query=_query(request), chosen=chosen)
 
 
 def _suggestion(proposal: Proposal, id: str) -> Suggestion:

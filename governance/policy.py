@@ -63,6 +63,7 @@ class Obligations(BaseModel):
     sample: Share | None = Field(
         None, description="The share of what passes by itself that a person checks afterwards: 0.05 or 5%."
     )
+    ask_again_after: Duration | None = Field(None, ge=0)
     reason: str | None = Field(None, max_length=300)
 
 

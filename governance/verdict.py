@@ -25,9 +25,12 @@ class Verdict:
     notes: list[str]
     known: dict[str, Any]  # what the system knew at that moment, beside the proposal itself
     sample: float = 0.0  # the share of what passes that a person checks afterwards
+    ask_again_after: float | None = None  # seconds; None: as the installation has it
 
     def as_json(self) -> dict[str, Any]:
+        again = self.ask_again_after
         return {
+            **({} if again is None else {"ask_again_after_seconds": _whole(again)}),
             "verdict": self.verdict,
             **({"sample": self.sample} if self.verdict == "auto_approve" else {}),
             "team": self.team,
@@ -54,8 +57,9 @@ def judge(
 
     The strictest verdict wins, over rules and over suggestions; obligations merge to the
     most approvals, all required teams, the shortest deadline, the highest priority, the longest
-    grace, the greatest sample. What no rule says comes from the defaults. What would pass is reviewed where
-    `against_passing`, asked only then, has a sentence that speaks against it.
+    grace, the greatest sample and the longest time before a rejected action is asked for again. What
+    no rule says comes from the defaults. What would pass is reviewed where `against_passing`, asked
+    only then, has a sentence that speaks against it.
     """
     defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
     everything = [m for of_one in matched for m in of_one]
@@ -78,6 +82,7 @@ def judge(
         notes=notes,
         known=known or {},
         sample=max(_stated(said, "sample"), default=defaults.sample),
+        ask_again_after=max(_stated(said, "ask_again_after"), default=defaults.ask_again_after),
     )
 
 

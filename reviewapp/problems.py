@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
@@ -13,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, NotInTeam, OwnAgent, TooLate
+from approvals.reopen import NothingToReopen
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
@@ -23,6 +25,7 @@ from governance.boundaries import BoundaryHit
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
+from suggestions.asking_again import AlreadyRejected
 from suggestions.gate import Malformed, TooLarge
 from suggestions.resolve import AlreadyResolved
 from suggestions.submit import KeyReused, StillInFlight
@@ -37,6 +40,7 @@ STATUS: dict[type[Refusal], int] = {
     MayNotChangePolicies: 403,
     OwnPolicy: 403,
     AlreadyDecided: 409,
+    AlreadyRejected: 409,
     AlreadyResolved: 409,
     DigestMismatch: 409,
     TooLate: 409,
@@ -45,6 +49,7 @@ STATUS: dict[type[Refusal], int] = {
     EditBlocked: 422,
     StillInFlight: 409,
     NotHandedBack: 409,
+    NothingToReopen: 409,
     TooLarge: 413,
     Invalid: 422,
     KeyReused: 422,
@@ -128,12 +133,14 @@ def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
     pointers = [e["pointer"] for e in body.get("errors", []) if isinstance(e, dict)]
     if pointers:
         data["fields"] = pointers[:20]
+    earlier = body.get("earlier", {}).get("proposal")  # what it was refused for
     try:
         if isinstance(error, BoundaryHit) and isinstance(user, AgentCaller):
             hits.tell(error, agent=user.agent, data=data)
         else:
             told = hits.facts_of(error) if isinstance(error, BoundaryHit) else {}
-            record_alone("request.refused", actor=actor, data={**data, **told})
+            about = UUID(earlier) if earlier else None
+            record_alone("request.refused", actor=actor, data={**data, **told}, proposal=about)
     except DatabaseError:
         _log.exception("refusal not recorded", status=body["status"])
 

@@ -174,6 +174,7 @@ CELERY_BEAT_SCHEDULE = {
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
+        ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
     ]
 }
@@ -181,6 +182,8 @@ CELERY_BEAT_SCHEDULE = {
 # --- Limits ---------------------------------------------------------------------------------
 
 RATE_LIMIT = env.str("RATE_LIMIT", default="600/minute")  # submissions and changes, per agent
+# What a person rejected is not asked for again for so long, unless the policy says otherwise.
+ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)
 API_BODY_BYTES = 256 * 1024
 API_BATCH_BYTES = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES

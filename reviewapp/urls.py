@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from approvals import simulator
-from approvals.api import Decisions
+from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
 from reviewapp import health, pages
@@ -23,6 +23,7 @@ api = [
         name="explanation",
     ),
     path("simulations/", simulator.Simulations.as_view(), name="simulations"),
+    path("proposals/<uuid:proposal_id>/reopen/", Reopen.as_view(), name="reopen"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),

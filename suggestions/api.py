@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from governance.boundaries import BoundaryHit
 from governance.models import ActionType
 from governance.permissions import IsAgent, is_agent_or
 from suggestions import gate
+from suggestions.asking_again import AlreadyRejected, note
 from suggestions.bodies import BatchBody, BatchItem, ProposalBody, Strict, check
 from suggestions.models import Proposal
 from suggestions.prepare import Prepared, prepare
@@ -104,15 +106,11 @@ class Batch(APIView):
         items = check(BatchBody, request.data).proposals
         _admit(caller, cost=len(items))
         outcomes = [_outcome(caller, item, index, request) for index, item in enumerate(items)]
+        atomic = _flag(request, "atomic", default=True)
+        _check_whole(outcomes, atomic=atomic)
+        stored = iter(_stored(caller, outcomes, atomic=atomic))
         refused = [o for o in outcomes if isinstance(o, Refusal)]
-        if refused and _flag(request, "atomic", default=True):
-            raise _all_of(refused)
         _tell_hits(caller, refused, request)
-        stored = iter(
-            submit(caller.agent, [o for o in outcomes if isinstance(o, Prepared)])
-            if len(refused) < len(outcomes)
-            else []
-        )
         results = [_refused(o) if isinstance(o, Refusal) else _accepted(next(stored)) for o in outcomes]
         return Response({"results": results}, status=200 if refused else 201)
 
@@ -212,6 +210,28 @@ def _outcome(caller: AgentCaller, item: dict[str, Any], index: int, request: Req
         return refusal
 
 
+def _check_whole(outcomes: Sequence[Prepared | Refusal], *, atomic: bool) -> None:
+    """All or none: where one is refused, say what is wrong with each."""
+    refused = [o for o in outcomes if isinstance(o, Refusal)]
+    if refused and atomic:
+        raise _all_of(refused)
+
+
+def _stored(caller: AgentCaller, outcomes: list[Prepared | Refusal], *, atomic: bool) -> list[Submitted]:
+    """Hand in what was prepared; what had been rejected becomes a refusal among the outcomes."""
+    while waiting := [o for o in outcomes if isinstance(o, Prepared)]:
+        try:
+            return submit(caller.agent, waiting)
+        except AlreadyRejected as refusal:
+            for index, outcome in enumerate(outcomes):
+                if isinstance(outcome, Prepared) and outcome.proposal.pk in refusal.each:
+                    one = outcomes[index] = refusal.each[outcome.proposal.pk]
+                    one.facts["pointer"] = f"/proposals/{index}{one.facts.get('pointer', '')}"
+            note(list(refusal.each.values()), actor=caller.as_actor())
+            _check_whole(outcomes, atomic=atomic)
+    return []
+
+
 def _as_error(refusal: Refusal) -> dict[str, str]:
     return {"pointer": refusal.facts.get("pointer", ""), "detail": refusal.detail}
 
@@ -231,11 +251,14 @@ def _all_of(refused: list[Refusal]) -> Refusal:
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
-    return {"accepted": False, "detail": refusal.detail, "errors": _errors(refusal), **_boundary(refusal)}
+    return {"accepted": False, "detail": refusal.detail, "errors": _errors(refusal), **_more(refusal)}
 
 
-def _boundary(refusal: Refusal) -> dict[str, Any]:
-    return {name: refusal.facts[name] for name in ("boundary", "retry_after") if name in refusal.facts}
+_TOLD_OF_AN_ITEM = ("boundary", "retry_after", "earlier", "ask_again_after")
+
+
+def _more(refusal: Refusal) -> dict[str, Any]:
+    return {name: refusal.facts[name] for name in _TOLD_OF_AN_ITEM if name in refusal.facts}
 
 
 def _tell_hits(caller: AgentCaller, refused: list[Refusal], request: Request) -> None:

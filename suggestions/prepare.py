@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from audit.canonical import commitment, digest, new_salt
 from audit.ids import uuid7
@@ -19,6 +20,7 @@ from governance.models import Agent, Autonomy, Risk
 from governance.passing import Circumstances, speaks_against, unnamed_hazards
 from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
+from suggestions import asking_again
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
 from suggestions.models import Proposal, Suggestion
@@ -26,13 +28,19 @@ from suggestions.models import Proposal, Suggestion
 
 @dataclass
 class Prepared:
-    """A proposal as it will be stored, with its event; `expires_at` is the agent's own limit."""
+    """A proposal as it will be stored, with its event; `expires_at` is the agent's own limit.
+
+    `fingerprints` name what each suggestion asks for; `cleared` are rejected proposals that this
+    one revises in a way that matters.
+    """
 
     proposal: Proposal
     suggestions: list[Suggestion]
     decide_within: float
     expires_at: datetime | None
     event: tuple[str, str]
+    fingerprints: list[str]
+    cleared: list[UUID]
 
 
 def prepare(
@@ -62,7 +70,11 @@ def prepare(
     proposal.action = first.action_type.name
     proposal.sentence = first.sentence
     event = _event(proposal, suggestions)
-    return Prepared(proposal, suggestions, verdict.decide_within, body.expires_at, event)
+    fingerprints = asking_again.fingerprints(proposal, suggestions)
+    cleared = asking_again.cleared_by(proposal, suggestions) if body.revises else []
+    return Prepared(
+        proposal, suggestions, verdict.decide_within, body.expires_at, event, fingerprints, cleared
+    )
 
 
 def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:

@@ -22,7 +22,7 @@ from governance import halts
 from governance.autonomy import hold
 from governance.models import Agent
 from governance.passing import Circumstances
-from suggestions import samples
+from suggestions import asking_again, samples
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import Prepared, withhold
 from suggestions.resolve import resolve
@@ -51,7 +51,8 @@ class Submitted:
 
 # One statement writes any number of proposals with their suggestions and events, or of
 # none of them anything. A key that exists already makes its proposal drop out, with all
-# that belongs to it. An agent's own limit can only bring the deadline nearer.
+# that belongs to it. An agent's own limit can only bring the deadline nearer. Where one of
+# them asks again for what was rejected, nothing is written.
 _INSERT = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
@@ -59,8 +60,8 @@ WITH given AS (
         subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz, action text,
-        sentence text, event_before text, event_after text)
-), proposal AS (
+        sentence text, event_before text, event_after text, fingerprints text[], cleared uuid[])
+), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
@@ -69,7 +70,7 @@ WITH given AS (
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
            least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, now()
-      FROM given
+      FROM given WHERE NOT EXISTS (SELECT FROM refused)
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
 ), suggestion AS (
@@ -95,7 +96,8 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
     """Store proposals, all or none, each at most once per idempotency key.
 
     A key that was used before gives back the proposal it made then. Raises `KeyReused` when
-    its body was another one, `StillInFlight` when that request is not finished.
+    its body was another one, `StillInFlight` when that request is not finished, `AlreadyRejected`
+    when one asks again for what was rejected.
     """
     try:
         with _transaction_where_needed(prepared):
@@ -109,9 +111,13 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
         raise
     if new:
         transaction.on_commit(partial(announce, *new), robust=True)
+    earlier = {p.proposal.pk: _earlier(agent, p) for p in prepared if p.proposal.pk not in new}
+    if refused := [p for p in prepared if earlier.get(p.proposal.pk, p) is None]:
+        if refusal := asking_again.refusal(refused):
+            raise refusal
+        return submit(agent, prepared)
     return [
-        Submitted(p.proposal, p.suggestions, replayed=False) if p.proposal.pk in new else _earlier(agent, p)
-        for p in prepared
+        earlier.get(p.proposal.pk) or Submitted(p.proposal, p.suggestions, replayed=False) for p in prepared
     ]
 
 
@@ -192,6 +198,8 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "sentence": proposal.sentence,
         "event_before": prepared.event[0],
         "event_after": prepared.event[1],
+        "fingerprints": prepared.fingerprints,
+        "cleared": [str(proposal_id) for proposal_id in prepared.cleared],
     }
 
 
@@ -241,13 +249,16 @@ def _reason(verdict: dict[str, Any]) -> str:
     return "; ".join(reasons) or "So the policy says."
 
 
-def _earlier(agent: Agent, prepared: Prepared) -> Submitted:
+def _earlier(agent: Agent, prepared: Prepared) -> Submitted | None:
     """The proposal that this key made before; its present state, for `present.first_answer` to turn back."""
     earlier = (
         Proposal.objects.select_related("agent")
         .prefetch_related("suggestions__action_type")
-        .get(agent=agent, idempotency_key=prepared.proposal.idempotency_key)
+        .filter(agent=agent, idempotency_key=prepared.proposal.idempotency_key)
+        .first()
     )
+    if earlier is None:
+        return None
     if earlier.body_digest != prepared.proposal.body_digest:
         raise KeyReused
     return Submitted(earlier, list(earlier.suggestions.all()), replayed=True)

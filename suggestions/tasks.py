@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from suggestions import backtest, callbacks
+from suggestions import asking_again, backtest, callbacks
 
 
 @shared_task
@@ -31,3 +31,9 @@ def sweep_backtests() -> None:
     """Go on with backtests whose worker died or whose message was lost."""
     for backtest_id in backtest.due():
         run_backtest.delay(str(backtest_id))
+
+
+@shared_task
+def forget_rejected() -> None:
+    """Let go of rejected actions that may be asked for again by now."""
+    asking_again.forget()

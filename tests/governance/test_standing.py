@@ -104,18 +104,19 @@ def test_it_covers_what_is_within_its_bounds_and_nothing_else(
     assert standing.ready(active.pk).covers(facts(**changes)) is covered
 
 
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))  # as the gate lets in
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53) + 1, 2**53 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
 
 
-@given(value=JSON, other=JSON, name=st.text(min_size=1))
+@given(value=JSON, other=JSON, name=TEXT.filter(bool))
 def test_equal_means_equal_whatever_the_value_and_the_name(value: Any, other: Any, name: str) -> None:
     scope = scope_for(Agent(name="support-bot"), arguments={name: Bound(equal=value)})
     asked = standing.Ready(uuid7(), "", standing.compiled(scope.rule()), "")

@@ -23,8 +23,8 @@ from approvals.models import Decision
 from audit.actors import SYSTEM
 from governance import keys
 from governance.models import Agent, AgentKey
-from suggestions.models import Proposal
-from tests.conftest import ApiClient, actor_of, proposal_body
+from suggestions.models import Proposal, RejectedAction
+from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
 
 CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
 #           anonymous, reviewer, other team's reviewer, auditor, operator, keys of agents
@@ -39,6 +39,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:reopen", "POST"): (LOGIN, 302, 404, 403, 403),
     ("execution:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -72,6 +73,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:decisions", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
     ("api:explanation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:simulations", "POST"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:reopen", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
@@ -128,6 +130,7 @@ class World:
 
     proposal: Proposal
     approved: Proposal
+    rejected: Proposal
     key: AgentKey
     people: dict[str, Any]
     keys: dict[str, str]
@@ -143,6 +146,7 @@ class World:
             self.proposal.status,
             (execution.status, execution.version),
             self.key.revoked_at,
+            RejectedAction.objects.standing().count(),
         )
 
 
@@ -162,11 +166,14 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
     people = {"ana": ana, "cyd": cyd, "dora": dora, "olga": olga}
     shown |= {name: keys.issue_token(person, actor=SYSTEM) for name, person in people.items()}
     key = AgentKey.objects.get(hash=keys.hash_of(shown["agent"]))
-    return World(propose(), Proposal.objects.get(pk=approved.pk), key, people, shown)
+    rejected = propose(suggestions=[suggestion_body(arguments={"order_id": "#W9", "amount": 1})])
+    decide.reject(rejected.pk, reviewer=ana, actor=actor_of(ana), reason="no")
+    return World(propose(), Proposal.objects.get(pk=approved.pk), rejected, key, people, shown)
 
 
 def address(route: str, world: World) -> str:
     proposal = world.approved if route in ("api:execution", "api:result") else world.proposal
+    proposal = world.rejected if route.endswith(":reopen") else proposal
     of = {
         "execution": {"execution_id": world.approved.execution.pk},
         "governance": {"key_id": world.key.pk},
