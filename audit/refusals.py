@@ -21,11 +21,14 @@ class Refusal(Exception):
 
 
 class Invalid(Refusal):
-    """Fields are wrong: `errors` is a list of `{"pointer": RFC 6901, "detail": sentence}`."""
+    """Fields are wrong: `errors` is a list of `{"pointer": RFC 6901, "detail": sentence}`.
+
+    Where a text was read, each has its `line` and `column` too.
+    """
 
     detail = "Some fields are not as they must be."
 
-    def __init__(self, errors: list[dict[str, str]], detail: str = "") -> None:
+    def __init__(self, errors: list[dict[str, Any]], detail: str = "") -> None:
         self.errors = errors
         super().__init__(detail, errors=errors)
 

@@ -9,11 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
 LONGEST = 4_000  # characters
+
+
+class Problem(NamedTuple):
+    """Something wrong in an expression, and where: line and column count from 1."""
+
+    line: int
+    column: int
+    text: str
 
 
 class BadExpression(ValueError):
@@ -92,6 +100,20 @@ def _compile(
         raise BadExpression(_tidy(str(error))) from error
 
 
+def problems_of(source: str, env: cel.Env) -> list[Problem]:
+    """Everything that the runtime finds wrong; of mistakes in grammar the first, which makes the others."""
+    if len(source) > LONGEST:
+        return [Problem(1, 1, f"an expression has at most {LONGEST:,} characters")]
+    try:
+        env.compile(source)
+    except RuntimeError as error:
+        found = [Problem(int(line), int(column), text) for line, column, text in _AT.findall(str(error))]
+        found = found or [Problem(1, 1, _tidy(str(error)))]
+        return found[:1] if "Syntax error" in str(error) else found
+    return []
+
+
+_AT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE)
 _NOISE = re.compile(r"^[A-Z_]+: |ERROR: <input>:| \[[A-Z_]+\]$")
 
 

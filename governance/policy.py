@@ -13,24 +13,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from audit.canonical import digest
 from audit.refusals import Invalid
+from governance import mistakes, policy_yaml
 from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, activation
 from governance.durations import Duration
 from governance.functions import FUNCTIONS
+from governance.known_facts import FACTS
 from governance.models import PolicyVersion, Risk
 
-VARIABLES = (
-    "proposal",
-    "suggestion",
-    "action",
-    "args",
-    "risk",
-    "agent",
-    "subject",
-    "deployment",
-    "user_text",
-    "tool_text",
-    "now",
-)
+VARIABLES = tuple(FACTS)
 STRICTNESS = ("auto_approve", "review", "block")
 
 
@@ -192,38 +182,32 @@ def _try(rule: RuleText, expression: Expression | BadExpression, facts: Any) -> 
 
 
 def read(text: str) -> tuple[PolicyText, str]:
-    """A policy and its digest. Raises `Invalid`, naming line or field and what is wrong there."""
-    policy = parse(text)
-    _check_rules(policy)
+    """A policy and its digest. Raises `Invalid`, with line and column of everything that is wrong."""
+    written = policy_yaml.load(text)
+    errors = [*written.twice, *mistakes.in_rules(written)]
+    try:
+        policy = PolicyText.model_validate(written.content)
+    except ValidationError as error:
+        errors += mistakes.in_form(written, error, _KNOWN)
+    if errors:
+        raise Invalid(mistakes.in_order(errors))
     return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
 
 
+_KNOWN = {
+    "": list(PolicyText.model_fields),
+    "rules": list(RuleText.model_fields),
+    "defaults": list(Obligations.model_fields),
+    "then": list(Obligations.model_fields),
+}
+
+
 def parse(text: str) -> PolicyText:
-    """A policy whose form is right; its rules are not looked into. Raises `Invalid`."""
+    """A policy that was read before. Raises `Invalid` where its form is no longer one that is known."""
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise Invalid.field("", f"This is not YAML: {_one_line(error)}") from error
-    try:
-        return PolicyText.model_validate(content)
-    except ValidationError as error:
-        raise Invalid(
-            [{"pointer": "/" + "/".join(map(str, e["loc"])), "detail": e["msg"]} for e in error.errors()]
-        ) from error
-
-
-def _check_rules(policy: PolicyText) -> None:
-    errors = []
-    names = [rule.name for rule in policy.rules]
-    for index, rule in enumerate(policy.rules):
-        if names.index(rule.name) != index:
-            errors.append({"pointer": f"/rules/{index}/name", "detail": f"{rule.name} stands twice."})
-        try:
-            Expression(rule.when, VARIABLES, FUNCTIONS)
-        except BadExpression as error:
-            errors.append({"pointer": f"/rules/{index}/when", "detail": f"{rule.name}: {error}"})
-    if errors:
-        raise Invalid(errors)
+        return PolicyText.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise Invalid.field("", "This is no policy.") from error
 
 
 def teams_named(policy: PolicyText) -> set[str]:
@@ -238,12 +222,6 @@ def ready(version: str | None) -> Policy:
         return Policy(PolicyText(version=1), None)
     text = PolicyVersion.objects.values_list("text", flat=True).get(pk=version)
     return Policy(parse(text), version)
-
-
-def _one_line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "cannot be read"
-    return f"{problem} at line {mark.line + 1}, column {mark.column + 1}" if mark else str(problem)
 
 
 def risk_of(name: str) -> Risk:

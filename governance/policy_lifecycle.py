@@ -15,7 +15,7 @@ from audit.actors import Actor
 from audit.canonical import digest as digest_of
 from audit.record import record
 from audit.refusals import Invalid, Refusal
-from governance import deciders, policy
+from governance import check_policy, deciders, policy, policy_yaml
 from governance.models import PolicyVersion, User
 
 PERMISSION = "governance.change_policyversion"
@@ -50,8 +50,8 @@ def draft(
     _permit(author)
     if len(note) > LONGEST_NOTE:
         raise Invalid.field("/note", f"At most {LONGEST_NOTE} characters.")
-    content, digest = policy.read(text)
-    deciders.check(content)
+    text = policy_yaml.tidy(text)
+    content, digest = check_policy.checked(text)
     with transaction.atomic():
         version, created = PolicyVersion.objects.get_or_create(
             digest=digest, defaults={"text": text, "author": author, "note": note.strip()}

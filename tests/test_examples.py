@@ -100,13 +100,13 @@ def test_one_person_or_the_wrong_one_does_not_put_a_policy_in_force(options, sai
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("version: 2", ["/version"]),
-        ("version: [1", ["not YAML", "line 1"]),
+        ("version: 2", ["policy.yaml:1:10: It has to be 1."]),
+        ("version: [1", ["policy.yaml:1:12: This is not YAML"]),
         ("version: 1\ndefaults: {team: nobody}", ["No such team: nobody"]),
         (
             "version: 1\nrules:\n"
             + "".join(f"  - {{name: r{n}, when: 'args.', then: {{verdict: block}}}}\n" for n in (1, 2)),
-            ["/rules/0/when r1", "/rules/1/when r2"],
+            ["policy.yaml:3:28: ", "policy.yaml:4:28: "],
         ),
     ],
 )

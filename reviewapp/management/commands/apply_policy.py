@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.actors import Actor
 from audit.refusals import Invalid, Refusal
-from governance import deciders, policy, policy_lifecycle
+from governance import check_policy, policy, policy_lifecycle
 from governance.models import PolicyVersion, User
 from reviewapp.validate_policy import validate
 
@@ -53,9 +53,8 @@ class Command(BaseCommand):
             raise CommandError(refusal.detail) from refusal
 
     def _check(self, file: Path, text: str) -> None:
-        content, digest = policy.read(text)
-        deciders.check(content)
-        for warning in deciders.warnings(content):
+        content, digest = check_policy.checked(text)
+        for warning in check_policy.check(text).warnings:
             self.stdout.write(f"{_line(file, warning)} (a warning)")
         self.stdout.write(f"{file} is right: {len(content.rules)} rules.")
         self.stdout.write(digest)
@@ -102,4 +101,4 @@ def _actor(person: User) -> Actor:
 
 def _line(file: Path, error: dict[str, Any]) -> str:
     place = ":".join(str(part) for part in (file, error.get("line"), error.get("column")) if part)
-    return " ".join(part for part in (f"{place}:", error["pointer"], error["detail"]) if part)
+    return f"{place}: {error['detail']}"
