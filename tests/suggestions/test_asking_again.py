@@ -15,12 +15,11 @@ from django.db.models.functions import Now
 from approvals import decide, reopen
 from audit.actors import SYSTEM
 from audit.models import Event
-from governance.apply_policy import apply
 from governance.models import Agent
 from suggestions import asking_again
 from suggestions.asking_again import AlreadyRejected
 from suggestions.models import Callback, Proposal, RejectedAction
-from tests.conftest import REFUND, actor_of, proposal_body, suggestion_body
+from tests.conftest import REFUND, actor_of, in_force, proposal_body, suggestion_body
 
 pytestmark = pytest.mark.usefixtures("action_type")
 Propose = Callable[..., Any]
@@ -128,7 +127,7 @@ rules:
   - {name: larger, when: "args.amount > 200.0", then: {ask_again_after: 3d}}
   - {name: any-time, when: 'args.order_id == "#W0"', then: {ask_again_after: 0s}}
 """
-    apply(text, actor=SYSTEM)
+    in_force(text)
     lasted = {}
     for order, amount in [("#W1", 1), ("#W1", 150), ("#W1", 250), ("#W0", 1)]:
         options = [suggestion_body(arguments={"order_id": order, "amount": amount})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -50,6 +51,7 @@ def decided(propose: Callable[..., Any], ana: Any) -> Callable[..., Proposal]:
 
     def make(amount: float, answer: str = "", **changes: Any) -> Proposal:
         arguments = {"order_id": "#W1", "amount": amount}
+        changes = {"subject": {"type": "customer", "id": uuid.uuid4().hex}, **changes}
         proposal: Proposal = propose(suggestions=[suggestion_body(arguments=arguments)], **changes)
         who = {"reviewer": ana, "actor": actor_of(ana)}
         suggestion = proposal.suggestions.get()
