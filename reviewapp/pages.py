@@ -30,6 +30,7 @@ PLACES = (
 # The pages under Governance; the first that a person may see is where it begins.
 GOVERNANCE = (
     ("Agents", "/governance/agents/", "governance.view_agent"),
+    ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
 )
 # Who may do the first of these begins there.

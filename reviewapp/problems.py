@@ -22,6 +22,14 @@ from execution.hand_back import NotHandedBack
 from governance import hits
 from governance.authentication import AgentCaller
 from governance.boundaries import BoundaryHit
+from governance.deployments import (
+    LabelTaken,
+    MayNotApprove,
+    NoEarlierDeployment,
+    NotYourAgent,
+    OwnDeployment,
+    WrongStatus,
+)
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
@@ -31,6 +39,12 @@ from suggestions.resolve import AlreadyResolved
 from suggestions.submit import KeyReused, StillInFlight
 
 STATUS: dict[type[Refusal], int] = {
+    NotYourAgent: 403,
+    MayNotApprove: 403,
+    OwnDeployment: 403,
+    LabelTaken: 409,
+    WrongStatus: 409,
+    NoEarlierDeployment: 409,
     Malformed: 400,
     KeyMissing: 400,
     BoundaryHit: 403,

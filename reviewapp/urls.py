@@ -8,6 +8,7 @@ from approvals import simulator
 from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
+from governance import deployment_api
 from reviewapp import health, pages
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
 
@@ -26,6 +27,20 @@ api = [
     path("proposals/<uuid:proposal_id>/reopen/", Reopen.as_view(), name="reopen"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
+    path("deployments/", deployment_api.Deployments.as_view(), name="deployments"),
+    path("deployments/roll-back/", deployment_api.RollBack.as_view(), name="roll-back-deployment"),
+    path("deployments/<uuid:deployment_id>/", deployment_api.OneDeployment.as_view(), name="deployment"),
+    path(
+        "deployments/<uuid:deployment_id>/approve/",
+        deployment_api.Approve.as_view(),
+        name="approve-deployment",
+    ),
+    path(
+        "deployments/<uuid:deployment_id>/activate/",
+        deployment_api.Activate.as_view(),
+        name="activate-deployment",
+    ),
+    path("prompt-templates/<str:digest>/", deployment_api.OnePrompt.as_view(), name="prompt-template"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
