@@ -15,6 +15,7 @@ from approvals.arguments import Argument, as_text, edited, table
 from approvals.decide import missing_teams
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
+from approvals.produced import Produced, produced
 from approvals.rows import subject_of
 from approvals.timeline import Entry, timeline
 from execution.models import Execution
@@ -90,6 +91,7 @@ class Detail:
     context_json: list[Piece]
     raw_json: list[Piece]
     verdict: dict[str, Any]
+    produced: Produced
     timeline: list[Entry]
     resolution: str
     execution: dict[str, Any] | None
@@ -142,6 +144,7 @@ def detail_of(
         context_messages=messages,
         context_json=pieces(_json(context)) if context else [],
         raw_json=pieces(_json(_raw(proposal, suggestions))),
+        produced=produced(proposal),
         verdict=_verdict(proposal, decisions),
         timeline=timeline(proposal, decisions),
         resolution=_ending(resolution, suggestions) if resolution else "",

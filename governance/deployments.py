@@ -128,7 +128,7 @@ def activate(deployment: Deployment, *, by: User, actor: Actor | None = None) ->
     """From now on this is what the agent is known to run with. Raises `MayNotApprove`, `WrongStatus`."""
     locked = _lock(deployment, by, STATUS.APPROVED, STATUS.RETIRED)
     if locked.approved_by_id is None:
-        raise WrongStatus("It was never approved.", status=locked.status)
+        raise WrongStatus("It was never approved.", state=locked.status)
     before = _put_in_place(locked)
     _record("deployment.activated", locked, actor or by.as_actor(), before=before.label if before else None)
     return locked
@@ -206,7 +206,7 @@ def _lock(deployment: Deployment, by: User, *allowed: str) -> Deployment:
         wanted = " or ".join(STATUS(status).label.lower() for status in allowed)
         raise WrongStatus(
             f"{fresh.label} is {fresh.get_status_display().lower()}; it has to be {wanted}.",
-            status=fresh.status,
+            state=fresh.status,
         )
     return fresh
 
