@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,12 +20,15 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from approvals import decide
-from approvals.models import Decision
 from audit.actors import SYSTEM
+from audit.models import Event
 from governance import keys
 from governance.models import Agent, AgentKey
 from suggestions.models import Proposal, RejectedAction
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
+from governance.models import Agent, AgentKey, Deployment, PromptTemplate
+from suggestions.models import Proposal
+from tests.conftest import ApiClient, actor_of, proposal_body
 
 CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
 #           anonymous, reviewer, other team's reviewer, auditor, operator, keys of agents
@@ -138,7 +142,7 @@ def test_every_socket_has_its_line() -> None:
 
 @dataclass
 class World:
-    """A proposal of `support-bot` for the team `operations`, one of its executions, and who asks."""
+    """Who asks, and what addresses are about; `only` holds what one address needs to be about."""
 
     proposal: Proposal
     approved: Proposal
@@ -146,6 +150,8 @@ class World:
     key: AgentKey
     people: dict[str, Any]
     keys: dict[str, str]
+    ids: dict[str, Any]  # by the names that addresses have for them
+    only: dict[str, dict[str, Any]]  # by route
 
     def state(self) -> Any:
         """All that a refusal must not change."""
@@ -160,6 +166,10 @@ class World:
             self.key.revoked_at,
             RejectedAction.objects.standing().count(),
         )
+    @staticmethod
+    def state() -> int:
+        """What a refusal must not change: no change without its event."""
+        return Event.objects.exclude(type__in=["request.refused", "events.exported"]).count()
 
 
 @pytest.fixture
@@ -190,8 +200,45 @@ def address(route: str, world: World) -> str:
         "execution": {"execution_id": world.approved.execution.pk},
         "governance": {"key_id": world.key.pk},
     }.get(route.partition(":")[0], {"proposal_id": proposal.pk})
+    proposal = propose()
+    ids = {
+        "proposal_id": proposal.pk,
+        "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
+        "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
+        **deployed(agent, by=ana, approved_by=olga),
+    }
+    only = {
+        "api:execution": {"proposal_id": approved.pk},
+        "api:result": {"proposal_id": approved.pk},
+        **{
+            f"{place}:approve-deployment": {"deployment_id": ids["registered"]}
+            for place in ("api", "governance")
+        },
+    }
+    return World(proposal, people, shown, ids, only)
+
+
+def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:
+    """An active deployment, one before it, and one that waits to be approved."""
+    common = {"agent": agent, "model": "model-1", "registered_by": by}
+    prompt = PromptTemplate.objects.create(digest=f"sha256:{'1' * 64}", text="You are kind.")
+    made = {
+        status: Deployment.objects.create(
+            **common,
+            label=f"support-bot@{n}",
+            status=status,
+            approved_by=None if status == "registered" else approved_by,
+            activated_at=None if status == "registered" else datetime(2026, 1, n, tzinfo=UTC),
+        )
+        for n, status in enumerate(["retired", "active", "registered"], start=1)
+    }
+    return {"deployment_id": made["retired"].pk, "registered": made["registered"].pk, "digest": prompt.pk}
+
+
+def address(route: str, world: World) -> str:
+    about = {**world.ids, **world.only.get(route, {})}
     pattern = dict(routes())[route]
-    path = reverse(route, kwargs={name: of[name] for name in pattern.pattern.converters})
+    path = reverse(route, kwargs={name: about[name] for name in pattern.pattern.converters})
     return path + {"audit:export": "?format=csv", "api:events-export": "?format=jsonl"}.get(route, "")
 
 
@@ -209,6 +256,9 @@ def form(route: str, world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
+        "governance:roll-back-deployment": {"reason": "no"},
+        "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
+        "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
         "api:simulations": {"agent": "support-bot", "proposal": proposal_body()},
     }.get(route, {})
 
@@ -338,7 +388,10 @@ def test_the_admin_is_for_operators_to_look_at(world: World, caller: str, expect
 def test_the_admin_shows_no_secret(world: World) -> None:
     client = Client()
     client.force_login(world.people["olga"])
-    for model, row in [("agentkey", world.key), ("user", world.people["ana"])]:
+    for model, row in [
+        ("agentkey", AgentKey.objects.get(pk=world.ids["key_id"])),
+        ("user", world.people["ana"]),
+    ]:
         text = client.get(reverse(f"admin:governance_{model}_change", args=[row.pk])).content.decode()
         assert getattr(row, "hash", None) not in text if model == "agentkey" else row.password not in text
 
