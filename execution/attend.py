@@ -66,11 +66,14 @@ def retry(execution: Execution, *, by: User, reason: str = "", actor: Actor | No
 
 @transaction.atomic
 def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | None = None) -> None:
-    """State that it took effect, and by which evidence. Raises `NotWaiting`, `NoEvidence`."""
+    """State that it took effect, and by which evidence.
+
+    Also of what was handed back, where a person carried it out. Raises `NotWaiting`, `NoEvidence`.
+    """
     evidence = _tidy(evidence)
     if not evidence:
         raise NoEvidence
-    locked = _lock(execution, STATUS.NEEDS_ATTENTION)
+    locked = _lock(execution, STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
     for step in locked.steps.exclude(status=Step.Status.COMPLETED):
         receipt = step.receipt or {}
         complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from audit.actors import TIMER
 from audit.record import record
-from execution import news
+from execution import failures, news
 from execution.models import Execution
 from governance.halts import HELD
 
@@ -85,4 +85,5 @@ def _end(execution_id: UUID) -> bool:
     record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
     news.changed(execution)
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    failures.count_against(execution)
     return True

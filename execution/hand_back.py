@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Refusal
-from execution import news
+from execution import failures, news
 from execution.models import Attempt, Execution, Step
 from execution.run import complete
 from execution.schedule import longest
@@ -33,8 +33,8 @@ def report_result(proposal: Proposal, *, agent: Agent, outcome: str, detail: str
     """Take the agent's word for what came of it, and go on from there.
 
     `outcome` is `succeeded` or `failed`. Where the workflow verifies the step, the word is not
-    enough: a worker asks for the proof. Raises `NotHandedBack`, and `Execution.DoesNotExist`
-    for another agent's proposal too.
+    enough: a worker asks for the proof. At stage 1 the word is about all steps. Raises
+    `NotHandedBack`, and `Execution.DoesNotExist` for another agent's proposal too.
     """
     execution = (
         Execution.objects.select_for_update(of=("self",))
@@ -54,17 +54,18 @@ def report_result(proposal: Proposal, *, agent: Agent, outcome: str, detail: str
 
 
 def _succeeded(execution: Execution, step: Step, agent: Agent, detail: str) -> None:
-    attempt = _attempt(execution, step, Attempt.Outcome.SUCCEEDED, detail)
-    receipt = {"route": attempt.route, "reported_by": agent.name, "verified": None}
+    receipt = {"route": ROUTE, "reported_by": agent.name, "verified": None}
     _record("execution.result_reported", execution, step, agent, "succeeded", detail)
     workflow = workflow_of(execution.suggestion.action_type)
+    for done in execution.steps.exclude(status=Step.Status.COMPLETED) if execution.assisted else [step]:
+        _attempt(execution, done, Attempt.Outcome.SUCCEEDED, detail)
+        done.receipt = receipt
+        done.save(update_fields=["receipt"])
     if workflow is None:
         complete(step, receipt)
         _move(execution, STATUS.SUCCEEDED, finished_at=Now(), reason="")
         news.owe_agent(execution, STATUS.SUCCEEDED)
         return
-    step.receipt = receipt
-    step.save(update_fields=["receipt"])
     deadline = Now() + timedelta(seconds=longest(workflow))
     times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
     _move(execution, STATUS.SCHEDULED, **times, reason="")
@@ -77,6 +78,7 @@ def _failed(execution: Execution, step: Step, agent: Agent, detail: str) -> None
     _attempt(execution, step, Attempt.Outcome.FAILED, detail)
     _record("execution.failed", execution, step, agent, "failed", detail)
     _move(execution, STATUS.FAILED, finished_at=Now(), reason="The agent reported that it failed.")
+    failures.count_against(execution)
     news.owe_agent(execution, STATUS.FAILED)
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from audit.ids import uuid7
 from audit.prepared import execute
 from governance.halts import HELD
-from governance.models import Halt, User
+from governance.models import Agent, Halt, User
 from suggestions.models import Proposal, Suggestion
 
 _TAKE = f"""
@@ -69,6 +69,12 @@ class Execution(models.Model):
     proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="execution")
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, db_index=False)
     action_digest = models.CharField(max_length=71)
+    agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="+", db_index=False)
+    action = models.CharField(max_length=100, default="", help_text="Name of the action type.")
+    passed = models.BooleanField(default=False, help_text="By the policy, without a person.")
+    assisted = models.BooleanField(
+        default=False, help_text="At stage 1: no worker calls anything, the agent or a person does it."
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
     version = models.PositiveIntegerField(default=1)
     due_at = models.DateTimeField(db_default=Now())
@@ -102,6 +108,11 @@ class Execution(models.Model):
                 name="execution_open_by_deadline",
             ),
             models.Index(fields=["status", "-id"], name="execution_by_status"),
+            models.Index(
+                fields=["agent", "action", "-id"],
+                condition=Q(status__in=["succeeded", "failed", "needs_attention"]),
+                name="execution_ended_by_pair",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

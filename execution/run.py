@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from audit.actors import WORKER
 from audit.record import record
-from execution import moves, news, routes
+from execution import failures, moves, news, routes
 from execution.approval import why_not
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
@@ -99,6 +99,9 @@ class Run:
             return True
         while True:
             match self._next(step, plan):
+                case Call() if self.execution.assisted:
+                    give_back(self.lease, self.execution, step, REPORT_WITHIN)
+                    return False
                 case Call() as move:
                     if not self._has_time_for(move.route.timeout) or not self._try(step, plan, move):
                         return False
@@ -314,6 +317,8 @@ def ask_person(
     lease.write(status=Execution.Status.NEEDS_ATTENTION, lease_until=None, reason=reason)
     _tell(execution, event, {"reason": reason})
     news.owe_agent(execution, Execution.Status.NEEDS_ATTENTION, reason)
+    if event == "execution.needs_attention":
+        failures.count_against(execution)
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from execution.models import Execution, Step
 from execution.run import REPORT, REPORT_WITHIN
 from execution.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance import halts
-from governance.models import Halt
+from governance.models import Autonomy, Halt
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.tell_worker import tell_worker
 
@@ -30,8 +30,9 @@ _log = structlog.get_logger(__name__)
 def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     """Let what was approved be carried out, in the transaction that approved it.
 
-    Where the action type has no workflow the agent carries it out and reports. A workflow that
-    cannot be run is for a person to see, never a reason to refuse the approval.
+    Where the action type has no workflow, or the agent is at stage 1 for it, the agent carries it
+    out and reports. A workflow that cannot be run is for a person to see, never a reason to refuse
+    the approval.
     """
     suggestion = resolution.suggestion
     if resolution.status != Proposal.Status.APPROVED or suggestion is None:
@@ -41,17 +42,16 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     except InvalidWorkflow as error:
         why = f"The workflow cannot be run: {error}"
         return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
-    # Asked for it the agent would begin, so it is asked by a worker once the kill switch is lifted.
-    if workflow is None and is_halted(resolution.proposal, suggestion):
-        lasts = REPORT_WITHIN + MARGIN
-        return _create(resolution, suggestion, [REPORT], STATUS.SCHEDULED, lasts=lasts)
     if workflow is None:
-        why = "The agent carries it out and reports the result."
-        return _create(resolution, suggestion, [REPORT], STATUS.HANDED_BACK, lasts=REPORT_WITHIN, reason=why)
+        return _hand_back(resolution, suggestion, [REPORT], "The agent carries it out and reports the result.")
+    steps = [step.name for step in workflow.steps]
+    if _is_assisted(resolution, suggestion):
+        why = "At stage 1 the agent or a person carries it out and reports the result."
+        return _hand_back(resolution, suggestion, steps, why, assisted=True)
     execution = _create(
         resolution,
         suggestion,
-        [step.name for step in workflow.steps],
+        steps,
         STATUS.SCHEDULED,
         lasts=grace_seconds + longest(workflow),
         grace=grace_seconds,
@@ -63,10 +63,39 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     return execution
 
 
+def _hand_back(
+    resolution: Resolution, suggestion: Suggestion, steps: list[str], why: str, *, assisted: bool = False
+) -> Execution:
+    # Asked for it the agent would begin, so it is asked by a worker once the kill switch is lifted.
+    if is_halted(resolution.proposal, suggestion):
+        lasts = REPORT_WITHIN + MARGIN
+        return _create(resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, assisted=assisted)
+    return _create(
+        resolution,
+        suggestion,
+        steps,
+        STATUS.HANDED_BACK,
+        lasts=REPORT_WITHIN,
+        reason=why,
+        assisted=assisted,
+    )
+
+
 def is_halted(proposal: Proposal, suggestion: Suggestion) -> bool:
     """Whether a kill switch forbids to begin now, and that none is thrown before the commit."""
     halts.keep_out()
     return Halt.objects.on().covering(proposal.agent_id, [suggestion.action_type.name]).exists()
+
+
+def _is_assisted(resolution: Resolution, suggestion: Suggestion) -> bool:
+    """Whether the system itself does nothing yet for this agent and action, as things stand now."""
+    if resolution.by != Resolution.By.HUMAN:
+        return False  # passed at stage 3 or 4, whatever was said since
+    return Autonomy.objects.filter(
+        agent=resolution.proposal.agent_id,
+        action=suggestion.action_type.name,
+        stage=Autonomy.Stage.ASSISTED,
+    ).exists()
 
 
 def longest(workflow: Workflow) -> float:
@@ -126,11 +155,16 @@ def _create(
     lasts: float = 0,
     grace: float = 0,
     reason: str = "",
+    assisted: bool = False,
 ) -> Execution:
     execution = Execution.objects.create(
         proposal=resolution.proposal,
         suggestion=suggestion,
         action_digest=resolution.action_digest,
+        agent_id=resolution.proposal.agent_id,
+        action=suggestion.action_type.name,
+        passed=resolution.by == Resolution.By.POLICY,
+        assisted=assisted,
         status=status,
         due_at=Now() + timedelta(seconds=grace),
         queued_at=Now() if grace <= 0 else None,
