@@ -1,5 +1,6 @@
 from celery import shared_task
 
+from approvals import samples
 from approvals.expire import expire_overdue
 
 
@@ -7,3 +8,10 @@ from approvals.expire import expire_overdue
 def expire() -> None:
     """Expire what nobody decided in time."""
     expire_overdue()
+
+
+@shared_task
+def sample() -> None:
+    """Ask about what passed by itself and was carried out; end what nobody answered."""
+    samples.open_carried_out()
+    samples.expire_unanswered()

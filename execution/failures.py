@@ -20,7 +20,7 @@ def count_against(execution: Execution) -> Incident | None:
     """
     if not execution.passed:
         return None
-    agent = Agent.objects.get(pk=execution.agent_id)
+    agent = Agent.objects.get(proposals=execution.proposal_id)
     # Locked first: of two that fail at the same moment the second counts the first.
     pair = autonomy.lock(agent, execution.action)
     if pair.stage < Autonomy.Stage.CONTROLLED:

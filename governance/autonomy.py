@@ -1,7 +1,7 @@
 """How far agents are trusted: raised by a person's signature, lost at once.
 
-Every move locks the row of its agent and action. What passes by itself holds that row too, shared,
-until it is committed (`hold`): so an approval is either committed before a demotion, or sees it.
+Every move takes a lock of the agent's. What passes by itself holds the same lock, shared, until it is
+committed (`hold`): so an approval is either committed before a demotion, or sees it.
 """
 
 from __future__ import annotations
@@ -52,26 +52,33 @@ class IncidentIsClosed(Refusal):
 # --- How it stands --------------------------------------------------------------------------------
 
 
+# Not a lock on rows: of those that are shared a busy agent holds one at every moment, and a demotion
+# would wait for ever. Here whoever waits is served before those who come later.
+_LOCK = "SELECT pg_advisory_xact_lock{}(hashtextextended('autonomy of ' || %s, 0))"
+_STAGES = "SELECT action, stage FROM governance_autonomy WHERE agent_id = %s AND action = ANY (%s)"
+
+
 def hold(agent_id: UUID, actions: Collection[str]) -> dict[str, int]:
     """The stages for these actions, held as they are until the transaction ends.
 
     A demotion waits for it, and one that was committed before is seen.
     """
-    found: dict[str, int] = dict(execute(_HOLD, [agent_id, sorted(actions)]))  # type: ignore[arg-type]
+    execute(_LOCK.format("_shared"), [str(agent_id)])
+    # A statement of its own: one that waits for a lock still reads what was before.
+    found: dict[str, int] = dict([*execute(_STAGES, [agent_id, list(actions)])])
     return {action: found.get(action, Autonomy.Stage.GUIDED) for action in actions}
 
 
-_HOLD = """
-SELECT action, stage FROM governance_autonomy
- WHERE agent_id = %s AND action = ANY (%s) ORDER BY action FOR SHARE
-"""
-
-
 def lock(agent: Agent, action: str) -> Autonomy:
-    """Its row, locked against every other move until the transaction ends."""
-    # Made first where there is none, so that two who come at once wait for each other.
-    Autonomy.objects.bulk_create([Autonomy(agent=agent, action=action)], ignore_conflicts=True)
-    return Autonomy.objects.select_for_update(no_key=True).get(agent=agent, action=action)
+    """Its row, safe from every other move until the transaction ends."""
+    execute(_LOCK.format(""), [str(agent.pk)])
+    return Autonomy.objects.get_or_create(agent=agent, action=action)[0]
+
+
+def _lock_all(agent: Agent, actions: Collection[str] | None = None) -> list[Autonomy]:
+    execute(_LOCK.format(""), [str(agent.pk)])
+    rows = Autonomy.objects.filter(agent=agent).order_by("action")
+    return list(rows if actions is None else rows.filter(action__in=actions))
 
 
 def open_incidents(agent: Agent, action: str) -> int:
@@ -213,12 +220,6 @@ def demote(
     return _demote(agent, action, locked, kind, detail, actor, proposal=proposal, by=by)
 
 
-def _lock_all(agent: Agent, actions: Collection[str] | None = None) -> list[Autonomy]:
-    """Locked first and looked at then: a promotion that is under way is waited for."""
-    rows = Autonomy.objects.filter(agent=agent).select_for_update(no_key=True).order_by("action")
-    return list(rows if actions is None else rows.filter(action__in=actions))
-
-
 def _demote(
     agent: Agent,
     action: str,
@@ -270,7 +271,8 @@ def boundary_hit(agent: Agent, actions: Collection[str], boundary: str) -> list[
     Whichever of them it was trusted with at stage 3 or 4 goes back to stage 2, each with an
     incident; nothing happens where there is none. Leaving its action types counts against all.
     """
-    if boundary in NOT_HELD_AGAINST:
+    trusted_at_all = Autonomy.objects.filter(agent=agent, stage__gt=Autonomy.Stage.GUIDED)
+    if boundary in NOT_HELD_AGAINST or not trusted_at_all.exists():
         return []
     locked = _lock_all(agent, None if boundary in OF_THE_WHOLE_AGENT else actions)
     said = f"It ran into its boundary {boundary}."
