@@ -43,7 +43,9 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
         why = f"The workflow cannot be run: {error}"
         return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
     if workflow is None:
-        return _hand_back(resolution, suggestion, [REPORT], "The agent carries it out and reports the result.")
+        return _hand_back(
+            resolution, suggestion, [REPORT], "The agent carries it out and reports the result."
+        )
     steps = [step.name for step in workflow.steps]
     if _is_assisted(resolution, suggestion):
         why = "At stage 1 the agent or a person carries it out and reports the result."

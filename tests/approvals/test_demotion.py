@@ -16,14 +16,13 @@ from approvals import samples
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import autonomy
-from governance.apply_policy import apply
 from governance.authentication import caller_of
 from governance.models import Autonomy, Incident
 from suggestions.bodies import ProposalBody, check
 from suggestions.models import Proposal, Sample
 from suggestions.prepare import prepare
 from suggestions.submit import submit
-from tests.conftest import DEPLOYED, actor_of, proposal_body
+from tests.conftest import DEPLOYED, actor_of, in_force, proposal_body
 
 ACTION = "refund_payment"
 _keys = itertools.count()
@@ -31,7 +30,7 @@ _keys = itertools.count()
 
 @pytest.fixture
 def passes(propose: Any, trusted: Any) -> Any:
-    apply("version: 1\ndefaults: {verdict: auto_approve, sample: 1}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve, sample: 1}")
     return propose
 
 

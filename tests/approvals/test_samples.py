@@ -9,15 +9,13 @@ import pytest
 
 from approvals import samples
 from approvals.decide import NotInTeam
-from audit.actors import SYSTEM
 from audit.models import Event
 from audit.refusals import Invalid
 from execution.hand_back import report_result
 from execution.schedule import adopt
-from governance.apply_policy import apply
 from governance.models import Autonomy, Incident, StageChange
 from suggestions.models import Callback, Proposal, Sample
-from tests.conftest import DEPLOYED, actor_of
+from tests.conftest import DEPLOYED, actor_of, in_force
 from tests.execution.conftest import tamper
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +23,7 @@ HOOK = "https://agent.example/hook"
 
 
 def passing(sample: str = "1", rules: str = "") -> None:
-    apply(f"version: 1\ndefaults: {{verdict: auto_approve, sample: {sample}}}\n{rules}", actor=SYSTEM)
+    in_force(f"version: 1\ndefaults: {{verdict: auto_approve, sample: {sample}}}\n{rules}")
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_chance_chooses_the_share_that_the_policy_says(
 ) -> None:
     monkeypatch.setattr("suggestions.samples._chance.random", lambda: chance)
     said = f", sample: {share}" if share else ""
-    apply(f"version: 1\ndefaults: {{verdict: auto_approve{said}}}", actor=SYSTEM)
+    in_force(f"version: 1\ndefaults: {{verdict: auto_approve{said}}}")
     assert propose(provenance=DEPLOYED).status == "approved"
     assert Sample.objects.count() == chosen
 

@@ -83,3 +83,18 @@ def test_the_stage_counts_as_it_is_when_somebody_approves(approved: Any, shop: A
     shop.will("/order", (200, {"refunded": 60}, {}))
     assert run_to_rest(execution).status == "succeeded"
     assert len(shop.asked("/refunds")) == 1
+
+
+def test_nobody_is_asked_to_carry_it_out_while_a_kill_switch_is_on(
+    approved: Any, shop: Any, assisted: Any, olga: Any
+) -> None:
+    from execution import release
+    from governance import halts
+
+    halt = halts.throw("everything", reason="look first", by=olga, actor=actor_of(olga))
+    execution = approved(plan(shop))
+    assert (execution.status, execution.assisted) == ("scheduled", True)
+    release.lift(halt, reason="seen", by=olga, actor=actor_of(olga))
+    release.settle()
+    assert run_to_rest(execution).status == "handed_back"
+    assert shop.asked("/refunds") == []

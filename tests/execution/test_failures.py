@@ -13,10 +13,9 @@ from execution.models import Execution
 from execution.run import run
 from execution.schedule import adopt
 from governance.action_types import register
-from governance.apply_policy import apply
 from governance.gate_bounds import Bounds, set_bounds
 from governance.models import Autonomy, Incident
-from tests.conftest import DEPLOYED, REFUND, actor_of
+from tests.conftest import DEPLOYED, REFUND, actor_of, in_force
 from tests.execution.conftest import step, workflow
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def passed(propose: Any, trusted: Any, shop: Any) -> Any:
     """`passed(n)` lets n proposals pass by the policy and returns their executions, ready to run."""
     register({**REFUND, "workflow": workflow(step(f"{shop.url}/refunds"))}, actor=SYSTEM)
-    apply("version: 1\ndefaults: {verdict: auto_approve, sample: 0}", actor=SYSTEM)
+    in_force("version: 1\ndefaults: {verdict: auto_approve, sample: 0}")
 
     def let(n: int) -> list[Any]:
         ids = [propose(provenance=DEPLOYED).pk for _ in range(n)]
