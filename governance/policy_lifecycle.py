@@ -177,7 +177,7 @@ def _lock(version: PolicyVersion, *allowed: str) -> PolicyVersion:
     if fresh.status not in allowed:
         raise WrongState(
             f"The version is {fresh.get_status_display().lower()}; it has to be {_either(allowed)}.",
-            status=fresh.status,
+            state=fresh.status,
         )
     return fresh
 

@@ -120,15 +120,15 @@ def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dic
     return problem(error.status_code, type(error).__name__, detail), headers
 
 
-def problem(status: int, kind: str, detail: str, **facts: Any) -> dict[str, Any]:
-    """The members of RFC 9457; `facts` are extensions."""
+def problem(status: int, kind: str, detail: str, /, **facts: Any) -> dict[str, Any]:
+    """The members of RFC 9457; `facts` are extensions, and never take a member's place."""
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip()
     return {
+        **facts,
         "type": f"urn:reviewapp:problem:{words.replace(' ', '-')}",
         "title": words.capitalize(),
         "status": status,
         "detail": detail,
-        **facts,
     }
 
 
