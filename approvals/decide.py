@@ -23,9 +23,11 @@ from governance import catalogue
 from governance.models import PolicyVersion, User
 from governance.passing import NOTHING_KNOWN
 from suggestions import asking_again
+from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest, judged
 from suggestions.resolve import lock_pending, resolve
+from suggestions.turns import wait_for_turn
 
 
 class DigestMismatch(Refusal):
@@ -87,6 +89,8 @@ def approve(
     against the schema and digested anew. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
     `DigestMismatch`, `OwnAgent`, `AlreadyDecided`, `Invalid`.
     """
+    if arguments is not None:
+        wait_for_turn(suggestion.proposal)
     proposal = _lock_open(suggestion.proposal_id, reviewer)
     _check_eyes(proposal, reviewer)
     if shown_digest != suggestion.action_digest:
@@ -191,7 +195,8 @@ def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str,
     edited = copy(suggestion)
     edited.arguments = arguments
     in_force = PolicyVersion.objects.active().values_list("pk", flat=True).first()
-    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN)
+    past = Past.of(proposal, besides=proposal)
+    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN, past=past)
     if verdict.verdict == "block":
         raise EditBlocked(rules=verdict.rules)
     more = [team for team in verdict.teams if team not in proposal.teams]

@@ -7,6 +7,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from governance import history
 from governance.carried import adds, has_hidden, has_secret
 from governance.mentions import domain, host, mentions, numbers, pages, quotes, unmentioned, when
 from governance.requests import about, asks, repeats
@@ -41,4 +42,5 @@ FUNCTIONS = (
     _function(domain, _TEXT, (_TEXT,)),
     _function(has_secret, cel.Type.BOOL, (_TEXT,), (_LIST,), (_MAP,)),
     _function(has_hidden, cel.Type.BOOL, (_TEXT,), (_LIST,), (_MAP,)),
+    *history.FUNCTIONS,
 )

@@ -27,6 +27,7 @@ ANYTHING, TEXT, WHOLE, NUMBER, YES_NO, TIME = (
     cel.Type.TIMESTAMP,
 )
 TEXTS = cel.Type.List(TEXT)
+GROUP = cel.Type.Map(TEXT, ANYTHING)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ FACTS: dict[str, Fact | dict[str, Fact]] = {
         "label": Fact(TEXT, "what the proposal says produced it"),
         "registered": Fact(YES_NO, "it is the agent's active deployment"),
     },
+    "history": {
+        "agent": Fact(GROUP, "what this agent proposed before: ask `count`, `sum`, `max` or `seen`"),
+        "subject": Fact(GROUP, "what was proposed about the same subject, by any agent"),
+    },
     "user_text": Fact(TEXT, "what the user said, a line for each message"),
     "tool_text": Fact(TEXT, "what tools returned, a line for each message"),
     "now": Fact(TIME, "when it was proposed"),
@@ -117,7 +122,7 @@ def _typed() -> cel.Env:
         if isinstance(fact, Fact):
             types[name] = fact.type
         else:
-            types[name] = cel.Type.Map(TEXT, ANYTHING)
+            types[name] = GROUP
             types |= {f"{name}.{member}": known.type for member, known in fact.items()}
     return cel.NewEnv(variables=types, functions=list(FUNCTIONS))
 

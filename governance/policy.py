@@ -17,6 +17,7 @@ from governance import mistakes, policy_yaml
 from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, activation
 from governance.durations import Duration
 from governance.functions import FUNCTIONS
+from governance.history import asks_about
 from governance.known_facts import FACTS
 from governance.models import PolicyVersion, Risk
 
@@ -111,6 +112,7 @@ class Policy:
         self._groups = [_Group(rules) for rules in _in_groups(text.rules)]
         said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
         self.lets_pass = "auto_approve" in said
+        self.asks_past, self.asks_past_of_others = asks_about(rule.when for rule in text.rules)
 
     def matched(self, facts: Mapping[str, Any]) -> list[Matched]:
         """The rules that apply to one suggestion, in the policy's order."""

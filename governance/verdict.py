@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from governance.policy import BEFORE_ANY_POLICY, STRICTNESS, Matched, Obligations, Policy
@@ -26,6 +26,7 @@ class Verdict:
     known: dict[str, Any]  # what the system knew at that moment, beside the proposal itself
     sample: float = 0.0  # the share of what passes that a person checks afterwards
     ask_again_after: float | None = None  # seconds; None: as the installation has it
+    facts: dict[str, Any] = field(default_factory=dict)  # what rules asked of the past, with the answers
 
     def as_json(self) -> dict[str, Any]:
         again = self.ask_again_after
@@ -43,6 +44,7 @@ class Verdict:
             "rules": self.rules,
             "notes": self.notes,
             "known": self.known,
+            "facts": self.facts,
         }
 
 
@@ -52,6 +54,7 @@ def judge(
     *,
     against_passing: Callable[[], Sequence[str]] = list,
     known: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Verdict:
     """Merge what matched, per suggestion in rank order, into one verdict.
 
@@ -83,6 +86,7 @@ def judge(
         known=known or {},
         sample=max(_stated(said, "sample"), default=defaults.sample),
         ask_again_after=max(_stated(said, "ask_again_after"), default=defaults.ask_again_after),
+        facts=facts or {},
     )
 
 

@@ -25,9 +25,11 @@ from suggestions import gate
 from suggestions.asking_again import AlreadyRejected, note
 from suggestions.bodies import BatchBody, BatchItem, ProposalBody, Strict, check
 from suggestions.models import Proposal
+from suggestions.numbers import subject_key
 from suggestions.prepare import Prepared, prepare
 from suggestions.present import ProposalAnswer, ProposalPage, first_answer, presented
 from suggestions.submit import Submitted, submit
+from suggestions.turns import Turn, one_at_a_time
 from suggestions.withdraw import withdraw
 
 PAGE = 50
@@ -62,8 +64,11 @@ class Proposals(APIView):
         caller = _agent(request)
         key = _key(request)
         _admit(caller)
-        prepared = _prepared(caller, check(ProposalBody, request.data), request.data, key, request)
-        [submitted] = submit(caller.agent, [prepared])
+        body = check(ProposalBody, request.data)
+        subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
+        with one_at_a_time(caller.agent.pk, [subject]) as turn:
+            prepared = _prepared(caller, body, request.data, key, request, turn)
+            [submitted] = submit(caller.agent, [prepared])
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response(_answer(submitted), status=201, headers=replayed)
 
@@ -105,10 +110,15 @@ class Batch(APIView):
         _only(request, {"atomic"})
         items = check(BatchBody, request.data).proposals
         _admit(caller, cost=len(items))
-        outcomes = [_outcome(caller, item, index, request) for index, item in enumerate(items)]
         atomic = _flag(request, "atomic", default=True)
-        _check_whole(outcomes, atomic=atomic)
-        stored = iter(_stored(caller, outcomes, atomic=atomic))
+        rejected_before: list[AlreadyRejected] = []
+        try:
+            with one_at_a_time(caller.agent.pk, map(_subject_key, items)) as turn:
+                outcomes = [_outcome(caller, item, index, request, turn) for index, item in enumerate(items)]
+                _check_whole(outcomes, atomic=atomic)
+                stored = iter(_stored(caller, outcomes, rejected_before, atomic=atomic))
+        finally:
+            note(rejected_before, actor=caller.as_actor())
         refused = [o for o in outcomes if isinstance(o, Refusal)]
         _tell_hits(caller, refused, request)
         results = [_refused(o) if isinstance(o, Refusal) else _accepted(next(stored)) for o in outcomes]
@@ -191,18 +201,30 @@ def _key(request: Request) -> str:
     return key
 
 
-def _prepared(caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request) -> Prepared:
+def _prepared(
+    caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request, turn: Turn
+) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
-    return prepare(caller, body, key=key, body_digest=digest(value), traceparent=traceparent)
+    return prepare(caller, body, key=key, body_digest=digest(value), traceparent=traceparent, turn=turn)
 
 
-def _outcome(caller: AgentCaller, item: dict[str, Any], index: int, request: Request) -> Prepared | Refusal:
+def _subject_key(item: dict[str, Any]) -> UUID | None:
+    """Whom an item that may still be refused is about."""
+    subject = item.get("subject")
+    return (
+        subject_key(str(subject.get("type")), str(subject.get("id"))) if isinstance(subject, dict) else None
+    )
+
+
+def _outcome(
+    caller: AgentCaller, item: dict[str, Any], index: int, request: Request, turn: Turn
+) -> Prepared | Refusal:
     """One item of a batch, prepared or refused; its errors point into the batch."""
     try:
         checked = check(BatchItem, item)
         rest = {name: value for name, value in item.items() if name != "idempotency_key"}
-        return _prepared(caller, checked, rest, checked.idempotency_key, request)
+        return _prepared(caller, checked, rest, checked.idempotency_key, request, turn)
     except Invalid as refusal:
         return Invalid([{**e, "pointer": f"/proposals/{index}{e['pointer']}"} for e in refusal.errors])
     except Refusal as refusal:
@@ -217,7 +239,13 @@ def _check_whole(outcomes: Sequence[Prepared | Refusal], *, atomic: bool) -> Non
         raise _all_of(refused)
 
 
-def _stored(caller: AgentCaller, outcomes: list[Prepared | Refusal], *, atomic: bool) -> list[Submitted]:
+def _stored(
+    caller: AgentCaller,
+    outcomes: list[Prepared | Refusal],
+    rejected_before: list[AlreadyRejected],
+    *,
+    atomic: bool,
+) -> list[Submitted]:
     """Hand in what was prepared; what had been rejected becomes a refusal among the outcomes."""
     while waiting := [o for o in outcomes if isinstance(o, Prepared)]:
         try:
@@ -227,7 +255,7 @@ def _stored(caller: AgentCaller, outcomes: list[Prepared | Refusal], *, atomic: 
                 if isinstance(outcome, Prepared) and outcome.proposal.pk in refusal.each:
                     one = outcomes[index] = refusal.each[outcome.proposal.pk]
                     one.facts["pointer"] = f"/proposals/{index}{one.facts.get('pointer', '')}"
-            note(list(refusal.each.values()), actor=caller.as_actor())
+            rejected_before += refusal.each.values()
             _check_whole(outcomes, atomic=atomic)
     return []
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from governance import catalogue, risk
 from governance.authentication import AgentCaller
 from governance.explain import RuleLookedAt, boundaries_looked_at, looked_at
+from governance.history import answering
 from governance.models import Risk
 from governance.passing import Circumstances
 from governance.policy import ready
 from governance.verdict import Verdict
 from suggestions.bodies import ProposalBody
 from suggestions.facts import facts_of
+from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
 from suggestions.prepare import prepare, stages_of, weighed
 
@@ -36,7 +38,8 @@ def explain_recorded(proposal: Proposal, version: str | None) -> Explanation:
     suggestions = list(proposal.suggestions.select_related("action_type").order_by("rank"))
     known = proposal.verdict.get("known", {})
     stages = known.get("stages") or stages_of(proposal.agent, [s.action_type.name for s in suggestions])
-    return explain(proposal, suggestions, version, Circumstances.from_json(known), stages)
+    past = Past.of(proposal, at=proposal.created_at, known=proposal.verdict.get("facts"))
+    return explain(proposal, suggestions, version, Circumstances.from_json(known), stages, past)
 
 
 def simulate(caller: AgentCaller, body: ProposalBody, version: str | None) -> Explanation:
@@ -56,9 +59,11 @@ def explain(
     version: str | None,
     circumstances: Circumstances,
     stages: Sequence[int],
+    past: Past | None = None,
 ) -> Explanation:
     """What this version of the policy makes of a proposal under these circumstances. Writes nothing."""
     policy = ready(version)
+    past = past or Past.of(proposal)
     entries = [catalogue.entry(s.action_type) for s in suggestions]
     looked = []
     for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
@@ -66,7 +71,8 @@ def explain(
         claimed = None if suggestion.claimed_risk is None else Risk(suggestion.claimed_risk)
         suggestion.risk = risk.counting(claimed, entry.type)
         facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage)
-        looked.append((suggestion, looked_at(policy, facts)))
-    verdict = weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
+        with answering(past):
+            looked.append((suggestion, looked_at(policy, facts)))
+    verdict = weighed(policy, proposal, suggestions, entries, circumstances, stages=stages, past=past)
     passed = boundaries_looked_at(proposal.agent, verdict.known.get("boundaries"))
     return Explanation(version, passed, looked, verdict)

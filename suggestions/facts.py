@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.canonical import canonical
+from governance import history
 from governance.catalogue import Entry
 from governance.models import Agent, Risk
 from governance.passing import Circumstances
@@ -53,6 +54,7 @@ def facts_of(
         "agent": {"name": agent.name, "stage": stage},
         "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
         "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
+        "history": history.FACT,
         "user_text": _said_by(proposal.context, "user"),
         "tool_text": _said_by(proposal.context, "tool"),
         "now": now or datetime.now(UTC),

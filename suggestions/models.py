@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Cast, Concat, Now
 
 from audit.canonical import new_salt
 from audit.ids import uuid7
@@ -86,6 +86,18 @@ class Proposal(models.Model):
     action = models.CharField(max_length=100)
     sentence = models.CharField(max_length=500)
 
+    # What later proposals are judged by: `suggestions.history` reads it.
+    numbers = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="Argument → greatest number asked for; once approved, what was approved.",
+    )
+    subject_key = models.GeneratedField(
+        expression=Cast(MD5(Concat(F("subject_type"), Value("\n"), F("subject_id"))), models.UUIDField()),
+        output_field=models.UUIDField(),
+        db_persist=True,
+    )
+
     created_at = models.DateTimeField(db_default=Now())
 
     objects = ProposalQuerySet.as_manager()
@@ -112,6 +124,15 @@ class Proposal(models.Model):
             ),
             models.Index(fields=["agent", "status", "-id"], name="proposal_by_agent_and_status"),
             models.Index(fields=["status", "-id"], name="proposal_by_status"),
+            models.Index(
+                fields=["agent", "created_at"], include=["status", "numbers"], name="proposal_past_of_agent"
+            ),
+            models.Index(
+                fields=["subject_key", "created_at"],
+                include=["status", "numbers"],
+                condition=~Q(subject_id=""),
+                name="proposal_past_of_subject",
+            ),
             models.Index(
                 fields=["deadline"], condition=Q(status="pending"), name="proposal_open_by_deadline"
             ),
@@ -307,6 +328,21 @@ class RejectedAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fingerprint[:19]} until {self.until}"
+
+
+class Precedent(models.Model):
+    """A value of an argument that was approved: of an agent (its id is the key) or about a subject."""
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.UUIDField()
+    mark = models.UUIDField(help_text="Hash of key, argument and value.")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "mark", "at"], name="precedent_newest")]
+
+    def __str__(self) -> str:
+        return str(self.mark)
 
 
 class Callback(models.Model):

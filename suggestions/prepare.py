@@ -16,14 +16,17 @@ from audit.refusals import Invalid
 from governance import boundaries, catalogue, risk, sentences
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
+from governance.history import answering
 from governance.models import Agent, Autonomy, Risk
 from governance.passing import Circumstances, speaks_against, unnamed_hazards
 from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
-from suggestions import asking_again
+from suggestions import asking_again, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
+from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
+from suggestions.turns import Turn
 
 
 @dataclass
@@ -44,12 +47,19 @@ class Prepared:
 
 
 def prepare(
-    caller: AgentCaller, body: ProposalBody, *, key: str, body_digest: str, traceparent: str = ""
+    caller: AgentCaller,
+    body: ProposalBody,
+    *,
+    key: str,
+    body_digest: str,
+    traceparent: str = "",
+    turn: Turn | None = None,
 ) -> Prepared:
     """Check a body against boundaries, schemas and policy.
 
     Raises a `BoundaryHit` that names the boundary, or `Invalid` naming each field. The
-    policy's verdict is in the proposal; nothing is stored yet.
+    policy's verdict is in the proposal; nothing is stored yet. With a `turn`, what the policy
+    asks of the past is exact: see `suggestions.turns`.
     """
     agent = caller.agent
     _check_boundaries(caller, body)
@@ -58,7 +68,8 @@ def prepare(
         agent, body, known, key=key, body_digest=body_digest, traceparent=traceparent
     )
     _check_revised(agent, body)
-    verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances)
+    past = Past.of(proposal, turn=turn)
+    verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
     first = suggestions[0]
     proposal.policy_id = caller.policy
     proposal.verdict = verdict.as_json()
@@ -70,6 +81,8 @@ def prepare(
     proposal.action = first.action_type.name
     proposal.sentence = first.sentence
     event = _event(proposal, suggestions)
+    if turn:
+        turn.handed_in(proposal, first.arguments)
     fingerprints = asking_again.fingerprints(proposal, suggestions)
     cleared = asking_again.cleared_by(proposal, suggestions) if body.revises else []
     return Prepared(
@@ -119,6 +132,7 @@ def drafted(
     entries = _entries(agent, body.suggestions, known)
     proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
     suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
+    proposal.numbers = numbers.asked_for(suggestions)
     return proposal, suggestions, entries
 
 
@@ -199,12 +213,14 @@ def judged(
     suggestions: Sequence[Suggestion],
     entries: Sequence[Entry],
     circumstances: Circumstances,
+    *,
+    past: Past | None = None,
 ) -> Verdict:
     """What one version of the policy says of these suggestions; raises their risk where it says so."""
     policy = ready(version)
     guided: list[int] = [Autonomy.Stage.GUIDED] * len(entries)
     stages = stages_of(proposal.agent, [e.type.name for e in entries]) if policy.lets_pass else guided
-    return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages)
+    return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages, past=past)
 
 
 def weighed(
@@ -216,12 +232,16 @@ def weighed(
     *,
     stages: Sequence[int] | None,
     now: datetime | None = None,
+    past: Past | None = None,
 ) -> Verdict:
     """What a policy says where the agent stands at these stages; raises the risk where it says so.
 
     Without `stages` those, deployments and kill switches are left aside: what passes is what the
     policy itself lets pass, as if the agent had earned everything. `now` is the time of the proposal.
+    What the policy asks of the past is answered by `past`, and kept in the verdict; without it, as of
+    `now`, or as of this moment.
     """
+    past = past or Past.of(proposal, at=now)
     agent = proposal.agent
     assumed = stages or [int(Autonomy.Stage.STRATEGIC)] * len(entries)
     matched: list[list[Matched]] = []
@@ -231,7 +251,8 @@ def weighed(
             if policy.rules
             else {}
         )
-        found = policy.matched(facts)
+        with answering(past):
+            found = policy.matched(facts)
         stated = [risk_of(m.then.risk) for m in found if m.then.risk]
         suggestion.risk = max([Risk(suggestion.risk), *stated])
         matched.append(found)
@@ -257,7 +278,7 @@ def weighed(
         known["boundaries"] = limits
     if policy.lets_pass and stages is not None:
         known["stages"] = [int(stage) for stage in stages]
-    return judge(policy, matched, against_passing=against_passing, known=known)
+    return judge(policy, matched, against_passing=against_passing, known=known, facts=past.checked())
 
 
 def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:

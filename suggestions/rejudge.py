@@ -21,6 +21,7 @@ from governance.models import ActionType, Agent, Risk
 from governance.passing import Circumstances
 from governance.policy import Policy
 from governance.verdict import Verdict
+from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.prepare import weighed
 
@@ -152,11 +153,11 @@ class Judge:
         proposal = self._proposal(row)
         suggestions = [_suggestion(s, entry) for s, entry in zip(rows, entries, strict=True)]
         stated = Circumstances(deployment=proposal.provenance.get("deployment", ""))
-        verdict = weighed(
-            self.policy, proposal, suggestions, entries, stated, stages=None, now=proposal.created_at
-        )
+        recorded, at = json.loads(row[10]), proposal.created_at
+        past = Past.of(proposal, at=at, known=recorded.get("facts"))
+        verdict = weighed(self.policy, proposal, suggestions, entries, stated, stages=None, now=at, past=past)
         answer = _answer(*row[11:16], suggestions=rows)
-        return Outcome(row[0], row[9], verdict, json.loads(row[10]), answer)
+        return Outcome(row[0], row[9], verdict, recorded, answer)
 
     def _proposal(self, row: tuple[Any, ...]) -> Proposal:
         return unsaved(

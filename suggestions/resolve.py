@@ -11,10 +11,11 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.announce import announce
 from audit.canonical import commitment, new_salt
+from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Refusal
 from governance.models import User
-from suggestions import callbacks
+from suggestions import callbacks, numbers
 from suggestions.models import Proposal, Resolution, Suggestion
 
 
@@ -80,7 +81,12 @@ def resolve(
     )
     proposal.status = status
     proposal.version += 1
-    proposal.save(update_fields=["status", "version"])
+    changed = ["status", "version"]
+    if status == Proposal.Status.APPROVED and suggestion and arguments is not None:
+        proposal.numbers = numbers.approved(suggestion.action_type.name, arguments)
+        changed.append("numbers")
+        _set_precedent(proposal, arguments)
+    proposal.save(update_fields=changed)
     told = {"by": by, "policy": proposal.policy_id, "action_digest": action_digest or None}
     if reason:
         told["reason"] = commitment(salt, reason)
@@ -88,6 +94,19 @@ def resolve(
     callbacks.owe(proposal, f"proposal.{status}", presented(resolution))
     transaction.on_commit(partial(announce, proposal.pk), robust=True)
     return resolution
+
+
+_PRECEDENT = """
+INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %s::uuid[]) RETURNING 1
+"""
+
+
+def _set_precedent(proposal: Proposal, arguments: dict[str, Any]) -> None:
+    """Remember each value that was approved, of the agent and about the subject."""
+    pairs = [(key, mark) for key in numbers.keys_of(proposal) for mark in numbers.marks(key, arguments)]
+    if pairs:
+        keys, marks = zip(*pairs, strict=True)
+        execute(_PRECEDENT, [list(keys), list(marks)])
 
 
 def presented(resolution: Resolution) -> dict[str, Any]:

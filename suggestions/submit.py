@@ -60,16 +60,19 @@ WITH given AS (
         subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz, action text,
-        sentence text, event_before text, event_after text, fingerprints text[], cleared uuid[])
+        sentence text, numbers jsonb, event_before text, event_after text, fingerprints text[],
+        cleared uuid[])
 ), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
-        team_id, also_teams, priority, approvals_needed, risk, deadline, action, sentence, created_at)
+        team_id, also_teams, priority, approvals_needed, risk, deadline, action, sentence, numbers,
+        created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
-           least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, now()
+           least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, numbers,
+           now()
       FROM given WHERE NOT EXISTS (SELECT FROM refused)
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
@@ -196,6 +199,7 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "expires_at": prepared.expires_at.isoformat() if prepared.expires_at else None,
         "action": proposal.action,
         "sentence": proposal.sentence,
+        "numbers": proposal.numbers,
         "event_before": prepared.event[0],
         "event_after": prepared.event[1],
         "fingerprints": prepared.fingerprints,
