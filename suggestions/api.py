@@ -118,7 +118,8 @@ class Batch(APIView):
                 _check_whole(outcomes, atomic=atomic)
                 stored = iter(_stored(caller, outcomes, rejected_before, atomic=atomic))
         finally:
-            note(rejected_before, actor=caller.as_actor())
+            if rejected_before:
+                note(rejected_before, actor=caller.as_actor())
         refused = [o for o in outcomes if isinstance(o, Refusal)]
         _tell_hits(caller, refused, request)
         results = [_refused(o) if isinstance(o, Refusal) else _accepted(next(stored)) for o in outcomes]
