@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from governance.mentions import folded, meant, named_pages, pages
+from governance.reading import Said, page_meant, said
 
 # --- Where it leads -------------------------------------------------------------------------
 
@@ -24,18 +24,17 @@ def adds(text: str, content: str) -> list[str]:
 
     Web and e-mail addresses, @names, and numbers or codes long enough for an account or a telephone.
     """
-    known = named_pages(text)
-    named = {*_exact(text), *_WORD.findall(folded(text))}
-    strange = [page for page in pages(content) if meant(page) not in known]
-    return strange + [found for found in _exact(content) if found not in named]
+    asked, carried = said(text), said(content)
+    named = {*_exact(asked), *asked.words}
+    strange = [page for page in carried.pages if page_meant(page) not in asked.pages_meant]
+    return strange + [found for found in _exact(carried) if found not in named]
 
 
-def _exact(text: str) -> Iterator[str]:
-    plain = folded(text)
-    yield from _MAIL.findall(plain)
-    yield from _HANDLE.findall(plain)
-    yield from _LONG_NUMBER.findall(_ISO_DATE.sub(" ", plain))
-    yield from (code for code in _CODE.findall(plain) if sum(sign.isdigit() for sign in code) >= 4)
+def _exact(text: Said) -> Iterator[str]:
+    yield from _MAIL.findall(text.folded)
+    yield from _HANDLE.findall(text.folded)
+    yield from _LONG_NUMBER.findall(_ISO_DATE.sub(" ", text.folded))
+    yield from (code for code in _CODE.findall(text.folded) if sum(sign.isdigit() for sign in code) >= 4)
 
 
 # --- Secrets --------------------------------------------------------------------------------

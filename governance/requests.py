@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
-from governance.mentions import folded, mentions
+from governance.mentions import names
+from governance.reading import Said, said
 
-_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
-_WORDS = re.compile(r"\w+(?:'\w+)?")
 _ENGLISH = (
     *("not", "no", "never", "none", "neither", "nor", "nobody", "nothing", "without", "cannot", "dont"),
     *("doesnt", "wont", "cant", "shouldnt", "mustnt", "stop", "avoid", "refuse", "refrain", "except"),
@@ -21,7 +19,7 @@ _TAKING_BACK = frozenset((*_ENGLISH, *_OTHERS))
 
 def about(text: str, value: Any) -> str:
     """The sentences of a text that name a value (of a list: every item of it), a line each."""
-    return "\n".join(sentence for sentence in sentences(text) if mentions(sentence, value))
+    return "\n".join(sentence.text for sentence in said(text).sentences if names(sentence, value))
 
 
 def asks(text: str, words: list[Any]) -> bool:
@@ -29,31 +27,22 @@ def asks(text: str, words: list[Any]) -> bool:
 
     It is taken back by a word such as "not", "never" or "instead" in the same sentence or the next.
     """
-    wanted = [folded(word) for word in words if isinstance(word, str) and word.strip()]
-    said = [_spaced(sentence) for sentence in sentences(text)]
-    refused = [_takes_back(sentence) for sentence in said] + [False]
-    return any(
-        any(f" {word} " in sentence for word in wanted) and not refused[n] and not refused[n + 1]
-        for n, sentence in enumerate(said)
-    )
+    wanted = [phrase for word in words if isinstance(word, str) and (phrase := _phrase(word)).strip()]
+    sentences = said(text).sentences
+    asking = (n for n, sentence in enumerate(sentences) if any(word in sentence.spaced for word in wanted))
+    return any(not any(map(_takes_back, sentences[n : n + 2])) for n in asking)
 
 
 def repeats(text: str, message: str) -> bool:
     """Whether a message stands in the text word for word, whatever its punctuation."""
-    said = _spaced(message)
-    return bool(said.strip()) and said in _spaced(text)
+    repeated = said(message).spaced
+    return bool(repeated.strip()) and repeated in said(text).spaced
 
 
-@lru_cache(maxsize=16)
-def sentences(text: str) -> tuple[str, ...]:
-    found = (sentence for line in text.splitlines() for sentence in _END.split(line.strip()))
-    return tuple(sentence for sentence in found if sentence)
+@lru_cache(maxsize=512)
+def _phrase(word: str) -> str:
+    return Said(word).spaced
 
 
-def _spaced(text: str) -> str:
-    return f" {' '.join(_WORDS.findall(folded(text)))} "
-
-
-def _takes_back(sentence: str) -> bool:
-    words = sentence.split()
-    return not _TAKING_BACK.isdisjoint(words) or any(word.endswith("n't") for word in words)
+def _takes_back(sentence: Said) -> bool:
+    return not _TAKING_BACK.isdisjoint(sentence.words) or any(word.endswith("n't") for word in sentence.words)

@@ -14,7 +14,8 @@ from governance.carried import adds, has_hidden, has_secret
 from governance.cel import Expression, NoAnswer
 from governance.functions import FUNCTIONS
 from governance.mentions import domain, host, mentions, numbers, pages, quotes, unmentioned
-from governance.requests import about, asks, repeats, sentences
+from governance.reading import said
+from governance.requests import about, asks, repeats
 
 REQUEST = (
     "Am I free at 12:00 on 2024-05-19? If so, create an event with Jo on May 16th, 2024 at 4 pm, "
@@ -134,13 +135,8 @@ def test_a_password_is_quoted_only_letter_for_letter() -> None:
 
 
 def test_a_text_falls_into_sentences() -> None:
-    assert sentences("Pay 12.00 to A. Then (wait!) stop? Yes\n- no.") == (
-        "Pay 12.00 to A.",
-        "Then (wait!",
-        "stop?",
-        "Yes",
-        "- no.",
-    )
+    sentences = said("Pay 12.00 to A. Then (wait!) stop? Yes\n- no.").sentences
+    assert [each.text for each in sentences] == ["Pay 12.00 to A.", "Then (wait!", "stop?", "Yes", "- no."]
 
 
 def test_about_gives_the_sentences_that_name_all_of_it() -> None:

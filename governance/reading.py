@@ -1,0 +1,145 @@
+"""A text as a policy reads it: its words, sentences, numbers, dates and web addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+
+Page = tuple[str, str]  # scheme, and the rest of an address
+
+_KELVIN = "\u212a"  # the one letter that lowers to one of ASCII
+_QUOTES = str.maketrans("‘’“”", "''\"\"")
+_WORDS = re.compile(r"\w+(?:'\w+)?")
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
+
+
+class Said:
+    """Everything is worked out when it is first asked for, and once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.named: dict[str, bool] = {}  # what was looked for in it, and whether it is there
+
+    @cached_property
+    def folded(self) -> str:
+        return folded(self.text)
+
+    @cached_property
+    def sentences(self) -> tuple[Said, ...]:
+        parts = (p for line in self.text.splitlines() for p in _SENTENCE_ENDS.split(line.strip()))
+        return tuple(Said(part) for part in parts if part)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        return tuple(_WORDS.findall(self.folded))
+
+    @cached_property
+    def spaced(self) -> str:
+        """The words alone, a blank around each."""
+        return f" {' '.join(self.words)} "
+
+    @cached_property
+    def numbers(self) -> tuple[float, ...]:
+        return tuple(_number(found) for found in _NUMBER.findall(self.text))
+
+    @cached_property
+    def dates(self) -> frozenset[tuple[int, int, int]]:
+        return frozenset(_dates(self.folded))
+
+    @cached_property
+    def times(self) -> frozenset[tuple[int, int]]:
+        return frozenset(_times(self.folded))
+
+    @cached_property
+    def pages(self) -> tuple[str, ...]:
+        return tuple(found.rstrip(_AFTER_A_PAGE) for found in _PAGE.findall(self.text))
+
+    @cached_property
+    def pages_meant(self) -> frozenset[Page]:
+        """Where it says http or no scheme at all, the same page over https may be meant."""
+        named = {page_meant(written) for written in self.pages}
+        return frozenset(named | {("https", page) for scheme, page in named if scheme == "http"})
+
+
+@lru_cache(maxsize=16)
+def said(text: str) -> Said:
+    """The text, read; many rules ask about the same one."""
+    return Said(text)
+
+
+def folded(text: str) -> str:
+    """The text without differences of case, white space and kind of quotation mark."""
+    if not text.isascii():
+        text = text.replace(_KELVIN, "\ufffd").translate(_QUOTES)
+    return " ".join(text.lower().split())
+
+
+# --- Numbers --------------------------------------------------------------------------------
+
+_NUMBER = re.compile(
+    r"(?<![\w.,:/@#+-])(?:[$€£¥]\s?)?(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,15}(?:[.,]\d{1,2}|\.\d{4,9})?)"
+    r"(?![\w@])(?!\s?%)(?![.,:/-]\w)"
+)
+
+
+def _number(written: str) -> float:
+    whole, comma, cents = written.rpartition(",")
+    if comma and len(cents) <= 2:  # 12,50 as much of the world writes it
+        written = f"{whole}.{cents}"
+    return float(written.replace(",", ""))
+
+
+# --- Dates and times ------------------------------------------------------------------------
+
+_MONTHS = [
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+]
+_MONTH = f"({'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)})\\.?"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_ISO = re.compile(r"(?<![\w-])(\d{4})-(\d\d)-(\d\d)(?![\d-])")
+_MONTH_FIRST = re.compile(rf"\b{_MONTH} {_DAY},? (\d{{4}})\b")
+_DAY_FIRST = re.compile(rf"\b{_DAY} (?:of )?{_MONTH},? (\d{{4}})\b")
+_TIME = re.compile(r"(?<![\w:.,-])(\d{1,2})(?::(\d\d)(?::00)?)? ?([ap]\.?m\b)?(?![\w:]|[.,]\d)")
+_NOON = re.compile(r"\bnoon\b")
+
+
+def _dates(text: str) -> Iterator[tuple[int, int, int]]:
+    for year, month, day in _ISO.findall(text):
+        yield int(year), int(month), int(day)
+    for month, day, year in _MONTH_FIRST.findall(text):
+        yield int(year), _month(month), int(day)
+    for day, month, year in _DAY_FIRST.findall(text):
+        yield int(year), _month(month), int(day)
+
+
+def _month(name: str) -> int:
+    return next(n for n, full in enumerate(_MONTHS, start=1) if full.startswith(name[:3]))
+
+
+def _times(text: str) -> Iterator[tuple[int, int]]:
+    if _NOON.search(text):
+        yield 12, 0
+    for hour, minute, half in _TIME.findall(text):
+        if minute or half:
+            yield (int(hour) % 12 + 12 * half.startswith("p") if half else int(hour)), int(minute or 0)
+
+
+# --- Web addresses --------------------------------------------------------------------------
+
+_PAGE = re.compile(
+    r"(?<![\w@.-])(?:[a-z][a-z0-9+.-]{1,20}://[^\s<>\"']+|"
+    r"[^\W_](?:[\w-]{0,62}\.){1,10}[^\W\d_]{2,24}(?::\d{1,5})?(?:[/?#][^\s<>\"']*)?(?![\w@-]))",
+    re.IGNORECASE,
+)
+_AFTER_A_PAGE = ".,;:!?)]}'\"*"
+_PARTS = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
+
+
+def page_meant(written: str) -> Page:
+    """What an address means, so that spellings of the same page are equal."""
+    written = written.strip()
+    scheme, _, rest = written.partition("://") if "://" in written[:24] else ("http", "", written)
+    name, path = _PARTS.fullmatch(rest).groups()  # type: ignore[union-attr] # it matches everything
+    return scheme.lower(), f"{name.lower() if name.isascii() else name}{path}".removesuffix("/")
