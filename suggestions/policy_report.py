@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from audit.refusals import Refusal
 from governance import catalogue
 from governance.action_types import InvalidActionType, described, normalised, parse
 from governance.catalogue import Entry
+from governance.history import Question
 from governance.models import Agent
 from governance.passing import NOTHING_KNOWN
 from governance.policy import Policy
 from governance.wilson import Share, share
 from suggestions import replay
 from suggestions.bodies import ProposalBody, check
+from suggestions.history import Past
 from suggestions.prepare import drafted, weighed
 
 PASSED, REVIEW, BLOCKED, REFUSED = "passed", "review", "blocked", "refused"
@@ -111,9 +114,17 @@ def judged(policy: Policy, row: Row, known: dict[str, Entry]) -> Judged:
         proposal, suggestions, entries = drafted(Agent(name="recorded"), body, known)
     except Refusal as refusal:
         return Judged(row, REFUSED, (str(refusal),))
-    verdict = weighed(policy, proposal, suggestions, entries, NOTHING_KNOWN, stages=None)
+    past = NothingBefore.of(proposal)
+    verdict = weighed(policy, proposal, suggestions, entries, NOTHING_KNOWN, stages=None, past=past)
     reasons = (*(rule["name"] for rule in verdict.rules), *verdict.notes)
     return Judged(row, _BY_VERDICT[verdict.verdict], reasons)
+
+
+class NothingBefore(Past):
+    """The past of a recorded action: what was done before it is not recorded, so it is the first."""
+
+    def find(self, question: Question) -> int | Decimal | bool:
+        return False if question.kind == "seen" else 0
 
 
 def exchanged(rows: Sequence[Row]) -> list[Row]:
