@@ -32,6 +32,7 @@ GOVERNANCE = (
     ("Agents", "/governance/agents/", "governance.view_agent"),
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
+    ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
 )
 # Who may do the first of these begins there.
 BEGINNINGS = (

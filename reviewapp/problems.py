@@ -34,6 +34,7 @@ from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, Own
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.asking_again import AlreadyRejected
+from suggestions.backtest import BacktestOver, BacktestRuns
 from suggestions.gate import Malformed, TooLarge
 from suggestions.resolve import AlreadyResolved
 from suggestions.submit import KeyReused, StillInFlight
@@ -59,6 +60,8 @@ STATUS: dict[type[Refusal], int] = {
     DigestMismatch: 409,
     TooLate: 409,
     WrongState: 409,
+    BacktestRuns: 409,
+    BacktestOver: 409,
     NothingBefore: 409,
     EditBlocked: 422,
     StillInFlight: 409,

@@ -10,6 +10,7 @@ from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
 from governance import deployment_api
 from reviewapp import health, pages
+from suggestions import backtest_api
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
 
 api = [
@@ -42,6 +43,16 @@ api = [
     ),
     path("prompt-templates/<str:digest>/", deployment_api.OnePrompt.as_view(), name="prompt-template"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
+    path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
+    path("backtests/<uuid:backtest_id>/", backtest_api.OneBacktest.as_view(), name="backtest"),
+    path(
+        "backtests/<uuid:backtest_id>/cancel/", backtest_api.CancelBacktest.as_view(), name="backtest-cancel"
+    ),
+    path(
+        "backtests/<uuid:backtest_id>/disagreements/",
+        backtest_api.Disagreements.as_view(),
+        name="disagreements",
+    ),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
 ]
@@ -53,6 +64,7 @@ urlpatterns = [
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/", include("governance.urls")),
+    path("governance/", include("suggestions.urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),

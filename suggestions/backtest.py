@@ -23,7 +23,7 @@ from audit.record import record
 from audit.refusals import Refusal
 from governance import policy_lifecycle
 from governance.models import PolicyVersion, User
-from governance.policy import ready
+from governance.policy import Policy, ready
 from suggestions.models import Backtest, BacktestChunk, Disagreement
 from suggestions.rejudge import Chosen, Judge, Outcome
 from suggestions.tally import Tally, kind_of, result, score
@@ -127,6 +127,26 @@ def work_until_done(backtest_id: UUID, tell: Callable[[Backtest, int], None]) ->
             return backtest
         if not busy:
             time.sleep(0.2)  # the last chunks are somebody else's
+
+
+def rehearse(policy: Policy, chosen: Chosen, tell: Callable[[int, int], None]) -> dict[str, Any]:
+    """The result that a backtest of this policy would have; writes nothing, keeps no disagreements.
+
+    `tell` hears how many of how many proposals are judged. Raises `Invalid` like `ask`.
+    """
+    where, values = chosen.where()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM suggestions_proposal WHERE {where} ORDER BY id DESC LIMIT %(newest)s",
+            {"newest": chosen.newest, **values},
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    tally, judge = Tally(), Judge(policy)
+    for start in range(0, len(ids), CHUNK):
+        for outcome in judge.outcomes(ids[start : start + CHUNK]):
+            tally.count(outcome)
+        tell(min(start + CHUNK, len(ids)), len(ids))
+    return result(tally)
 
 
 def done(backtest: Backtest) -> int:

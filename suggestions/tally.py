@@ -39,6 +39,11 @@ def kind_of(outcome: Outcome) -> Disagreement.Kind | None:
     return kind
 
 
+def name_of(kind: Disagreement.Kind) -> str:
+    """As results and the API spell it: `passed_rejected`."""
+    return kind.name.lower()
+
+
 class Tally:
     """Counts; `as_json` and `add` make many into one."""
 
@@ -61,7 +66,7 @@ class Tally:
         if failed:
             self.counts["errors",] += 1
         if kind := kind_of(outcome):
-            self.counts["kind", str(kind.value)] += 1
+            self.counts["kind", name_of(kind)] += 1
 
     def add(self, told: Iterable[list[Any]]) -> None:
         """What another tally told by `as_json`."""
@@ -104,7 +109,7 @@ def result(tally: Tally) -> dict[str, Any]:
         "errors": tally.counts["errors",],
         "actions": [_action(name, seen.actions[name]) for name in sorted(seen.actions)],
         "rules": [_rule(name, seen, proposals) for name in sorted(seen.rules)],
-        "disagreements": {str(kind.value): seen.kinds[str(kind.value)] for kind in _KIND},
+        "disagreements": {name_of(kind): seen.kinds[name_of(kind)] for kind in _KIND},
     }
 
 
@@ -146,8 +151,8 @@ class _Seen:
                 self.errors[name] += count
             case ["then", what]:
                 self.then[what] += count
-            case ["kind", value]:
-                self.kinds[value] += count
+            case ["kind", name]:
+                self.kinds[name] += count
 
     def answers(self, verdict: str) -> Counter[str]:
         return _of(verdict, self.verdict)

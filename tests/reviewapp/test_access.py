@@ -23,8 +23,9 @@ from approvals import decide
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import keys
-from governance.models import Agent, AgentKey, Deployment, PromptTemplate
-from suggestions.models import Proposal
+from governance.models import Agent, AgentKey, Deployment, PolicyVersion, PromptTemplate
+from suggestions.models import Backtest, Proposal
+from suggestions.rejudge import Chosen
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
 
 CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
@@ -54,6 +55,14 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance", "GET"): (LOGIN, 302, 302, 302, 302),
     ("governance:agents", "GET"): (LOGIN, 403, 403, 200, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:compare", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:of-policy", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:panel", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:ask", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("backtests:one", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:progress", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("backtests:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
     ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
     ("audit:export", "GET"): (LOGIN, 403, 403, 200, 403),
     ("account_login", "GET"): (200, 302, 302, 302, 302),
@@ -90,6 +99,11 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
+    ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
+    ("api:backtest", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:backtest-cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:disagreements", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
 }
@@ -176,6 +190,7 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         **deployed(agent, by=ana, approved_by=olga),
+        **backtested(),
     }
     only = {
         "api:execution": {"proposal_id": approved.pk},
@@ -188,6 +203,15 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         },
     }
     return World(proposal, people, shown, ids, only)
+
+
+def backtested() -> dict[str, Any]:
+    """A policy that may be backtested, and a backtest of another one that is under way."""
+    policy, other = (
+        PolicyVersion.objects.create(digest=f"sha256:{n * 64}", text=f"version: 1 # {n}") for n in "23"
+    )
+    running = Backtest.objects.create(policy=other, chosen=Chosen().as_json())
+    return {"policy": policy.pk, "backtest_id": running.pk}
 
 
 def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:

@@ -119,7 +119,15 @@ def test_a_small_history_is_counted_exactly(candidate, decided, olga):
     )
     kinds = list(Disagreement.objects.order_by("kind").values_list("kind", flat=True))
     assert kinds == [1, 2, 3, 3, 6]
-    assert told["disagreements"] == {"1": 1, "2": 1, "3": 2, "4": 0, "5": 0, "6": 1, "7": 0}
+    assert told["disagreements"] == {
+        "passed_rejected": 1,
+        "passed_returned": 1,
+        "passed_edited": 2,
+        "passed_other": 0,
+        "passed_blocked": 0,
+        "blocked_approved": 1,
+        "no_answer": 0,
+    }
 
 
 def test_a_finished_backtest_makes_a_draft_validated_and_is_its_score(candidate, decided, olga):
@@ -381,7 +389,7 @@ def test_of_each_kind_the_newest_are_kept_whatever_order_parts_come_in(
     backtest._keep(asked.pk, first, *judged)
 
     done = Backtest.objects.get()
-    assert (done.status, done.result["disagreements"]["1"]) == ("done", 8)
+    assert (done.status, done.result["disagreements"]["passed_rejected"]) == ("done", 8)
     kept = Disagreement.objects.order_by("-proposal_id").values_list("proposal_id", flat=True)
     assert list(kept) == newest_first[:3]
 
