@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from governance import catalogue, risk
 from governance.authentication import AgentCaller
@@ -38,8 +39,8 @@ def explain_recorded(proposal: Proposal, version: str | None) -> Explanation:
     suggestions = list(proposal.suggestions.select_related("action_type").order_by("rank"))
     known = proposal.verdict.get("known", {})
     stages = known.get("stages") or stages_of(proposal.agent, [s.action_type.name for s in suggestions])
-    past = Past.of(proposal, at=proposal.created_at, known=proposal.verdict.get("facts"))
-    return explain(proposal, suggestions, version, Circumstances.from_json(known), stages, past)
+    circumstances = Circumstances.from_json(known)
+    return explain(proposal, suggestions, version, circumstances, stages, then=proposal.created_at)
 
 
 def simulate(caller: AgentCaller, body: ProposalBody, version: str | None) -> Explanation:
@@ -59,20 +60,30 @@ def explain(
     version: str | None,
     circumstances: Circumstances,
     stages: Sequence[int],
-    past: Past | None = None,
+    *,
+    then: datetime | None = None,
 ) -> Explanation:
-    """What this version of the policy makes of a proposal under these circumstances. Writes nothing."""
+    """What this version of the policy makes of a proposal under these circumstances. Writes nothing.
+
+    `then` is the moment as of which a stored proposal is judged; without it, it is judged as of now.
+    """
+
+    def past() -> Past:
+        # Looked at condition by condition more is asked than to decide: neither has to share its bounds.
+        return Past.of(proposal, at=then, known=proposal.verdict.get("facts") if then else None)
+
     policy = ready(version)
-    past = past or Past.of(proposal)
     entries = [catalogue.entry(s.action_type) for s in suggestions]
     looked = []
     for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True):
         # The risk before this policy, or another one, raised it.
         claimed = None if suggestion.claimed_risk is None else Risk(suggestion.claimed_risk)
         suggestion.risk = risk.counting(claimed, entry.type)
-        facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage)
-        with answering(past):
+        facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage, now=then)
+        with answering(past()):
             looked.append((suggestion, looked_at(policy, facts)))
-    verdict = weighed(policy, proposal, suggestions, entries, circumstances, stages=stages, past=past)
+    verdict = weighed(
+        policy, proposal, suggestions, entries, circumstances, stages=stages, now=then, past=past()
+    )
     passed = boundaries_looked_at(proposal.agent, verdict.known.get("boundaries"))
     return Explanation(version, passed, looked, verdict)

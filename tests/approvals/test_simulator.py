@@ -133,3 +133,22 @@ def test_a_boundary_refuses_before_any_rule(agent: Any, action_type: Any, ana: A
 def test_only_what_a_person_may_see_is_explained(proposal: Any, cyd: Any, api_as: Any) -> None:
     assert api_as(cyd).get(f"proposals/{proposal.pk}/explanation/").status_code == 404
     assert page(cyd, proposal=str(proposal.pk)).status_code == 422
+
+
+def test_what_was_asked_of_the_past_is_shown_as_it_was_then(
+    policy: Any, propose: Any, api_as: Any, ana: Any
+) -> None:
+    policy(
+        "version: 1\ndefaults: {team: operations}\nrules:\n"
+        "  - {name: often, when: 'history.agent.count(\"1h\") >= 1', then: {verdict: review}}"
+    )
+    first, second = propose(), propose()
+    propose()
+
+    def seen(proposal: Any) -> Any:
+        said = api_as(ana).get(f"proposals/{proposal.pk}/explanation/").json()
+        [rule] = said["suggestions"][0]["rules"]
+        return rule["outcome"], rule["conditions"][0]["values"]
+
+    assert seen(first) == ("did not match", {'history.agent.count("1h")': 0})
+    assert seen(second) == ("matched", {'history.agent.count("1h")': 1})
