@@ -1,16 +1,19 @@
-"""The socket of an open queue page."""
+"""The sockets of open pages."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser
 
-from approvals import live
+from approvals import live, notices
 
 
-class QueueConsumer(AsyncWebsocketConsumer):
-    """Hands one page what `approvals.live` has for it; listens to nothing and asks nobody."""
+class PageConsumer(AsyncWebsocketConsumer):
+    """Hands one page what there is for it; listens to nothing and asks nobody."""
 
     channel_layer_alias = None  # type: ignore[assignment]  # hints are heard once per process
     page: live.Page | None = None
@@ -18,16 +21,23 @@ class QueueConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         user, session = self.scope["user"], self.scope["session"].session_key or ""
-        access = await live.access_of_one(user, session)
+        access = await self.access(user, session)
         if isinstance(access, int):
             await self.accept()  # a browser is told the code of a socket that was open
             await self.close(access)
             return
         self.page = live.Page((user.pk, session), access, self._close_soon)
         # First: what changes once the page is told that it is open must not be missed.
-        await live.current().join(self.page)
+        await self.join(self.page)
         await self.accept()
         self.sending = asyncio.create_task(self._send_all(self.page))
+
+    async def access(self, user: Any, session: str) -> live.Access | int:
+        """What this person may see, or the code to close the socket with."""
+        raise NotImplementedError
+
+    async def join(self, page: live.Page) -> None:
+        raise NotImplementedError
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A page has nothing to say here."""
@@ -37,6 +47,12 @@ class QueueConsumer(AsyncWebsocketConsumer):
             self.sending.cancel()
         if self.page:
             live.current().leave(self.page)
+            notices.current().leave(self.page)
+
+    @property
+    def seen(self) -> str:
+        """The version of the banner that the page was drawn with."""
+        return parse_qs(self.scope["query_string"].decode("latin-1")).get("seen", [""])[0]
 
     async def _send_all(self, page: live.Page) -> None:
         while True:
@@ -50,3 +66,26 @@ class QueueConsumer(AsyncWebsocketConsumer):
         if self.sending:
             self.sending.cancel()
         self._closing = asyncio.ensure_future(self.close(code))
+
+
+class QueueConsumer(PageConsumer):
+    """An open queue: its rows, and the banner."""
+
+    async def access(self, user: Any, session: str) -> live.Access | int:
+        return await live.access_of_one(user, session)
+
+    async def join(self, page: live.Page) -> None:
+        await live.current().join(page)
+        notices.current().join(page, seen=self.seen)
+
+
+class NoticeConsumer(PageConsumer):
+    """Any other page of somebody who is signed in: the banner alone."""
+
+    async def access(self, user: Any, session: str) -> live.Access | int:
+        if isinstance(user, AnonymousUser) or not await live.in_thread(live.signed_in, {(user.pk, session)}):
+            return live.SIGNED_OUT
+        return live.Access(frozenset())
+
+    async def join(self, page: live.Page) -> None:
+        notices.current().join(page, seen=self.seen, alone=True)

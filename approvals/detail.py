@@ -19,9 +19,10 @@ from approvals.produced import Produced, produced
 from approvals.rows import subject_of
 from approvals.timeline import Entry, timeline
 from execution.models import Execution
+from governance import halts
 from governance.models import ActionType, Risk, Team, User
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.present import presented
+from suggestions.present import halt_of, presented
 
 ROLES = ("user", "assistant", "tool", "system")
 _UNDO = {
@@ -99,6 +100,7 @@ class Detail:
     reject_url: str
     return_url: str
     after: Afterwards
+    held: str = ""
     why_not: str = ""
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
@@ -153,6 +155,7 @@ def detail_of(
         reject_url=f"{address}reject/{query}",
         return_url=f"{address}return/{query}",
         after=afterwards(proposal, reader, query),
+        held=_held(proposal, suggestions),
         why_not=_why_not(proposal, reader, decisions),
         refusal=refusal,
         typed=typed or Typed(),
@@ -323,6 +326,16 @@ def _ending(resolution: Resolution, suggestions: Sequence[Suggestion]) -> str:
     if of and resolution.arguments != of.arguments:
         said += ", with edited arguments"
     return f"{said}: {shown(resolution.reason)}" if resolution.reason else said
+
+
+def _held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
+    """Which kill switch holds it, by whom and since when; empty where none does."""
+    halt = halt_of(proposal, suggestions, on=halts.on())
+    if halt is None:
+        return ""
+    thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."
+    then = "It can be decided; what" if proposal.status == Proposal.Status.PENDING else "What"
+    return f"{shown(halt.sentence)} {thrown} {then} was approved is carried out once that is lifted."
 
 
 def _why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:

@@ -78,8 +78,8 @@ def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access
     the permission.
     """
     asked = set(people)
-    signed_in = _signed_in(asked)
-    users = {user for user, _ in signed_in}
+    among = signed_in(asked)
+    users = {user for user, _ in among}
     may = _with_permission("suggestions.view_proposal", users)
     every = _with_permission("suggestions.view_every_proposal", users)
     teams: dict[int, set[str]] = {}
@@ -88,7 +88,7 @@ def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access
         teams.setdefault(user, set()).add(team)
     answer: dict[tuple[int, str], Access | int] = {}
     for key in asked:
-        if key not in signed_in:
+        if key not in among:
             answer[key] = SIGNED_OUT
         elif key[0] not in may | every:
             answer[key] = NOT_ALLOWED
@@ -97,7 +97,7 @@ def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access
     return answer
 
 
-def _signed_in(asked: set[tuple[int, str]]) -> set[tuple[int, str]]:
+def signed_in(asked: set[tuple[int, str]]) -> set[tuple[int, str]]:
     """Those whose session exists, belongs to them, and was begun with the password they have now."""
     keys = {session for _, session in asked}
     rows = Session.objects.filter(session_key__in=keys, expire_date__gt=Now())
@@ -142,6 +142,8 @@ class Page:
         self.access = access
         self.close = close
         self._unsent: deque[str] = deque()
+        self._banner = ""
+        self.seen = ""  # the version of the banner that it shows
         self._news = asyncio.Event()
 
     def put(self, message: str) -> None:
@@ -151,11 +153,17 @@ class Page:
         self._unsent.append(message)
         self._news.set()
 
+    def say(self, banner: str) -> None:
+        """The newest banner counts, and is never put away for too many rows."""
+        self._banner = banner
+        self._news.set()
+
     async def next(self) -> str:
         """Everything that waits, as one message."""
         await self._news.wait()
         self._news.clear()
-        message = "".join(self._unsent)
+        message = "".join([self._banner, *self._unsent])
+        self._banner = ""
         self._unsent.clear()
         return message
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.template.loader import get_template
 from django.urls import reverse
 
 from approvals.models import Decision
 from approvals.pieces import shown
-from governance.models import Risk
+from governance.models import Halt, Risk
 from suggestions.models import Proposal, Resolution
 
 
@@ -35,6 +35,7 @@ class Row:
     teams: tuple[str, ...]
     needs: str
     sort: str
+    held: bool
 
 
 def rows_of(ids: Iterable[UUID]) -> list[Row]:
@@ -61,8 +62,13 @@ def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
             "resolution__reason",
             "agent__allowed_actions",
         )
-        .annotate(approved=Count("decisions", filter=standing))
+        .annotate(approved=Count("decisions", filter=standing), held=Exists(_halts()))
     )
+
+
+def _halts() -> QuerySet[Halt]:
+    everything, of_action = Q(scope=Halt.Scope.EVERYTHING), Q(action=OuterRef("action"))
+    return Halt.objects.on().filter(everything | of_action | Q(agent=OuterRef("agent")))
 
 
 def row_of(proposal: Proposal) -> Row:
@@ -82,6 +88,7 @@ def row_of(proposal: Proposal) -> Row:
         teams=tuple(proposal.teams),
         needs=_needs(proposal),
         sort=f"{proposal.queue_order:03d}|{deadline:%Y%m%dT%H%M%S%f}|{proposal.pk}",
+        held=proposal.status == Proposal.Status.PENDING and proposal.held,  # type: ignore[attr-defined]
     )
 
 

@@ -26,6 +26,8 @@ _SAID = {
     "request.refused": "{actor} asked for it again and was refused",
     "decision.refused": "{actor} came too late or was refused",
     "execution.put_off": "Execution waits for the next try",
+    "execution.held": "Stopped by a kill switch; it waits",
+    "execution.released": "The kill switch is lifted: it goes on",
     "attempt.started": "Attempt {attempt} began",
     "attempt.finished": "Attempt {attempt} {outcome}",
     "step.completed": "Step {step} completed",

@@ -49,6 +49,8 @@ class ExecutionAnswer(BaseModel):
     proposal: str
     status: str
     reason: str
+    held: bool = Field(False, description="A kill switch is on: do nothing yet. A report is still taken.")
+    held_reason: str | None = None
     action_digest: str
     created_at: datetime
     due_at: datetime

@@ -4,14 +4,16 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
 
 from audit.ids import uuid7
 from audit.prepared import execute
 from governance.halts import HELD
 from governance.models import Agent, Halt, User
+from governance.models.halts import HaltQuerySet
 from suggestions.models import Proposal, Suggestion
+from suggestions.present import WAITING
 
 _TAKE = f"""
 UPDATE execution_execution e
@@ -26,6 +28,15 @@ RETURNING fence, proposal_id
 """
 
 
+def _stopping() -> HaltQuerySet:
+    """Those that cover an execution of the query around it."""
+    return Halt.objects.filter(
+        Q(scope=Halt.Scope.EVERYTHING)
+        | Q(agent_id=OuterRef("proposal__agent_id"))
+        | Q(action=OuterRef("suggestion__action_type__name"))
+    )
+
+
 class ExecutionQuerySet(models.QuerySet["Execution"]):
     def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
         """Make one worker the only one that may carry it out; its fencing number, and the proposal.
@@ -38,12 +49,12 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.halts.HELD` has it."""
-        unsettled = Halt.objects.filter(settled_at=None).filter(
-            Q(scope=Halt.Scope.EVERYTHING)
-            | Q(agent_id=OuterRef("proposal__agent_id"))
-            | Q(action=OuterRef("suggestion__action_type__name"))
-        )
-        return self.filter(~Exists(unsettled))
+        return self.exclude(Exists(_stopping().filter(settled_at=None)))
+
+    def with_held(self) -> Self:
+        """Each with `is_held`: a kill switch is on and nobody is in the middle of anything."""
+        on = Q(Exists(_stopping().on()), status__in=WAITING)
+        return self.annotate(is_held=Case(When(on, then=True), default=False))
 
     def visible_to(self, user: User) -> Self:
         return self.filter(proposal__in=Proposal.objects.visible_to(user))

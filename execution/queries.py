@@ -9,7 +9,8 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from execution.models import Attempt, Execution
-from governance.models import User
+from governance.models import Halt, User
+from suggestions.present import WAITING
 
 PAGE = 50
 MOST_COUNTED = 99
@@ -22,7 +23,7 @@ def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Ex
         rows = rows.filter(status=status)
     if before:
         rows = rows.filter(pk__lt=before)
-    return list(rows.annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+    return list(rows.with_held().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
 
 
 def _tries() -> QuerySet[Attempt, Any]:
@@ -40,9 +41,19 @@ def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:
     """The execution of one of these proposals, with all that is told of it."""
     return (
         Execution.objects.filter(proposal__in=proposals, proposal_id=proposal_id)
+        .select_related("proposal", "suggestion__action_type")
         .prefetch_related("steps__attempts")
         .first()
     )
+
+
+def halt_of(execution: Execution) -> Halt | None:
+    """The kill switch that an execution waits for."""
+    if execution.status not in WAITING:
+        return None
+    agent, action = execution.proposal.agent_id, execution.suggestion.action_type.name
+    on = Halt.objects.on().covering(agent, [action]).select_related("agent", "by")
+    return on.order_by("at").first()
 
 
 def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
@@ -50,11 +61,14 @@ def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
 
     What services answered is for people: an agent has no claim to what a workflow can read.
     """
+    halt = halt_of(execution)
     return {
         "id": str(execution.pk),
         "proposal": str(execution.proposal_id),
         "status": execution.status,
         "reason": execution.reason,
+        "held": halt is not None,
+        "held_reason": halt.sentence if halt else None,
         "action_digest": execution.action_digest,
         "created_at": execution.created_at,
         "due_at": execution.due_at,

@@ -344,6 +344,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
         lease_until=None,
         due_at=Now() + timedelta(seconds=seconds),
         queued_at=Now() if seconds <= 0 else None,
+        timed_from=Now(),
     )
     data = {"wait_ms": round(seconds * 1000)}
     _tell(execution, "execution.put_off", data)
@@ -358,7 +359,8 @@ def _hold(lease: Lease) -> None:
     """Wait until the kill switch is lifted, unless somebody else has taken over meanwhile."""
     execution = Execution.objects.select_related("proposal").get(pk=lease.execution_id)
     try:
-        lease.write(status=Execution.Status.SCHEDULED, lease_until=None, due_at=Now(), queued_at=None)
+        due_now = {"due_at": Now(), "queued_at": None, "timed_from": Now()}
+        lease.write(status=Execution.Status.SCHEDULED, lease_until=None, **due_now)
     except LeaseLost:
         _log.warning("lease lost", execution=str(lease.execution_id), fence=lease.fence)
     else:

@@ -68,7 +68,9 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "proposal_url": _page_of(execution),
         "sentence": execution.suggestion.sentence,
         "status": execution.status,
-        "status_label": execution.get_status_display(),
+        "status_label": f"{execution.get_status_display()}, held"
+        if execution.is_held
+        else execution.get_status_display(),
         "reason": execution.reason,
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,

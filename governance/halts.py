@@ -81,6 +81,14 @@ def throw(
     return halt
 
 
+def throw_named(*, scope: str, agent: str, action: str, reason: str, by: User | None, actor: Actor) -> Halt:
+    """`throw`, with the agent by its name. Raises what that raises."""
+    named = Agent.objects.filter(name=agent).first() if agent else None
+    if agent and named is None:
+        raise Invalid.field("/agent", f"There is no agent {agent[:100]}.")
+    return throw(scope, agent=named, action=action, reason=reason, by=by, actor=actor)
+
+
 @transaction.atomic
 def lift(halt: Halt, *, reason: str, by: User, actor: Actor) -> Halt:
     """Let what was stopped go on. `execution.release.lift` also sees to what was held.

@@ -13,13 +13,14 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path
 
-from approvals.consumers import QueueConsumer
+from approvals.consumers import NoticeConsumer, QueueConsumer
 from reviewapp.bridge import ThreadBridge
 from reviewapp.handler import Handler
 from reviewapp.origin import OwnOrigin
 from reviewapp.wait import WaitForResolution
 
-_sockets = OwnOrigin(AuthMiddlewareStack(URLRouter([path("ws/queue/", QueueConsumer.as_asgi())])))
+_routes = [path("ws/queue/", QueueConsumer.as_asgi()), path("ws/notices/", NoticeConsumer.as_asgi())]
+_sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(_routes)))
 _requests = WaitForResolution(ThreadBridge(Handler(), threads=settings.WEB_THREADS))
 
 application = ProtocolTypeRouter({"http": _requests, "websocket": _sockets})

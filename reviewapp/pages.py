@@ -16,9 +16,9 @@ from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
+from approvals import notices
 from audit.asking import actor_of
 from audit.record import record_alone
-from execution import heartbeats
 from reviewapp import problems
 
 PLACES = (
@@ -29,9 +29,9 @@ PLACES = (
 )
 # The pages under Governance; the first that a person may see is where it begins.
 GOVERNANCE = (
-    ("Policies", "/governance/policies/", "governance.view_policyversion"),
     ("Agents", "/governance/agents/", "governance.view_agent"),
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
+    ("Kill switches", "/governance/halts/", "governance.view_halt"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
 )
@@ -53,7 +53,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "navigation": SimpleLazyObject(lambda: _places(request, PLACES)),
         "section": SimpleLazyObject(lambda: _section(request)),
-        "silences": SimpleLazyObject(heartbeats.silences),
+        "banner": SimpleLazyObject(notices.banner),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
@@ -81,6 +81,13 @@ def home(request: HttpRequest) -> HttpResponse:
         if request.user.has_perm(permission):
             return redirect(url)
     raise PermissionDenied
+
+
+@login_required
+@require_safe
+def banner(request: HttpRequest) -> HttpResponse:
+    """What stands above every page now, for one whose socket does not open."""
+    return HttpResponse(notices.banner().html)
 
 
 @login_required

@@ -30,6 +30,7 @@ from governance.deployments import (
     OwnDeployment,
     WrongStatus,
 )
+from governance.halts import AlreadyHalted, NotOn
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
@@ -65,6 +66,8 @@ STATUS: dict[type[Refusal], int] = {
     NothingBefore: 409,
     EditBlocked: 422,
     StillInFlight: 409,
+    AlreadyHalted: 409,
+    NotOn: 409,
     NotHandedBack: 409,
     NothingToReopen: 409,
     TooLarge: 413,

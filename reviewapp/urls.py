@@ -8,7 +8,8 @@ from approvals import simulator
 from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
-from governance import deployment_api, policy_api
+from execution.halt_api import Halts, LiftHalt
+from governance import deployment_api
 from reviewapp import health, pages
 from suggestions import backtest_api
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
@@ -42,14 +43,8 @@ api = [
         name="activate-deployment",
     ),
     path("prompt-templates/<str:digest>/", deployment_api.OnePrompt.as_view(), name="prompt-template"),
-    path("policies/", policy_api.Policies.as_view(), name="policies"),
-    path("policies/check/", policy_api.CheckPolicy.as_view(), name="check-policy"),
-    path("policies/diff/", policy_api.DiffPolicies.as_view(), name="diff-policies"),
-    path("policies/rollback/", policy_api.RollBackPolicy.as_view(), name="roll-back-policy"),
-    path("policies/<str:policy>/", policy_api.OnePolicy.as_view(), name="policy"),
-    path("policies/<str:policy>/approve/", policy_api.ApprovePolicy.as_view(), name="approve-policy"),
-    path("policies/<str:policy>/activate/", policy_api.ActivatePolicy.as_view(), name="activate-policy"),
-    path("policies/<str:policy>/shadow/", policy_api.ShadowPolicy.as_view(), name="shadow-policy"),
+    path("halts/", Halts.as_view(), name="halts"),
+    path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
     path("backtests/<uuid:backtest_id>/", backtest_api.OneBacktest.as_view(), name="backtest"),
@@ -68,9 +63,11 @@ api = [
 urlpatterns = [
     path("api/v1/", include((api, "api"))),  # first: asked for most often
     path("", pages.home, name="home"),
+    path("notices/", pages.banner, name="notices"),
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
+    path("governance/halts/", include("execution.halt_urls")),
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),

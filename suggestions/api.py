@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
-from governance import boundaries, hits, rate
+from governance import boundaries, halts, hits, rate
 from governance.authentication import AgentCaller, person_of
 from governance.boundaries import BoundaryHit
 from governance.models import ActionType
@@ -86,7 +86,8 @@ class Proposals(APIView):
         """The caller's proposals, newest first, in pages."""
         _only(request, {"status", "action", "agent", "cursor"})
         rows = _chosen(request)[: PAGE + 1]
-        page = [presented(p, p.suggestions.all()) for p in rows[:PAGE]]
+        on = halts.on()
+        page = [presented(p, p.suggestions.all(), on=on) for p in rows[:PAGE]]
         return Response({"proposals": page, "next": page[-1]["id"] if len(rows) > PAGE else None})
 
 

@@ -17,19 +17,19 @@ SAID = {
     "returned": "Returned",
 }
 BESIDE = (
-    ("stricter", "Is stricter than what was said then"),
-    ("looser", "Is looser than what was said then"),
+    ("stricter", "Stricter verdict than it got"),
+    ("looser", "Looser verdict than it got"),
     ("more_approvals", "Asks for more approvals"),
     ("fewer_approvals", "Asks for fewer approvals"),
     ("other_teams", "Asks other teams"),
-    ("sooner", "Asks for a decision sooner"),
-    ("later", "Leaves more time to decide"),
+    ("sooner", "Has to be decided sooner"),
+    ("later", "May be decided later"),
 )
 
 
 def chosen_words(chosen: Chosen) -> str:
     """Which proposals, in words."""
-    words = [f"Up to the newest {chosen.newest:,}"]
+    words = [f"The newest {chosen.newest:,}"]
     if chosen.agent:
         words.append(f"of {chosen.agent}")
     if chosen.action:
@@ -45,8 +45,8 @@ def result_shown(result: dict[str, Any]) -> dict[str, Any]:
     """All of a result that a page shows."""
     return {
         "sentences": sentences(result),
-        "proposals": f"{result['proposals']:,}",
-        "decided": f"{result['decided']:,}",
+        "proposals": result["proposals"],
+        "decided": result["decided"],
         "said": list(SAID.values()),
         "verdicts": [_verdict(name, label, result[name]) for name, label in VERDICTS],
         "beside": _beside(result),
@@ -60,8 +60,9 @@ def _verdict(name: str, label: str, told: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "label": label,
         "share": shown(told["share"]),
+        "decided": told["decided"],
         "answers": [{"label": SAID[answer], **shown(told[answer])} for answer in PEOPLES],
-        "others": f"{told['passed'] + told['blocked'] + told['nobody']:,}",
+        "others": told["passed"] + told["blocked"] + told["nobody"],
     }
 
 
@@ -78,7 +79,7 @@ def _action(action: dict[str, Any]) -> dict[str, Any]:
     passed, blocked = action["passed"], action["blocked"]
     return {
         "name": action["name"],
-        "proposals": f"{action['proposals']:,}",
+        "proposals": action["proposals"],
         "passed": shown(passed["share"]),
         "passed_approved": shown(passed["approved"]),
         "passed_rejected": shown(passed["rejected"]),
@@ -92,17 +93,17 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
         "share": shown(rule["share"]),
         "approved": shown(rule["approved"]),
         "rejected": shown(rule["rejected"]),
-        "errors": f"{rule['errors']:,}" if rule["errors"] else "",
+        "errors": rule["errors"],
     }
 
 
 def shown(told: dict[str, Any]) -> dict[str, Any]:
     """A share as people read it; of nothing there is none."""
     if not told["of"]:
-        return {"count": "0", "of": "", "percent": "", "interval": ""}
+        return {"count": 0, "of": 0, "percent": "", "interval": ""}
     return {
-        "count": f"{told['count']:,}",
-        "of": f"{told['of']:,}",
+        "count": told["count"],
+        "of": told["of"],
         "percent": percent(told["share"]),
         "interval": f"{percent(told['low'])} to {percent(told['high'])}",
     }
@@ -136,5 +137,5 @@ def compared(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, An
     for label, verdict, what in LINES:
         a, b = first[verdict][what], second[verdict][what]
         apart = bool(a["of"] and b["of"]) and (a["low"] > b["high"] or b["low"] > a["high"])
-        lines.append({"label": label, "a": shown(a), "b": shown(b), "apart": apart, "same": a == b})
+        lines.append({"label": label, "a": shown(a), "b": shown(b), "apart": apart})
     return lines

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from governance.models import Risk
+from governance import halts
+from governance.models import Halt, Risk
 from suggestions import resolve
 from suggestions.models import Proposal, Suggestion
+
+WAITING = ("scheduled", "handed_back")  # executions in which nobody is in the middle of anything
 
 
 class SuggestionAnswer(BaseModel):
@@ -54,6 +57,8 @@ class ProposalAnswer(BaseModel):
     suggestions: list[SuggestionAnswer]
     resolution: ResolutionAnswer | None
     execution: dict[str, Any] | None
+    held: bool = Field(False, description="A kill switch is on: nothing of it is carried out now.")
+    held_reason: str | None = None
     links: dict[str, str]
 
 
@@ -62,16 +67,37 @@ class ProposalPage(BaseModel):
     next: str | None
 
 
-def presented(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
-    """The present state, in the form of `ProposalAnswer`."""
+def presented(
+    proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt] | None = None
+) -> dict[str, Any]:
+    """The present state, in the form of `ProposalAnswer`; `on`: the kill switches, where known."""
+    ranked = list(suggestions)
     resolution = getattr(proposal, "resolution", None) if proposal.status != "pending" else None
     execution = getattr(proposal, "execution", None) if proposal.status == "approved" else None
-    answer = _fixed(proposal, suggestions)
+    halt = halt_of(proposal, ranked, on=halts.on() if on is None else on)
+    answer = _fixed(proposal, ranked)
     answer["status"] = proposal.status
     answer["version"] = proposal.version
     answer["resolution"] = resolve.presented(resolution) if resolution else None
     answer["execution"] = {"id": str(execution.pk), "status": execution.status} if execution else None
+    answer["held"] = halt is not None
+    answer["held_reason"] = halt.sentence if halt else None
+    if answer["execution"]:
+        answer["execution"]["held"] = halt is not None
     return answer
+
+
+def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt]) -> Halt | None:
+    """The kill switch that holds a proposal: its approved suggestion, or while it waits its first one."""
+    if not on or proposal.status not in ("pending", "approved"):
+        return None
+    resolution = getattr(proposal, "resolution", None) if proposal.status == "approved" else None
+    execution = getattr(proposal, "execution", None) if proposal.status == "approved" else None
+    if execution is not None and execution.status not in WAITING:
+        return None
+    approved = [s for s in suggestions if resolution and s.pk == resolution.suggestion_id]
+    action = approved[0].action_type.name if approved else proposal.action
+    return next((halt for halt in on if halt.stops(proposal.agent_id, action)), None)
 
 
 def first_answer(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
@@ -103,6 +129,8 @@ def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, A
         "suggestions": [_suggestion(s) for s in suggestions],
         "resolution": None,
         "execution": None,
+        "held": False,
+        "held_reason": None,
         "links": {
             "self": address,
             "execution": f"{address}execution/",

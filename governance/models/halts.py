@@ -82,12 +82,20 @@ class Halt(models.Model):
     def __str__(self) -> str:
         return f"{self.what} halted: {self.reason}"
 
+    def stops(self, agent_id: UUID, action: str) -> bool:
+        return self.scope == Halt.Scope.EVERYTHING or self.agent_id == agent_id or self.action == action
+
     @property
     def what(self) -> str:
         """What it stops, for the middle of a sentence."""
         if self.agent:
             return f"agent {self.agent.name}"
         return f"action {self.action}" if self.action else "everything"
+
+    @property
+    def sentence(self) -> str:
+        """Why something waits, for whoever asks."""
+        return f"A kill switch is on for {self.what}: {self.reason}"
 
     @property
     def by_name(self) -> str:

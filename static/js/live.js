@@ -202,6 +202,13 @@ function resync() {
   setTimeout(quietly, 3000 * Math.random(), compare);
 }
 
+// A kill switch was thrown or lifted: what rows and the open proposal say of it changed, their versions did not.
+document.addEventListener("page:halts", () => {
+  resync();
+  if (writing()) find("[data-changed]").hidden = false;
+  else redraw();
+});
+
 // --- The socket ---------------------------------------------------------------------------------------------
 
 const lamp = find("#live-status");
@@ -220,6 +227,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
     else if (part.id === "detail-version") follow(part.dataset.id, version(part));
     else if (part.id === "queue-version" && synced) lastSeen = part.dataset.version;
     else if (part.id === "queue-resync") resync();
+    else if (part.id === "banner") tell("page:banner", { banner: part });
   }
   settle();
 });

@@ -22,13 +22,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Socket(ApplicationCommunicator):
     """A socket as the browser of this client opens it, through all that stands before it."""
 
-    def __init__(self, client: Client, origin: str = settings.PUBLIC_URL, host: str = "") -> None:
+    def __init__(
+        self, client: Client, origin: str = settings.PUBLIC_URL, host: str = "", *, path: str = "/ws/queue/"
+    ) -> None:
         from reviewapp.asgi import application
 
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
         named = {"cookie": cookie, "origin": origin, "host": host}
         headers = [(name.encode(), value.encode()) for name, value in named.items()]
-        scope = {"type": "websocket", "path": "/ws/queue/", "query_string": b"", "headers": headers}
+        path, _, query = path.partition("?")
+        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": headers}
         super().__init__(application, {**scope, "subprotocols": []})
 
     async def connect(self) -> bool:

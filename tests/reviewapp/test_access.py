@@ -22,7 +22,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals import decide
 from audit.actors import SYSTEM
 from audit.models import Event
-from governance import keys
+from governance import halts, keys
 from governance.models import Agent, AgentKey, Deployment, PolicyVersion, PromptTemplate
 from suggestions.models import Backtest, Proposal
 from suggestions.rejudge import Chosen
@@ -53,16 +53,6 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:roll-back-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
     ("simulator", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance", "GET"): (LOGIN, 302, 302, 302, 302),
-    ("governance:policies", "GET"): (LOGIN, 200, 200, 200, 200),
-    ("governance:policy", "GET"): (LOGIN, 200, 200, 200, 200),
-    ("governance:diff-policies", "GET"): (LOGIN, 200, 200, 200, 200),
-    ("governance:new-policy", "GET"): (LOGIN, 403, 403, 403, 200),
-    ("governance:new-policy", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("governance:check-policy", "POST"): (LOGIN, 403, 403, 403, 200),
-    ("governance:approve-policy", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("governance:activate-policy", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("governance:shadow-policy", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("governance:roll-back-policy", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:agents", "GET"): (LOGIN, 403, 403, 200, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -73,6 +63,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("backtests:one", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:progress", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("notices", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("halts:list", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("halts:asked", "GET"): (LOGIN, 200, 200, 403, 200),
+    ("halts:throw", "POST"): (LOGIN, 302, 302, 403, 302),
+    ("halts:lift", "POST"): (LOGIN, 403, 403, 403, 302),
     ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
     ("audit:export", "GET"): (LOGIN, 403, 403, 200, 403),
     ("account_login", "GET"): (200, 302, 302, 302, 302),
@@ -108,33 +103,26 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:reopen", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
-    ("api:policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
-    ("api:policies", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
-    ("api:policy", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
-    ("api:diff-policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
-    ("api:check-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
-    ("api:approve-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
-    ("api:activate-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
-    ("api:shadow-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
-    ("api:roll-back-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
     ("api:backtest", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtest-cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:disagreements", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
+    ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
 }
 
-CHANGES_NOTHING = {
-    "api:simulations",
-    "api:check-policy",
-    "governance:check-policy",
-}  # asked by POST for the length of the question alone
+CHANGES_NOTHING = {"api:simulations"}  # asked by POST for the length of the question alone
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
-SOCKETS = {"ws/queue/": (4401, 1000, 1000, 1000, 1000)}
+SOCKETS = {
+    "ws/queue/": (4401, 1000, 1000, 1000, 1000),
+    "ws/notices/": (4401, 1000, 1000, 1000, 1000),
+}
 
 
 def routes() -> Iterator[tuple[str, URLPattern]]:
@@ -211,6 +199,7 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
     ids = {
         "proposal_id": proposal.pk,
         "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
+        "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
@@ -218,7 +207,6 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
     only = {
         "api:execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
-        **policies_on_their_way(),
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
         **{
@@ -236,21 +224,6 @@ def backtested() -> dict[str, Any]:
     )
     running = Backtest.objects.create(policy=other, chosen=Chosen().as_json())
     return {"policy": policy.pk, "backtest_id": running.pk}
-
-
-def policies_on_their_way() -> dict[str, dict[str, Any]]:
-    """One to approve, one to activate, and one in force with one before it; by route."""
-    made = {
-        status: PolicyVersion.objects.create(
-            digest=f"sha256:{n * 64}", text=f"version: 1\ndefaults: {{priority: {n}}}", status=status
-        )
-        for n, status in zip("4567", ["validated", "approved", "retired", "active"], strict=True)
-    }
-    places = ("api", "governance")
-    return {
-        **{f"{place}:approve-policy": {"policy": made["validated"].pk} for place in places},
-        **{f"{place}:activate-policy": {"policy": made["approved"].pk} for place in places},
-    }
 
 
 def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:
@@ -274,12 +247,7 @@ def address(route: str, world: World) -> str:
     about = {**world.ids, **world.only.get(route, {})}
     pattern = dict(routes())[route]
     path = reverse(route, kwargs={name: about[name] for name in pattern.pattern.converters})
-    asked = {
-        "audit:export": "?format=csv",
-        "api:events-export": "?format=jsonl",
-        "api:diff-policies": f"?a={world.ids['policy']}&b=active",
-    }
-    return path + asked.get(route, "")
+    return path + {"audit:export": "?format=csv", "api:events-export": "?format=jsonl"}.get(route, "")
 
 
 def form(route: str, world: World) -> dict[str, Any]:
@@ -292,17 +260,14 @@ def form(route: str, world: World) -> dict[str, Any]:
         "approvals:return": {"reason": "no"},
         "execution:mark-done": {"evidence": "seen"},
         "execution:cancel": {"reason": "no"},
+        "halts:throw": {"scope": "everything", "reason": "no"},
+        "halts:lift": {"reason": "no"},
+        "api:halts": {"scope": "everything", "reason": "no"},
+        "api:lift-halt": {"reason": "no"},
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
-        "api:policies": {"text": "version: 1"},
-        "api:check-policy": {"text": "version: 1"},
-        "api:roll-back-policy": {"reason": "no"},
-        "governance:new-policy": {"text": "version: 1"},
-        "governance:check-policy": {"text": "version: 1"},
-        "governance:shadow-policy": {"on": "yes"},
-        "governance:roll-back-policy": {"reason": "no"},
         "governance:roll-back-deployment": {"reason": "no"},
         "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
         "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
@@ -350,7 +315,7 @@ def page(client: Client, world: World, route: str, method: str) -> Any:
     to_login = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
     answer = LOGIN if to_login else response.status_code
     b"".join(response) if response.streaming else response.content
-    if method == "GET" or answer in (LOGIN, 403, 404) or route in CHANGES_NOTHING:
+    if method == "GET" or answer in (LOGIN, 403, 404):
         assert world.state() == before
     elif route not in ("execution:retry", "execution:mark-done"):  # neither fits what the agent does itself
         assert world.state() != before
@@ -402,8 +367,7 @@ def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     client.force_login(world.people[caller])
     before = world.state()
 
-    if (route, "GET") not in PAGES:
-        assert client.get(address(route, world)).status_code == 405
+    assert client.get(address(route, world)).status_code == 405
     assert client.post(address(route, world), form(route, world)).status_code == 403
     assert world.state() == before
 
@@ -445,11 +409,12 @@ def test_the_admin_shows_no_secret(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sockets(world: World) -> None:
+@pytest.mark.parametrize("path", SOCKETS)
+def test_sockets(world: World, path: str) -> None:
     from tests.approvals.test_live import Socket
 
     async def code(client: Client) -> int:
-        socket = Socket(client)
+        socket = Socket(client, path=f"/{path}")
         assert await socket.connect()
         code = 1000
         while code == 1000 and not await socket.receive_nothing(timeout=1):
@@ -458,7 +423,7 @@ def test_sockets(world: World) -> None:
         await socket.disconnect()
         return int(code)
 
-    for caller, expected in zip(CALLERS, SOCKETS["ws/queue/"], strict=False):
+    for caller, expected in zip(CALLERS, SOCKETS[path], strict=False):
         client = Client()
         if caller != "nobody":
             client.force_login(world.people[caller])

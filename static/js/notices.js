@@ -1,0 +1,67 @@
+// Keeps the banner true on every open page: what is stopped, by whom and why, within a second.
+//
+// The queue's own socket brings it too; any other page opens one for nothing else. Without a socket the page
+// asks now and then.
+
+const POLL = 15_000;
+const TURNED_AWAY = 4401; // signed out
+
+const banner = () => document.getElementById("banner");
+const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
+const halts = (of) => [...of.querySelectorAll(".halt")].map((halt) => halt.textContent).join("\n");
+let open = false;
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.getElementById("banner");
+}
+
+function show(fresh) {
+  const old = banner();
+  if (!fresh || !old || fresh.dataset.version === old.dataset.version) return;
+  const before = halts(old);
+  old.dataset.version = fresh.dataset.version;
+  old.hidden = fresh.hidden;
+  old.replaceChildren(...fresh.childNodes); // in a region that is read aloud when it changes
+  if (before !== halts(old)) tell("page:halts");
+}
+document.addEventListener("page:banner", ({ detail }) => show(detail.banner));
+
+// --- A socket of our own ---------------------------------------------------------------------
+
+let tries = 0;
+
+function listen() {
+  const address = new URL("/ws/notices/", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.searchParams.set("seen", banner().dataset.version);
+  const socket = new WebSocket(address);
+  socket.addEventListener("open", () => {
+    open = true;
+    tries = 0;
+  });
+  socket.addEventListener("message", ({ data }) => show(parse(data)));
+  socket.addEventListener("close", ({ code }) => {
+    open = false;
+    if (code === TURNED_AWAY) return;
+    const wait = Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
+    setTimeout(listen, wait);
+  });
+}
+
+async function ask() {
+  if (open || document.hidden) return;
+  const answer = await fetch("/notices/");
+  if (answer.ok && !answer.redirected) show(parse(await answer.text()));
+}
+
+if (banner()) {
+  if (document.querySelector("[ws-connect]")) {
+    document.addEventListener("htmx:wsOpen", () => (open = true));
+    document.addEventListener("htmx:wsClose", () => (open = false));
+  } else {
+    listen();
+  }
+  setInterval(() => ask().catch(() => {}), POLL);
+}
