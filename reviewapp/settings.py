@@ -176,6 +176,7 @@ CELERY_BEAT_SCHEDULE = {
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
         ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
+        ("settle-past", "suggestions.tasks.settle_past", 10.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
     ]
 }

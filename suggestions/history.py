@@ -7,12 +7,14 @@ what others submit at the same moment goes by turns: see `suggestions.turns`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from audit.prepared import execute
 from governance.history import (
@@ -25,6 +27,7 @@ from governance.history import (
     Question,
     question,
 )
+from suggestions import settle
 from suggestions.models import Proposal
 from suggestions.numbers import keys_of, mark, marks, of_action, subject_key
 from suggestions.turns import Earlier, Turn
@@ -35,8 +38,8 @@ MAY_TAKE_EFFECT = ("pending", "approved")
 _WHOSE = {
     AGENT: "agent_id = %(key)s",
     SUBJECT: "subject_key = %(key)s AND NOT (subject_id = '')",
-    "one": "id = %(key)s",
 }
+_ONE = "id = %(key)s"
 _ROWS = "suggestions_proposal"
 # For how things stood at an earlier moment: what was resolved later was pending then.
 _ROWS_THEN = """
@@ -49,22 +52,94 @@ _VALUE_OF_ACTION = """
 (CASE jsonb_typeof(numbers -> '') WHEN 'string' THEN numbers -> %(argument)s
       ELSE numbers #> ARRAY['', %(action)s, %(argument)s] END)::numeric
 """
-_SOUGHT = {
-    "count": "count(*)",
-    "sum": "coalesce(sum(greatest({value}, 0)), 0)",
-    "max": "coalesce(max({value}), 0)",
-}
 _OF_ACTION = " AND (numbers -> '') ? %(action)s"
-_FIGURE = """
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """A figure: of rows, of subtotals, of corrections, and of all these together."""
+
+    of_rows: str
+    of_subtotals: str
+    of_corrections: str
+    together: str
+
+
+_SOUGHT = {
+    "count": _Sought("count(*)", "sum(n)", "sum(sign)", "coalesce(sum(found), 0)"),
+    "sum": _Sought(
+        "coalesce(sum(greatest({value}, 0)), 0)",
+        "sum(total)",
+        "sum(sign * greatest({value}, 0))",
+        "coalesce(sum(found), 0)",
+    ),
+    "max": _Sought(
+        "coalesce(max({value}), 0)",
+        "max(greatest)",
+        "max({value}) FILTER (WHERE sign > 0)",
+        "coalesce(max(found), 0)",
+    ),
+}
+
+# From rows alone: how things stood at an earlier moment, or of one proposal.
+_OF_ROWS = """
 SELECT {sought} FROM {rows}
  WHERE {whose} AND created_at > {now} - make_interval(secs => %(seconds)s){until}
    AND status = ANY(%(statuses)s){of_action}
 """
+# What is added up already (see `suggestions.settle`) from its subtotals, the longest first, with the
+# corrections that are not in them yet; rows for what is newer, and for the first five minutes at most.
+_NOW = """
+SELECT {together}, sum(rows)::int, bool_or(settled)
+  FROM (SELECT since, until, until > 'epoch' AS settled, fine, coarse,
+               date_bin('1 day', coarse - interval '1 microsecond', 'epoch') + interval '1 day' AS days
+          FROM (SELECT since, until, fine,
+                       date_bin('2 hours', fine - interval '1 microsecond', 'epoch') + interval '2 hours'
+                  FROM (SELECT since, until, date_bin('5 minutes', since, 'epoch') + interval '5 minutes'
+                          FROM (SELECT now() - make_interval(secs => %(seconds)s), coalesce(
+                                  (SELECT until FROM suggestions_settled WHERE key = %(key)s), 'epoch')
+                               ) AS _ (since, until)
+                       ) AS _ (since, until, fine)
+               ) AS _ (since, until, fine, coarse)
+       ) AS edge
+ CROSS JOIN LATERAL (
+    SELECT {of_rows}, count(*) FROM suggestions_proposal
+     WHERE {whose} AND created_at > edge.since AND created_at >= edge.until
+       AND status = ANY(%(statuses)s){of_action}
+     UNION ALL
+    SELECT {of_rows}, count(*) FROM suggestions_proposal
+     WHERE {whose} AND created_at > edge.since AND created_at < least(edge.fine, edge.until)
+       AND status = ANY(%(statuses)s){of_action}
+     UNION ALL
+    SELECT {of_subtotals}, 0 FROM suggestions_subtotal
+     WHERE {subtotals} AND span = 300 AND start >= edge.fine AND start < edge.coarse
+     UNION ALL
+    SELECT {of_subtotals}, 0 FROM suggestions_subtotal
+     WHERE {subtotals} AND span = 7200 AND start >= edge.coarse AND start < edge.days
+     UNION ALL
+    SELECT {of_subtotals}, 0 FROM suggestions_subtotal
+     WHERE {subtotals} AND span = 86400 AND start >= edge.days
+     UNION ALL
+    SELECT {of_corrections}, 0 FROM suggestions_correction
+     WHERE key = %(key)s AND created_at >= edge.fine AND status = ANY(%(statuses)s){of_action}
+ ) AS piece (found, rows)
+"""
+_SUBTOTALS = (
+    "key = %(key)s AND argument = %(argument)s AND action = %(action)s AND status = ANY(%(statuses)s)"
+)
 _SEEN = """
 SELECT EXISTS (SELECT FROM suggestions_precedent
                 WHERE key = %(key)s AND mark = %(mark)s
                   AND at > {now} - make_interval(secs => %(seconds)s){until})
 """
+
+
+@lru_cache
+def _now(kind: Kind, of: str, of_action: bool) -> str:
+    value = _VALUE_OF_ACTION if of_action else _VALUE
+    parts = {name: part.format(value=value) for name, part in asdict(_SOUGHT[kind]).items()}
+    whose = _WHOSE[of]
+    return _NOW.format(**parts, whose=whose, of_action=_OF_ACTION if of_action else "", subtotals=_SUBTOTALS)
 
 
 class Past:
@@ -141,11 +216,11 @@ class Past:
             self.turn.take()
         if question.kind == "seen":
             return self._seen(question, key)
-        found = [self._figure(question, key, question.of), *self._earlier(question, key)]
+        found = [self._figure(question, key), *self._earlier(question, key)]
         if question.kind == "max":
             return max(found)
         if self.besides:
-            found.append(-self._figure(question, self.besides.pk, "one"))
+            found.append(-self._of_rows(question, self.besides.pk, _ONE))
         return sum(found)
 
     def _answer(self, question: Question) -> int | float | bool:
@@ -159,38 +234,40 @@ class Past:
             raise NotAnswered("the past could not be read") from error
         return float(found) if isinstance(found, Decimal) else found
 
-    def _figure(self, question: Question, key: UUID, whose: str) -> int | Decimal:
+    def _figure(self, question: Question, key: UUID) -> int | Decimal:
+        if self.at:
+            return self._of_rows(question, key, _WHOSE[question.of])
+        found, rows, settled = self._execute(
+            _now(question.kind, question.of, bool(question.action)), question, key
+        )
+        if rows > settle.MANY_ROWS and not settled:
+            ask = partial(settle.ask_for, [key], of_subject=question.of == SUBJECT)
+            transaction.on_commit(ask, robust=True)
+        return found  # type: ignore[no-any-return]
+
+    def _of_rows(self, question: Question, key: UUID, whose: str) -> int | Decimal:
         value = _VALUE_OF_ACTION if question.action else _VALUE
-        [(found,)] = self._execute(
-            _FIGURE,
-            question,
-            key,
-            until=" AND created_at < %(at)s",
-            sought=_SOUGHT[question.kind].format(value=value),
+        now, until = ("%(at)s", " AND created_at < %(at)s") if self.at else ("now()", "")
+        statement = _OF_ROWS.format(
+            now=now,
+            until=until,
+            sought=_SOUGHT[question.kind].of_rows.format(value=value),
             rows=_ROWS_THEN if self.at else _ROWS,
-            whose=_WHOSE[whose],
+            whose=whose,
             of_action=_OF_ACTION if question.action else "",
         )
-        return found  # type: ignore[no-any-return]
+        return self._execute(statement, question, key)[0]  # type: ignore[no-any-return]
 
     def _seen(self, question: Question, key: UUID) -> bool:
         sought = mark(key, question.argument, question.value)
         if any(sought in marks(key, e.arguments) for e in self._of_request(key) if e.arguments):
             return True
-        [(found,)] = self._execute(_SEEN, question, key, until=" AND at < %(at)s", mark=sought)
-        return bool(found)
+        now, until = ("%(at)s", " AND at < %(at)s") if self.at else ("now()", "")
+        return bool(self._execute(_SEEN.format(now=now, until=until), question, key, mark=sought)[0])
 
     def _execute(
-        self,
-        statement: str,
-        question: Question,
-        key: UUID,
-        *,
-        until: str,
-        mark: UUID | None = None,
-        **parts: str,
-    ) -> list[tuple[Any, ...]]:
-        now, until = ("%(at)s", until) if self.at else ("now()", "")
+        self, statement: str, question: Question, key: UUID, mark: UUID | None = None
+    ) -> tuple[Any, ...]:
         parameters = {
             "key": key,
             "seconds": question.seconds,
@@ -200,7 +277,8 @@ class Past:
             "mark": mark,
             "at": self.at,
         }
-        return execute(statement.format(now=now, until=until, **parts), parameters)
+        [row] = execute(statement, parameters)
+        return row
 
     def _of_request(self, key: UUID) -> Iterable[Earlier]:
         return (e for e in (self.turn.earlier() if self.turn else ()) if key in keys_of(e.proposal))

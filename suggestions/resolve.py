@@ -15,7 +15,7 @@ from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Refusal
 from governance.models import User
-from suggestions import callbacks, numbers
+from suggestions import callbacks, numbers, settle
 from suggestions.models import Proposal, Resolution, Suggestion
 
 
@@ -81,11 +81,14 @@ def resolve(
     )
     proposal.status = status
     proposal.version += 1
+    was, were = Proposal.Status.PENDING, proposal.numbers
     changed = ["status", "version"]
     if status == Proposal.Status.APPROVED and suggestion and arguments is not None:
         proposal.numbers = numbers.approved(suggestion.action_type.name, arguments)
         changed.append("numbers")
         _set_precedent(proposal, arguments)
+    if by != Resolution.By.POLICY:  # which answers in the transaction that hands it in
+        settle.correct(proposal, was=was, were=were)
     proposal.save(update_fields=changed)
     told = {"by": by, "policy": proposal.policy_id, "action_digest": action_digest or None}
     if reason:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from suggestions import asking_again, backtest, callbacks
+from suggestions import asking_again, backtest, callbacks, settle
 
 
 @shared_task
@@ -37,3 +37,9 @@ def sweep_backtests() -> None:
 def forget_rejected() -> None:
     """Let go of rejected actions that may be asked for again by now."""
     asking_again.forget()
+
+
+@shared_task
+def settle_past() -> None:
+    """Add up what has come to rest, so that questions about long windows stay quick."""
+    settle.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.prepared import execute
 from governance.history import STATUSES, Question
-from suggestions import history
+from suggestions import history, settle
 from suggestions.history import Past
-from suggestions.models import Proposal
+from suggestions.models import Correction, Proposal, Settled, Subtotal, Suggestion
 from suggestions.turns import one_at_a_time
 from tests import conftest
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
@@ -382,3 +384,136 @@ def test_a_turn_that_does_not_come_changes_nothing(api: ApiClient, agent: Any, a
 
     assert answer.status_code == 503
     assert Proposal.objects.count() == 0
+
+
+# --- Sums -----------------------------------------------------------------------------------
+
+
+def questions(past: Past) -> list[Any]:
+    """Many questions, over windows that begin and end anywhere."""
+    return [
+        past.find(Question(kind, "agent", window, argument=argument, action=action, statuses=statuses))
+        for kind, argument in (("count", ""), ("sum", "amount"), ("max", "amount"))
+        for window in ("4m", "50m", "5h", "30h", "9d", "90d")
+        for action in ("", "refund_payment", "give_voucher")
+        for statuses in (("approved",), ("rejected",), ("approved", "rejected", "pending"), ())
+        if kind != "max" or "pending" not in (statuses or ("pending",))
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sums_of_the_past_say_what_the_rows_say(propose: Any, agent: Any, ana: Any) -> None:
+    from approvals.decide import approve, reject
+    from audit.actors import SYSTEM
+    from governance.action_types import register
+
+    schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
+    register({**conftest.REFUND, "name": "give_voucher", "schema": schema, "template": ""}, actor=SYSTEM)
+    settle.ask_for([agent.pk], of_subject=False)
+    chance = random.Random(7)
+    open_ones = []
+    for number in range(60):
+        action = chance.choice(["refund_payment", "give_voucher"])
+        amount = round(chance.uniform(1 if action == "refund_payment" else -50, 100), 2)
+        second = suggestion_body(rank=2, action="refund_payment", arguments={"order_id": "#2", "amount": 7})
+        first = suggestion_body(action=action, arguments={"order_id": "#1", "amount": amount})
+        proposal = propose(suggestions=[first, second] if number % 3 else [first])
+        move_back(
+            proposal, seconds=chance.choice([1, 200, 4_000, 90_000, 700_000, 7_000_000]) * chance.random()
+        )
+        open_ones.append(proposal.pk)
+
+    def decide(some: list[Any]) -> None:
+        for number, pk in enumerate(some):
+            suggestion = Suggestion.objects.filter(proposal=pk).order_by("-rank")[0]
+            if number % 3:
+                approve(
+                    suggestion,
+                    reviewer=ana,
+                    actor=actor_of(ana),
+                    shown_digest=suggestion.action_digest,
+                    arguments={"order_id": "#1", "amount": 3.5} if number % 2 else None,
+                )
+            else:
+                reject(pk, reviewer=ana, actor=actor_of(ana), reason="no")
+
+    decide(open_ones[:15])
+    same_from_rows_alone(agent)
+    settle.settle()
+    decide(open_ones[15:45])  # corrections that wait
+    same_from_rows_alone(agent)
+    settle.settle()  # corrections that are added
+    decide(open_ones[45:50])
+    same_from_rows_alone(agent)
+    assert Subtotal.objects.exists()
+
+
+def same_from_rows_alone(agent: Any) -> None:
+    """Ask everything with the sums, and again without: rolled back, so that they are still there."""
+    with transaction.atomic():
+        summed = questions(Past(agent.pk))
+        assert Settled.objects.get(key=agent.pk).until < timezone.now()
+        Settled.objects.all().delete()
+        Subtotal.objects.all().delete()
+        Correction.objects.all().delete()
+        assert summed == questions(Past(agent.pk))
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_under_way_is_not_passed_over_when_the_past_is_added_up(
+    propose: Any, agent: Any, ana: Any
+) -> None:
+    from approvals.decide import reject
+
+    settle.ask_for([agent.pk], of_subject=False)
+    proposal = propose()
+    move_back(proposal, hours=1)
+    changed, may_commit, settled = threading.Event(), threading.Event(), threading.Event()
+
+    def decide() -> None:
+        with transaction.atomic():
+            reject(proposal.pk, reviewer=ana, actor=actor_of(ana), reason="no")
+            changed.set()
+            may_commit.wait(10)
+        connection.close()
+
+    def add_up() -> None:
+        settle.settle()
+        settled.set()
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(decide)
+        changed.wait(10)
+        two = pool.submit(add_up)
+        assert not settled.wait(0.5)
+        may_commit.set()
+        one.result()
+        two.result()
+
+    assert Past(agent.pk).count("2h", statuses=["rejected"]) == 1
+    assert Past(agent.pk).count("2h", statuses=["pending"]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_is_still_open_holds_the_sums_back(propose: Any, agent: Any) -> None:
+    settle.ask_for([agent.pk], of_subject=False)
+    propose()
+    with transaction.atomic():
+        Proposal.objects.count()
+        with ThreadPoolExecutor(1) as pool:
+            oldest = pool.submit(lambda: (execute(settle._OLDEST, [])[0][0], connection.close())[0]).result()
+        [(began,)] = execute("SELECT now()", [])
+    assert oldest <= began
+
+
+def test_sums_are_made_for_who_is_asked_about(propose: Any, agent: Any) -> None:
+    propose()
+    settle.settle()
+    assert not Settled.objects.exists()
+
+    in_force('history.agent.count("1h") > 5', "{approvals: 2}")
+    settle.settle()
+
+    assert list(Settled.objects.values_list("key", flat=True)) == [agent.pk]
