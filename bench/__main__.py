@@ -25,6 +25,7 @@ MEASURES = {
     "e": "export",
     "f": "screen",
     "h": "backtest",
+    "i": "history",
 }
 
 

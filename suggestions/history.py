@@ -90,18 +90,20 @@ SELECT {sought} FROM {rows}
 # What is added up already (see `suggestions.settle`) from its subtotals, the longest first, with the
 # corrections that are not in them yet; rows for what is newer, and for the first five minutes at most.
 _NOW = """
-SELECT {together}, sum(rows)::int, bool_or(settled)
-  FROM (SELECT since, until, until > 'epoch' AS settled, fine, coarse,
-               date_bin('1 day', coarse - interval '1 microsecond', 'epoch') + interval '1 day' AS days
-          FROM (SELECT since, until, fine,
-                       date_bin('2 hours', fine - interval '1 microsecond', 'epoch') + interval '2 hours'
-                  FROM (SELECT since, until, date_bin('5 minutes', since, 'epoch') + interval '5 minutes'
-                          FROM (SELECT now() - make_interval(secs => %(seconds)s), coalesce(
-                                  (SELECT until FROM suggestions_settled WHERE key = %(key)s), 'epoch')
-                               ) AS _ (since, until)
-                       ) AS _ (since, until, fine)
-               ) AS _ (since, until, fine, coarse)
-       ) AS edge
+WITH given AS (
+    SELECT now() - make_interval(secs => %(seconds)s) AS since,
+           coalesce((SELECT until FROM suggestions_settled WHERE key = %(key)s), 'epoch') AS until
+), by_five_minutes AS (
+    SELECT *, date_bin('5 minutes', since, 'epoch') + interval '5 minutes' AS fine FROM given
+), by_two_hours AS (
+    SELECT *, date_bin('2 hours', fine - interval '1 microsecond', 'epoch') + interval '2 hours' AS coarse
+      FROM by_five_minutes
+), edge AS MATERIALIZED (
+    SELECT *, date_bin('1 day', coarse - interval '1 microsecond', 'epoch') + interval '1 day' AS days
+      FROM by_two_hours
+)
+SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
+  FROM edge
  CROSS JOIN LATERAL (
     SELECT {of_rows}, count(*) FROM suggestions_proposal
      WHERE {whose} AND created_at > edge.since AND created_at >= edge.until
