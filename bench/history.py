@@ -81,7 +81,8 @@ def _fill(stage: Stage, size: int) -> None:
         "subject_id": "CASE n % 10 WHEN 0 THEN first.subject_id ELSE 'customer-' || n % 50000 END",
         "context": "'{}'",
         "verdict": "'{}'",
-        "numbers": """jsonb_build_object('', 'refund_payment', 'amount', (n::bigint * 7919 % 50000) / 100.0)""",
+        "numbers": """jsonb_build_object(
+            '', 'refund_payment', 'amount', (n::bigint * 7919 % 50000) / 100.0)""",
         "created_at": f"now() - interval '90 days' * (({size} - n)::float8 / {size})",
     }
     columns = _columns(TABLE)
