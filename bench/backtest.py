@@ -24,10 +24,11 @@ _DECIDED = """
 WITH decided AS (
     INSERT INTO suggestions_resolution
            (proposal_id, status, by, user_id, actor_name, suggestion_id, arguments,
-            action_digest, reason, salt)
+            action_digest, reason, salt, agent_id, action)
     SELECT p.id, CASE WHEN dice < 0.1 THEN 'rejected' ELSE 'approved' END, 'human', %s, 'Reviewer', s.id,
-           s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', ''
-      FROM (SELECT id, random() AS dice FROM suggestions_proposal) p
+           s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', '',
+           p.agent_id, p.action
+      FROM (SELECT id, agent_id, action, random() AS dice FROM suggestions_proposal) p
       JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1
      WHERE dice < 0.75
     RETURNING proposal_id, status)

@@ -48,13 +48,14 @@ def draft(
     decide among it; `MayNotChangePolicies`.
     """
     _permit(author)
+    note = note.replace("\0", "").strip()
     if len(note) > LONGEST_NOTE:
         raise Invalid.field("/note", f"At most {LONGEST_NOTE} characters.")
     text = policy_yaml.tidy(text)
     content, digest = check_policy.checked(text)
     with transaction.atomic():
         version, created = PolicyVersion.objects.get_or_create(
-            digest=digest, defaults={"text": text, "author": author, "note": note.strip()}
+            digest=digest, defaults={"text": text, "author": author, "note": note}
         )
         if created:
             _record("policy.drafted", version, actor or author.as_actor(), rules=len(content.rules))
@@ -110,7 +111,7 @@ def rollback(*, by: User, reason: str, actor: Actor | None = None) -> PolicyVers
     Raises `MayNotChangePolicies`, `NothingBefore`, and `Invalid` without a reason.
     """
     _permit(by)
-    reason = reason.strip()
+    reason = reason.replace("\0", "").strip()
     if not 0 < len(reason) <= LONGEST_REASON:
         raise Invalid.field("/reason", f"Say why, in at most {LONGEST_REASON} characters.")
     _alone()

@@ -31,8 +31,6 @@ from governance.models import Agent, StandingApproval, Team, User
 from governance.models.standing import LONGEST, MOST_USES
 
 VARIABLES = ("agent", "action", "args", "subject")
-RULE = "standing approval"  # no rule of a policy has such a name
-SIGNED_BY = 2  # people; where a policy asks for more, it does not count
 DAYS, USES = 7, 20  # unless the one who drafts it says otherwise
 DRAFT_WAITS = timedelta(days=7)
 MOST_PER_AGENT = 100  # drafts and active ones together: each is asked with the agent's proposals
@@ -342,7 +340,6 @@ class Ready:
 
     id: UUID
     action: str
-    team: str
     expression: Expression
     said: str
 
@@ -360,7 +357,7 @@ def ready(approval_id: UUID) -> Ready:
     approval = StandingApproval.objects.select_related("drafted_by", "activated_by").get(pk=approval_id)
     signed = [user.printed_name for user in (approval.drafted_by, approval.activated_by) if user]
     said = f"Passed by the standing approval of {' and '.join(signed)}"
-    return Ready(approval.pk, approval.action, approval.team_id, compiled(approval.rule), said)
+    return Ready(approval.pk, approval.action, compiled(approval.rule), said)
 
 
 _TAKE = """

@@ -1,9 +1,18 @@
 from django.urls import path
 
-from governance import deployment_views, views
+from governance import deployment_views, policy_views, views
 
 app_name = "governance"
 urlpatterns = [
+    path("policies/", policy_views.listed, name="policies"),
+    path("policies/new/", policy_views.new, name="new-policy"),
+    path("policies/check/", policy_views.check, name="check-policy"),
+    path("policies/diff/", policy_views.diff, name="diff-policies"),
+    path("policies/rollback/", policy_views.roll_back, name="roll-back-policy"),
+    path("policies/<str:policy>/", policy_views.one, name="policy"),
+    path("policies/<str:policy>/approve/", policy_views.approve, name="approve-policy"),
+    path("policies/<str:policy>/activate/", policy_views.activate, name="activate-policy"),
+    path("policies/<str:policy>/shadow/", policy_views.shadow, name="shadow-policy"),
     path("deployments/", deployment_views.listed, name="deployments"),
     path("deployments/<uuid:deployment_id>/", deployment_views.one, name="deployment"),
     path("deployments/<uuid:deployment_id>/approve/", deployment_views.approve, name="approve-deployment"),

@@ -29,6 +29,7 @@ PLACES = (
 )
 # The pages under Governance; the first that a person may see is where it begins.
 GOVERNANCE = (
+    ("Policies", "/governance/policies/", "governance.view_policyversion"),
     ("Agents", "/governance/agents/", "governance.view_agent"),
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Kill switches", "/governance/halts/", "governance.view_halt"),

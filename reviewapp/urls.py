@@ -9,7 +9,7 @@ from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
-from governance import deployment_api
+from governance import deployment_api, policy_api
 from reviewapp import health, pages
 from suggestions import backtest_api
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
@@ -43,6 +43,14 @@ api = [
         name="activate-deployment",
     ),
     path("prompt-templates/<str:digest>/", deployment_api.OnePrompt.as_view(), name="prompt-template"),
+    path("policies/", policy_api.Policies.as_view(), name="policies"),
+    path("policies/check/", policy_api.CheckPolicy.as_view(), name="check-policy"),
+    path("policies/diff/", policy_api.DiffPolicies.as_view(), name="diff-policies"),
+    path("policies/rollback/", policy_api.RollBackPolicy.as_view(), name="roll-back-policy"),
+    path("policies/<str:policy>/", policy_api.OnePolicy.as_view(), name="policy"),
+    path("policies/<str:policy>/approve/", policy_api.ApprovePolicy.as_view(), name="approve-policy"),
+    path("policies/<str:policy>/activate/", policy_api.ActivatePolicy.as_view(), name="activate-policy"),
+    path("policies/<str:policy>/shadow/", policy_api.ShadowPolicy.as_view(), name="shadow-policy"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),

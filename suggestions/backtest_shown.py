@@ -17,19 +17,19 @@ SAID = {
     "returned": "Returned",
 }
 BESIDE = (
-    ("stricter", "Stricter verdict than it got"),
-    ("looser", "Looser verdict than it got"),
+    ("stricter", "Is stricter than what was said then"),
+    ("looser", "Is looser than what was said then"),
     ("more_approvals", "Asks for more approvals"),
     ("fewer_approvals", "Asks for fewer approvals"),
     ("other_teams", "Asks other teams"),
-    ("sooner", "Has to be decided sooner"),
-    ("later", "May be decided later"),
+    ("sooner", "Asks for a decision sooner"),
+    ("later", "Leaves more time to decide"),
 )
 
 
 def chosen_words(chosen: Chosen) -> str:
     """Which proposals, in words."""
-    words = [f"The newest {chosen.newest:,}"]
+    words = [f"Up to the newest {chosen.newest:,}"]
     if chosen.agent:
         words.append(f"of {chosen.agent}")
     if chosen.action:
@@ -45,8 +45,8 @@ def result_shown(result: dict[str, Any]) -> dict[str, Any]:
     """All of a result that a page shows."""
     return {
         "sentences": sentences(result),
-        "proposals": result["proposals"],
-        "decided": result["decided"],
+        "proposals": f"{result['proposals']:,}",
+        "decided": f"{result['decided']:,}",
         "said": list(SAID.values()),
         "verdicts": [_verdict(name, label, result[name]) for name, label in VERDICTS],
         "beside": _beside(result),
@@ -60,9 +60,8 @@ def _verdict(name: str, label: str, told: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "label": label,
         "share": shown(told["share"]),
-        "decided": told["decided"],
         "answers": [{"label": SAID[answer], **shown(told[answer])} for answer in PEOPLES],
-        "others": told["passed"] + told["blocked"] + told["nobody"],
+        "others": f"{told['passed'] + told['blocked'] + told['nobody']:,}",
     }
 
 
@@ -79,7 +78,7 @@ def _action(action: dict[str, Any]) -> dict[str, Any]:
     passed, blocked = action["passed"], action["blocked"]
     return {
         "name": action["name"],
-        "proposals": action["proposals"],
+        "proposals": f"{action['proposals']:,}",
         "passed": shown(passed["share"]),
         "passed_approved": shown(passed["approved"]),
         "passed_rejected": shown(passed["rejected"]),
@@ -93,17 +92,17 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
         "share": shown(rule["share"]),
         "approved": shown(rule["approved"]),
         "rejected": shown(rule["rejected"]),
-        "errors": rule["errors"],
+        "errors": f"{rule['errors']:,}" if rule["errors"] else "",
     }
 
 
 def shown(told: dict[str, Any]) -> dict[str, Any]:
     """A share as people read it; of nothing there is none."""
     if not told["of"]:
-        return {"count": 0, "of": 0, "percent": "", "interval": ""}
+        return {"count": "0", "of": "", "percent": "", "interval": ""}
     return {
-        "count": told["count"],
-        "of": told["of"],
+        "count": f"{told['count']:,}",
+        "of": f"{told['of']:,}",
         "percent": percent(told["share"]),
         "interval": f"{percent(told['low'])} to {percent(told['high'])}",
     }
@@ -137,5 +136,5 @@ def compared(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, An
     for label, verdict, what in LINES:
         a, b = first[verdict][what], second[verdict][what]
         apart = bool(a["of"] and b["of"]) and (a["low"] > b["high"] or b["low"] > a["high"])
-        lines.append({"label": label, "a": shown(a), "b": shown(b), "apart": apart})
+        lines.append({"label": label, "a": shown(a), "b": shown(b), "apart": apart, "same": a == b})
     return lines

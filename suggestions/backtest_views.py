@@ -179,11 +179,13 @@ def _row(found: Backtest) -> dict[str, Any]:
         "finished": found.finished_at,
         "seconds": _seconds(found),
         "error": found.error,
-        "done": done,
-        "total": found.total,
+        "value": done,
+        "max": found.total,
+        "done": f"{done:,}",
+        "total": None if found.total is None else f"{found.total:,}",
         "left": _left(found, done),
-        "passed": passed["share"] if passed else None,
-        "rejected": passed["rejected"] if passed else None,
+        "passed": f"{passed['share']['count']:,}" if passed else "",
+        "rejected": f"{passed['rejected']['count']:,}" if passed else "",
         "progress_url": reverse("backtests:progress", args=[found.pk]),
         "cancel_url": reverse("backtests:cancel", args=[found.pk]),
     }
@@ -267,18 +269,19 @@ def _disagreements(request: HttpRequest, found: Backtest) -> dict[str, Any]:
     return {
         "disagreements": [_disagreement(row) for row in rows],
         "kinds": [
-            {"label": "All", "url": here, "count": sum(counts.values()), "current": kind is None},
+            {"label": "All", "url": here, "count": f"{sum(counts.values()):,}", "current": kind is None},
             *(
                 {
                     "label": k.label.capitalize(),
                     "url": f"{here}?{urlencode({'kind': name_of(k)})}#disagreements",
-                    "count": counts[name_of(k)],
+                    "count": f"{counts[name_of(k)]:,}",
                     "current": k is kind,
                 }
                 for k in Disagreement.Kind
                 if counts[name_of(k)] or k is kind
             ),
         ],
+        "any": any(counts.values()),
         "kept": backtest.KEPT,
         "more_than_kept": any(count > backtest.KEPT for count in counts.values()),
         "next_url": f"{here}?{urlencode({**base, 'after': following})}#disagreements" if following else None,

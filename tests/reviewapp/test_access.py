@@ -53,6 +53,16 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:roll-back-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
     ("simulator", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("governance:policies", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance:policy", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance:diff-policies", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance:new-policy", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:new-policy", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:check-policy", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:approve-policy", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:activate-policy", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:shadow-policy", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:roll-back-policy", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:agents", "GET"): (LOGIN, 403, 403, 200, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -103,6 +113,15 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:reopen", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
+    ("api:policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:policies", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:policy", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:diff-policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:check-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:approve-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:activate-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:shadow-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:roll-back-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
@@ -116,7 +135,11 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
 }
 
-CHANGES_NOTHING = {"api:simulations"}  # asked by POST for the length of the question alone
+CHANGES_NOTHING = {
+    "api:simulations",
+    "api:check-policy",
+    "governance:check-policy",
+}  # asked by POST for the length of the question alone
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
 SOCKETS = {
@@ -207,6 +230,7 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
     only = {
         "api:execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
+        **policies_on_their_way(),
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
         **{
@@ -224,6 +248,21 @@ def backtested() -> dict[str, Any]:
     )
     running = Backtest.objects.create(policy=other, chosen=Chosen().as_json())
     return {"policy": policy.pk, "backtest_id": running.pk}
+
+
+def policies_on_their_way() -> dict[str, dict[str, Any]]:
+    """One to approve, one to activate, and one in force with one before it; by route."""
+    made = {
+        status: PolicyVersion.objects.create(
+            digest=f"sha256:{n * 64}", text=f"version: 1\ndefaults: {{priority: {n}}}", status=status
+        )
+        for n, status in zip("4567", ["validated", "approved", "retired", "active"], strict=True)
+    }
+    places = ("api", "governance")
+    return {
+        **{f"{place}:approve-policy": {"policy": made["validated"].pk} for place in places},
+        **{f"{place}:activate-policy": {"policy": made["approved"].pk} for place in places},
+    }
 
 
 def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:
@@ -247,7 +286,12 @@ def address(route: str, world: World) -> str:
     about = {**world.ids, **world.only.get(route, {})}
     pattern = dict(routes())[route]
     path = reverse(route, kwargs={name: about[name] for name in pattern.pattern.converters})
-    return path + {"audit:export": "?format=csv", "api:events-export": "?format=jsonl"}.get(route, "")
+    asked = {
+        "audit:export": "?format=csv",
+        "api:events-export": "?format=jsonl",
+        "api:diff-policies": f"?a={world.ids['policy']}&b=active",
+    }
+    return path + asked.get(route, "")
 
 
 def form(route: str, world: World) -> dict[str, Any]:
@@ -268,6 +312,13 @@ def form(route: str, world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
+        "api:policies": {"text": "version: 1"},
+        "api:check-policy": {"text": "version: 1"},
+        "api:roll-back-policy": {"reason": "no"},
+        "governance:new-policy": {"text": "version: 1"},
+        "governance:check-policy": {"text": "version: 1"},
+        "governance:shadow-policy": {"on": "yes"},
+        "governance:roll-back-policy": {"reason": "no"},
         "governance:roll-back-deployment": {"reason": "no"},
         "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
         "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
@@ -315,7 +366,7 @@ def page(client: Client, world: World, route: str, method: str) -> Any:
     to_login = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
     answer = LOGIN if to_login else response.status_code
     b"".join(response) if response.streaming else response.content
-    if method == "GET" or answer in (LOGIN, 403, 404):
+    if method == "GET" or answer in (LOGIN, 403, 404) or route in CHANGES_NOTHING:
         assert world.state() == before
     elif route not in ("execution:retry", "execution:mark-done"):  # neither fits what the agent does itself
         assert world.state() != before
@@ -367,7 +418,8 @@ def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     client.force_login(world.people[caller])
     before = world.state()
 
-    assert client.get(address(route, world)).status_code == 405
+    if (route, "GET") not in PAGES:
+        assert client.get(address(route, world)).status_code == 405
     assert client.post(address(route, world), form(route, world)).status_code == 403
     assert world.state() == before
 

@@ -216,5 +216,5 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
         client.get("/governance/agents/")
     for number in range(11):
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert len(client.get("/governance/agents/").context["agents"]) == 12

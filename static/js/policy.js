@@ -1,0 +1,49 @@
+// The policy editor: line numbers beside the text, mistakes marked on them, a click leads to the place.
+
+const area = document.getElementById("policy-text");
+const gutter = document.querySelector(".gutter");
+const check = document.getElementById("policy-check");
+
+function number() {
+  const lines = area.value.split("\n").length;
+  while (gutter.childElementCount > lines) gutter.lastElementChild.remove();
+  while (gutter.childElementCount < lines) {
+    const line = document.createElement("span");
+    line.textContent = gutter.childElementCount + 1;
+    gutter.append(line);
+  }
+}
+function mark() {
+  for (const line of gutter.children) line.className = "";
+  for (const found of check.querySelectorAll("[data-line]")) {
+    const line = gutter.children[found.dataset.line - 1];
+    if (line && line.className !== "is-wrong") line.className = "mild" in found.dataset ? "is-mild" : "is-wrong";
+  }
+}
+function follow() {
+  gutter.scrollTop = area.scrollTop;
+}
+function lead(line, column) {
+  const before = area.value.split("\n").slice(0, line - 1);
+  const at = before.reduce((sum, text) => sum + text.length + 1, 0);
+  const text = area.value.split("\n")[line - 1] ?? "";
+  // Columns count characters; the field counts what long ones are made of.
+  const start = at + [...text].slice(0, column - 1).join("").length;
+  area.focus();
+  area.setSelectionRange(start, Math.max(at + text.length, start));
+  area.scrollTop = (line - 4) * parseFloat(getComputedStyle(area).lineHeight);
+}
+
+gutter.hidden = false;
+area.addEventListener("input", number);
+area.addEventListener("scroll", follow);
+check.addEventListener("htmx:afterSwap", mark);
+check.addEventListener("click", (event) => {
+  const found = event.target.closest("[data-line]");
+  if (!found) return;
+  event.preventDefault();
+  lead(Number(found.dataset.line), Number(found.dataset.column));
+});
+new ResizeObserver(follow).observe(area);
+number();
+mark();
