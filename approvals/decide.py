@@ -19,10 +19,11 @@ from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from execution.schedule import schedule
-from governance import catalogue
+from governance import boundaries, catalogue
+from governance.boundaries import BoundaryHit
 from governance.models import PolicyVersion, User
 from governance.passing import NOTHING_KNOWN
-from suggestions import asking_again
+from suggestions import asking_again, budgets
 from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest, judged
@@ -58,6 +59,10 @@ class AlreadyDecided(Refusal):
     """One person counts once."""
 
     detail = "You have decided on this proposal already; it waits for somebody else."
+
+
+class EditOutOfBounds(Refusal):
+    """The agent's boundaries hold for what a reviewer makes of its proposals, too."""
 
 
 class EditBlocked(Refusal):
@@ -196,6 +201,11 @@ def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str,
     edited.arguments = arguments
     in_force = PolicyVersion.objects.active().values_list("pk", flat=True).first()
     past = Past.of(proposal, besides=proposal)
+    try:
+        boundaries.check_classes(proposal.agent, entry, arguments)
+        budgets.check_edit(proposal, edited, past=past)
+    except BoundaryHit as hit:
+        raise EditOutOfBounds(hit.detail, boundary=hit.boundary) from hit
     verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN, past=past)
     if verdict.verdict == "block":
         raise EditBlocked(rules=verdict.rules)

@@ -93,6 +93,13 @@ def person_of(request: Request) -> User:
     return request.user
 
 
+def agent_of(request: Request) -> AgentCaller:
+    """The agent that asks; only for views whose door lets nobody else in."""
+    if not isinstance(request.user, AgentCaller):
+        raise TypeError("This view let somebody in who is not an agent.")
+    return request.user
+
+
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
 

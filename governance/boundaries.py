@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from audit.refusals import Invalid, Refusal
 from governance import hours
+from governance.catalogue import Entry
 from governance.durations import Duration
 from governance.models import Agent
 
@@ -94,12 +96,18 @@ def _rate(text: str) -> str:
     return f"{int(count)}/{unit}"
 
 
+def _window(seconds: float) -> float:
+    if not 60 <= seconds <= LONGEST_WINDOW:
+        raise ValueError("a window is between a minute and 90 days")
+    return seconds
+
+
 class Budget(_Strict):
     """The sum of a numeric argument over a sliding window, for one action or (null) over all of them."""
 
     argument: str = Field(min_length=1, max_length=100)
     action: Name | None = None
-    per: Annotated[Duration, Field(ge=60, le=LONGEST_WINDOW)] = 86_400.0
+    per: Annotated[Duration, AfterValidator(_window)] = 86_400.0
     most: Annotated[Decimal, Field(ge=0, le=10**15, max_digits=20, decimal_places=6)]
 
     def concerns(self, action: str) -> bool:
@@ -238,16 +246,16 @@ def check_deployment(agent: Agent, actions: Sequence[str], *, stated: str, activ
     )
 
 
-def check_classes(agent: Agent, action: str, touched: Iterable[str]) -> None:
+def check_classes(agent: Agent, entry: Entry, arguments: dict[str, Any]) -> None:
     """Whether it was granted every class of data that an action touches. Raises `ClassNotGranted`."""
     granted = of(agent).data_classes
     if granted is None:
         return
-    missing = sorted(set(touched).difference(granted))
+    missing = sorted(entry.touched(arguments).difference(granted))
     if missing:
         raise ClassNotGranted(
-            f"{action} touches {', '.join(missing)} data; this agent was granted {_listed(granted)}.",
-            actions=[action],
+            f"{entry.type.name} touches {', '.join(missing)} data; it was granted {_listed(granted)}.",
+            actions=[entry.type.name],
             missing=missing,
         )
 
@@ -258,14 +266,23 @@ def _validated(model: type[Limits], value: Any) -> Limits:
     except ValidationError as error:
         raise Invalid(
             [
-                {"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": _sentence(e["msg"])}
+                {"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": _sentence(e)}
                 for e in error.errors(include_url=False)
             ]
         ) from error
 
 
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+def _sentence(error: ErrorDetails) -> str:
+    known = {
+        "missing": "This has to be said.",
+        "extra_forbidden": "This is unknown here.",
+        "decimal_parsing": "Write a number, such as 2000 or 99.50.",
+        "decimal_type": "Write a number, such as 2000 or 99.50.",
+        "greater_than_equal": "It can't be less than 0.",
+        "too_short": "Name at least one.",
+    }
+    text = known.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    return text[0].upper() + text[1:]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.record import record_alone
+from django.db import transaction
+
+from audit.record import record
+from governance import autonomy
 from governance.boundaries import BoundaryHit
 from governance.models import Agent
 
 
 def tell(hit: BoundaryHit, *, agent: Agent, data: dict[str, Any]) -> None:
-    """Write the refusal into the log, in a transaction of its own; `data` says of which request."""
-    record_alone("request.refused", actor=agent.as_actor(), data={**data, **facts_of(hit)})
+    """Write the refusal into the log, in a transaction of its own; `data` says of which request.
+
+    What the agent was trusted with beyond confirmation, it loses.
+    """
+    with transaction.atomic(durable=True):
+        record("request.refused", actor=agent.as_actor(), data={**data, **facts_of(hit)})
+        autonomy.boundary_hit(agent, hit.actions, hit.boundary)
 
 
 def facts_of(hit: BoundaryHit) -> dict[str, Any]:

@@ -21,5 +21,8 @@ urlpatterns = [
         "deployments/<uuid:deployment_id>/roll-back/", deployment_views.roll_back, name="roll-back-deployment"
     ),
     path("agents/", views.agents, name="agents"),
+    path("agents/new/", views.new_agent, name="new-agent"),
+    path("agents/<slug:name>/keys/", views.issue_key, name="issue-key"),
+    path("agents/keys/<int:key_id>/rotate/", views.rotate_key, name="rotate-key"),
     path("agents/keys/<int:key_id>/revoke/", views.revoke_key, name="revoke-key"),
 ]

@@ -1,4 +1,4 @@
-"""The operator's page of agents."""
+"""The pages of agents and of their keys; a page on one agent is `suggestions.agent_pages`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.asking import actor_of
 from governance import keys
-from governance.models import Agent, AgentKey
+from governance.agents import AgentRefused, create_agent
+from governance.models import ActionType, Agent, AgentKey, User
+from governance.secret_forms import asked_key, asked_overlap, shown_once
 
 PAGE = 50
 
@@ -25,20 +27,101 @@ PAGE = 50
 @require_safe
 def agents(request: HttpRequest) -> HttpResponse:
     """Who may propose, what, and with which keys."""
-    newest_keys = Prefetch("keys", AgentKey.objects.order_by("-pk"))
-    chosen = Agent.objects.select_related("owner").prefetch_related(newest_keys).order_by("name")
-    if after := request.GET.get("after"):
-        chosen = chosen.filter(name__gt=after.replace("\0", ""))
+    asked = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    after = request.GET.get("after", "").replace("\0", "")
+    live = Prefetch("keys", keys.newest_first(AgentKey.objects.all()), to_attr="newest_keys")
+    chosen = Agent.objects.select_related("owner").prefetch_related(live).order_by("name")
+    if asked:
+        whose = Q(owner__username__icontains=asked) | Q(owner__first_name__icontains=asked)
+        chosen = chosen.filter(Q(name__icontains=asked) | whose | Q(allowed_actions__contains=[asked]))
+    if after:
+        chosen = chosen.filter(name__gt=after)
     rows = list(chosen[: PAGE + 1])
-    may_revoke = request.user.has_perm("governance.change_agent")
+    kept = {"q": asked} if asked else {}
     context = {
-        "agents": [_row(agent, may_revoke=may_revoke) for agent in rows[:PAGE]],
-        "next_url": f"?{urlencode({'after': rows[PAGE - 1].name})}" if len(rows) > PAGE else "",
+        "agents": [_row(agent) for agent in rows[:PAGE]],
+        "q": asked,
+        "may_change": request.user.has_perm("governance.change_agent"),
+        "next_url": f"?{urlencode({**kept, 'after': rows[PAGE - 1].name})}" if len(rows) > PAGE else "",
         "next_label": "More",
-        "previous_url": "?" if after else "",
+        "previous_url": f"?{urlencode(kept)}" if after else "",
         "previous_label": "First",
     }
     return render(request, "governance/agents.html", context)
+
+
+@login_required
+@permission_required("governance.change_agent", raise_exception=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_agent(request: HttpRequest) -> HttpResponse:
+    """Let an agent in; its first key is on the page that answers, and nowhere else."""
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        owner = User.objects.filter(username=request.POST.get("owner", ""), is_active=True).first()
+        some = request.POST.get("scope") == "some"
+        if owner is None:
+            errors["owner"] = "Choose who answers for it."
+        elif some and not request.POST.getlist("action"):
+            errors["actions"] = "Choose at least one action, or every one."
+        else:
+            try:
+                agent, key = create_agent(
+                    request.POST.get("name", "").strip(),
+                    owner=owner,
+                    allowed_actions=request.POST.getlist("action") if some else None,
+                    actor=actor_of(request),
+                )
+            except AgentRefused as refusal:
+                errors["name"] = refusal.detail
+            else:
+                return shown_once(
+                    request,
+                    key,
+                    of=f"the agent {agent.name}",
+                    back=reverse("agents:agent", args=[agent.name]),
+                )
+    names = ActionType.objects.current().order_by("name").values_list("name", flat=True)
+    chosen = set(request.POST.getlist("action"))
+    context = {
+        "name": request.POST.get("name", ""),
+        "owner": request.POST.get("owner", request.user.get_username()),
+        "people": User.objects.filter(is_active=True).order_by("username"),
+        "every": request.POST.get("scope") != "some",
+        "actions": [{"name": name, "chosen": name in chosen} for name in names],
+        "errors": errors,
+    }
+    return render(request, "governance/new_agent.html", context, status=422 if errors else 200)
+
+
+@login_required
+@permission_required("governance.change_agent", raise_exception=True)
+@require_POST
+def issue_key(request: HttpRequest, name: str) -> HttpResponse:
+    """One more key for an agent, shown on the page that answers, and nowhere else."""
+    agent = get_object_or_404(Agent, name=name)
+    back = reverse("agents:agent", args=[agent.name])
+    try:
+        key = keys.issue_key(agent, actor=actor_of(request), **asked_key(request))
+    except keys.SecretRefused as refusal:
+        messages.error(request, refusal.detail)
+        return redirect(f"{back}#keys")
+    return shown_once(request, key, of=f"the agent {agent.name}", back=back)
+
+
+@login_required
+@permission_required("governance.change_agent", raise_exception=True)
+@require_POST
+def rotate_key(request: HttpRequest, key_id: int) -> HttpResponse:
+    """A new key in place of this one, which works for a while longer."""
+    key = get_object_or_404(AgentKey.objects.select_related("agent"), pk=key_id)
+    back = reverse("agents:agent", args=[key.agent.name])
+    try:
+        new = keys.rotate(key, actor=actor_of(request), overlap=asked_overlap(request))
+    except keys.SecretRefused as refusal:
+        messages.error(request, refusal.detail)
+        return redirect(f"{back}#keys")
+    key.refresh_from_db()
+    return shown_once(request, new, of=f"the agent {key.agent.name}", back=back, old=key)
 
 
 @login_required
@@ -51,25 +134,23 @@ def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
         messages.success(request, f"The key {key.prefix}… of {key.agent.name} is revoked.")
     else:
         messages.info(request, f"The key {key.prefix}… had been revoked before.")
-    return redirect("governance:agents")
+    return redirect(f"{reverse('agents:agent', args=[key.agent.name])}#keys")
 
 
-def _row(agent: Agent, *, may_revoke: bool) -> dict[str, Any]:
+def _row(agent: Agent) -> dict[str, Any]:
+    live = [key for key in agent.newest_keys if key.state == "live"]  # type: ignore[attr-defined]
+    used = [key.last_used_at for key in agent.newest_keys if key.last_used_at]  # type: ignore[attr-defined]
     every = ["every action type"]
+    actions = every if agent.allowed_actions is None else agent.allowed_actions
     return {
         "name": agent.name,
+        "url": reverse("agents:agent", args=[agent.name]),
         "owner": agent.owner.printed_name,
         "enabled": agent.enabled,
-        "action_types": every if agent.allowed_actions is None else agent.allowed_actions,
-        "keys": [_key(key, may_revoke=may_revoke) for key in agent.keys.all()],
-    }
-
-
-def _key(key: AgentKey, *, may_revoke: bool) -> dict[str, Any]:
-    live = key.revoked_at is None
-    return {
-        "prefix": key.prefix,
-        "revoked": not live,
-        "last_used": key.last_used_at,
-        "revoke_url": reverse("governance:revoke-key", args=[key.pk]) if live and may_revoke else "",
+        "action_types": actions[:6],
+        "more_action_types": len(actions[6:]),
+        "live_keys": len(live),
+        "ending_keys": sum(key.ends_soon for key in live),
+        "forgotten_keys": sum(key.forgotten for key in live),
+        "last_used": max(used, default=None),
     }

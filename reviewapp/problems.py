@@ -20,6 +20,7 @@ from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from execution.hand_back import NotHandedBack
 from governance import hits
+from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
 from governance.boundaries import BoundaryHit
 from governance.deployments import (
@@ -36,6 +37,7 @@ from governance.rate import TooOften
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.asking_again import AlreadyRejected
 from suggestions.backtest import BacktestOver, BacktestRuns
+from suggestions.budgets import BudgetSpent
 from suggestions.gate import Malformed, TooLarge
 from suggestions.resolve import AlreadyResolved
 from suggestions.submit import KeyReused, StillInFlight
@@ -55,6 +57,7 @@ STATUS: dict[type[Refusal], int] = {
     OwnAgent: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,
+    ChangedMeanwhile: 409,
     AlreadyDecided: 409,
     AlreadyRejected: 409,
     AlreadyResolved: 409,
@@ -74,6 +77,7 @@ STATUS: dict[type[Refusal], int] = {
     Invalid: 422,
     KeyReused: 422,
     TooOften: 429,
+    BudgetSpent: 429,
 }
 RECORDED = {401, 403, 409, 422, 429}
 CONTENT_TYPE = "application/problem+json"

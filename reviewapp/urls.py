@@ -12,6 +12,7 @@ from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api
 from reviewapp import health, pages
 from suggestions import backtest_api
+from suggestions.agent_api import AgentBoundaries, OwnBoundaries
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
 
 api = [
@@ -53,6 +54,8 @@ api = [
     path("policies/<str:policy>/shadow/", policy_api.ShadowPolicy.as_view(), name="shadow-policy"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
+    path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
+    path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
     path("backtests/<uuid:backtest_id>/", backtest_api.OneBacktest.as_view(), name="backtest"),
@@ -78,6 +81,7 @@ urlpatterns = [
     path("governance/halts/", include("execution.halt_urls")),
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
+    path("governance/agents/", include("suggestions.agent_urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),

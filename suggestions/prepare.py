@@ -21,7 +21,7 @@ from governance.models import Agent, Autonomy, Risk
 from governance.passing import Circumstances, speaks_against, unnamed_hazards
 from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
-from suggestions import asking_again, numbers
+from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
 from suggestions.history import Past
@@ -69,6 +69,7 @@ def prepare(
     )
     _check_revised(agent, body)
     past = Past.of(proposal, turn=turn)
+    budgets.check(proposal, suggestions, past=past, turn=turn)
     verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
     first = suggestions[0]
     proposal.policy_id = caller.policy
@@ -146,7 +147,7 @@ def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Ent
             detail = f"There is no action type {suggestion.action}; GET /api/v1/action-types/ lists them."
             errors.append({"pointer": f"{pointer}/action", "detail": detail})
             continue
-        boundaries.check_classes(agent, suggestion.action, entry.touched(suggestion.arguments))
+        boundaries.check_classes(agent, entry, suggestion.arguments)
         errors += entry.errors(suggestion.arguments, f"{pointer}/arguments")
         entries.append(entry)
     if errors:

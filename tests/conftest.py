@@ -296,8 +296,14 @@ class ApiClient:
     def get(self, path: str, **headers: str) -> Any:
         return self.client.get(f"/api/v1/{path}", headers={**self.headers, **headers})
 
-    def post(self, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Any:
-        return self.client.post(
+    def post(self, path: str, body: Any = None, **how: Any) -> Any:
+        return self._send(self.client.post, path, body, **how)
+
+    def put(self, path: str, body: Any = None, **how: Any) -> Any:
+        return self._send(self.client.put, path, body, **how)
+
+    def _send(self, send: Any, path: str, body: Any, *, raw: bytes | None = None, **headers: str) -> Any:
+        return send(
             f"/api/v1/{path}",
             data=raw if raw is not None else body,
             content_type=headers.pop("content_type", "application/json"),

@@ -23,7 +23,7 @@ from approvals import decide
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import halts, keys
-from governance.models import Agent, AgentKey, Deployment, PolicyVersion, PromptTemplate
+from governance.models import Agent, AgentKey, ApiToken, Deployment, PolicyVersion, PromptTemplate
 from suggestions.models import Backtest, Proposal
 from suggestions.rejudge import Chosen
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
@@ -64,6 +64,10 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:shadow-policy", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:roll-back-policy", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:agents", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("governance:new-agent", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:new-agent", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:issue-key", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:rotate-key", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:compare", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -78,6 +82,13 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("halts:asked", "GET"): (LOGIN, 200, 200, 403, 200),
     ("halts:throw", "POST"): (LOGIN, 302, 302, 403, 302),
     ("halts:lift", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("agents:agent", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("agents:boundaries", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("agents:boundaries", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("tokens", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("tokens", "POST"): (LOGIN, 200, 200, 200, 200),
+    ("rotate-token", "POST"): (LOGIN, 404, 404, 404, 200),  # it is olga's
+    ("revoke-token", "POST"): (LOGIN, 404, 404, 404, 302),
     ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
     ("audit:export", "GET"): (LOGIN, 403, 403, 200, 403),
     ("account_login", "GET"): (200, 302, 302, 302, 302),
@@ -122,6 +133,9 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:activate-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:shadow-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:roll-back-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:own-boundaries", "GET"): (401, 403, 403, 403, 403, 200, 200, 401),
+    ("api:agent-boundaries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:agent-boundaries", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
@@ -224,6 +238,8 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
+        "token_id": ApiToken.objects.get(user=olga).pk,
+        "name": agent.name,
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
     }
@@ -319,6 +335,8 @@ def form(route: str, world: World) -> dict[str, Any]:
         "governance:check-policy": {"text": "version: 1"},
         "governance:shadow-policy": {"on": "yes"},
         "governance:roll-back-policy": {"reason": "no"},
+        "api:agent-boundaries": {"enabled": False, "action_types": []},
+        "governance:new-agent": {"name": "third-bot", "owner": "olga", "scope": "every"},
         "governance:roll-back-deployment": {"reason": "no"},
         "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
         "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
@@ -389,7 +407,8 @@ def call(world: World, route: str, method: str, caller: str) -> int:
     if method == "GET":
         response = api.get(path)
     else:
-        response = api.post(path, form(route, world), Idempotency_Key=uuid.uuid4().hex)
+        ask = api.put if method == "PUT" else api.post
+        response = ask(path, form(route, world), Idempotency_Key=uuid.uuid4().hex)
 
     status = int(response.status_code)
     if status >= 400:
