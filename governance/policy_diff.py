@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from governance.models import PolicyVersion
 from governance.policy import Obligations, PolicyText, RuleText, parse
-from governance.policy_words import defaults, wants
+from governance.policy_words import conditions, defaults, wants
 
 CONTEXT = 3
 
@@ -72,8 +72,13 @@ def _beside_the_rules(old: PolicyText, new: PolicyText) -> Iterator[str]:
 
 
 def _changes(old: RuleText, new: RuleText) -> Iterator[str]:
-    if " ".join(old.when.split()) != " ".join(new.when.split()):
-        yield f"asks “{new.when.strip()}” instead of “{old.when.strip()}”"
+    before, after = ([part.text for part in conditions(rule.when)] for rule in (old, new))
+    if came := [text for text in after if text not in before]:
+        yield f"now also asks that {' and '.join(came)}"
+    if went := [text for text in before if text not in after]:
+        yield f"no longer asks that {' and '.join(went)}"
+    if not came and not went and before != after:
+        yield "asks the same in another order"
     if old.then.model_copy(update={"reason": None}) != new.then.model_copy(update={"reason": None}):
         yield f"{wants(new.then)} instead of {wants(old.then)}"
     if _reason(old.then) != _reason(new.then):

@@ -47,6 +47,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     active = PolicyVersion.objects.active().first()
     context = {
         "policies": [_row(version) for version in shown],
+        "compare_url": _compare_url(shown, active),
         "active": active and _row(active),
         "may_write": request.user.has_perm(policy_lifecycle.PERMISSION),
         "next_url": f"?{urlencode({'before': shown[-1].pk})}" if len(found) > policies.PAGE else "",
@@ -217,6 +218,14 @@ def _editor(
         "facts": _facts(),
     }
     return render(request, "governance/policy_edit.html", context, status=status)
+
+
+def _compare_url(shown: list[PolicyVersion], active: PolicyVersion | None) -> str:
+    """The newest version beside the one in force, or beside the one before it."""
+    if len(shown) < 2:
+        return ""
+    before = active if active and active != shown[0] else shown[1]
+    return f"{reverse('governance:diff-policies')}?{urlencode({'a': before.pk, 'b': shown[0].pk})}"
 
 
 def _checked(text: str, found: check_policy.Checked) -> dict[str, Any]:

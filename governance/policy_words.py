@@ -130,7 +130,7 @@ _FORMS: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     (r"(!?)mentions\((user_text|tool_text), (args\.\w+)\)", _mentioned),
     (rf"(!?)action\.({'|'.join(_HINTS)})", lambda found: f"the action {_HINTS[found[2]][bool(found[1])]}"),
     (
-        r"(!?)has\(args\.(\w+)\)",
+        rf"(!?)has\({_FACT}\)",
         lambda found: f"{_named(found[2])} is {'not ' if found[1] else ''}given",
     ),
     (

@@ -111,7 +111,8 @@ def test_a_difference_is_told_by_rule() -> None:
         (
             "differs",
             [
-                "asks “args.c > 2” instead of “args.c > 1”",
+                "now also asks that the c is above 2",
+                "no longer asks that the c is above 1",
                 "goes to people: 3 approvals instead of goes to people: 2 approvals",
                 "gives the reason “Because” instead of “Why”",
             ],
