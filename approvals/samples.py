@@ -133,6 +133,7 @@ def _lose_trust(sample: Sample, reviewer: User, actor: Actor, reason: str) -> No
         actor,
         proposal=sample.proposal_id,
         by=reviewer,
+        measures={"sample": str(sample.pk), "answer": sample.status},
     )
     callbacks.owe(sample.proposal, "sample.answered", {"answer": sample.status, "reason": reason})
 

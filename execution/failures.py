@@ -26,7 +26,8 @@ def count_against(execution: Execution) -> Incident | None:
     if pair.stage < Autonomy.Stage.CONTROLLED:
         return None
     [(failed, ended)] = execute(_ENDED, [agent.pk, execution.action, pair.since, LOOKED_AT])
-    if failed <= bounds_for([execution.action])[execution.action].failures:
+    most = bounds_for([execution.action])[execution.action].failures
+    if failed <= most:
         return None
     told = f"{failed} of the last {ended} that passed by themselves failed or needed a person."
     return autonomy.demote(
@@ -36,6 +37,7 @@ def count_against(execution: Execution) -> Incident | None:
         told,
         autonomy.GUARD,
         proposal=execution.proposal_id,
+        measures={"failed": failed, "of": ended, "most": most},
     )
 
 

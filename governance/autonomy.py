@@ -108,10 +108,7 @@ def raise_stage(
     """
     _check(action, stage)
     reason = tidy(reason)
-    if not by.is_active or not by.has_perm(MAY_RAISE):
-        raise NotAnOperator
-    if agent.owner_id == by.pk:
-        raise OwnersWord
+    check_voucher(agent, by)
     autonomy = lock(agent, action)
     if stage <= autonomy.stage:
         return None
@@ -121,7 +118,14 @@ def raise_stage(
 
 @transaction.atomic
 def lower_stage(
-    agent: Agent, action: str, stage: int, *, actor: Actor, reason: str, by: User | None = None
+    agent: Agent,
+    action: str,
+    stage: int,
+    *,
+    actor: Actor,
+    reason: str,
+    by: User | None = None,
+    measures: dict[str, Any] | None = None,
 ) -> StageChange | None:
     """Trust an agent less from now on; None if it is trusted no further already. Raises `UnknownStage`."""
     _check(action, stage)
@@ -129,12 +133,26 @@ def lower_stage(
     autonomy = lock(agent, action)
     if stage >= autonomy.stage:
         return None
-    return _move(autonomy, agent, stage, StageChange.Kind.LOWERED, reason=reason, by=by, actor=actor)
+    kind = StageChange.Kind.LOWERED
+    return _move(autonomy, agent, stage, kind, reason=reason, by=by, actor=actor, measures=measures)
+
+
+def check_voucher(agent: Agent, by: User) -> None:
+    """Raises `NotAnOperator`, `OwnersWord`."""
+    if not by.is_active or not by.has_perm(MAY_RAISE):
+        raise NotAnOperator
+    if agent.owner_id == by.pk:
+        raise OwnersWord
 
 
 def _check(action: str, stage: int) -> None:
     if stage not in Autonomy.Stage.values:
         raise UnknownStage(f"A stage is one of 1 to 4, not {stage}.")
+    check_action(action)
+
+
+def check_action(action: str) -> None:
+    """Raises `UnknownAction`."""
     if not ActionType.objects.current().filter(name=action).exists():
         raise UnknownAction(f"There is no action type {action[:100]}.")
 
@@ -209,15 +227,16 @@ def demote(
     *,
     proposal: UUID | None = None,
     by: User | None = None,
+    measures: dict[str, Any] | None = None,
 ) -> Incident:
     """Open an incident, and let nothing of this agent and action pass by itself any more.
 
     Call it in the transaction of its cause. Stages 3 and 4 become 2, lower ones stay; an empty
     `action` means every action of the agent. What is being approved at this moment is waited for;
-    what comes later sees the demotion.
+    what comes later sees the demotion. `measures` are kept with it.
     """
     locked = [lock(agent, action)] if action else _lock_all(agent)
-    return _demote(agent, action, locked, kind, detail, actor, proposal=proposal, by=by)
+    return _demote(agent, action, locked, kind, detail, actor, proposal=proposal, by=by, measures=measures)
 
 
 def _demote(
@@ -230,6 +249,7 @@ def _demote(
     *,
     proposal: UUID | None = None,
     by: User | None = None,
+    measures: dict[str, Any] | None = None,
 ) -> Incident:
     trusted = [autonomy for autonomy in locked if autonomy.stage > Autonomy.Stage.GUIDED]
     detail = detail.replace("\0", "").strip()[:LONGEST_REASON]
@@ -255,6 +275,7 @@ def _demote(
             reason=f"{incident.get_kind_display().capitalize()}: {detail}"[:LONGEST_REASON],
             actor=actor,
             incident=incident,
+            measures=measures,
         )
     return incident
 
@@ -277,7 +298,8 @@ def boundary_hit(agent: Agent, actions: Collection[str], boundary: str) -> list[
     locked = _lock_all(agent, None if boundary in OF_THE_WHOLE_AGENT else actions)
     said = f"It ran into its boundary {boundary}."
     trusted = [autonomy for autonomy in locked if autonomy.stage > Autonomy.Stage.GUIDED]
-    return [_demote(agent, a.action, [a], Kind.BOUNDARY, said, GUARD) for a in trusted]
+    hit = {"boundary": boundary, "actions": sorted(set(actions))[:10]}
+    return [_demote(agent, a.action, [a], Kind.BOUNDARY, said, GUARD, measures=hit) for a in trusted]
 
 
 def raise_alarm(
@@ -293,8 +315,8 @@ def raise_alarm(
 
     For people and for whatever watches agents. Raises `UnknownAction`, `Invalid`.
     """
-    if action and not ActionType.objects.current().filter(name=action).exists():
-        raise UnknownAction(f"There is no action type {action[:100]}.")
+    if action:
+        check_action(action)
     return demote(agent, action, kind, tidy(detail), actor, by=by)
 
 

@@ -13,8 +13,8 @@ from audit.actors import Actor
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Invalid
-from governance.autonomy import UnknownAction, tidy
-from governance.models import ActionType, GateBounds, User
+from governance.autonomy import check_action, tidy
+from governance.models import GateBounds, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def set_bounds(action: str, bounds: Bounds, *, by: User, actor: Actor, reason: s
 
     Raises `Invalid` naming each bound that would be looser, and `UnknownAction`.
     """
-    if action and not ActionType.objects.current().filter(name=action).exists():
-        raise UnknownAction(f"There is no action type {action[:100]}.")
+    if action:
+        check_action(action)
     reason = tidy(reason)
     if errors := [*_looser(bounds)]:
         raise Invalid(errors)

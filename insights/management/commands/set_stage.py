@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.actors import SYSTEM
 from audit.refusals import Invalid, Refusal
-from governance.autonomy import lower_stage, raise_stage
 from governance.models import Agent, Autonomy, StageChange, User
+from insights.promote import set_stage
 
 
 class Command(BaseCommand):
@@ -41,14 +41,13 @@ class Command(BaseCommand):
 
 
 def _set(agent: Agent, action: str, stage: int, *, operator: str, reason: str) -> StageChange | None:
-    known = Autonomy.objects.filter(agent=agent, action=action).values_list("stage", flat=True).first()
     by = User.objects.filter(username=operator).first() if operator else None
     if operator and by is None:
         raise CommandError(f"There is nobody called {operator}.")
-    if stage <= (known or Autonomy.Stage.GUIDED):
-        return lower_stage(agent, action, stage, actor=SYSTEM, by=by, reason=reason or "Set by hand.")
-    if by is None:
+    known = Autonomy.objects.filter(agent=agent, action=action).values_list("stage", flat=True).first()
+    rises = stage > (known or Autonomy.Stage.GUIDED)
+    if rises and by is None:
         raise CommandError("To trust an agent further than it has earned, say who says so: --as OPERATOR.")
-    return raise_stage(
-        agent, action, stage, by=by, actor=by.as_actor(authenticated_by="console"), reason=reason
-    )
+    actor = by.as_actor(authenticated_by="console") if by else SYSTEM
+    why = reason if rises else reason or "Set by hand."
+    return set_stage(agent, action, stage, by=by, actor=actor, reason=why)
