@@ -31,6 +31,10 @@ class UnknownAction(Refusal):
     detail = "There is no such action type."
 
 
+class UnknownAgent(Refusal):
+    detail = "There is no such agent."
+
+
 class UnknownStage(Refusal):
     detail = "A stage is one of 1 to 4."
 

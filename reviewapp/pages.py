@@ -33,6 +33,8 @@ GOVERNANCE = (
     ("Agents", "/governance/agents/", "governance.view_agent"),
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Kill switches", "/governance/halts/", "governance.view_halt"),
+    ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
+    ("Incidents", "/governance/incidents/", "governance.view_incident"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
 )

@@ -82,6 +82,7 @@ urlpatterns = [
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.agent_urls")),
+    path("governance/", include("insights.urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),
