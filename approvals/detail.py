@@ -17,11 +17,12 @@ from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.produced import Produced, produced
 from approvals.rows import subject_of
+from approvals.samples import asked_of, why_not
 from approvals.timeline import Entry, timeline
 from execution.models import Execution
 from governance import halts
 from governance.models import ActionType, Risk, Team, User
-from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
 ROLES = ("user", "assistant", "tool", "system")
@@ -71,6 +72,17 @@ class Typed:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is asked about something that passed by itself, or was answered."""
+
+    status: str
+    said: list[Piece]
+    deadline: datetime | None
+    answer_url: str
+    why_not: str = ""
+
+
 @dataclass(frozen=True)
 class Detail:
     """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
@@ -101,6 +113,7 @@ class Detail:
     return_url: str
     after: Afterwards
     held: str = ""
+    check: Check | None = None
     why_not: str = ""
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
@@ -156,6 +169,7 @@ def detail_of(
         return_url=f"{address}return/{query}",
         after=afterwards(proposal, reader, query),
         held=_held(proposal, suggestions),
+        check=_check(proposal, reader, query),
         why_not=_why_not(proposal, reader, decisions),
         refusal=refusal,
         typed=typed or Typed(),
@@ -354,6 +368,25 @@ def _why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) ->
     return ""
 
 
+def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
+    sample = asked_of(reader).filter(proposal=proposal).first()
+    if sample is None:
+        return None
+    said = {
+        Sample.Status.RIGHT: "It was right",
+        Sample.Status.WRONG: "It was wrong",
+        Sample.Status.EXPIRED: "Nobody said whether it was right",
+    }.get(Sample.Status(sample.status), "")
+    by = f", says {sample.reviewer.printed_name}" if sample.reviewer else ""
+    return Check(
+        status=sample.status,
+        said=pieces(f"{said}{by}{f': {sample.reason}' if sample.reason else '.'}") if said else [],
+        deadline=sample.deadline,
+        answer_url=reverse("approvals:answer", args=[proposal.pk]) + query,
+        why_not=why_not(sample, reader),
+    )
+
+
 # --- What came of it ----------------------------------------------------------------------------
 
 
@@ -370,6 +403,10 @@ def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "status_label": execution.get_status_display(),
         "reason": pieces(execution.reason),
         "can_retry": can_retry,
+        "done_url": reverse("execution:mark-done", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution")
+        and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
+        else "",
         "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
         "steps": [_step(step) for step in execution.steps.all()],
     }

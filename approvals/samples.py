@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.decide import NotInTeam
@@ -81,6 +82,72 @@ def _expire(sample_id: UUID) -> bool:
         return False
     _tell(Sample.objects.get(pk=sample_id), "sample.expired", TIMER, {})
     return True
+
+
+# --- Who is asked ---------------------------------------------------------------------------------
+
+
+def asked_of(user: User) -> QuerySet[Sample]:
+    """The samples that this person may know about: never before they are asked."""
+    shown = Sample.objects.exclude(status=Status.CHOSEN).filter(
+        proposal__in=Proposal.objects.visible_to(user)
+    )
+    return shown.select_related("agent", "proposal", "reviewer")
+
+
+MOST_COUNTED = 99
+PAGE = 50
+
+
+def how_many_wait(teams: Sequence[str]) -> str:
+    """How many checks are asked of these teams, counted up to a limit: "3", "99+", or nothing."""
+    waiting = Sample.objects.open().filter(team__in=teams).order_by()[: MOST_COUNTED + 1].count()
+    return f"{MOST_COUNTED}+" if waiting > MOST_COUNTED else str(waiting or "")
+
+
+def page(teams: Sequence[str], *, ended: bool, cursor: str = "") -> tuple[list[Sample], str]:
+    """What is asked of these teams, the most pressing first, or what ended, the newest first.
+
+    With the cursor of the next page; empty at the end. A cursor that means nothing is the first page.
+    """
+    rows = Sample.objects.filter(team__in=teams).select_related("agent", "proposal", "reviewer")
+    if ended:
+        rows = rows.filter(status__in=[Status.RIGHT, Status.WRONG, Status.EXPIRED]).order_by("-id")
+        if after := _uuid(cursor):
+            rows = rows.filter(pk__lt=after)
+    else:
+        rows = rows.filter(status=Status.OPEN).order_by("deadline", "id")
+        last = Sample.objects.filter(pk__in=[_uuid(cursor)]).values_list("deadline", "id").first()
+        if last and last[0]:
+            rows = rows.filter(Q(deadline__gt=last[0]) | Q(deadline=last[0], id__gt=last[1]))
+    found = list(rows[: PAGE + 1])
+    return found[:PAGE], str(found[PAGE - 1].pk) if len(found) > PAGE else ""
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def first_for(reviewer: User) -> Sample | None:
+    """What this person is to check next: the one whose time is over first."""
+    mine = Sample.objects.open().filter(team__in=reviewer.teams.all(), deadline__gt=Now())
+    return mine.exclude(agent__owner=reviewer).order_by("deadline", "id").first()
+
+
+def why_not(sample: Sample, reader: User) -> str:
+    """Why this person can't answer now; empty when they can."""
+    if sample.status != Status.OPEN:
+        return "It has been answered." if sample.status != Status.EXPIRED else "Nobody answered in time."
+    if not reader.has_perm("approvals.add_decision"):
+        return "Reviewers say whether this was right."
+    if not reader.teams.filter(pk=sample.team_id).exists():
+        return "This is asked of another team."
+    if sample.agent.owner_id == reader.pk:
+        return "You own this agent, so somebody else has to say whether this was right."
+    return ""
 
 
 # --- Answers --------------------------------------------------------------------------------------

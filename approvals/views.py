@@ -12,20 +12,22 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.middleware import HtmxDetails
 
-from approvals import decide, queries
+from approvals import decide, queries, samples
 from approvals import reopen as reopening
 from approvals.decide import Decided
 from approvals.detail import Detail, Typed, detail_of
+from approvals.pieces import shown
 from approvals.queries import Filters, Page, Position, Waiting
 from approvals.rows import rows_of
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from governance.models import Risk, Team, User
-from suggestions.models import Proposal, Suggestion
+from suggestions.models import Proposal, Sample, Suggestion
 from suggestions.resolve import AlreadyResolved
 
 View = Callable[..., HttpResponse]
@@ -136,6 +138,69 @@ def reopen(request: Asked, proposal_id: UUID) -> HttpResponse:
     return redirect(reverse("approvals:proposal", args=[proposal_id]) + _query(request))
 
 
+@signed_in
+@permission_required("approvals.add_decision", raise_exception=True)
+@require_POST
+def answer(request: Asked, proposal_id: UUID) -> HttpResponse:
+    """Was it right that this passed? Then the next that is to be checked."""
+    proposal = _visible(request, proposal_id)
+    sample = get_object_or_404(samples.asked_of(request.user), proposal=proposal)
+    right = request.POST.get("answer") == "right"
+    reason = request.POST.get("reason", "").replace("\0", "").strip()
+    try:
+        _check_length(reason)
+        samples.answer(sample, right=right, reviewer=request.user, actor=actor_of(request), reason=reason)
+    except Refusal as refusal:
+        return _refused(request, proposal_id, refusal, Typed("right" if right else "wrong", reason))
+    if not request.htmx:
+        said = "right" if right else "wrong. The agent is back at stage 2"
+        messages.success(request, f"Thank you: it was {said}.")
+    following = samples.first_for(request.user)
+    to = reverse("approvals:proposal", args=[following.proposal_id]) if following else ""
+    response = redirect(to or reverse("approvals:check" if not request.htmx else "approvals:queue"))
+    response.status_code = 303
+    return response
+
+
+@signed_in
+@permission_required("suggestions.view_proposal", raise_exception=True)
+@require_GET
+def check(request: Asked) -> HttpResponse:
+    """What was carried out without a person and is asked about; and what was answered."""
+    ended = request.GET.get("show") == "answered"
+    rows, following = samples.page(_teams(request), ended=ended, cursor=request.GET.get("cursor", ""))
+    here = reverse("approvals:check")
+    kept = {"show": "answered"} if ended else {}
+    return render(
+        request,
+        "approvals/check.html",
+        {
+            "rows": [_checked(sample) for sample in rows],
+            "ended": ended,
+            "waiting": samples.how_many_wait(_teams(request)),
+            "next_url": f"{here}?{urlencode({**kept, 'cursor': following})}" if following else "",
+            "next_label": "More",
+            "previous_url": f"{here}?{urlencode(kept)}" if request.GET.get("cursor") else "",
+            "previous_label": "First",
+        },
+    )
+
+
+def _checked(sample: Sample) -> dict[str, Any]:
+    return {
+        "sample": sample,
+        "url": reverse("approvals:proposal", args=[sample.proposal_id]),
+        "sentence": shown(sample.proposal.sentence),
+        "agent": shown(sample.agent.name),
+        "risk": Risk(sample.proposal.risk).label,
+    }
+
+
+def _check_length(reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON:,} characters.")
+
+
 def _decide(
     request: Asked, proposal_id: UUID, name: str, verb: Callable[[Proposal, str], Decided]
 ) -> HttpResponse:
@@ -143,8 +208,7 @@ def _decide(
     proposal = _visible(request, proposal_id)
     reason = request.POST.get("reason", "").replace("\0", "").strip()
     try:
-        if len(reason) > LONGEST_REASON:
-            raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON:,} characters.")
+        _check_length(reason)
         decided = verb(proposal, reason)
     except Refusal as refusal:
         return _refused(request, proposal_id, refusal, Typed(name, reason))
@@ -266,6 +330,7 @@ def _list(request: Asked) -> dict[str, Any]:
         "queue_url": here + filters.query(),
         "next_url": _with_cursor(here, filters, page.next.as_cursor()) if page.next else None,
         "queue_version": version,
+        "to_check": samples.how_many_wait(slugs),
     }
 
 

@@ -17,7 +17,7 @@ from audit.asking import actor_of
 from audit.refusals import Refusal
 from governance import autonomy
 from governance.models import ActionType, Agent, Incident, User
-from insights.views import in_words
+from insights.views import in_words, note_refusal
 
 PAGE = 50
 MAY_CHANGE = "governance.change_incident"
@@ -104,7 +104,8 @@ def close(request: HttpRequest, incident_id: UUID) -> HttpResponse:
     try:
         autonomy.close_incident(incident, by=_person(request), actor=actor_of(request), reason=reason)
     except Refusal as refusal:
-        return _list(request, refusal=in_words(refusal), refused=incident_id, status=409)
+        status = note_refusal(request, refusal)
+        return _list(request, refusal=in_words(refusal), refused=incident_id, status=status)
     messages.success(request, "The incident is closed. What was lost by it has to be earned again.")
     return redirect("insights:incidents")
 
@@ -128,7 +129,8 @@ def report(request: HttpRequest) -> HttpResponse:
             by=_person(request),
         )
     except Refusal as refusal:
-        return _list(request, refusal=in_words(refusal), reporting=True, status=422)
+        status = note_refusal(request, refusal)
+        return _list(request, refusal=in_words(refusal), reporting=True, status=status)
     messages.success(request, f"An incident is open against {agent.name}.")
     return redirect("insights:incidents")
 

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.asking import actor_of
+from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from governance.autonomy import lower_stage
 from governance.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
@@ -199,12 +200,18 @@ def _change(
     try:
         messages.success(request, verb(agent, reason))
     except Refusal as refusal:
-        return _pair(request, agent, action, refusal=in_words(refusal), typed=reason, status=_status(refusal))
+        status = note_refusal(request, refusal)
+        return _pair(request, agent, action, refusal=in_words(refusal), typed=reason, status=status)
     return redirect(_address(agent_id, action))
 
 
-def _status(refusal: Refusal) -> int:
-    return 422 if isinstance(refusal, Invalid) else 409
+def note_refusal(request: HttpRequest, refusal: Refusal) -> int:
+    """Write down that somebody was refused; returns the status to answer with."""
+    status = 422 if isinstance(refusal, Invalid) else 409
+    match = request.resolver_match
+    data = {"status": status, "refusal": type(refusal).__name__, "route": match.route if match else ""}
+    record_alone("request.refused", actor=actor_of(request), data=data)
+    return status
 
 
 def in_words(refusal: Refusal) -> str:
@@ -275,9 +282,11 @@ def change_bounds(request: HttpRequest) -> HttpResponse:
             reason=request.POST.get("reason", ""),
         )
     except Invalid as refusal:
-        return _bounds(request, errors={e["pointer"][1:]: e["detail"] for e in refusal.errors}, status=422)
+        status = note_refusal(request, refusal)
+        errors = {e["pointer"][1:]: e["detail"] for e in refusal.errors}
+        return _bounds(request, errors=errors, status=status)
     except Refusal as refusal:
-        return _bounds(request, errors={"action": refusal.detail}, status=422)
+        return _bounds(request, errors={"action": refusal.detail}, status=note_refusal(request, refusal))
     messages.success(request, f"This is asked of {f'every agent for {action}' if action else 'everybody'}.")
     return redirect("insights:bounds")
 

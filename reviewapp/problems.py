@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, NotInTeam, OwnAgent, TooLate
 from approvals.reopen import NothingToReopen
+from approvals.samples import NotAsked, OwnSample
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
@@ -22,6 +23,14 @@ from execution.hand_back import NotHandedBack
 from governance import hits
 from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
+from governance.autonomy import (
+    IncidentIsClosed,
+    NotAnOperator,
+    OwnersWord,
+    UnknownAction,
+    UnknownAgent,
+    UnknownStage,
+)
 from governance.boundaries import BoundaryHit
 from governance.deployments import (
     LabelTaken,
@@ -34,6 +43,7 @@ from governance.deployments import (
 from governance.halts import AlreadyHalted, NotOn
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
+from insights.promote import GatesMissing, NothingHigher
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.asking_again import AlreadyRejected
 from suggestions.backtest import BacktestOver, BacktestRuns
@@ -58,6 +68,16 @@ STATUS: dict[type[Refusal], int] = {
     MayNotChangePolicies: 403,
     OwnPolicy: 403,
     ChangedMeanwhile: 409,
+    OwnersWord: 403,
+    OwnSample: 403,
+    NotAnOperator: 403,
+    UnknownAction: 422,
+    UnknownAgent: 422,
+    UnknownStage: 422,
+    GatesMissing: 409,
+    NothingHigher: 409,
+    IncidentIsClosed: 409,
+    NotAsked: 409,
     AlreadyDecided: 409,
     AlreadyRejected: 409,
     AlreadyResolved: 409,

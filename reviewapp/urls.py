@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from approvals import simulator
+from approvals import samples_api, simulator
 from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api
+from insights import api as insights_api
 from reviewapp import health, pages
 from suggestions import backtest_api
 from suggestions.agent_api import AgentBoundaries, OwnBoundaries
@@ -67,6 +68,13 @@ api = [
         backtest_api.Disagreements.as_view(),
         name="disagreements",
     ),
+    path("autonomy/", insights_api.AutonomyBoard.as_view(), name="autonomy"),
+    path("autonomy/promote/", insights_api.Promote.as_view(), name="promote"),
+    path("autonomy/lower/", insights_api.Lower.as_view(), name="lower"),
+    path("incidents/", insights_api.Incidents.as_view(), name="incidents"),
+    path("incidents/<uuid:incident_id>/close/", insights_api.CloseIncident.as_view(), name="close-incident"),
+    path("samples/", samples_api.Samples.as_view(), name="samples"),
+    path("samples/<uuid:sample_id>/answer/", samples_api.AnswerSample.as_view(), name="answer-sample"),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
 ]

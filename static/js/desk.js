@@ -60,6 +60,8 @@ function move(step) {
 
 const busy = () => opening !== null || performance.now() < settledAt || detail().classList.contains("is-waiting");
 const chosenForm = () => {
+  const right = find(".verb-right"); // of what was carried out already and is checked
+  if (right) return right;
   const chosen = find(".suggestion-radio:checked");
   return chosen && find(`.verb-approve[data-rank="${chosen.dataset.rank}"]`);
 };
@@ -258,7 +260,7 @@ const KEYS = {
   j: () => move(1),
   k: () => move(-1),
   a: () => !busy() && !openPanel() && chosenForm()?.requestSubmit(),
-  r: () => panel("reject"),
+  r: () => panel(find("#verb-wrong") ? "wrong" : "reject"),
   f: () => panel("return"),
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),

@@ -9,8 +9,8 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,8 +23,9 @@ from approvals import decide
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import halts, keys
-from governance.models import Agent, AgentKey, ApiToken, Deployment, PolicyVersion, PromptTemplate
-from suggestions.models import Backtest, Proposal
+from governance.gate_bounds import DEFAULTS
+from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
+from suggestions.models import Backtest, Proposal, Sample
 from suggestions.rejudge import Chosen
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
 
@@ -42,6 +43,17 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reopen", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("insights:autonomy", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("insights:bounds", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("insights:change-bounds", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("insights:pair", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("insights:promote", "POST"): (LOGIN, 403, 403, 403, 409),  # its record does not carry it
+    ("insights:lower", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("insights:incidents", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("insights:report-incident", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("insights:close-incident", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -145,15 +157,24 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:autonomy", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:promote", "POST"): (401, 403, 403, 403, 409, 403, 403, 401),  # its record does not carry it
+    ("api:lower", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:incidents", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:incidents", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:close-incident", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:samples", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:answer-sample", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
 }
 
 CHANGES_NOTHING = {
+    "insights:promote",
     "api:simulations",
     "api:check-policy",
     "governance:check-policy",
-}  # asked by POST for the length of the question alone
+}  # asked by POST for the length of the question alone; and a promotion that its record does not carry
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
 SOCKETS = {
@@ -242,6 +263,7 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         "name": agent.name,
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
+        **trusted_and_checked(dora, approved),
     }
     only = {
         "api:execution": {"proposal_id": approved.pk},
@@ -249,12 +271,35 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         **policies_on_their_way(),
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
+        "approvals:answer": {"proposal_id": approved.pk},
         **{
             f"{place}:approve-deployment": {"deployment_id": ids["registered"]}
             for place in ("api", "governance")
         },
     }
     return World(proposal, people, shown, ids, only)
+
+
+def trusted_and_checked(owner: Any, approved: Proposal) -> dict[str, Any]:
+    """An agent of somebody else's with an incident, and something that is to be checked."""
+    careful = Agent.objects.create(name="careful-bot", owner=owner)
+    incident = Incident.objects.create(agent=careful, action="refund_payment", kind="drift", detail="?")
+    sample = Sample.objects.create(
+        proposal=approved,
+        agent_id=approved.agent_id,
+        action=approved.action,
+        team_id=approved.team_id,
+        status="open",
+        share=1,
+        opened_at=datetime.now(UTC),
+        deadline=datetime.now(UTC) + timedelta(days=1),
+    )
+    return {
+        "agent_id": careful.pk,
+        "action": "refund_payment",
+        "incident_id": incident.pk,
+        "sample_id": sample.pk,
+    }
 
 
 def backtested() -> dict[str, Any]:
@@ -328,6 +373,17 @@ def form(route: str, world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
+        "approvals:answer": {"answer": "right"},
+        "api:answer-sample": {"answer": "right"},
+        "insights:promote": {"reason": "no"},
+        "insights:lower": {"stage": "1", "reason": "no"},
+        "insights:change-bounds": {**asdict(DEFAULTS), "reason": "no"},
+        "insights:report-incident": {"agent": "careful-bot", "detail": "no"},
+        "insights:close-incident": {"reason": "no"},
+        "api:promote": {"agent": "careful-bot", "action": "refund_payment", "reason": "no"},
+        "api:lower": {"agent": "careful-bot", "action": "refund_payment", "stage": 1, "reason": "no"},
+        "api:incidents": {"agent": "careful-bot", "detail": "no"},
+        "api:close-incident": {"reason": "no"},
         "api:policies": {"text": "version: 1"},
         "api:check-policy": {"text": "version: 1"},
         "api:roll-back-policy": {"reason": "no"},
