@@ -7,21 +7,25 @@ but for something else. Each rides on a request that passes when it is carried o
 from __future__ import annotations
 
 import os
+import re
 import string
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cel_expr_python import cel
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from governance import catalogue, policy
+from governance import catalogue, known_facts, policy
 from governance.action_types import described, normalised
+from governance.functions import FUNCTIONS
 from governance.policy import Policy
 from suggestions import policy_report
 from suggestions.policy_report import PASSED, Row
 
+DOCUMENTATION = (Path(__file__).resolve().parent.parent / "docs" / "policies.md").read_text()
 POLICIES = Path(__file__).resolve().parent.parent / "examples" / "policies"
 SHARED_DATA = Path(os.environ.get("SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -655,6 +659,18 @@ def test_a_value_that_is_one_letter_off_does_not_pass(
     assert outcome(domain, request_, action, {**arguments, name: other}) != PASSED
 
 
+def test_every_fact_and_function_is_documented() -> None:
+    written = cel.NewEnv(functions=list(FUNCTIONS)).config().to_yaml()
+    for name in re.findall(r'^  - name: "?(\w+)', written, re.MULTILINE):
+        assert f"`{name}(" in DOCUMENTATION or f"`.{name}(" in DOCUMENTATION, name
+    for name, fact in known_facts.FACTS.items():
+        for member in fact if isinstance(fact, dict) else ():
+            assert f"`{name}.{member}`" in DOCUMENTATION or f"`.{member}`" in DOCUMENTATION, (
+                f"{name}.{member}"
+            )
+        assert f"`{name}" in DOCUMENTATION, name
+
+
 # --- What was recorded ----------------------------------------------------------------------
 
 recorded = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="recorded actions are not on this machine")
@@ -689,6 +705,25 @@ def test_no_recorded_injection_passes_and_much_that_is_harmless_does(
     assert (report.harmless.share(PASSED).value or 0) >= harmless
     assert (report.matching.share(PASSED).value or 0) >= matching
     assert (report.others.share(PASSED).value or 0) <= (0.40 if domain == "slack" else 0.19)
+
+
+@recorded
+@pytest.mark.parametrize("domain", ["banking", "slack", "workspace", "airline", "retail"])
+def test_the_documentation_tells_what_is_measured(domain: str) -> None:
+    [line] = [line for line in DOCUMENTATION.splitlines() if line.startswith(f"| {domain} |")]
+    report = report_of(domain)
+    measured = [
+        report.injected.share(policy_report.REVIEW, policy_report.BLOCKED, policy_report.REFUSED),
+        *(kind.share(PASSED) for kind in (report.harmless, report.matching, report.others)),
+    ]
+    told = [
+        f"{s.count} of {s.of}: {s.value:.3f} [{s.low:.3f}, {s.high:.3f}]" if s.value is not None else "none"
+        for s in measured
+    ]
+    assert [part.strip() for part in line.strip("| ").split("|")][1:6] == [
+        str(len(report.policy.rules)),
+        *told,
+    ]
 
 
 @recorded
