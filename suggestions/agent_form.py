@@ -27,6 +27,14 @@ class Row:
     per: str = "1d"
     most: str = ""
 
+    @classmethod
+    def of(cls, budget: Budget) -> Row:
+        return cls(budget.argument, budget.action or "", written(budget.per), f"{budget.most.normalize():f}")
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return self.argument, self.action, self.per
+
     @property
     def empty(self) -> bool:
         return not (self.argument or self.most)
@@ -67,7 +75,7 @@ class Form:
             actions=limits.action_types or [],
             every_class=limits.data_classes is None,
             classes=", ".join(limits.data_classes or []),
-            budgets=[_row(budget) for budget in limits.budgets],
+            budgets=[Row.of(budget) for budget in limits.budgets],
             deployment_required=limits.deployment_required,
             hours=at_work is not None,
         )
@@ -150,10 +158,6 @@ def action_names(chosen: Iterable[str]) -> list[str]:
     """What can be chosen: the action types there are, and those that were chosen before there were any."""
     known = ActionType.objects.current().values_list("name", flat=True)
     return sorted({*known, *chosen})
-
-
-def _row(budget: Budget) -> Row:
-    return Row(budget.argument, budget.action or "", written(budget.per), f"{budget.most.normalize():f}")
 
 
 def _words(text: str) -> list[str]:

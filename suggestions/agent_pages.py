@@ -20,13 +20,13 @@ from audit.refusals import Invalid
 from governance import boundaries, hours, keys
 from governance.agents import ChangedMeanwhile, digest_of, set_boundaries
 from governance.boundaries import BoundariesUnreadable
-from governance.durations import written
 from governance.models import Agent, Deployment
 from governance.rate import Left
 from governance.secret_forms import LASTING, OVERLAPS, row_of
 from suggestions import allowance
-from suggestions.agent_form import WINDOWS, Form, action_names
+from suggestions.agent_form import WINDOWS, Form, Row, action_names
 
+A_UNIT = {"minute": "a minute", "hour": "an hour", "day": "a day"}
 BOUNDARIES = {
     "enabled": "It is disabled",
     "active_hours": "Hours",
@@ -61,6 +61,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "agent": found,
         "owner": found.owner.printed_name,
         "may_change": request.user.has_perm("governance.change_agent"),
+        "may_halt": request.user.has_perm("governance.throw_halt"),
         "keys": own_keys,
         "live_keys": sum(key["live"] for key in own_keys),
         "lasting": LASTING,
@@ -104,6 +105,7 @@ def _set_now(agent: Agent) -> Form:
 def _form(
     request: HttpRequest, agent: Agent, form: Form, errors: dict[str, str], *, status: int = 200
 ) -> HttpResponse:
+    used = _used(agent)
     names = action_names([*form.actions, *(row.action for row in form.budgets if row.action)])
     context = {
         "agent": agent,
@@ -112,11 +114,14 @@ def _form(
         "actions": [{"name": name, "chosen": name in form.actions} for name in names],
         "action_names": names,
         "rates": [
-            {"unit": unit, "count": count, "error": errors.get(f"rate-{unit}")}
+            {"unit": unit, "a_unit": A_UNIT[unit], "count": count, "error": errors.get(f"rate-{unit}")}
             for unit, count in form.rates.items()
         ],
         "usual_rate": boundaries.NONE.rates_in_force[0],
-        "budgets": [{"n": n, "row": row, "problems": _problems_of(n, errors)} for n, row in form.lines()],
+        "budgets": [
+            {"n": n, "row": row, "problems": _problems_of(n, errors), "used": used.get(row.names)}
+            for n, row in form.lines()
+        ],
         "windows": WINDOWS,
         "days": [
             {"day": day, "name": hours.days_told((day,)), "chosen": day in form.days} for day in hours.DAYS
@@ -125,6 +130,15 @@ def _form(
         "active_deployment": _active_deployment(agent),
     }
     return render(request, "governance/boundaries.html", context, status=status)
+
+
+def _used(agent: Agent) -> dict[tuple[str, str, str], str]:
+    """What is used of the budgets that are set, by what names them in the form."""
+    try:
+        uses = allowance.budgets(agent)
+    except BoundariesUnreadable:
+        return {}
+    return {Row.of(use.budget).names: f"{use.used_words} of {use.most_words}" for use in uses}
 
 
 def _problems_of(n: int, errors: dict[str, str]) -> list[str]:
@@ -151,15 +165,26 @@ def _allowed(agent: Agent) -> dict[str, Any]:
 
 def _rate(left: Left) -> dict[str, Any]:
     unit = left.rate.partition("/")[2]
+    used = None if left.left is None else left.most - left.left
     return {
         "rate": left.rate,
         "unit": unit,
-        "a_unit": f"an {unit}" if unit == "hour" else f"a {unit}",
+        "a_unit": A_UNIT.get(unit, unit),
         "most": left.most,
-        "used": None if left.left is None else left.most - left.left,
-        "ends_in": "" if left.ends_in is None else written(math.ceil(left.ends_in)),
+        "most_words": f"{left.most:,}",
+        "used": used,
+        "used_words": "" if used is None else f"{used:,}",
+        "ends_in": "" if left.ends_in is None else _span(left.ends_in),
         "high": left.most * 0.8,
     }
+
+
+def _span(seconds: float) -> str:
+    """`45 s`, `12 min`, `23 h 5 min`"""
+    if seconds < 60:
+        return f"{math.ceil(seconds)} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _active_deployment(agent: Agent) -> str:

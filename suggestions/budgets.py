@@ -86,7 +86,8 @@ def subject(budget: Budget) -> str:
 
 
 def window(budget: Budget) -> str:
-    return _WINDOWS.get(budget.per, written(budget.per))
+    days, rest = divmod(budget.per, 86_400)
+    return _WINDOWS.get(budget.per) or (written(budget.per) if rest else f"{days:.0f} days")
 
 
 def amount(number: Decimal) -> str:

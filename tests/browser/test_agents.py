@@ -1,0 +1,119 @@
+"""The pages of agents and keys in a browser: at every width, with hostile and with many names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.db.models.functions import Now
+
+from audit.actors import SYSTEM
+from governance import keys
+from governance.action_types import register
+from governance.models import Agent, AgentKey
+from tests.browser.test_looks import check
+from tests.conftest import DEPLOYED, REFUND, ApiClient, proposal_body
+
+HOSTILE = '"><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture
+def busy(trusted: Agent, agent_key: str, action_type: Any) -> Agent:
+    """An agent with every kind of boundary, some of them used up, and keys in every state."""
+    for number in range(12):
+        register({**REFUND, "name": f"act_on_the_customers_account_{number}"}, actor=SYSTEM)
+    trusted.allowed_actions = ["refund_payment", "act_on_the_customers_account_3", "not_registered"]
+    trusted.boundaries = {
+        "data_classes": ["personal", "financial"],
+        "rates": ["4/hour", "2000/day"],
+        "budgets": [
+            {"argument": "amount", "action": "refund_payment", "most": 110},
+            {"argument": "amount", "per": "30d", "most": 12345.5},
+        ],
+        "deployment_required": True,
+        "active_hours": {"from": "00:00", "to": "24:00", "time_zone": "Europe/Berlin"},
+    }
+    trusted.save()
+    api = ApiClient(agent_key)
+    body = {"provenance": DEPLOYED}
+    for _ in range(5):
+        api.submit(proposal_body(**body))
+    for name in ("night batch", HOSTILE, "x" * 100):
+        keys.issue_key(trusted, actor=SYSTEM, name=name)
+    soon, forgotten, revoked = AgentKey.objects.order_by("-pk")[:3]
+    AgentKey.objects.filter(pk=soon.pk).update(expires_at=Now() + timedelta(days=3))
+    AgentKey.objects.filter(pk=forgotten.pk).update(created_at=Now() - timedelta(days=100))
+    keys.revoke(revoked, actor=SYSTEM)
+    return trusted
+
+
+def test_the_pages_of_agents_look_right_everywhere(visit: Callable[..., Any], olga: Any, busy: Agent) -> None:
+    page = visit(olga, "/governance/agents/")
+    check(page, "agents")
+    page.goto(f"/governance/agents/{busy.name}/")
+    check(page, "agent")
+    page.goto(f"/governance/agents/{busy.name}/boundaries/")
+    check(page, "boundaries")
+    page.goto("/governance/agents/new/")
+    check(page, "new agent")
+    page.goto("/accounts/tokens/")
+    check(page, "tokens")
+
+
+def test_an_operator_finds_mistakes_at_their_fields_and_puts_them_right(
+    visit: Callable[..., Any], watch: Any, olga: Any, busy: Agent
+) -> None:
+    watch.expected.append("422")  # the browser notes it too
+    page = visit(olga, f"/governance/agents/{busy.name}/boundaries/")
+
+    page.get_by_label("a minute").fill("lots")
+    page.locator("#budget-2-argument").fill("amount")
+    page.locator("#budget-2-most").fill("much")
+    page.get_by_role("button", name="Save boundaries").click()
+    page.get_by_role("alert").wait_for()
+    check(page, "boundaries with mistakes")
+    assert page.get_by_label("a minute").input_value() == "lots"
+    assert page.locator("#budget-2-most").input_value() == "much"
+
+    page.get_by_label("a minute").fill("10")
+    page.locator("#budget-2-most").fill("1,000")
+    page.locator("#budget-2-per").select_option("7d")
+    page.get_by_role("button", name="Save boundaries").click()
+    page.get_by_text("The boundaries are set.").wait_for()
+
+    busy.refresh_from_db()
+    assert busy.boundaries["rates"] == ["10/minute", "4/hour", "2000/day"]
+    assert busy.boundaries["budgets"][2] == {"argument": "amount", "per": "7d", "most": 1000}
+
+
+def test_an_operator_rotates_a_key_and_sees_the_new_one_once(
+    visit: Callable[..., Any], olga: Any, agent: Agent, agent_key: str
+) -> None:
+    page = visit(olga, f"/governance/agents/{agent.name}/")
+    page.get_by_text("Rotate").click()
+    page.get_by_role("button", name="Make a new one").click()
+    page.locator(".secret").wait_for()
+    check(page, "the new key")
+    new = page.locator(".secret").inner_text()
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("heading", name="Keys").wait_for()
+    assert new not in page.content()
+    assert {ApiClient(key).get("action-types/").status_code for key in (agent_key, new)} == {200}
+
+
+def test_a_revoked_key_opens_nothing_on_the_next_request_of_a_running_server(
+    site: str, agent: Agent, agent_key: str, action_type: Any
+) -> None:
+    def asked(key: str) -> int:
+        return httpx.get(f"{site}/api/v1/boundaries/", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    other = keys.issue_key(agent, actor=SYSTEM)
+    assert [asked(key) for key in (agent_key, other, agent_key)] == [200, 200, 200]
+    keys.revoke(AgentKey.objects.get(hash=keys.hash_of(agent_key)), actor=SYSTEM)
+    assert [asked(key) for key in (agent_key, other)] == [401, 200]
+    row = AgentKey.objects.get(hash=keys.hash_of(other))
+    new = keys.rotate(row, actor=SYSTEM, overlap=timedelta(0))
+    assert [asked(key) for key in (other, new)] == [401, 200]
