@@ -68,7 +68,7 @@ def sendings_of(policy: PolicyText) -> Iterator[Sending]:
     defaults = policy.defaults
     default_team = defaults.team or str(BEFORE_ANY_POLICY.team)
     default_approvals = defaults.approvals or 1
-    if policy.rules or _needs_people(defaults):  # a rule that fails asks for review
+    if _needs_people(defaults) or any(_needs_people(rule.then) for rule in policy.rules):
         pointer = "/defaults/team" if defaults.team else "/defaults"
         yield Sending(pointer, default_team, default_approvals, "The defaults send", ())
     for index, rule in enumerate(policy.rules):

@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from cel_expr_python import cel
 
-from governance.cel import Problem, problems_of
+from governance import history
+from governance.cel import BadExpression, Expression, NoAnswer, Problem, problems_of
 from governance.functions import FUNCTIONS
 
 ANYTHING, TEXT, WHOLE, NUMBER, YES_NO, TIME = (
@@ -106,7 +107,8 @@ def check(source: str) -> list[Problem]:
         return [_told(problem, source) for problem in found]
     unknown = list(_unknown_members(source, members))
     kept = [_told(problem, source) for problem in found if _counts(problem)]
-    return sorted({*unknown, *kept}) or _of_the_answer(source, members)
+    wrong = sorted({*unknown, *kept}) or _of_the_answer(source, members)
+    return wrong or list(_never_answered(source))
 
 
 @lru_cache(maxsize=1)
@@ -142,6 +144,47 @@ def _of_the_answer(source: str, members: dict[str, frozenset[str]]) -> list[Prob
     return [Problem(1, 1, f"the answer has to be true or false, and this is of type {answer.lower()}")]
 
 
+# --- Questions about the past ------------------------------------------------------------------------
+
+
+class _Anything:
+    """Answers whatever can be asked."""
+
+    def ask(self, question: history.Question) -> int:
+        return 0
+
+
+def _never_answered(source: str) -> Iterator[Problem]:
+    """Questions that are wrong whatever the facts: a window that is none, a status that there is not."""
+    for start, call in _questions(source):
+        try:
+            with history.answering(_Anything()):
+                Expression(call, ("history",), FUNCTIONS).evaluate({"history": history.FACT})
+        except BadExpression:
+            continue  # it names other facts: what it asks is only known then
+        except NoAnswer as error:
+            yield Problem(*_place(source, start), str(error))
+
+
+def _questions(source: str) -> Iterator[tuple[int, str]]:
+    """Each `history.agent.count(…)`, and where it begins."""
+    tokens = list(_TOKEN.finditer(source))
+    for at, token in enumerate(tokens):
+        if token["word"] != "history" or (at and tokens[at - 1]["sign"] == "."):
+            continue
+        depth = 0
+        for later in tokens[at:]:
+            depth += {"(": 1, ")": -1}.get(later["sign"] or "", 0)
+            if later["sign"] == ")" and depth == 0:
+                yield token.start(), source[token.start() : later.end()]
+            if later["sign"] == ")" and depth <= 0:
+                break
+
+
+def _place(source: str, at: int) -> tuple[int, int]:
+    return source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
+
+
 # --- Words ------------------------------------------------------------------------------------------
 
 
@@ -163,10 +206,8 @@ def _unknown_members(source: str, members: dict[str, frozenset[str]]) -> Iterato
     for tokens, at in _selections(source):
         group, member = tokens[at]["word"], tokens[at + 2]["word"]
         if member not in members[group]:
-            line = source.count("\n", 0, tokens[at].start()) + 1
-            column = tokens[at].start() - (source.rfind("\n", 0, tokens[at].start()) + 1) + 1
             instead = _meant(member, members[group]) or f"; it has {', '.join(sorted(members[group]))}"
-            yield Problem(line, column, f"{group} has no {member}{instead}")
+            yield Problem(*_place(source, tokens[at].start()), f"{group} has no {member}{instead}")
 
 
 def _without_has(source: str, members: dict[str, frozenset[str]]) -> str:

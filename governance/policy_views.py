@@ -76,7 +76,7 @@ def one(request: HttpRequest, policy: str) -> HttpResponse:
         "may_pass": content.may_pass,
         "lines": list(enumerate(version.text.splitlines(), start=1)),
         "history": [{**told, "at": parse_datetime(told["at"])} for told in policies.history(version)],
-        "active": _row(active) if active and active != version else None,
+        "other": _other(version, active),
         "may_write": request.user.has_perm(policy_lifecycle.PERMISSION),
     }
     return render(request, "governance/policy.html", context)
@@ -274,6 +274,14 @@ def _row(version: PolicyVersion) -> dict[str, Any]:
         "created": version.created_at,
         "activated": version.activated_at,
     }
+
+
+def _other(version: PolicyVersion, active: PolicyVersion | None) -> dict[str, Any] | None:
+    """What a version is best compared with: the one in force; of that one, the one before it."""
+    if active and active != version:
+        return {**_row(active), "which": "the one in force"}
+    before = policy_lifecycle.rollback_target() if active else None
+    return {**_row(before), "which": "the one before"} if before else None
 
 
 def _steps(version: PolicyVersion) -> list[dict[str, Any]]:

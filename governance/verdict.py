@@ -102,8 +102,11 @@ def _over(base: Obligations, other: Obligations) -> Any:
 
 
 def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
-    stated = [m.then.verdict for m in matched if m.then.verdict]
-    return max(stated, key=STRICTNESS.index) if stated else str(defaults.verdict)
+    stated = [m.then.verdict for m in matched if m.then.verdict and not m.error]
+    verdict = max(stated, key=STRICTNESS.index) if stated else str(defaults.verdict)
+    # One that failed asks for review, and takes nothing back: not even defaults that block.
+    failed = ["review" for m in matched if m.error]
+    return max([verdict, *failed], key=STRICTNESS.index)
 
 
 def _stated(said: Sequence[Obligations], name: str) -> list[Any]:

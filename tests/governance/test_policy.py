@@ -161,6 +161,25 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
         assert then.team is None or then.team in verdict.teams
 
 
+@given(st.lists(OBLIGATIONS, max_size=3), st.sampled_from(policy.STRICTNESS), st.integers(1, 3))
+def test_a_rule_that_fails_never_loosens(said: list[Obligations], default: Any, failures: int) -> None:
+    text = PolicyText(version=1, defaults=Obligations(verdict=default))
+    matched = [Matched(f"r{i}", then) for i, then in enumerate(said)]
+    failed = [Matched(f"f{i}", Obligations(verdict="review"), error="no such key") for i in range(failures)]
+    without, verdict = (judge(Policy(text, None), [these]) for these in (matched, matched + failed))
+
+    strictness = policy.STRICTNESS.index
+    assert strictness(verdict.verdict) >= max(strictness(without.verdict), strictness("review"))
+    assert (verdict.team, verdict.approvals, verdict.decide_within, verdict.grace, verdict.priority) == (
+        without.team,
+        without.approvals,
+        without.decide_within,
+        without.grace,
+        without.priority,
+    )
+    assert len(verdict.notes) == failures
+
+
 WHENS = st.sampled_from(
     [
         "true",

@@ -81,6 +81,12 @@ def rule(when: str) -> str:
         (rule("risk.indicators.exists(i, i «== 1)"), "== does not go with text and a whole number."),
         (rule("now «> 3"), "> does not go with a time and a whole number."),
         (rule("agent.stage «+ 1.5 > 2.0"), "+ does not go with a whole number and a number."),
+        (rule("now > now || «history.agent.count('1x') > 3"), "is not a span of time"),
+        (rule("3 > 2 && «history.agent.count('100d') > 3"), "at most 90d"),
+        (rule("\"«history.agent.count('1h', {'status': 'aproved'}) > 3\""), "is no status"),
+        (rule("history.agent.«cuont('1h') > 3"), "There is no cuont here"),
+        (rule("«history.agnt.count('1h') > 3"), "did you mean agent?"),
+        (rule("history.agent.count«(3) > 3"), "count does not take"),
         (rule("«agent.name"), "The answer has to be true or false"),
         (rule("«1 + 2"), "The answer has to be true or false"),
     ],
@@ -108,6 +114,8 @@ def test_a_mistake_is_named_at_its_place(text: str, said: str) -> None:
         "risk.indicators.exists(one, one == 'new_account')",
         "now - timestamp('2020-01-01T00:00:00Z') > duration('3h')",
         "args.flag",
+        "history.agent.count('1h') > 3 && history.subject.sum('amount', '24h') + args.amount > 500.0",
+        "history.agent.seen('to', args.to, '90d') || history.agent.count(args.window) > 1",
     ],
 )
 def test_what_is_right_is_left_alone(when: str) -> None:
