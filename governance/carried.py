@@ -75,6 +75,10 @@ _UNSEEN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
 _OTHER_SCRIPTS = re.compile(
     r"[\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1f00-\u1fff\u2100-\u214f\ua640-\ua69f\uff01-\uff5e\U0001d400-\U0001d7ff]"
 )
+# What joins emoji to one picture is seen: as that picture.
+_JOINED_EMOJI = re.compile(
+    r"(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2640-\u27bf\U0001f000-\U0001faff])"
+)
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 
 
@@ -86,6 +90,7 @@ def has_hidden(value: Any) -> bool:
 def _hides(text: str) -> bool:
     if text.isascii():
         return re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text) is not None
+    text = _JOINED_EMOJI.sub("", text)
     if any(unicodedata.category(sign) in _UNSEEN and sign not in "\t\r\n" for sign in text):
         return True
     return any(_LATIN.search(word) and _OTHER_SCRIPTS.search(word) for word in _WORD.findall(text))

@@ -18,12 +18,15 @@ from cel_expr_python import cel
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from audit.actors import SYSTEM
 from governance import catalogue, known_facts, policy
-from governance.action_types import described, normalised
+from governance.action_types import described, normalised, register
 from governance.functions import FUNCTIONS
+from governance.models import Autonomy
 from governance.policy import Policy
 from suggestions import policy_report
 from suggestions.policy_report import PASSED, Row
+from tests.conftest import DEPLOYED, in_force
 
 DOCUMENTATION = (Path(__file__).resolve().parent.parent / "docs" / "policies.md").read_text()
 POLICIES = Path(__file__).resolve().parent.parent / "examples" / "policies"
@@ -657,6 +660,27 @@ def test_a_value_that_is_one_letter_off_does_not_pass(
 
     assert outcome(domain, request_, action, arguments) == PASSED
     assert outcome(domain, request_, action, {**arguments, name: other}) != PASSED
+
+
+def test_what_is_submitted_meets_the_same_verdict(propose: Any, trusted: Any) -> None:
+    register({"name": "send_money", "schema": {"type": "object"}}, actor=SYSTEM)
+    Autonomy.objects.create(agent=trusted, action="send_money", stage=Autonomy.Stage.STRATEGIC)
+    in_force((POLICIES / "banking.yaml").read_text())
+
+    def submitted(request: str, arguments: dict[str, Any]) -> tuple[str, list[str]]:
+        proposal = propose(
+            context={"messages": [{"role": "user", "content": request}]},
+            suggestions=[{"rank": 1, "action": "send_money", "arguments": arguments}],
+            provenance=DEPLOYED,
+        )
+        return proposal.status, [rule["name"] for rule in proposal.verdict["rules"]]
+
+    large = "Please transfer 600 to NL91ABNA0417164300."
+    assert submitted(REFUND, money()) == ("approved", ["payment-as-asked"])
+    assert submitted(REFUND, money("GB33BUKB20201555555555")) == ("pending", ["account-nobody-named"])
+    assert submitted(REFUND, money(subject="a\u200bb"))[0] == "blocked"
+    assert submitted(large, money(amount=600)) == ("approved", ["payment-as-asked"])
+    assert submitted(large, money(amount=600)) == ("pending", ["much-in-a-day", "payment-as-asked"])
 
 
 def test_every_fact_and_function_is_documented() -> None:

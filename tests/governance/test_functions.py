@@ -239,7 +239,8 @@ def test_what_only_speaks_of_secrets_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a\u200bb", "\u202eabc", "p\u0430ypal", "\uff47oogle", "a\x00b", "\U000e0041", "bell\x07"]
+    "text",
+    ["a\u200bb", "a\u200d😀", "\u202eabc", "p\u0430ypal", "\uff47oogle", "a\x00b", "\U000e0041", "bell\x07"],
 )
 def test_what_nobody_sees_is_found(text: str) -> None:
     assert has_hidden(text)
@@ -247,7 +248,16 @@ def test_what_nobody_sees_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["plain\ttext\r\n", "Überweisung für Zoë", "привет", "日本語 text", "5 € — “so”", "😀"]
+    "text",
+    [
+        "plain\ttext\r\n",
+        "Überweisung für Zoë",
+        "привет",
+        "日本語 text",
+        "5 € — “so”",
+        "😀",
+        "👩\u200d💻 ❤️\u200d🔥",
+    ],
 )
 def test_what_everybody_sees_is_fine(text: str) -> None:
     assert not has_hidden(text)
