@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.pieces import Piece, pieces, shown
+from governance.data_classes import Marks
 
 LONG = 600  # characters, from which on a value opens at a click
 MANY_LINES = 8
@@ -28,6 +29,7 @@ class Argument:
     before: list[Piece] | None = None
     long: bool = False
     length: str = ""
+    sensitive: bool = False
 
 
 def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any]) -> list[Argument]:
@@ -39,8 +41,16 @@ def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any]) -> lis
     # An object's order is lost in the database; the list of what is required has kept its own.
     first = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
     order = [name for name in dict.fromkeys([*first, *properties, *arguments]) if name in arguments]
+    found = Marks(schema).of(arguments)
     return [
-        _argument(name, properties.get(name), arguments[name], before.get(name, _MISSING)) for name in order
+        _argument(
+            name,
+            properties.get(name),
+            arguments[name],
+            before.get(name, _MISSING),
+            sensitive=found.is_sensitive(name) or any(place[:1] == (name,) for place in found.sensitive),
+        )
+        for name in order
     ]
 
 
@@ -56,12 +66,13 @@ def edited(schema: Any, proposed: dict[str, Any], approved: dict[str, Any]) -> I
             argument.kind,
             long=argument.long,
             length=argument.length,
+            sensitive=argument.sensitive,
         )
     for name in proposed.keys() - approved.keys():
         yield Argument(shown(name), f"{shown(name)}, as approved", "", [Piece("left out")], "string")
 
 
-def _argument(name: str, described: Any, value: Any, before: Any) -> Argument:
+def _argument(name: str, described: Any, value: Any, before: Any, *, sensitive: bool) -> Argument:
     described = described if isinstance(described, dict) else {}
     text = as_text(value)
     long = len(text) > LONG or text.count("\n") >= MANY_LINES
@@ -74,6 +85,7 @@ def _argument(name: str, described: Any, value: Any, before: Any) -> Argument:
         before=None if before is _MISSING else pieces(as_text(before)),
         long=long,
         length=f"{len(text):,}" if long else "",
+        sensitive=sensitive,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
@@ -18,6 +20,7 @@ from audit.refusals import Refusal
 from governance.catalogue import compiled
 from governance.data_classes import CLASS_NAME, BadMark, Marks
 from governance.models import ActionType
+from governance.tool_forms import BadForm, Found, ours, tools_in
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_BYTES = 64 * 1024
@@ -33,10 +36,8 @@ KEYS = {
     "template",
     "workflow",
 }
-FUNCTION_KEYS = {"name", "description", "parameters", "strict"}
-EFFECTS = {"read", "external_read", "write", "handoff"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")  # an empty one too, to refuse it
 
 
 class InvalidActionType(Refusal):
@@ -47,24 +48,80 @@ class InvalidActionType(Refusal):
 
 
 def parse(text: str) -> list[Any]:
-    """The definitions in a file: a JSON list of them, or an object whose `tools` is such a list."""
+    """The definitions in a file, as `read` has them."""
+    return read(text).tools
+
+
+def read(text: str) -> Found:
+    """The definitions in a file: ours, or those of `governance.tool_forms`. Raises `InvalidActionType`."""
     try:
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidActionType("file", "", f"is not JSON that can be read: {error}") from error
-    if isinstance(content, dict):
-        content = content.get("tools")
-    if not isinstance(content, list):
-        raise InvalidActionType("file", "", 'must hold a list of action types, or {"tools": [...]}')
-    return content
+    return definitions(content)
+
+
+def definitions(content: Any) -> Found:
+    """The same of what was read already."""
+    try:
+        found = tools_in(content)
+        notes = [note for tool in found.tools for note in ours(tool)[1]]
+    except BadForm as error:
+        raise InvalidActionType(error.name, error.path, error.problem) from error
+    return Found(found.tools, list(dict.fromkeys([*found.notes, *notes])))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What registering a definition would do; `before` is None where there is no such type yet."""
+
+    name: str
+    before: ActionType | None
+    complete: dict[str, Any]
+
+    @property
+    def changes(self) -> bool:
+        return self.before is None or self.before.definition_digest != digest(self.complete)
+
+
+def preview(tools: Sequence[Any]) -> list[Change]:
+    """What `register` would do with these; nothing is written. Raises `InvalidActionType`."""
+    complete = [normalised(tool) for tool in tools]
+    twice = [name for name, n in Counter(one["name"] for one in complete).items() if n > 1]
+    if twice:
+        raise InvalidActionType(twice[0], "", "stands twice in one file")
+    names = [one["name"] for one in complete]
+    current = {of.name: of for of in ActionType.objects.current().filter(name__in=names)}
+    return [Change(one["name"], current.get(one["name"]), one) for one in complete]
+
+
+@transaction.atomic
+def register_all(tools: Sequence[Any], *, actor: Actor) -> list[tuple[ActionType, bool]]:
+    """`register` for all of them, or for none. Raises `InvalidActionType`."""
+    preview(tools)
+    return [register(tool, actor=actor) for tool in tools]
+
+
+def definition_of(action_type: ActionType) -> dict[str, Any]:
+    """A version as `normalised` gives it: what its digest is over."""
+    return {
+        "name": action_type.name,
+        "description": action_type.description,
+        "schema": action_type.schema,
+        "annotations": action_type.annotations,
+        "reversibility": action_type.reversibility,
+        "data_classes": action_type.data_classes,
+        "template": action_type.template,
+        "workflow": action_type.workflow,
+    }
 
 
 @transaction.atomic
 def register(definition: dict[str, Any], *, actor: Actor) -> tuple[ActionType, bool]:
     """Make this definition the current version of its action type.
 
-    Takes our own form or a function in OpenAI's. The second answer is False when it is
-    what is current already, to the letter of its canonical form. Raises
+    Takes our own form and those of `governance.tool_forms`. The second answer is False when
+    it is what is current already, to the letter of its canonical form. Raises
     `InvalidActionType`, which names the type and the path in it.
     """
     complete = normalised(definition)
@@ -109,8 +166,10 @@ def normalised(definition: Any) -> dict[str, Any]:
     """The complete definition, every default filled in. Raises `InvalidActionType`."""
     if not isinstance(definition, dict):
         raise InvalidActionType("action type", "", "must be a JSON object")
-    if definition.get("type") == "function":
-        definition = _from_function(definition)
+    try:
+        definition, _notes = ours(definition)
+    except BadForm as error:
+        raise InvalidActionType(error.name, error.path, error.problem) from error
     name = _name(definition)
     _known_keys(name, "", definition, KEYS)
     _bounded(name, definition)
@@ -126,22 +185,6 @@ def normalised(definition: Any) -> dict[str, Any]:
         "template": _template(name, definition.get("template", ""), schema),
         "workflow": _workflow(name, definition.get("workflow"), schema),
     }
-
-
-def _from_function(definition: dict[str, Any]) -> dict[str, Any]:
-    function = definition.get("function")
-    if not isinstance(function, dict):
-        raise InvalidActionType("action type", "function", "must be an object with a name")
-    name = _name(function)
-    _known_keys(name, "function", function, FUNCTION_KEYS)
-    rest = {key: value for key, value in definition.items() if key not in {"type", "function"}}
-    effect = rest.pop("x-effect", None)
-    if effect is not None and effect not in EFFECTS:
-        raise InvalidActionType(name, "x-effect", f"must be one of {', '.join(sorted(EFFECTS))}")
-    if effect == "read":
-        rest.setdefault("annotations", {"readOnlyHint": True, "openWorldHint": False})
-    parameters = function.get("parameters", {"type": "object", "properties": {}})
-    return {"name": name, "description": function.get("description", ""), "schema": parameters, **rest}
 
 
 def _name(definition: dict[str, Any]) -> str:
@@ -247,9 +290,15 @@ def _template(name: str, value: Any, schema: dict[str, Any]) -> str:
     if re.search(r"[{}]", _PLACEHOLDER.sub("", template)):
         raise InvalidActionType(name, "template", "has a brace without its other half")
     for placeholder in _PLACEHOLDER.findall(template):
-        if placeholder not in schema.get("properties", {}):
+        if not _is_argument(schema, placeholder):
             raise InvalidActionType(name, "template", f"{{{placeholder}}} is not an argument in the schema")
     return template
+
+
+def _is_argument(schema: dict[str, Any], path: str) -> bool:
+    """Whether the schema names it: a property, or with dots one inside of another."""
+    parts = Marks(schema)
+    return parts.names((path,)) or parts.names(tuple(path.split(".")))
 
 
 def _workflow(name: str, value: Any, schema: dict[str, Any]) -> dict[str, Any] | None:

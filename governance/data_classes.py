@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 DATA_CLASS, SENSITIVE = "x-data-class", "x-sensitive"
+MASK = "•••"
 CLASS_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 Place = tuple[str | int, ...]  # where in the arguments: names and indexes
@@ -66,8 +67,8 @@ class Marks:
 
     def __init__(self, schema: Any) -> None:
         self.root = schema
-        self.parts = list(_schemas(schema))
-        self.classes = frozenset(name for _, part in self.parts for name in _classes(part))
+        self.parts = list(schemas_in(schema))
+        self.classes = frozenset(name for _, part in self.parts for name in classes_named(part))
         self.any = bool(self.classes) or any(part.get(SENSITIVE) is True for _, part in self.parts)
 
     def of(self, arguments: Any) -> Found:
@@ -81,11 +82,19 @@ class Marks:
             place, value, schemas = waiting.pop()
             applying = self._applying(schemas)
             for part in applying:
-                classes.update(_classes(part))
+                classes.update(classes_named(part))
                 if part.get(SENSITIVE) is True:
                     sensitive.add(place)
             waiting += [(*rest, _inside(applying, rest[0][-1])) for rest in _items(place, value)]
         return Found(frozenset(classes), frozenset(sensitive))
+
+    def names(self, path: tuple[str, ...]) -> bool:
+        """Whether some schema here names such a property, each inside of the one before."""
+        schemas: list[Any] = [self.root]
+        for name in path:
+            inside = [part.get("properties", {}).get(name) for part in self._applying(schemas)]
+            schemas = [schema for schema in inside if schema is not None]
+        return bool(schemas)
 
     def check(self) -> None:
         """Refuse marks that say nothing, and references that could hide one. Raises `BadMark`."""
@@ -145,12 +154,25 @@ class Marks:
         return anchors
 
 
+def masked(value: Any, found: Found, place: Place = ()) -> Any:
+    """The value with a mark in the place of everything that is sensitive."""
+    if not found.sensitive:
+        return value
+    if place in found.sensitive:
+        return MASK
+    if isinstance(value, dict):
+        return {name: masked(item, found, (*place, name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, found, (*place, index)) for index, item in enumerate(value)]
+    return value
+
+
 def data_classes_of(schema: Any, arguments: dict[str, Any]) -> frozenset[str]:
     """The classes of the properties that are present in the arguments, nested ones too."""
     return Marks(schema).of(arguments).classes
 
 
-def _classes(part: dict[str, Any]) -> list[str]:
+def classes_named(part: dict[str, Any]) -> list[str]:
     said = part.get(DATA_CLASS, [])
     named = said if isinstance(said, list) else [said]
     return [name for name in named if isinstance(name, str)]
@@ -163,14 +185,14 @@ def _check(path: str, part: dict[str, Any]) -> None:
     if not isinstance(part.get(SENSITIVE, True), bool):
         raise BadMark(f"{path}.{SENSITIVE}".lstrip("."), "must be true or false")
     if DATA_CLASS in part:
-        said, named = part[DATA_CLASS], _classes(part)
+        said, named = part[DATA_CLASS], classes_named(part)
         whole = len(named) == (len(said) if isinstance(said, list) else 1)
         if not named or not whole or not all(CLASS_NAME.fullmatch(name) for name in named):
             problem = 'must be a short name such as "personal", or a list of such'
             raise BadMark(f"{path}.{DATA_CLASS}".lstrip("."), problem)
 
 
-def _schemas(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def schemas_in(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema in a schema with its path; names of properties, defaults and examples are none."""
     waiting: list[tuple[str, Any]] = [("", schema)]
     while waiting:

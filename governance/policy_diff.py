@@ -58,7 +58,7 @@ def of_texts(before: str, after: str) -> Difference:
         removed=[rule for rule in old.rules if rule.name not in kept],
         changed=[(b.name, changes) for a, b in pairs if (changes := list(_changes(a, b)))],
         others=list(_beside_the_rules(old, new)),
-        lines=list(_lines(before.splitlines(), after.splitlines())),
+        lines=list(lines(before.splitlines(), after.splitlines())),
     )
 
 
@@ -89,7 +89,7 @@ def _reason(then: Obligations) -> str:
     return then.reason or ""
 
 
-def _lines(old: list[str], new: list[str]) -> Iterator[Line]:
+def lines(old: list[str], new: list[str]) -> Iterator[Line]:
     """What changed, with a few lines around it."""
     at = 0
     for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT):

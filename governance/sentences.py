@@ -6,20 +6,38 @@ import json
 import re
 from typing import Any
 
+from governance.data_classes import MASK, NOTHING, Found, masked
 from governance.models import ActionType
 
 LONGEST = 500
-_PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{([^{}]+)\}")
 
 
-def sentence(action_type: ActionType, arguments: dict[str, Any]) -> str:
-    """The type's template filled in; without a template, the name and the first arguments."""
+def sentence(action_type: ActionType, arguments: dict[str, Any], *, found: Found = NOTHING) -> str:
+    """The type's template filled in; without a template, the name and the first arguments.
+
+    What is marked as sensitive (`found`) is masked: a sentence stands in lists and notices.
+    """
+    arguments = masked(arguments, found)
+    if not isinstance(arguments, dict):
+        arguments = {}
     if action_type.template:
-        filled = _PLACE.sub(lambda place: _said(arguments.get(place[1])), action_type.template)
+        filled = PLACE.sub(lambda place: _said(_at(arguments, place[1])), action_type.template)
     else:
         told = ", ".join(f"{name} {_said(value)}" for name, value in list(arguments.items())[:4])
         filled = f"{action_type.name.replace('_', ' ').capitalize()}{': ' if told else ''}{told}"
     return filled if len(filled) <= LONGEST else filled[: LONGEST - 1] + "…"
+
+
+def _at(arguments: dict[str, Any], path: str) -> Any:
+    """The argument of that name; else, with dots, what is inside of one."""
+    value: Any = arguments
+    for name in [path] if path in arguments else path.split("."):
+        if not isinstance(value, dict):
+            # A whole part that is masked stands for everything in it.
+            return value if value == MASK else None
+        value = value.get(name)
+    return value
 
 
 def _said(value: Any) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from governance import deployment_views, policy_views, views
+from governance import action_type_views, deployment_views, policy_views, views
 
 app_name = "governance"
 urlpatterns = [
@@ -20,6 +20,10 @@ urlpatterns = [
     path(
         "deployments/<uuid:deployment_id>/roll-back/", deployment_views.roll_back, name="roll-back-deployment"
     ),
+    path("action-types/", action_type_views.listed, name="action-types"),
+    path("new-action-types/", action_type_views.asked, name="new-action-types"),
+    path("new-action-types/take/", action_type_views.take, name="take-action-types"),
+    path("action-types/<str:action>/", action_type_views.one, name="action-type"),
     path("agents/", views.agents, name="agents"),
     path("agents/new/", views.new_agent, name="new-agent"),
     path("agents/<slug:name>/keys/", views.issue_key, name="issue-key"),

@@ -35,6 +35,7 @@ GOVERNANCE = (
     ("Kill switches", "/governance/halts/", "governance.view_halt"),
     ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
     ("Incidents", "/governance/incidents/", "governance.view_incident"),
+    ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
 )

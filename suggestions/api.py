@@ -10,17 +10,19 @@ from django.conf import settings
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking import actor_of
 from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
-from governance import boundaries, halts, hits, rate
+from governance import action_types, boundaries, halts, hits, rate
 from governance.authentication import AgentCaller, person_of
 from governance.boundaries import BoundaryHit
 from governance.models import ActionType
-from governance.permissions import IsAgent, is_agent_or
+from governance.permissions import IsAgent, has_permission, is_agent_or
 from suggestions import gate
 from suggestions.asking_again import AlreadyRejected, note
 from suggestions.bodies import BatchBody, BatchItem, ProposalBody, Strict, check
@@ -166,7 +168,13 @@ class Withdraw(APIView):
 
 
 class ActionTypes(APIView):
-    permission_classes = [is_agent_or("suggestions.view_proposal")]
+    body_bytes = settings.API_BATCH_BYTES
+    body_keys = gate.BATCH_KEYS
+
+    def get_permissions(self) -> list[BasePermission]:
+        if self.request.method == "POST":
+            return [has_permission("governance.change_actiontype")()]
+        return [is_agent_or("suggestions.view_proposal")()]
 
     @extend_schema(operation_id="list_action_types", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
@@ -175,6 +183,27 @@ class ActionTypes(APIView):
         if isinstance(request.user, AgentCaller) and request.user.agent.allowed_actions is not None:
             types = types.filter(name__in=request.user.agent.allowed_actions)
         return Response({"action_types": [_action_type(t) for t in types]})
+
+    @extend_schema(
+        operation_id="register_action_types",
+        request=OpenApiTypes.OBJECT,
+        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        parameters=[OpenApiParameter("preview", bool, default=False)],
+    )
+    def post(self, request: Request) -> Response:
+        """Register action types: ours, an MCP server's `tools/list`, or OpenAI functions; all or none.
+
+        What changed becomes a new version. With `?preview=true` nothing is written.
+        """
+        _only(request, {"preview"})
+        found = action_types.definitions(request.data)
+        if _flag(request, "preview", default=False):
+            told = [{"name": c.name, "changed": c.changes} for c in action_types.preview(found.tools)]
+            return Response({"action_types": told, "notes": found.notes})
+        done = action_types.register_all(found.tools, actor=actor_of(request))
+        told = [{**_action_type(action_type), "changed": changed} for action_type, changed in done]
+        status = 201 if any(changed for _, changed in done) else 200
+        return Response({"action_types": told, "notes": found.notes}, status=status)
 
 
 def _agent(request: Request) -> AgentCaller:

@@ -192,7 +192,7 @@ def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Sugge
         action_type=entry.type,
         arguments=body.arguments,
         action_digest=action_digest(entry, body.arguments),
-        sentence=sentences.sentence(entry.type, body.arguments),
+        sentence=sentences.sentence(entry.type, body.arguments, found=entry.marks.of(body.arguments)),
         confidence=body.confidence,
         success_probability=body.success_probability,
         risk=risk.counting(claimed, entry.type),

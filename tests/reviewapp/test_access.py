@@ -89,6 +89,10 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("backtests:one", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:progress", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:action-types", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance:action-type", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("governance:new-action-types", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:take-action-types", "POST"): (LOGIN, 403, 403, 403, 302),
     ("notices", "GET"): (LOGIN, 200, 200, 200, 200),
     ("halts:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("halts:asked", "GET"): (LOGIN, 200, 200, 403, 200),
@@ -154,6 +158,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:backtest", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtest-cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:disagreements", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:action-types", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -257,6 +262,7 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
     ids = {
         "proposal_id": proposal.pk,
         "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
+        "action": "refund_payment",
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         "token_id": ApiToken.objects.get(user=olga).pk,
@@ -355,7 +361,10 @@ def address(route: str, world: World) -> str:
     return path + asked.get(route, "")
 
 
-def form(route: str, world: World) -> dict[str, Any]:
+SHIP = [{"name": "ship", "schema": {"type": "object"}}]
+
+
+def form(route: str, world: World) -> Any:
     """What a caller who may do it would send."""
     suggestion = world.proposal.suggestions.get()
     decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
@@ -365,6 +374,11 @@ def form(route: str, world: World) -> dict[str, Any]:
         "approvals:return": {"reason": "no"},
         "execution:mark-done": {"evidence": "seen"},
         "execution:cancel": {"reason": "no"},
+        "governance:take-action-types": {
+            "text": '[{"name":"ship","schema":{"type":"object"}}]',
+            "register": 1,
+        },
+        "api:action-types": [{"name": "ship", "schema": {"type": "object"}}],
         "halts:throw": {"scope": "everything", "reason": "no"},
         "halts:lift": {"reason": "no"},
         "api:halts": {"scope": "everything", "reason": "no"},

@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from audit.actors import SYSTEM
 from governance import action_types
@@ -20,18 +19,19 @@ class Command(BaseCommand):
             "file",
             type=Path,
             help="a list of {name, description, schema, annotations, reversibility, data_classes, template, "
-            'workflow}, of OpenAI functions, or {"tools": [...]}',
+            "workflow}, what an MCP server answers to tools/list, or functions in OpenAI's form",
         )
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         try:
-            definitions = action_types.parse(file.read_text(encoding="utf-8"))
-            with transaction.atomic():
-                done = [action_types.register(definition, actor=SYSTEM) for definition in definitions]
+            found = action_types.read(file.read_text(encoding="utf-8"))
+            done = action_types.register_all(found.tools, actor=SYSTEM)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
         except action_types.InvalidActionType as error:
             raise CommandError(f"{file}: {error}") from error
+        for note in found.notes:
+            self.stderr.write(note)
         for action_type, changed in done:
             self.stdout.write(f"{action_type} {'registered' if changed else 'unchanged'}")
         self.stdout.write(str(len(done)))
