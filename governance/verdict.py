@@ -8,6 +8,8 @@ from typing import Any
 
 from governance.policy import BEFORE_ANY_POLICY, STRICTNESS, Matched, Obligations, Policy
 
+KEPT_BACK = "A rule would let this pass."  # how a note begins that says what speaks against it
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -27,6 +29,12 @@ class Verdict:
     sample: float = 0.0  # the share of what passes that a person checks afterwards
     ask_again_after: float | None = None  # seconds; None: as the installation has it
     facts: dict[str, Any] = field(default_factory=dict)  # what rules asked of the past, with the answers
+
+    @property
+    def wished(self) -> str:
+        """The verdict by the rules alone: `auto_approve` also where something spoke against it."""
+        kept_back = self.verdict == "review" and any(note.startswith(KEPT_BACK) for note in self.notes)
+        return "auto_approve" if kept_back else self.verdict
 
     def as_json(self) -> dict[str, Any]:
         again = self.ask_again_after
@@ -70,7 +78,7 @@ def judge(
     notes = [f"The rule {m.rule} could not be evaluated: {m.error}" for m in everything if m.error]
     if verdict == "auto_approve" and (against := against_passing()):
         verdict = "review"
-        notes += [f"A rule would let this pass. {sentence}" for sentence in dict.fromkeys(against)]
+        notes += [f"{KEPT_BACK} {sentence}" for sentence in dict.fromkeys(against)]
     said = [m.then for m in everything]
     return Verdict(
         verdict=verdict,

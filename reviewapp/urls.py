@@ -15,6 +15,7 @@ from reviewapp import health, pages
 from suggestions import backtest_api
 from suggestions.agent_api import AgentBoundaries, OwnBoundaries
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
+from suggestions.shadow_views import Differences
 
 api = [
     path("proposals/", Proposals.as_view(), name="proposals"),
@@ -58,6 +59,7 @@ api = [
     path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
     path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
+    path("policies/<digest:policy>/differences/", Differences.as_view(), name="differences"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
     path("backtests/<uuid:backtest_id>/", backtest_api.OneBacktest.as_view(), name="backtest"),
     path(

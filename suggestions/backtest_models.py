@@ -123,3 +123,34 @@ class Disagreement(models.Model):
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+
+class ShadowDifference(models.Model):
+    """What the policy in the shadow would have said otherwise of a proposal, when that came in."""
+
+    class Kind(models.TextChoices):
+        """The gravest that differs."""
+
+        LOOSER = "looser", "looser verdict"
+        STRICTER = "stricter", "stricter verdict"
+        OBLIGATIONS = "asks", "the same verdict, but it asks for something else"
+        RULES = "rules", "the same, by other rules"
+        ERROR = "error", "it could not be judged"
+
+    proposal = models.OneToOneField(
+        "suggestions.Proposal", models.CASCADE, primary_key=True, related_name="shadow_difference"
+    )
+    policy = models.ForeignKey(PolicyVersion, models.CASCADE, related_name="differences", db_index=False)
+    kind = models.CharField(max_length=8, choices=Kind)
+    differs = ArrayField(models.CharField(max_length=24), help_text="Names of what differs.")
+    was = models.JSONField(help_text="What the active policy said, as far as it is compared.")
+    would = models.JSONField(help_text="What the shadow said.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["policy", "-proposal"], name="difference_by_policy"),
+            models.Index(fields=["policy", "kind", "-proposal"], name="difference_by_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.proposal_id}: {', '.join(self.differs)}"

@@ -23,6 +23,7 @@ from suggestions import backtest, disagreements
 from suggestions.backtest_shown import chosen_words, compared, result_shown
 from suggestions.models import Backtest, Disagreement
 from suggestions.rejudge import DEFAULT_NEWEST, MOST, Chosen
+from suggestions.shadow_views import summary
 from suggestions.tally import name_of, sentences
 
 PAGE = 30
@@ -59,6 +60,8 @@ def panel(request: HttpRequest, policy: str) -> HttpResponse:
         "running": _row(newest) if newest and newest.is_open else None,
         "last": _row(last) if last else None,
         "sentences": sentences(last.result) if last and last.result else [],
+        **summary(version),
+        "differences_url": reverse("backtests:differences", args=[version.pk]),
     }
     return render(request, "suggestions/_backtest_panel.html", context)
 

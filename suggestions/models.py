@@ -67,6 +67,14 @@ class Proposal(models.Model):
     # What the policy said.
     policy = models.ForeignKey(PolicyVersion, models.PROTECT, null=True, db_index=False)
     verdict = models.JSONField()
+    shadow = models.ForeignKey(
+        PolicyVersion,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="The policy that looked at it too, without effect.",
+    )
     team = models.ForeignKey(Team, models.PROTECT, db_index=False)
     also_teams = ArrayField(
         models.SlugField(max_length=64),
@@ -111,6 +119,9 @@ class Proposal(models.Model):
         ]
         # Open proposals are few and asked for all the time; the rest only grows.
         indexes = [
+            models.Index(
+                fields=["shadow", "-id"], condition=Q(shadow__isnull=False), name="proposal_by_shadow"
+            ),
             models.Index(fields=["agent", "-id"], name="proposal_by_agent"),
             models.Index(
                 fields=["team", "queue_order", "deadline", "id"],
@@ -439,4 +450,9 @@ class Callback(models.Model):
 
 
 # Django looks for models here; these have a file of their own.
-from suggestions.backtest_models import Backtest, BacktestChunk, Disagreement  # noqa: E402, F401
+from suggestions.backtest_models import (  # noqa: E402, F401
+    Backtest,
+    BacktestChunk,
+    Disagreement,
+    ShadowDifference,
+)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 from audit.canonical import commitment, digest, new_salt
 from audit.ids import uuid7
@@ -26,7 +29,10 @@ from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
+from suggestions.shadow import Difference, difference, failed, unharmed
 from suggestions.turns import Turn
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -34,7 +40,7 @@ class Prepared:
     """A proposal as it will be stored, with its event; `expires_at` is the agent's own limit.
 
     `fingerprints` name what each suggestion asks for; `cleared` are rejected proposals that this
-    one revises in a way that matters.
+    one revises in a way that matters; `beside` is what the policy in the shadow says otherwise.
     """
 
     proposal: Proposal
@@ -44,6 +50,7 @@ class Prepared:
     event: tuple[str, str]
     fingerprints: list[str]
     cleared: list[UUID]
+    beside: Difference | None = None
 
 
 def prepare(
@@ -70,9 +77,12 @@ def prepare(
     _check_revised(agent, body)
     past = Past.of(proposal, turn=turn)
     budgets.check(proposal, suggestions, past=past, turn=turn)
+    unjudged = [copy(s) for s in suggestions] if caller.shadow else []
     verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
+    beside = _in_the_shadow(caller, proposal, unjudged, entries, verdict) if caller.shadow else None
     first = suggestions[0]
     proposal.policy_id = caller.policy
+    proposal.shadow_id = caller.shadow
     proposal.verdict = verdict.as_json()
     proposal.team_id = verdict.team
     proposal.also_teams = [team for team in verdict.teams if team != verdict.team]
@@ -87,8 +97,31 @@ def prepare(
     fingerprints = asking_again.fingerprints(proposal, suggestions)
     cleared = asking_again.cleared_by(proposal, suggestions) if body.revises else []
     return Prepared(
-        proposal, suggestions, verdict.decide_within, body.expires_at, event, fingerprints, cleared
+        proposal, suggestions, verdict.decide_within, body.expires_at, event, fingerprints, cleared, beside
     )
+
+
+def _in_the_shadow(
+    caller: AgentCaller,
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[Entry],
+    verdict: Verdict,
+) -> Difference | None:
+    """What the policy in the shadow says otherwise. Whatever goes wrong there, the submission goes on.
+
+    It waits for no turn: what it asks of the past is as exact as can be had without.
+    """
+    if caller.shadow is None or caller.shadow == caller.policy:
+        return None
+    try:
+        with unharmed():
+            past = Past.of(proposal, known=dict(verdict.facts))
+            would = judged(caller.shadow, proposal, suggestions, entries, caller.circumstances, past=past)
+        return difference(caller.shadow, verdict, would)
+    except Exception as error:
+        _log.warning("shadow failed", policy=caller.shadow, error=type(error).__name__)
+        return failed(caller.shadow, verdict, error)
 
 
 def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:

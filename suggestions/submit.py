@@ -22,7 +22,7 @@ from governance import halts
 from governance.autonomy import hold
 from governance.models import Agent
 from governance.passing import Circumstances
-from suggestions import asking_again, samples
+from suggestions import asking_again, samples, shadow
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import Prepared, withhold
 from suggestions.resolve import resolve
@@ -60,19 +60,19 @@ WITH given AS (
         subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz, action text,
-        sentence text, numbers jsonb, event_before text, event_after text, fingerprints text[],
+        sentence text, numbers jsonb, shadow text, event_before text, event_after text, fingerprints text[],
         cleared uuid[])
 ), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
         team_id, also_teams, priority, approvals_needed, risk, deadline, action, sentence, numbers,
-        created_at)
+        shadow_id, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
            least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, numbers,
-           now()
+           shadow, now()
       FROM given WHERE NOT EXISTS (SELECT FROM refused)
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
@@ -107,6 +107,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
             _stop_what_is_halted(agent, prepared)
             _hold_to_their_stage(agent, prepared)
             new = _insert(agent, prepared)
+            shadow.keep([(p.proposal.pk, p.beside) for p in prepared if p.proposal.pk in new])
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
@@ -125,8 +126,11 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
 
 
 def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
-    """One statement is a transaction by itself; what the policy answers at once takes several."""
-    several = any(p.proposal.verdict["verdict"] != "review" for p in prepared)
+    """One statement is a transaction by itself; what the policy answers at once takes several.
+
+    So does what the policy in the shadow says otherwise.
+    """
+    several = any(p.proposal.verdict["verdict"] != "review" or p.beside for p in prepared)
     return transaction.atomic() if several else nullcontext()
 
 
@@ -190,6 +194,7 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "revises": str(proposal.revises_id) if proposal.revises_id else None,
         "salt": bytes(proposal.salt).hex(),
         "verdict": proposal.verdict,
+        "shadow": proposal.shadow_id,
         "team": proposal.team_id,
         "also_teams": proposal.also_teams,
         "priority": proposal.priority,

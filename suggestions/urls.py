@@ -1,6 +1,7 @@
 from django.urls import path
 
 from suggestions import backtest_views as views
+from suggestions import shadow_views
 
 app_name = "backtests"
 
@@ -13,4 +14,5 @@ urlpatterns = [
     path("policies/<digest:policy>/backtests/", views.of_policy, name="of-policy"),
     path("policies/<digest:policy>/backtests/panel/", views.panel, name="panel"),
     path("policies/<digest:policy>/backtests/ask/", views.ask, name="ask"),
+    path("policies/<digest:policy>/differences/", shadow_views.differences, name="differences"),
 ]
