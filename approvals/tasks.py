@@ -2,6 +2,7 @@ from celery import shared_task
 
 from approvals import samples
 from approvals.expire import expire_overdue
+from governance import standing
 
 
 @shared_task
@@ -15,3 +16,9 @@ def sample() -> None:
     """Ask about what passed by itself and was carried out; end what nobody answered."""
     samples.open_carried_out()
     samples.expire_unanswered()
+
+
+@shared_task
+def end_standing() -> None:
+    """Write down which standing approvals' time is over."""
+    standing.expire()

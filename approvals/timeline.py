@@ -23,6 +23,12 @@ _SAID = {
     "proposal.withdrawn": "Withdrawn by {actor}",
     "proposal.blocked": "Blocked by the policy",
     "proposal.reopened": "{actor} lets the agent ask again",
+    "standing_approval.drafted": "{actor} drafted a standing approval for the like of this",
+    "standing_approval.activated": "{actor} activated the standing approval",
+    "standing_approval.used": "Passed by a standing approval",
+    "standing_approval.revoked": "{actor} revoked the standing approval",
+    "standing_approval.expired": "The standing approval’s time was over",
+    "standing_approval.ended": "The standing approval ended",
     "request.refused": "{actor} asked for it again and was refused",
     "decision.refused": "{actor} came too late or was refused",
     "execution.put_off": "Execution waits for the next try",
@@ -94,6 +100,8 @@ def _more(type: str, data: dict[str, Any]) -> str:
         return f"rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}" if rules else ""
     if type == "proposal.approved" and data.get("by") == Resolution.By.POLICY:
         return "by the policy"
+    if type == "standing_approval.used":
+        return f"{data.get('left', 0)} uses left"
     if type == "attempt.started":
         return shown(data.get("route", ""))
     if type == "attempt.finished" and data.get("http_status"):

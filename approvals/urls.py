@@ -1,6 +1,6 @@
 from django.urls import path
 
-from approvals import views
+from approvals import standing_views, views
 
 app_name = "approvals"
 
@@ -14,4 +14,5 @@ urlpatterns = [
     path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
     path("<uuid:proposal_id>/return/", views.give_back, name="return"),
     path("<uuid:proposal_id>/reopen/", views.reopen, name="reopen"),
+    path("<uuid:proposal_id>/standing/", standing_views.draft, name="standing"),
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -26,9 +26,21 @@ from audit.canonical import commitment
 from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Invalid, Refusal
+from governance import halts
 from governance.cel import BadExpression, Expression, NoAnswer
-from governance.models import Agent, StandingApproval, Team, User
+from governance.models import (
+    ActionType,
+    Agent,
+    Autonomy,
+    Deployment,
+    Halt,
+    Risk,
+    StandingApproval,
+    Team,
+    User,
+)
 from governance.models.standing import LONGEST, MOST_USES
+from governance.risk import floor_of
 
 VARIABLES = ("agent", "action", "args", "subject")
 DAYS, USES = 7, 20  # unless the one who drafts it says otherwise
@@ -115,6 +127,14 @@ class Bound(BaseModel):
             }[name]
         return found
 
+    def covers(self, value: Any) -> bool:
+        """Whether it allows this value of an argument."""
+        conditions = self.condition("args.value")
+        try:
+            return all(compiled(one).holds({**_NOTHING, "args": {"value": value}}) for one in conditions)
+        except NoAnswer:
+            return False
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -144,6 +164,7 @@ class Scope:
         return "\n&& ".join(conditions)
 
 
+_NOTHING: dict[str, Any] = dict.fromkeys(VARIABLES)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset(
     {"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let"}
@@ -329,6 +350,56 @@ def _record(happened: str, approval: StandingApproval, actor: Actor, **facts: An
         **facts,
     }
     record(f"standing_approval.{happened}", actor=actor, proposal=approval.proposal, data=data)
+
+
+def not_yet(approvals: Sequence[StandingApproval]) -> dict[UUID, list[str]]:
+    """Why each would let nothing pass now although it is active, in sentences; in four queries."""
+    agents = {one.agent_id for one in approvals}
+    names = {one.action for one in approvals}
+    kinds = {kind.name: kind for kind in ActionType.objects.current().filter(name__in=names)}
+    trusted = Autonomy.objects.filter(agent__in=agents, action__in=names)
+    stages = {(one.agent_id, one.action): one.stage for one in trusted}
+    deployed = set(Deployment.objects.active().filter(agent__in=agents).values_list("agent", flat=True))
+    thrown = halts.on()
+    return {
+        one.pk: _not_yet(
+            one,
+            kinds.get(one.action),
+            stage=stages.get((one.agent_id, one.action), int(Autonomy.Stage.GUIDED)),
+            deployed=one.agent_id in deployed,
+            halted=any(_concerns(halt, one) for halt in thrown),
+        )
+        for one in approvals
+    }
+
+
+def _concerns(halt: Halt, approval: StandingApproval) -> bool:
+    if halt.scope == Halt.Scope.EVERYTHING:
+        return True
+    return halt.agent_id == approval.agent_id or halt.action == approval.action
+
+
+def _not_yet(
+    approval: StandingApproval, kind: ActionType | None, *, stage: int, deployed: bool, halted: bool
+) -> list[str]:
+    agent, action = approval.agent.name, approval.action
+    told = [] if approval.agent.enabled else [f"{agent} is disabled."]
+    if halted:
+        told.append("A kill switch is on: nothing passes before it is lifted.")
+    if kind is None:
+        return [*told, f"There is no action type {action} any more."]
+    if approval.version not in (None, kind.version):
+        mine, now = approval.version, kind.version
+        told.append(f"{action} is at version {now} by now; this is for version {mine} alone.")
+    floor = floor_of(kind)
+    begins = int(Autonomy.Stage.CONTROLLED if floor == Risk.LOW else Autonomy.Stage.STRATEGIC)
+    if stage < begins:
+        why = "" if floor == Risk.LOW else f", because it is of {floor.label} risk"
+        at = f"{action} of {agent} is at stage {stage}"
+        told.append(f"{at}: this begins to count at stage {begins}{why}.")
+    if not deployed:
+        told.append(f"{agent} has no active deployment; this begins to count once its proposals name one.")
+    return told
 
 
 # --- Its use ------------------------------------------------------------------------------------------

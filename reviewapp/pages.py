@@ -36,6 +36,7 @@ GOVERNANCE = (
     ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
     ("Incidents", "/governance/incidents/", "governance.view_incident"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
+    ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
 )

@@ -16,11 +16,12 @@ from rest_framework.response import Response
 from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, NotInTeam, OwnAgent, TooLate
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
+from approvals.standing import NoDecision, SeveralTeams
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from execution.hand_back import NotHandedBack
-from governance import hits
+from governance import hits, standing
 from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
 from governance.autonomy import (
@@ -93,6 +94,13 @@ STATUS: dict[type[Refusal], int] = {
     NotOn: 409,
     NotHandedBack: 409,
     NothingToReopen: 409,
+    NoDecision: 409,
+    SeveralTeams: 409,
+    standing.NotYourTeam: 403,
+    standing.YourOwnAgent: 403,
+    standing.YourOwnDraft: 403,
+    standing.NotOpen: 409,
+    standing.TooMany: 409,
     TooLarge: 413,
     Invalid: 422,
     KeyReused: 422,

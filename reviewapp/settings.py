@@ -175,6 +175,7 @@ CELERY_BEAT_SCHEDULE = {
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
+        ("end-standing", "approvals.tasks.end_standing", 10.0),
         ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
         ("settle-past", "suggestions.tasks.settle_past", 10.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from approvals import samples_api, simulator
+from approvals import samples_api, simulator, standing_api
 from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
@@ -77,6 +77,17 @@ api = [
     path("incidents/<uuid:incident_id>/close/", insights_api.CloseIncident.as_view(), name="close-incident"),
     path("samples/", samples_api.Samples.as_view(), name="samples"),
     path("samples/<uuid:sample_id>/answer/", samples_api.AnswerSample.as_view(), name="answer-sample"),
+    path("standing-approvals/", standing_api.StandingApprovals.as_view(), name="standing-approvals"),
+    path(
+        "standing-approvals/<uuid:approval_id>/activate/",
+        standing_api.ActivateStanding.as_view(),
+        name="activate-standing",
+    ),
+    path(
+        "standing-approvals/<uuid:approval_id>/revoke/",
+        standing_api.RevokeStanding.as_view(),
+        name="revoke-standing",
+    ),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
 ]
@@ -93,6 +104,7 @@ urlpatterns = [
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.agent_urls")),
     path("governance/", include("insights.urls")),
+    path("governance/standing/", include("approvals.standing_urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),

@@ -107,3 +107,8 @@ class StandingApproval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.uses} of {self.uses_allowed}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits or counts, as far as is written down."""
+        return self.status in (self.Status.DRAFT, self.Status.ACTIVE)

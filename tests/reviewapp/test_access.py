@@ -20,11 +20,14 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from approvals import decide
+from approvals import standing as drafting
+from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
 from governance import halts, keys
 from governance.gate_bounds import DEFAULTS
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
+from governance.standing import Bound
 from suggestions.models import Backtest, Proposal, Sample
 from suggestions.rejudge import Chosen
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
@@ -54,6 +57,10 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("insights:incidents", "GET"): (LOGIN, 200, 200, 200, 200),
     ("insights:report-incident", "POST"): (LOGIN, 403, 403, 403, 302),
     ("insights:close-incident", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("approvals:standing", "GET"): (LOGIN, 200, 404, 403, 403),
+    ("standing:list", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("standing:activate", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("standing:revoke", "POST"): (LOGIN, 302, 404, 403, 302),
     ("execution:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -139,6 +146,10 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:explanation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:simulations", "POST"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:reopen", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:standing-approvals", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:standing-approvals", "POST"): (401, 201, 422, 403, 403, 403, 403, 401),
+    ("api:activate-standing", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:revoke-standing", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
@@ -182,6 +193,8 @@ CHANGES_NOTHING = {
     "api:check-policy",
     "governance:check-policy",
 }  # asked by POST for the length of the question alone; and a promotion that its record does not carry
+
+ANYTHING = {name: Bound(any=True) for name in ("order_id", "amount")}
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
 SOCKETS = {
@@ -244,7 +257,9 @@ class World:
 
 
 @pytest.fixture
-def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Callable[..., Any]) -> World:
+def world(
+    ana: Any, ben: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Callable[..., Any]
+) -> World:
     olga.is_staff = True  # as create_user makes an operator
     olga.save(update_fields=["is_staff"])
     approved = propose(title="Approved before")
@@ -272,6 +287,9 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
         **trusted_and_checked(dora, approved),
+        "approval_id": drafting.draft(
+            Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
+        ).pk,
     }
     only = {
         "api:execution": {"proposal_id": approved.pk},
@@ -280,6 +298,8 @@ def world(ana: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Calla
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
         "approvals:answer": {"proposal_id": approved.pk},
+        "approvals:standing": {"proposal_id": approved.pk},
+        "api:standing-approvals": {"proposal_id": approved.pk},
         **{
             f"{place}:approve-deployment": {"deployment_id": ids["registered"]}
             for place in ("api", "governance")
@@ -412,6 +432,12 @@ def form(route: str, world: World) -> Any:
         "governance:roll-back-deployment": {"reason": "no"},
         "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
         "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
+        "api:standing-approvals": {
+            "proposal": str(world.only[route]["proposal_id"]),
+            "arguments": {name: bound.said() for name, bound in ANYTHING.items()},
+        }
+        if route == "api:standing-approvals"
+        else {},
         "api:simulations": {"agent": "support-bot", "proposal": proposal_body()},
     }.get(route, {})
 
@@ -504,7 +530,7 @@ def test_no_session_opens_the_api(world: World, route: str, method: str) -> None
 def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     world: World, route: str, method: str
 ) -> None:
-    caller = "ana" if route.startswith("approvals:") else "olga"
+    caller = "ana" if route.startswith(("approvals:", "standing:")) else "olga"
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.force_login(world.people[caller])
     before = world.state()
