@@ -146,13 +146,16 @@ def _field(name: str, value: Any, typed: Mapping[str, str], place: int) -> Field
         kinds = ["equal", "prefix", "one_of", "any"]
     else:
         kinds = ["equal", "any"]
+    told = pieces(as_text(value))
+    # A field for typing can't mark what is not seen: such a value is not put into one.
+    text = "" if any(piece.mark for piece in told) else as_text(value)
     return Field(
         name=name,
         value=value,
-        approved=pieces(as_text(value)),
+        approved=told,
         kinds=[(kind, WORDS[kind]) for kind in kinds],
         kind=typed.get(f"kind-{place}", "equal"),
-        text=typed.get(f"text-{place}", as_text(value)),
+        text=typed.get(f"text-{place}", text),
     )
 
 
