@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -30,6 +31,9 @@ _STANDS = """
        (SELECT label FROM governance_deployment d WHERE d.agent_id = a.id AND d.status = 'active'),
        ARRAY(SELECT CASE scope WHEN 'action' THEN 'action:' || action ELSE scope END
                FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id)),
+       ARRAY(SELECT id FROM governance_standingapproval s
+              WHERE s.agent_id = a.id AND s.status = 'active' AND s.expires_at > statement_timestamp()
+              ORDER BY id),
        statement_timestamp()
 """
 _BY_KEY = f"""
@@ -76,6 +80,7 @@ class AgentCaller:
     at: datetime
     circumstances: Circumstances = NOTHING_KNOWN
     shadow: str | None = None  # the policy that runs beside the active one
+    standing: tuple[UUID, ...] = ()  # the standing approvals that count
     is_authenticated: bool = True
     is_active: bool = True
 
@@ -135,10 +140,10 @@ def _agent(key: str) -> AgentCaller | None:
 
 
 def _caller(row: Sequence[Any]) -> AgentCaller:
-    *columns, policy, newest, shadow, deployment, halts, at = row
+    *columns, policy, newest, shadow, deployment, halts, standing, at = row
     agent = unsaved(Agent, **dict(zip(_AGENT_COLUMNS, columns, strict=True)))
     stands = Circumstances(deployment or "", tuple(halts))
-    return AgentCaller(agent, policy, newest or 0, at, stands, shadow)
+    return AgentCaller(agent, policy, newest or 0, at, stands, shadow, tuple(standing))
 
 
 def _person(token: str) -> User | None:

@@ -43,6 +43,8 @@ from governance.models.standing import LONGEST, MOST_USES
 from governance.risk import floor_of
 
 VARIABLES = ("agent", "action", "args", "subject")
+RULE = "standing approval"  # no rule of a policy has such a name
+SIGNED_BY = 2  # people; where a policy asks for more, it does not count
 DAYS, USES = 7, 20  # unless the one who drafts it says otherwise
 DRAFT_WAITS = timedelta(days=7)
 MOST_PER_AGENT = 100  # drafts and active ones together: each is asked with the agent's proposals
@@ -411,6 +413,7 @@ class Ready:
 
     id: UUID
     action: str
+    team: str
     expression: Expression
     said: str
 
@@ -428,7 +431,7 @@ def ready(approval_id: UUID) -> Ready:
     approval = StandingApproval.objects.select_related("drafted_by", "activated_by").get(pk=approval_id)
     signed = [user.printed_name for user in (approval.drafted_by, approval.activated_by) if user]
     said = f"Passed by the standing approval of {' and '.join(signed)}"
-    return Ready(approval.pk, approval.action, compiled(approval.rule), said)
+    return Ready(approval.pk, approval.action, approval.team_id, compiled(approval.rule), said)
 
 
 _TAKE = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from audit.ids import uuid7
 from audit.prepared import unsaved
 from audit.record import compose
 from audit.refusals import Invalid
-from governance import boundaries, catalogue, risk, sentences
+from governance import boundaries, catalogue, risk, sentences, standing
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.history import answering
@@ -80,6 +80,8 @@ def prepare(
     unjudged = [copy(s) for s in suggestions] if caller.shadow else []
     verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
     beside = _in_the_shadow(caller, proposal, unjudged, entries, verdict) if caller.shadow else None
+    if caller.standing and verdict.verdict == "review":
+        verdict = standing_verdict(caller, verdict, proposal, suggestions, entries)
     first = suggestions[0]
     proposal.policy_id = caller.policy
     proposal.shadow_id = caller.shadow
@@ -313,6 +315,91 @@ def weighed(
     if policy.lets_pass and stages is not None:
         known["stages"] = [int(stage) for stage in stages]
     return judge(policy, matched, against_passing=against_passing, known=known, facts=past.checked())
+
+
+def standing_verdict(
+    caller: AgentCaller,
+    verdict: Verdict,
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[Entry],
+) -> Verdict:
+    """The verdict where a standing approval takes the place of "review by default".
+
+    One approval has to cover every suggestion that no rule says anything of; where a rule asks for
+    review, or for another team or more people than signed it, that rule wins. `governance.passing`
+    still has the last word, save that the approval names what may pass.
+    """
+    undecided = _undecided(verdict, suggestions)
+    found = _covering(
+        caller,
+        verdict,
+        proposal,
+        [(s, e) for s, e in zip(suggestions, entries, strict=True) if s.rank in undecided],
+    )
+    if found is None:
+        return verdict
+    stages = stages_of(caller.agent, [e.type.name for e in entries])
+    may_pass = ready(caller.policy).may_pass
+    against = [
+        sentence
+        for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True)
+        for sentence in speaks_against(
+            entry.type,
+            risk=Risk(suggestion.risk),
+            stage=stage,
+            stated_deployment=proposal.provenance.get("deployment", ""),
+            circumstances=caller.circumstances,
+            may_pass=may_pass | {found.action} if suggestion.rank in undecided else may_pass,
+        )
+    ]
+    if against:
+        notes = [
+            f"A standing approval would let this pass. {sentence}" for sentence in dict.fromkeys(against)
+        ]
+        return replace(verdict, notes=[*verdict.notes, *notes])
+    passed = {
+        "name": standing.RULE,
+        "ranks": sorted(undecided),
+        "reason": found.said,
+        "then": {"verdict": "auto_approve"},
+    }
+    known = {**verdict.known, "stages": [int(stage) for stage in stages], "standing_approval": str(found.id)}
+    return replace(verdict, verdict="auto_approve", rules=[*verdict.rules, passed], known=known)
+
+
+def _undecided(verdict: Verdict, suggestions: Sequence[Suggestion]) -> set[int]:
+    """The ranks of which no rule says whether they pass; none of them where a rule asks for review."""
+    said = [(rule["then"].get("verdict"), rule["ranks"]) for rule in verdict.rules]
+    if any(word not in (None, "auto_approve") for word, _ in said):
+        return set()
+    passing = {rank for word, ranks in said if word for rank in ranks}
+    return {s.rank for s in suggestions} - passing
+
+
+def _covering(
+    caller: AgentCaller,
+    verdict: Verdict,
+    proposal: Proposal,
+    undecided: Sequence[tuple[Suggestion, Entry]],
+) -> standing.Ready | None:
+    """The first standing approval that covers all of these."""
+    if not undecided or verdict.approvals > standing.SIGNED_BY:
+        return None
+    subject = {"type": proposal.subject_type, "id": proposal.subject_id}
+    asked = [
+        {
+            "agent": {"name": caller.agent.name},
+            "action": {"name": entry.type.name, "version": entry.type.version},
+            "args": suggestion.arguments,
+            "subject": subject,
+        }
+        for suggestion, entry in undecided
+    ]
+    for approval in map(standing.ready, caller.standing):
+        if verdict.teams == [approval.team] and all(approval.covers(facts) for facts in asked):
+            return approval
+    return None
 
 
 def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:

@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 from audit.actors import Actor
 from audit.announce import announce
 from audit.prepared import execute
-from audit.record import NOW_SQL
+from audit.record import NOW_SQL, record
 from audit.refusals import Refusal
-from governance import halts
+from governance import halts, standing
 from governance.autonomy import hold
 from governance.models import Agent
 from governance.passing import Circumstances
@@ -106,8 +106,10 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
         with _transaction_where_needed(prepared):
             _stop_what_is_halted(agent, prepared)
             _hold_to_their_stage(agent, prepared)
+            used = _use_standing_approvals(prepared)
             new = _insert(agent, prepared)
             shadow.keep([(p.proposal.pk, p.beside) for p in prepared if p.proposal.pk in new])
+            _settle_uses(used, new)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
@@ -160,6 +162,41 @@ def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:
             if now[action] < judged_at:
                 withhold(one, f"The agent is at stage {now[action]} for {action} by now.")
                 break
+
+
+def _use_standing_approvals(prepared: Sequence[Prepared]) -> list[tuple[Prepared, UUID, int]]:
+    """Take one use for each that passes by a standing approval, and how many are left; what gets none
+    is reviewed. In one order, so that no two submissions wait for each other."""
+    passing = [
+        (UUID(approval), p)
+        for p in prepared
+        if p.proposal.verdict["verdict"] == "auto_approve"
+        and (approval := p.proposal.verdict["known"].get("standing_approval"))
+    ]
+    used = []
+    for approval_id, one in sorted(passing, key=lambda pair: pair[0]):
+        left = standing.take(approval_id)
+        if left is None:
+            withhold(one, "The standing approval has ended or was used up.")
+        else:
+            used.append((one, approval_id, left))
+    return used
+
+
+def _settle_uses(used: Sequence[tuple[Prepared, UUID, int]], new: set[UUID]) -> None:
+    """An event for each use; what was there already has used nothing."""
+    for prepared, approval_id, left in used:
+        if prepared.proposal.pk not in new:
+            standing.give_back(approval_id)
+            continue
+        first = prepared.suggestions[0]
+        data = {
+            "standing_approval": str(approval_id),
+            "action": first.action_type.name,
+            "action_digest": first.action_digest,
+            "left": left,
+        }
+        record("standing_approval.used", actor=_policy(prepared), proposal=prepared.proposal.pk, data=data)
 
 
 def _insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
@@ -237,7 +274,7 @@ def _resolve_at_once(new: Sequence[Prepared]) -> None:
         verdict = prepared.proposal.verdict["verdict"]
         if verdict == "review":
             continue
-        policy = Actor("policy", prepared.proposal.policy_id or "default", "Policy")
+        policy = _policy(prepared)
         approved = prepared.suggestions[0] if verdict == "auto_approve" else None
         if approved:
             samples.choose(prepared.proposal, actor=policy)
@@ -251,6 +288,10 @@ def _resolve_at_once(new: Sequence[Prepared]) -> None:
             action_digest=approved.action_digest if approved else "",
             reason=_reason(prepared.proposal.verdict),
         )
+
+
+def _policy(prepared: Prepared) -> Actor:
+    return Actor("policy", prepared.proposal.policy_id or "default", "Policy")
 
 
 def _reason(verdict: dict[str, Any]) -> str:

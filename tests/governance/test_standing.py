@@ -119,7 +119,7 @@ JSON = st.recursive(
 @given(value=JSON, other=JSON, name=TEXT.filter(bool))
 def test_equal_means_equal_whatever_the_value_and_the_name(value: Any, other: Any, name: str) -> None:
     scope = scope_for(Agent(name="support-bot"), arguments={name: Bound(equal=value)})
-    asked = standing.Ready(uuid7(), "", standing.compiled(scope.rule()), "")
+    asked = standing.Ready(uuid7(), "", "", standing.compiled(scope.rule()), "")
     assert asked.covers(facts(args={name: value}))
     if canonical(value) != canonical(other):
         assert not asked.covers(facts(args={name: other}))
