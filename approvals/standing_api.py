@@ -38,7 +38,7 @@ class StandingBody(Strict):
     arguments: dict[str, Bound]
     any_subject: bool = False
     any_version: bool = False
-    lasts: Annotated[Duration, Field(gt=0, le=standing.LONGEST.total_seconds())] = f"{DAYS}d"  # type: ignore[assignment]
+    lasts: Annotated[Duration, Field(gt=0, le=standing.LONGEST.total_seconds())] = DAYS * 86_400.0
     uses: int = Field(USES, ge=1, le=standing.MOST_USES, strict=True)
     note: str = Field("", max_length=300)
 

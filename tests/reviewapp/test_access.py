@@ -433,11 +433,9 @@ def form(route: str, world: World) -> Any:
         "api:deployments": {"agent": "support-bot", "label": "support-bot@9", "model": "model-1"},
         "api:roll-back-deployment": {"agent": "support-bot", "reason": "no"},
         "api:standing-approvals": {
-            "proposal": str(world.only[route]["proposal_id"]),
+            "proposal": str(world.only["api:standing-approvals"]["proposal_id"]),
             "arguments": {name: bound.said() for name, bound in ANYTHING.items()},
-        }
-        if route == "api:standing-approvals"
-        else {},
+        },
         "api:simulations": {"agent": "support-bot", "proposal": proposal_body()},
     }.get(route, {})
 
