@@ -24,6 +24,7 @@ MEASURES = {
     "d": "decide",
     "e": "export",
     "f": "screen",
+    "g": "rules",
     "h": "backtest",
     "i": "history",
 }

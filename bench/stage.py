@@ -99,16 +99,16 @@ class Stage:
             return found or create_user(name, roles=[role], teams=["operations"], actor=SYSTEM)[0]
 
         self.reviewer, self.auditor = person("reviewer", "reviewer"), person("auditor", "auditor")
-        owner = person("owner", "operator")
+        self.author, self.second = person("owner", "operator"), person("second", "operator")
         self.token, self.auditor_token = (
             issue_token(who, actor=SYSTEM) for who in (self.reviewer, self.auditor)
         )
         agent = Agent.objects.filter(name="bench").first()
         if agent is None:
-            agent = create_agent("bench", owner=owner, allowed_actions=None, actor=SYSTEM)[0]
+            agent = create_agent("bench", owner=self.author, allowed_actions=None, actor=SYSTEM)[0]
         self.agent, self.key = agent, issue_key(agent, actor=SYSTEM)
         self.action_type, _ = register(_refund(self.downstream_port), actor=SYSTEM)
-        self.policy = in_force(policy(), author=owner, second=person("second", "operator"))
+        self.policy = in_force(policy(), author=self.author, second=self.second)
 
     def session(self, user: Any = None) -> str:
         """The cookie of somebody who is signed in; the reviewer unless told otherwise."""
@@ -373,8 +373,8 @@ def in_force(text: str, *, author: Any, second: Any) -> Any:
     return version
 
 
-def policy() -> str:
-    """Twenty rules, of which two apply to what the bench proposes."""
+def policy(count: int = RULES, *more: tuple[str, str]) -> str:
+    """So many rules, of which two apply to what the bench proposes, and more."""
     rules = [
         ('action.name == "refund_payment" && args.amount > 50.0', "{verdict: review, priority: 60}"),
         (
@@ -387,13 +387,14 @@ def policy() -> str:
                 f"&& agent.stage < 3 && !mentions(user_text, args.order_id)",
                 "{verdict: review, approvals: 2, decide_within: 30m}",
             )
-            for number in range(RULES - 2)
+            for number in range(count - 2)
         ),
-    ]
+    ][:count]
+    rules += more
     lines = [
         "version: 1",
         "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}",
-        "rules:",
+        "rules:" if rules else "rules: []",
     ]
     for number, (when, then) in enumerate(rules):
         lines += [f"  - name: rule-{number}", f"    when: {json.dumps(when)}", f"    then: {then}"]
