@@ -23,6 +23,7 @@ AGENT, SUBJECT = "agent", "subject"
 FACT = {AGENT: {"of": AGENT}, SUBJECT: {"of": SUBJECT}}  # the fact `history`
 STATUSES = ("pending", "approved", "rejected", "returned", "expired", "withdrawn", "blocked")
 LONGEST = 90 * 86_400.0  # seconds
+NOBODY = "nothing is known of the past here"
 MOST_QUESTIONS = 50  # distinct ones about one proposal
 _SHOWN = 64  # characters of a value in the text of a question
 
@@ -104,10 +105,10 @@ def _seen(scope: Any, argument: str, value: Any, window: str) -> bool:
 
 
 def _ask(kind: Kind, scope: Any, window: str, wanted: Any, **about: Any) -> int | float | bool:
-    answers = _asked.get()
+    answers, asked = _asked.get(), question(kind, _scope(scope), window, wanted or {}, **about)
     if answers is None:
-        raise NotAnswered("nothing is known of the past here")
-    return answers.ask(question(kind, _scope(scope), window, wanted or {}, **about))
+        raise NotAnswered(NOBODY)
+    return answers.ask(asked)
 
 
 def question(kind: Kind, of: str, window: str, wanted: Mapping[str, Any], **about: Any) -> Question:

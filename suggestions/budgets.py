@@ -61,12 +61,12 @@ def check(proposal: Proposal, suggestions: Sequence[Suggestion], *, past: Past, 
     concerned = [b for b in boundaries.of(proposal.agent).budgets if _concerns(b, suggestions)]
     if not concerned:
         return
-    if turn:
-        turn.take()
-        if turn.is_repeated(proposal.idempotency_key):
-            return
-    for budget in concerned:
-        _check(budget, proposal, suggestions, past)
+    try:
+        for budget in concerned:
+            _check(budget, proposal, suggestions, past)
+    except OverBudget:
+        if not (turn and turn.is_repeated(proposal.idempotency_key)):
+            raise
 
 
 def check_edit(proposal: Proposal, edited: Suggestion, *, past: Past) -> None:

@@ -517,3 +517,50 @@ def test_sums_are_made_for_who_is_asked_about(propose: Any, agent: Any) -> None:
     settle.settle()
 
     assert list(Settled.objects.values_list("key", flat=True)) == [agent.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of", ["agent", "subject"])
+@pytest.mark.parametrize("kind", ["count", "sum", "max"])
+def test_a_question_reads_indexes_alone_however_many_proposals_there_are(
+    propose: Any, agent: Any, of: str, kind: Any
+) -> None:
+    proposal = propose()
+    columns = [f.column for f in Proposal._meta.concrete_fields if not f.generated]
+    own = {
+        "id": "gen_random_uuid()",
+        "idempotency_key": "'k' || n",
+        "created_at": "now() - interval '1 s' * n",
+    }
+    selected = ", ".join(own.get(name, name) for name in columns)
+    with conftest.owner_connection() as owner:
+        owner.execute(
+            f"INSERT INTO suggestions_proposal ({', '.join(columns)}) "
+            f"SELECT {selected} FROM suggestions_proposal, generate_series(1, 20000) AS n"
+        )
+        owner.execute("VACUUM (ANALYZE) suggestions_proposal")
+        given = {"key": Past.of(proposal).keys[of], "seconds": 3_600.0, "statuses": list(STATUSES)}
+        given |= {"argument": "amount" if kind != "count" else "", "action": "refund_payment"}
+        statement = history._now(kind, of, True)
+        plan = "\n".join(line for (line,) in owner.execute(f"EXPLAIN {statement}", given))
+
+    assert "Seq Scan" not in plan, plan
+    assert plan.count(f"Index Only Scan using proposal_past_of_{of} ") == 2, plan
+    assert " using proposal_by" not in plan, plan
+
+
+def test_no_request_compiles_anything(api: ApiClient, action_type: Any, monkeypatch: Any) -> None:
+    from governance import cel, policy
+
+    in_force(
+        'history.agent.count("1h") > 50', "{verdict: block}",
+        "args.nothing == 1", "{approvals: 2}",
+    )  # fmt: skip
+    api.submit()
+    compiled, made = cel._compile.cache_info().misses, policy.ready.cache_info().misses
+    monkeypatch.setattr(policy, "Expression", None)  # nobody makes one any more
+
+    answers = [api.submit() for _ in range(3)]
+
+    assert [a.status_code for a in answers] == [201] * 3
+    assert (cel._compile.cache_info().misses, policy.ready.cache_info().misses) == (compiled, made)
