@@ -163,12 +163,26 @@ def _short(value: str | int | float) -> str | int | float:
     return value
 
 
-_TEXT, _INT, _DOUBLE, _BOOL = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL
-_MAP = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+_TEXT, _ANY = cel.Type.STRING, cel.Type.DYN
+_MAP = cel.Type.Map(_TEXT, _ANY)
+
+
+def _functions(count: cel.Type, number: cel.Type, seen: cel.Type) -> tuple[cel.FunctionDecl, ...]:
+    return (
+        _function("count", _count, count, [_TEXT], [_TEXT, _MAP]),
+        _function("sum", _sum, number, [_TEXT, _TEXT], [_TEXT, _TEXT, _MAP]),
+        _function("max", _max, number, [_TEXT, _TEXT], [_TEXT, _TEXT, _MAP]),
+        _function(
+            "seen",
+            _seen,
+            seen,
+            *([_TEXT, value, _TEXT] for value in (_TEXT, cel.Type.INT, cel.Type.DOUBLE)),
+        ),
+    )
 
 
 def _function(
-    name: Kind, implementation: Callable[..., Any], returns: Any, *forms: list[Any]
+    name: Kind, implementation: Callable[..., Any], returns: cel.Type, *forms: list[cel.Type]
 ) -> cel.FunctionDecl:
     return cel.FunctionDecl(
         name,
@@ -185,9 +199,7 @@ def _function(
     )
 
 
-FUNCTIONS = (
-    _function("count", _count, _INT, [_TEXT], [_TEXT, _MAP]),
-    _function("sum", _sum, _DOUBLE, [_TEXT, _TEXT], [_TEXT, _TEXT, _MAP]),
-    _function("max", _max, _DOUBLE, [_TEXT, _TEXT], [_TEXT, _TEXT, _MAP]),
-    _function("seen", _seen, _BOOL, *([_TEXT, value, _TEXT] for value in (_TEXT, _INT, _DOUBLE))),
-)
+# To run: `history.agent.sum("amount", "1d") > 500` compares numbers of two kinds, as anybody would.
+FUNCTIONS = _functions(_ANY, _ANY, _ANY)
+# To check what is written.
+TYPED = _functions(cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL)

@@ -126,7 +126,8 @@ def _typed() -> cel.Env:
         else:
             types[name] = GROUP
             types |= {f"{name}.{member}": known.type for member, known in fact.items()}
-    return cel.NewEnv(variables=types, functions=list(FUNCTIONS))
+    others = [function for function in FUNCTIONS if function not in history.FUNCTIONS]
+    return cel.NewEnv(variables=types, functions=[*others, *history.TYPED])
 
 
 def _counts(problem: Problem) -> bool:

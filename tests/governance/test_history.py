@@ -36,10 +36,10 @@ def evaluated(source: str, answers: Any = None, **args: Any) -> Any:
         ('history.agent.count("1h") == 7', 'history.agent.count("1h")'),
         ('history["agent"].count("1h") == 7', 'history.agent.count("1h")'),
         (
-            'history.subject.sum("amount", "24h", {"status": ["rejected", "pending"], "action": args.a}) == 7',
-            'history.subject.sum("amount", "24h", {"action": "pay", "status": ["pending", "rejected"]})',
+            'history.subject.sum("n", "24h", {"status": ["rejected", "pending"], "action": args.a}) == 7',
+            'history.subject.sum("n", "24h", {"action": "pay", "status": ["pending", "rejected"]})',
         ),
-        ('history.agent.max("amount", "30d") == 7', 'history.agent.max("amount", "30d", {"status": ["approved"]})'),
+        ('history.agent.max("n", "30d") == 7', 'history.agent.max("n", "30d", {"status": ["approved"]})'),
         ('history.agent.seen("to", args.a, "90d")', 'history.agent.seen("to", "pay", "90d")'),
         ('history.agent.seen("to", args.n, "90d")', 'history.agent.seen("to", 2.5, "90d")'),
     ],
@@ -60,14 +60,21 @@ def test_a_long_value_is_named_by_its_digest() -> None:
     assert all(len(asked) < 150 for asked in answers.asked)
 
 
+SPANS = "write one as 500ms, 10s, 30m, 4h or 7d"
 WRONG = [
     ('history.agent.count("91d") > 1', "a window is at most 90d long, not 91d"),
-    ('history.agent.count("soon") > 1', "'soon' is not a span of time; write one as 500ms, 10s, 30m, 4h or 7d"),
+    ('history.agent.count("soon") > 1', f"'soon' is not a span of time; {SPANS}"),
     ('history.agent.count("0s") > 1', "a window is at most 90d long, not 0s"),
-    ('history.agent.count("1h", {"states": "x"}) > 1', "'states' is unknown; a question is narrowed by action and status"),
+    (
+        'history.agent.count("1h", {"states": "x"}) > 1',
+        "'states' is unknown; a question is narrowed by action and status",
+    ),
     ('history.agent.count("1h", {"action": 1}) > 1', "action is the name of an action type"),
-    ('history.agent.max("a", "1h", {"status": "pending"}) > 1.0', "the greatest is asked of what was decided, not of what is pending"),
-]  # fmt: skip
+    (
+        'history.agent.max("a", "1h", {"status": "pending"}) > 1.0',
+        "the greatest is asked of what was decided, not of what is pending",
+    ),
+]
 
 
 @pytest.mark.parametrize(("source", "said"), WRONG)
