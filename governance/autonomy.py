@@ -76,7 +76,9 @@ def hold(agent_id: UUID, actions: Collection[str]) -> dict[str, int]:
 def lock(agent: Agent, action: str) -> Autonomy:
     """Its row, safe from every other move until the transaction ends."""
     execute(_LOCK.format(""), [str(agent.pk)])
-    return Autonomy.objects.get_or_create(agent=agent, action=action)[0]
+    # It has been at this stage since there is the agent, not since it is written down.
+    since = {"since": lambda: agent.created_at}
+    return Autonomy.objects.get_or_create(agent=agent, action=action, defaults=since)[0]
 
 
 def _lock_all(agent: Agent, actions: Collection[str] | None = None) -> list[Autonomy]:
@@ -284,8 +286,9 @@ def _demote(
     return incident
 
 
-# Says that a person switched it off, nothing of what the agent does.
-NOT_HELD_AGAINST = frozenset({"enabled"})
+# Says that a person switched it off; slows down whoever heeds `Retry-After`. Neither says that the
+# agent tried what it may not do.
+NOT_HELD_AGAINST = frozenset({"enabled", "rate"})
 OF_THE_WHOLE_AGENT = frozenset({"action_types"})  # the pair that was tried has nothing to lose
 
 
@@ -294,12 +297,14 @@ def boundary_hit(agent: Agent, actions: Collection[str], boundary: str) -> list[
     """An agent ran into one of its boundaries with a proposal of these actions, and was refused.
 
     Whichever of them it was trusted with at stage 3 or 4 goes back to stage 2, each with an
-    incident; nothing happens where there is none. Leaving its action types counts against all.
+    incident; nothing happens where there is none. Leaving its action types counts against all, and so
+    does what was refused before anybody looked at the actions.
     """
     trusted_at_all = Autonomy.objects.filter(agent=agent, stage__gt=Autonomy.Stage.GUIDED)
     if boundary in NOT_HELD_AGAINST or not trusted_at_all.exists():
         return []
-    locked = _lock_all(agent, None if boundary in OF_THE_WHOLE_AGENT else actions)
+    of_the_whole = boundary in OF_THE_WHOLE_AGENT or not actions
+    locked = _lock_all(agent, None if of_the_whole else actions)
     said = f"It ran into its boundary {boundary}."
     trusted = [autonomy for autonomy in locked if autonomy.stage > Autonomy.Stage.GUIDED]
     hit = {"boundary": boundary, "actions": sorted(set(actions))[:10]}

@@ -112,10 +112,13 @@ def test_a_demotion_opens_an_incident_and_says_why(trusted: Any, action_type: An
 
 
 def test_a_demotion_never_raises(agent: Any, action_type: Any) -> None:
+    agent.refresh_from_db()
     Autonomy.objects.create(agent=agent, action="refund_payment", stage=1)
     demote(agent, "refund_payment", Incident.Kind.SAMPLE, "wrong", SYSTEM)
     assert stage_of(agent) == 1
-    assert Incident.objects.count() == 1
+    demote(agent, "other", Incident.Kind.SAMPLE, "wrong", SYSTEM)
+    assert Autonomy.objects.get(action="other").since == agent.created_at  # its record goes on
+    assert Incident.objects.count() == 2
     assert not StageChange.objects.exists()
 
 
@@ -124,12 +127,18 @@ def test_a_boundary_costs_what_was_tried_and_its_action_types_cost_everything(tr
         Autonomy.objects.create(agent=trusted, action=name, stage=stage)
 
     assert boundary_hit(trusted, ["refund_payment"], "enabled") == []
+    assert boundary_hit(trusted, [], "rate") == []
     assert boundary_hit(trusted, ["c", "unknown"], "budget") == []
     assert [i.action for i in boundary_hit(trusted, ["b", "c"], "budget")] == ["b"]
     assert (stage_of(trusted), stage_of(trusted, "b")) == (4, 2)
     assert [i.action for i in boundary_hit(trusted, ["x"], "action_types")] == ["refund_payment"]
     assert boundary_hit(trusted, ["b"], "budget") == []
     assert Incident.objects.filter(kind="boundary").count() == 2
+
+
+def test_what_was_refused_unseen_counts_against_everything(trusted: Any) -> None:
+    Autonomy.objects.create(agent=trusted, action="b", stage=3)
+    assert len(boundary_hit(trusted, [], "active_hours")) == 2
 
 
 def test_an_alarm_for_every_action_demotes_all_of_them(trusted: Any, action_type: Any, pia: Any) -> None:
