@@ -284,6 +284,7 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
     verdict = proposal.verdict
     return {
         "rules": [_rule(rule) for rule in verdict["rules"]],
+        "default": "Let pass by default." if verdict["verdict"] == "auto_approve" else "Reviewed by default.",
         "policy": proposal.policy_id or "",
         "team": _teams(proposal),
         "approvals": _approvals(proposal, decisions),

@@ -37,6 +37,11 @@ _SAID = {
     "attempt.started": "Attempt {attempt} began",
     "attempt.finished": "Attempt {attempt} {outcome}",
     "step.completed": "Step {step} completed",
+    "sample.chosen": "Chosen by chance to be checked afterwards",
+    "sample.opened": "Asked whether it was right",
+    "sample.answered": "{actor} says that it was {answer}",
+    "sample.expired": "Nobody said whether it was right",
+    "incident.opened": "An incident was opened against the agent",
     "callback.sent": "The agent was told",
 }
 _VERDICTS = {

@@ -20,7 +20,7 @@ from approvals import decide, queries, samples
 from approvals import reopen as reopening
 from approvals.decide import Decided
 from approvals.detail import Detail, Typed, detail_of
-from approvals.pieces import shown
+from approvals.pieces import pieces, shown
 from approvals.queries import Filters, Page, Position, Waiting
 from approvals.rows import rows_of
 from audit.asking import actor_of
@@ -193,6 +193,7 @@ def _checked(sample: Sample) -> dict[str, Any]:
         "sentence": shown(sample.proposal.sentence),
         "agent": shown(sample.agent.name),
         "risk": Risk(sample.proposal.risk).label,
+        "reason": pieces(sample.reason[:160]),
     }
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.pieces import pieces
 from audit.asking import actor_of
 from audit.refusals import Refusal
 from governance import autonomy
@@ -83,6 +84,8 @@ def _row(request: HttpRequest, incident: Incident, refusal: str) -> dict[str, An
     return {
         "incident": incident,
         "kind": incident.get_kind_display().capitalize(),
+        "detail": pieces(incident.detail),
+        "closing_reason": pieces(incident.closing_reason),
         "proposal_url": f"/queue/{incident.proposal}/" if incident.proposal else "",
         "pair_url": reverse("insights:pair", args=[incident.agent_id, incident.action])
         if incident.action

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.pieces import pieces
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
@@ -121,9 +122,8 @@ def _pair(
         "next_label": LABELS.get(now.next_stage or 0, ""),
         "lower_stages": [(number, name) for number, name, _ in reversed(STAGES) if number < now.stage],
         "history": _history(agent, action),
-        "incidents": Incident.objects.filter(agent=agent, action__in=["", action], closed_at=None)
-        .select_related("agent", "opened_by")
-        .order_by("-id")[:HISTORY],
+        "incidents": _incidents(agent, action),
+        "reason": pieces(now.reason),
         "bounds": bounds_for([action])[action],
         "may_change": request.user.has_perm("governance.change_autonomy"),
         "may_report": request.user.has_perm("governance.change_incident"),
@@ -134,6 +134,19 @@ def _pair(
         "typed": typed,
     }
     return render(request, "insights/pair.html", context, status=status)
+
+
+def _incidents(agent: Agent, action: str) -> list[dict[str, Any]]:
+    found = Incident.objects.filter(agent=agent, action__in=["", action], closed_at=None)
+    return [
+        {
+            "id": incident.pk,
+            "kind": incident.get_kind_display().capitalize(),
+            "detail": pieces(incident.detail),
+            "opened_at": incident.opened_at,
+        }
+        for incident in found.order_by("-id")[:HISTORY]
+    ]
 
 
 def _history(agent: Agent, action: str) -> list[dict[str, Any]]:
@@ -147,7 +160,7 @@ def _history(agent: Agent, action: str) -> list[dict[str, Any]]:
             "kind": change.kind,
             "kind_label": change.get_kind_display(),
             "by": change.by_name,
-            "reason": change.reason,
+            "reason": pieces(change.reason),
             "gates": (change.measures or {}).get("gates", []),
         }
         for change in changes
@@ -237,7 +250,9 @@ def _bounds(request: HttpRequest, *, errors: dict[str, str] | None = None, statu
     now = GateBounds.objects.filter(action=action).first() or DEFAULTS
     errors = errors or {}
     context = {
-        "rows": GateBounds.objects.select_related("by").order_by("action"),
+        "rows": [
+            (row, pieces(row.reason)) for row in GateBounds.objects.select_related("by").order_by("action")
+        ],
         "defaults": DEFAULTS,
         "actions": ActionType.objects.current().order_by("name").values_list("name", flat=True),
         "action": action,

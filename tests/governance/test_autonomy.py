@@ -184,3 +184,14 @@ def test_the_command_lowers_freely_and_raises_only_by_a_name_and_a_reason(
 
     call_command("set_stage", "support-bot", "refund_payment", "4", "--as", "pia", "--reason", "pilot")
     assert (stage_of(agent), said("autonomy.granted")["before"]) == (4, 1)
+
+
+def test_the_alarm_command_demotes_and_prints_the_incident(
+    trusted: Any, action_type: Any, capsys: Any
+) -> None:
+    call_command("raise_alarm", "support-bot", "--action", "refund_payment", "--reason", "odd")
+    assert capsys.readouterr().out.splitlines()[-1] == str(Incident.objects.get().pk)
+    assert (stage_of(trusted), Incident.objects.get().kind) == (2, "drift")
+    for arguments in (["nobody", "--reason", "x"], ["support-bot", "--reason", " "]):
+        with pytest.raises(CommandError):
+            call_command("raise_alarm", *arguments)
