@@ -105,11 +105,17 @@ def new(request: HttpRequest) -> HttpResponse:
     return redirect("governance:policy", version.pk)
 
 
-@login_required
-@may_write
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
     """What is wrong with what stands in the editor, while it is being written."""
+    if request.headers.get("HX-Request") and not request.user.is_authenticated:
+        return HttpResponse(status=401)  # a script can't follow anybody to the log-in page
+    return _check(request)
+
+
+@login_required
+@may_write
+def _check(request: HttpRequest) -> HttpResponse:
     text = request.POST.get("text", "")
     return render(request, "governance/_policy_check.html", _checked(text, check_policy.check(text)))
 

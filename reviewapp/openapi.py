@@ -36,7 +36,12 @@ SCHEMA = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "line": {"type": "integer", "description": "Where a text was read: its line, from 1."},
+                    "column": {"type": "integer"},
+                },
             },
         },
     },

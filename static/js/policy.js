@@ -34,6 +34,14 @@ function lead(line, column) {
   area.scrollTop = (line - 4) * parseFloat(getComputedStyle(area).lineHeight);
 }
 
+// Who leaves with something unkept is asked once more.
+const kept = area.value;
+let keeping = false;
+area.form.addEventListener("submit", () => (keeping = true));
+addEventListener("beforeunload", (event) => {
+  if (!keeping && area.value !== kept) event.preventDefault();
+});
+
 gutter.hidden = false;
 area.addEventListener("input", number);
 area.addEventListener("scroll", follow);

@@ -86,6 +86,11 @@ def test_the_editor_is_told_what_is_wrong_while_one_writes(ana: Any, olga: Any) 
     assert "No mistake: 0 rules, 1 warning" in mild.content.decode()
 
 
+def test_the_editor_says_when_one_was_signed_out(db: None) -> None:
+    answer = Client().post("/governance/policies/check/", {"text": TEXT}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
 def test_a_policy_walks_its_whole_way_on_its_page(ana: Any, olga: Any, otto: Any) -> None:
     before = in_force("version: 1\n")
     author, second = browser(olga), browser(otto)
