@@ -202,6 +202,26 @@ def test_an_edit_that_breaks_the_budget_is_refused(
     assert approve(50).resolution.status == "approved"
 
 
+def test_an_edit_that_touches_other_data_is_refused(
+    agent: Agent, propose: Any, action_type: Any, ana: Any
+) -> None:
+    properties = {**REFUND["schema"]["properties"], "note": {"type": "string", "x-data-class": "health"}}
+    register({**REFUND, "schema": {**REFUND["schema"], "properties": properties}}, actor=SYSTEM)
+    agent.boundaries = {"data_classes": ["personal"]}
+    agent.save()
+    suggestion = propose(**body(50)).suggestions.get()
+
+    with pytest.raises(decide.EditOutOfBounds, match="health") as refused:
+        decide.approve(
+            suggestion,
+            reviewer=ana,
+            actor=actor_of(ana),
+            shown_digest=suggestion.action_digest,
+            arguments={"order_id": "#W1", "amount": 50, "note": "Get well soon."},
+        )
+    assert refused.value.facts["boundary"] == "data_classes"
+
+
 # --- All at once -----------------------------------------------------------------------------
 
 
@@ -227,6 +247,16 @@ def test_of_32_at_once_exactly_as_many_get_in_as_the_budget_allows(
     answers = all_at_once([lambda: api.submit(body(54.04)) for _ in range(32)])
     assert sorted(answer.status_code for answer in answers) == [201] * 18 + [429] * 14
     assert used(agent, boundaries.of(agent).budgets[0]) == Decimal("972.72")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_twins_at_once_none_is_refused_for_what_the_other_took(
+    api: Any, agent: Agent, action_type: Any
+) -> None:
+    budget(agent, most=60)
+    answers = all_at_once([lambda: api.submit(body(60), key="twin") for _ in range(12)])
+    assert [answer.status_code for answer in answers] == [201] * 12
+    assert Proposal.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
