@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
+from audit.actors import SYSTEM
 from execution.models import Execution
+from execution.release import lift
 from execution.tasks import execute, sweep
+from governance import halts
 from tests.execution.conftest import events_of, step, tried, wait_for, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,6 +98,42 @@ def test_a_message_that_was_lost_is_sent_again(worker, approved, shop):
     swept(lambda: Execution.objects.get().status == "succeeded")
 
     assert len(shop.calls) == 1
+
+
+def test_what_a_kill_switch_holds_calls_nobody_and_then_runs_exactly_once(
+    worker, approved, shop, messages, olga
+):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    shop.will("/slow", "silent", 201)
+    worker()
+    under_way = approved(workflow(step(f"{shop.url}/slow"), step(f"{shop.url}/after", name="after")))
+    wait_for(lambda: shop.asked("/slow"), seconds=40)
+
+    halt = halts.throw("everything", reason="Refunds run wild.", actor=SYSTEM)
+    held = [approved(plan) for _ in range(12)]
+    shop.scripts["/slow"] = [201]
+    shop.release.set()  # the answer that the call under way waits for; it may end, and nothing after it
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        sweep()
+        time.sleep(0.3)
+    assert (shop.asked("/refunds"), shop.asked("/after"), len(shop.asked("/slow"))) == ([], [], 1)
+    assert set(Execution.objects.filter(pk__in=[e.pk for e in held]).values_list("status", flat=True)) == {
+        "scheduled"
+    }
+
+    lift(halt, reason="The cause is gone.", by=olga, actor=SYSTEM)
+    began = time.monotonic()
+    wait_for(lambda: shop.asked("/refunds"), seconds=10)
+    first = time.monotonic() - began
+
+    swept(lambda: not Execution.objects.filter(pk__in=[e.pk for e in held]).exclude(status="succeeded"))
+    keys = [headers["idempotency-key"] for headers, _ in shop.asked("/refunds")]
+    assert sorted(keys) == sorted(f"{execution.pk}/refund" for execution in held)
+    under_way.refresh_from_db()
+    assert (under_way.status, tried(under_way)) == ("needs_attention", [("1", "unknown")])
+    print(f"from lifting to the first call: {first:.2f} s")
+    assert first < 5, first
 
 
 def test_a_broker_that_is_away_neither_fails_nor_delays_an_approval(approved, shop, messages, monkeypatch):
