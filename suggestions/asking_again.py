@@ -28,15 +28,18 @@ LONGEST_CHAIN = 100
 AT_ONCE = 1_000
 
 # Part of the statement that writes proposals, over its `given`. A key that exists is a replay: its
-# proposal was taken before. Whoever begins after a rejection was committed finds it here.
+# proposal was taken before. Whoever begins after a rejection was committed finds it here. OFFSET
+# and LIMIT keep it one look into an index for each fingerprint, however many proposals there are.
 REFUSED_SQL = """refused AS (
-    SELECT FROM given CROSS JOIN unnest(given.fingerprints) AS asked (fingerprint)
-      CROSS JOIN LATERAL (
-        SELECT FROM suggestions_rejectedaction r
-         WHERE r.fingerprint = asked.fingerprint AND r.reopened_at IS NULL
-           AND r.until > statement_timestamp() AND r.proposal_id <> ALL (given.cleared) LIMIT 1) found
-     WHERE NOT EXISTS (SELECT FROM suggestions_proposal p
-                        WHERE p.agent_id = %(agent)s AND p.idempotency_key = given.key)
+    SELECT FROM (
+        SELECT given.key FROM given CROSS JOIN unnest(given.fingerprints) AS asked (fingerprint)
+          CROSS JOIN LATERAL (
+            SELECT FROM suggestions_rejectedaction r
+             WHERE r.fingerprint = asked.fingerprint AND r.reopened_at IS NULL
+               AND r.until > statement_timestamp() AND r.proposal_id <> ALL (given.cleared) LIMIT 1) found
+        OFFSET 0) hit
+     WHERE (SELECT true FROM suggestions_proposal p
+             WHERE p.agent_id = %(agent)s AND p.idempotency_key = hit.key LIMIT 1) IS NULL
 )"""
 
 
