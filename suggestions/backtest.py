@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +33,7 @@ CHUNK = 500
 LEASE_SECONDS = 20
 MOST_TRIES = 3
 KEPT = 500  # disagreements of each kind
-SILENCE = timedelta(seconds=5)  # after which a message is taken for lost
+SILENT_SECONDS = 5.0  # after which a message is taken for lost
 TURN_SECONDS = 0.5  # how long a worker is held before other work gets its turn
 STATUS = Backtest.Status
 _log = structlog.get_logger(__name__)
@@ -168,14 +167,14 @@ def due() -> list[UUID]:
              WHERE id IN (SELECT id FROM suggestions_backtest b
                            WHERE status IN ('queued', 'running')
                              AND (queued_at IS NULL
-                                  OR queued_at < statement_timestamp() - %s)
+                                  OR queued_at < statement_timestamp() - make_interval(secs => %s))
                              AND (SELECT count(*) FROM suggestions_backtestchunk c
                                    WHERE c.backtest_id = b.id AND tally IS NULL
                                      AND lease_until > statement_timestamp()) < %s
                              FOR UPDATE SKIP LOCKED)
          RETURNING id
             """,
-            [SILENCE, settings.BACKTEST_LANES],
+            [SILENT_SECONDS, settings.BACKTEST_LANES],
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_backtest_loses_nothing(
     counted = half_done.count()
     # Time passes: what the dead held is free again.
     BacktestChunk.objects.filter(tally__isnull=True, lease_until__isnull=False).update(lease_until=Now())
-    Backtest.objects.update(queued_at=F("queued_at") - backtest.SILENCE)
+    Backtest.objects.update(queued_at=F("queued_at") - timedelta(minutes=1))
     worker()
     until(lambda: not Backtest.objects.get(pk=asked.pk).is_open)
 
