@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from governance.carried import adds, has_hidden, has_secret
@@ -66,6 +66,7 @@ def test_a_letter_that_lowers_to_another_is_not_that_other() -> None:
 WORD = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(WORD, max_size=5), WORD, st.lists(WORD, max_size=5))
 def test_a_word_that_stands_alone_is_always_mentioned(before: list[str], word: str, after: list[str]) -> None:
     text = " ".join([*before, word, *after])
@@ -74,12 +75,14 @@ def test_a_word_that_stands_alone_is_always_mentioned(before: list[str], word: s
     assert quotes(text, word)
 
 
+@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=8), WORD)
 def test_a_word_is_mentioned_only_if_it_is_one_of_the_words(words: list[str], word: str) -> None:
     among = word.lower() in [said.lower() for said in words]
     assert mentions(" ".join(words), word) == among
 
 
+@settings(deadline=None)
 @given(
     WORD,
     st.sampled_from([*string.ascii_letters, *string.digits, *"_-.@/:+%#&=~?$\\"]),
@@ -91,6 +94,7 @@ def test_a_word_joined_to_another_is_not_mentioned(word: str, joint: str, other:
     assert not mentions(f"see {text} there", word) or word.lower() == other.lower()
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=30))
 def test_a_number_is_mentioned_only_by_its_own_value(number: float, around: str) -> None:
     assert mentions(around, number) == (float(number) in numbers(around))
@@ -320,6 +324,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), ANYTHING, st.text(max_size=40))
 @example("a 2024-02-31 99:99 pm", "2024-02-31 99:99", "://")
 def test_they_answer_whatever_they_are_given(text: str, value: Any, other: str) -> None:
