@@ -180,11 +180,11 @@ def _rate(left: Left) -> dict[str, Any]:
 
 
 def _span(seconds: float) -> str:
-    """`45 s`, `12 min`, `23 h 5 min`"""
+    """`45 s`, `12 min`, `23 h 5 min`, `24 h`"""
     if seconds < 60:
         return f"{math.ceil(seconds)} s"
     hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])
 
 
 def _active_deployment(agent: Agent) -> str:

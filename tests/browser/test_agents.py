@@ -54,6 +54,7 @@ def test_the_pages_of_agents_look_right_everywhere(visit: Callable[..., Any], ol
     page = visit(olga, "/governance/agents/")
     check(page, "agents")
     page.goto(f"/governance/agents/{busy.name}/")
+    page.get_by_text("Rotate").first.click()
     check(page, "agent")
     page.goto(f"/governance/agents/{busy.name}/boundaries/")
     check(page, "boundaries")
