@@ -79,6 +79,21 @@ def test_a_decided_proposal(visit: Visit, busy: Any, ana: Any) -> None:
     check(live(visit(ana, f"/queue/{busy[0].pk}/")), "decided proposal")
 
 
+def test_standing_approvals(visit: Visit, busy: Any, ana: Any, ben: Any) -> None:
+    from approvals import decide, standing
+    from governance.standing import Bound
+    from suggestions.models import Proposal
+    from tests.conftest import actor_of
+
+    first = busy[0].suggestions.select_related("action_type").first()
+    decide.approve(first, reviewer=ana, actor=actor_of(ana), shown_digest=first.action_digest)
+    approved = Proposal.objects.get(pk=busy[0].pk)
+    check(visit(ana, f"/queue/{approved.pk}/standing/"), "form of a standing approval")
+    exactly = {name: Bound(equal=value) for name, value in approved.resolution.arguments.items()}
+    standing.draft(approved, standing.Like(exactly, note="Why"), reviewer=ana, actor=actor_of(ana))
+    check(visit(ben, "/governance/standing/"), "standing approvals")
+
+
 def test_the_audit_page(visit: Visit, busy: Any, dora: Any) -> None:
     check(visit(dora, "/audit/"), "audit")
 
