@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from approvals import decide
@@ -254,6 +256,24 @@ def test_what_the_policy_does_not_name_does_not_pass(olga, ana, decided, action_
     assert run(unnamed, by=olga).result["passed"]["share"]["count"] == 0
 
 
+def test_the_past_is_asked_as_of_then_or_read_where_it_was_asked_then(decided, olga, ana):
+    first, second, _third = (decided(10.0) for _ in range(3))
+    for proposal, minutes in [(first, 180), (second, 30)]:
+        Proposal.objects.filter(pk=proposal.pk).update(
+            created_at=F("created_at") - timedelta(minutes=minutes)
+        )
+    question = 'history.agent.count("1h")'
+    version, _ = policy_lifecycle.draft(
+        f"version: 1\nrules:\n  - {{name: often, when: '{question} > 0', then: {{verdict: block}}}}",
+        author=olga,
+    )
+
+    assert run(version, by=olga).result["blocked"]["share"]["count"] == 1  # the third, half an hour later
+
+    Proposal.objects.filter(pk=first.pk).update(verdict={**first.verdict, "facts": {question: 7}})
+    assert run(version, by=olga).result["blocked"]["share"]["count"] == 2
+
+
 def test_an_earlier_policys_word_about_risk_does_not_count(decided, olga, ana):
     in_force("version: 1\nrules:\n  - {name: grave, when: 'true', then: {risk: critical}}")
     assert decided(10.0).risk == 3
@@ -401,3 +421,27 @@ def test_no_more_workers_than_lanes_are_on_one_backtest(candidate, decided, olga
     settings.BACKTEST_LANES = 2
     assert all(backtest._take(asked.pk) for _ in range(2))
     assert backtest._take(asked.pk) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_at_once_count_everything_once(candidate, decided, olga, monkeypatch, settings):
+    for amount in (10.0, 20.0, 300.0, 2000.0) * 6:
+        decided(amount, "rejected")
+    whole = run(candidate, by=olga).result
+    monkeypatch.setattr(backtest, "CHUNK", 1)
+    settings.BACKTEST_LANES = 4
+    asked = backtest.ask(candidate, chosen=Chosen(), by=olga, actor=SYSTEM, alone=True)
+
+    def work(_: int) -> None:
+        try:
+            backtest.work_until_done(asked.pk, lambda *_: None)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+
+    done = Backtest.objects.get(pk=asked.pk)
+    assert (done.status, done.result) == ("done", whole)
+    assert Disagreement.objects.filter(backtest=done).count() == 12
+    assert Event.objects.filter(type="backtest.finished").count() == 2
