@@ -107,9 +107,7 @@ def test_checks_are_answered_by_keyboard_one_after_the_other(visit: Visit, to_ch
     page.wait_for_selector(".verb-right")
 
     page.keyboard.press("a")
-    page.wait_for_function(
-        "document.querySelectorAll('#check').length && !document.querySelector('[data-sent]')"
-    )
+    page.wait_for_selector(f"#proposal:not([data-id='{to_check[0].pk}'])")
     page.wait_for_timeout(500)
     assert Sample.objects.filter(status="right").count() == 1
 
