@@ -68,6 +68,11 @@ def _merged(explanation: Explanation) -> list[tuple[str, str]]:
         ("Decide within", written(verdict.decide_within)),
         ("Grace", written(verdict.grace) if verdict.grace else "none"),
         ("Priority", str(verdict.priority)),
+        *(
+            [("Checked afterwards", f"{verdict.sample * 100:g}%")]
+            if verdict.verdict == "auto_approve"
+            else []
+        ),
     ]
 
 
@@ -91,6 +96,7 @@ def in_words(then: Obligations) -> str:
     said += [f"a grace period of {written(then.grace)}"] if then.grace else []
     said += [f"priority {then.priority}"] if then.priority is not None else []
     said += [f"risk {then.risk} at least"] if then.risk else []
+    said += [f"{then.sample * 100:g}% checked afterwards"] if then.sample is not None else []
     return ", ".join(said) or "nothing more"
 
 

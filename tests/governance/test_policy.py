@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.actors import SYSTEM
@@ -135,17 +135,19 @@ OBLIGATIONS = st.builds(
     grace=st.none() | st.integers(0, 100).map(lambda n: f"{n}s"),
     priority=st.none() | st.integers(0, 100),
     team=st.none() | st.sampled_from(["a", "b"]),
+    sample=st.none() | st.sampled_from([0.0, 0.01, 0.05, 0.5, 1.0]),
 )
 EMPTY = Policy(PolicyText(version=1), None)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a machine that does much else besides
 @given(st.lists(OBLIGATIONS, min_size=1, max_size=4))
 def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Obligations]) -> None:
     matched = [Matched(f"r{i}", then) for i, then in enumerate(said)]
     verdicts = [judge(EMPTY, [list(order)]) for order in itertools.permutations(matched)]
 
     facts = {
-        (v.verdict, v.team, tuple(v.teams), v.approvals, v.decide_within, v.grace, v.priority)
+        (v.verdict, v.team, tuple(v.teams), v.approvals, v.decide_within, v.grace, v.priority, v.sample)
         for v in verdicts
     }
     assert len(facts) == 1
@@ -155,6 +157,7 @@ def test_the_merge_has_no_order_and_is_never_looser_than_a_rule(said: list[Oblig
             then.verdict or "auto_approve"
         )
         assert verdict.approvals >= (then.approvals or 1)
+        assert verdict.sample >= (then.sample or 0)
         assert verdict.decide_within <= (then.decide_within or verdict.decide_within)
         assert verdict.grace >= (then.grace or 0)
         assert verdict.priority >= (then.priority or 0)
