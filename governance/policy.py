@@ -204,10 +204,13 @@ _KNOWN = {
 }
 
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a tenth of the time, where it is there
+
+
 def parse(text: str) -> PolicyText:
     """A policy that was read before. Raises `Invalid` where its form is no longer one that is known."""
     try:
-        return PolicyText.model_validate(yaml.safe_load(text))
+        return PolicyText.model_validate(yaml.load(text, Loader=_LOADER))  # noqa: S506 # both are safe
     except (yaml.YAMLError, ValidationError) as error:
         raise Invalid.field("", "This is no policy.") from error
 

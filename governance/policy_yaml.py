@@ -11,6 +11,7 @@ import yaml
 from audit.refusals import Invalid
 
 LONGEST = 256 * 1024  # characters
+MOST_LINES = 5_000
 MOST_NODES = 50_000  # aliases counted as often as they are used
 DEEPEST = 20
 _SPACE = " \t\r\n"
@@ -77,8 +78,9 @@ class _Loader(yaml.SafeLoader):
 def load(text: str) -> Written:
     """Read it. Raises `Invalid`, with the place, for what is not YAML or too much of it."""
     text = tidy(text)
-    if len(text) > LONGEST:
-        raise _wrong(f"A policy has at most {LONGEST:,} characters.", Place(1, 1))
+    if len(text) > LONGEST or text.count("\n") > MOST_LINES:
+        detail = f"A policy has at most {LONGEST:,} characters in {MOST_LINES:,} lines."
+        raise _wrong(detail, Place(1, 1))
     written = Written(text)
     loader = None
     try:

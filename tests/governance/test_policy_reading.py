@@ -156,7 +156,7 @@ def test_too_few_people_for_the_approvals_asked_for_is_a_warning(ana: Any) -> No
     assert (warning["line"], warning["column"]) == (2, 32)
 
 
-NONSENSE = ["[" * 100_000, "{" * 3_000, "a: &a [*a]", "a: \ud800", "x: \x00", "a" * 300_000]
+NONSENSE = ["[" * 100_000, "{" * 3_000, "a: &a [*a]", "a: \ud800", "x: \x00", "a" * 300_000, "\n" * 20_000]
 
 
 @pytest.mark.parametrize("text", NONSENSE, ids=lambda text: ascii(text[:10]))

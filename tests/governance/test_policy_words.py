@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -144,6 +145,16 @@ def test_what_is_the_same_is_left_out_but_counted() -> None:
         "47 lines are the same",
     ]
     assert of_texts(OLD, OLD).sentences == []
+
+
+@pytest.mark.parametrize("kinds", [1, 100, 4_000])
+def test_long_texts_are_compared_in_a_moment(kinds: int) -> None:
+    filler = [f"# {n % kinds}" for n in range(4_900)]
+    before, after = ["version: 1", *filler], ["version: 1", *reversed(filler), "may_pass: [a]"]
+    began = time.process_time()
+    found = of_texts("\n".join(before), "\n".join(after))
+    assert found.others == ["May pass by rule from now on: a."]
+    assert time.process_time() - began < 5
 
 
 def run(*arguments: str) -> str:
