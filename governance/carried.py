@@ -44,7 +44,7 @@ _SECRET = re.compile(
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|[srp]k_live_|rk_|rt_|npm_|pypi-|AIza|SG\.|hf_)"
     r"[\w.-]{16,}"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"
     r"|[?&](?:access_token|token|api_?key|key|code|sig|signature|secret|password)=[^\s&]{4,}"
     r"|://[^\s/@:]{1,64}:[^\s/@]{1,64}@"
     r"|\b(?i:passw(?:or)?d|passphrase|passcode|passwort|pwd|secret|credentials?|api[ _-]?key"
@@ -75,6 +75,7 @@ _UNSEEN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
 _OTHER_SCRIPTS = re.compile(
     r"[\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1f00-\u1fff\u2100-\u214f\ua640-\ua69f\uff01-\uff5e\U0001d400-\U0001d7ff]"
 )
+_LAYOUT = str.maketrans("", "", "\t\r\n")
 # What joins emoji to one picture is seen: as that picture.
 _JOINED_EMOJI = re.compile(
     r"(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2640-\u27bf\U0001f000-\U0001faff])"
@@ -91,7 +92,8 @@ def _hides(text: str) -> bool:
     if text.isascii():
         return re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text) is not None
     text = _JOINED_EMOJI.sub("", text)
-    if any(unicodedata.category(sign) in _UNSEEN and sign not in "\t\r\n" for sign in text):
+    plain = text.translate(_LAYOUT)
+    if not plain.isprintable() and any(unicodedata.category(sign) in _UNSEEN for sign in plain):
         return True
     return any(_LATIN.search(word) and _OTHER_SCRIPTS.search(word) for word in _WORD.findall(text))
 

@@ -130,8 +130,7 @@ class NothingBefore(Past):
 def exchanged(rows: Sequence[Row]) -> list[Row]:
     """Every request with the actions of every other task put under it, as if somebody had planted them.
 
-    A trial with aims that nobody recorded: none of these was asked for. Where a request of the other task
-    says the very same, or one of the same task was for the same action, it is left out.
+    A trial with aims that nobody recorded. An action that was also taken for the task itself is left out.
     """
     said = {_request(row.body): row for row in rows}
     actions = {canonical(_action(row.body)): row for row in rows}
