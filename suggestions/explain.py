@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from governance import catalogue, risk
+from governance import catalogue, risk, standing
 from governance.authentication import AgentCaller
 from governance.explain import RuleLookedAt, boundaries_looked_at, looked_at
 from governance.history import answering
@@ -85,5 +85,15 @@ def explain(
     verdict = weighed(
         policy, proposal, suggestions, entries, circumstances, stages=stages, now=then, past=past()
     )
+    if verdict.verdict == "review":
+        verdict = replace(verdict, notes=[*verdict.notes, *_in_its_place(proposal)])
     passed = boundaries_looked_at(proposal.agent, verdict.known.get("boundaries"))
     return Explanation(version, passed, looked, verdict)
+
+
+def _in_its_place(proposal: Proposal) -> list[str]:
+    """What a standing approval made of a review by default, beside what the policy itself says."""
+    if proposal.verdict["verdict"] != "auto_approve":
+        return []
+    said = [rule["reason"] for rule in proposal.verdict["rules"] if rule["name"] == standing.RULE]
+    return [f"The policy asks for review. {sentence}, which takes its place." for sentence in said]

@@ -22,6 +22,7 @@ from audit.models import Event
 from governance import autonomy, halts, standing
 from governance.models import Agent, Autonomy, Deployment, StandingApproval, Team
 from governance.standing import Bound, Scope
+from suggestions.explain import explain_recorded
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, REFUND, actor_of, in_force, proposal_body, suggestion_body
 
@@ -337,3 +338,17 @@ def test_another_agent_gains_nothing_by_it(
         approved_by=ana,
     )
     assert ask(by=other).status == "pending"
+
+
+def test_the_explanation_says_what_took_the_place_of_a_review(
+    trusted: Any, approve_the_like: Any, ask: Any
+) -> None:
+    approve_the_like()
+    told = explain_recorded(ask(), None).verdict
+    assert (told.verdict, told.notes) == (
+        "review",
+        [
+            "The policy asks for review. Passed by the standing approval of Ana and Ben, "
+            "which takes its place."
+        ],
+    )
