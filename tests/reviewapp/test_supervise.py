@@ -49,7 +49,7 @@ def test_a_child_that_dies_is_started_again_later_and_later(
     monkeypatch.setattr(supervise, "FIRST_PAUSE", 0.1)
     supervisor.start(child("fragile", "print('hello'); raise SystemExit(3)"))
 
-    assert supervisor.wait(lambda: log(supervisor, "fragile").count("hello") == 3, seconds=10)
+    assert supervisor.wait(lambda: log(supervisor, "fragile").count("hello") == 3, seconds=60)
     assert [line.partition(";")[0] for line in said[:2]] == [
         "fragile ended (status 3) and starts again in 0.1 s",
         "fragile ended (status 3) and starts again in 0.2 s",
@@ -58,20 +58,20 @@ def test_a_child_that_dies_is_started_again_later_and_later(
 
 def test_a_stubborn_child_and_its_children_are_ended_in_time(supervisor: Supervisor) -> None:
     supervisor.start(child("stubborn", STUBBORN))
-    assert supervisor.wait(lambda: "grandchild" in log(supervisor, "stubborn"), seconds=10)
+    assert supervisor.wait(lambda: "grandchild" in log(supervisor, "stubborn"), seconds=60)
     grandchild = int(log(supervisor, "stubborn").split()[1])
     began = time.monotonic()
 
     supervisor.stop(patience=0.5)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert gone_soon(lambda: processes.running(grandchild))
     assert gone_soon(lambda: processes.marked(supervisor.mark))
 
 
 def gone_soon(seen: Callable[[], object]) -> bool:
     """What was killed is gone a moment later; the supervisor takes no more turns meanwhile."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while seen() and time.monotonic() < until:
         time.sleep(0.05)
     return not seen()
@@ -100,7 +100,7 @@ def test_trouble_is_shown_once_and_everything_is_filed(supervisor: Supervisor, s
     program = f"import time; print({line!r}, {line!r}, 'fine', sep=chr(10), flush=True); time.sleep(60)"
     supervisor.start(child("worker", program))
 
-    assert supervisor.wait(lambda: "fine" in log(supervisor, "worker"), seconds=10)
+    assert supervisor.wait(lambda: "fine" in log(supervisor, "worker"), seconds=60)
     assert said == ["worker: the broker is away"]
     assert log(supervisor, "worker") == f"{line}\n{line}\nfine\n"
 
