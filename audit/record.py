@@ -14,6 +14,8 @@ from audit.ids import uuid7
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
 _INSERT = f"INSERT INTO audit_event (body) VALUES {BODY_SQL}"
+_MANY = "unnest(%s::text[], %s::text[]) AS _ (before, after)"
+_INSERT_MANY = f"INSERT INTO audit_event (body) SELECT before || {NOW_SQL} || after FROM {_MANY}"
 
 
 class NotInTransaction(RuntimeError):
@@ -30,6 +32,15 @@ def record(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | No
         raise NotInTransaction(type)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, compose(type, actor=actor, data=data, proposal=proposal))
+
+
+def record_many(type: str, *, actor: Actor, about: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """`record` for many proposals, each with its data, in one statement."""
+    if not connection.in_atomic_block:
+        raise NotInTransaction(type)
+    composed = [compose(type, actor=actor, data=data, proposal=proposal) for proposal, data in about]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_MANY, [[before for before, _ in composed], [after for _, after in composed]])
 
 
 def record_alone(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None) -> None:

@@ -49,7 +49,8 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.halts.HELD` has it."""
-        return self.exclude(Exists(_stopping().filter(settled_at=None)))
+        still = Q(lifted_at=None) | Q(lifted_at__gt=OuterRef("timed_from"))
+        return self.exclude(Exists(_stopping().filter(still, settled_at=None)))
 
     def with_held(self) -> Self:
         """Each with `is_held`: a kill switch is on and nobody is in the middle of anything."""

@@ -1,7 +1,7 @@
 """What becomes of executions that a kill switch held, once it is lifted.
 
 Their clocks stood still: to deadlines, and to grace periods that were running, the time is added
-that kill switches held them. Until that is done they stay held, so that no grace is cut short.
+that kill switches held them. Until that is done each stays held, so that no grace is cut short.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from django.db.models.functions import Now
 
 from audit.actors import TIMER, Actor
 from audit.announce import announce
-from audit.record import record
+from audit.record import record_many
 from execution.models import Execution
 from governance import halts
 from governance.models import Halt, User
 from suggestions.models import Proposal
 from suggestions.tell_worker import tell_worker
 
-AT_ONCE = 200
+AT_ONCE = 1_000
 MOST_COUNTED = 999
 
 # Held by this kill switch and by none that is still on. A clock that was set since it was lifted
@@ -84,7 +84,7 @@ def _settle(halt_id: UUID) -> int:
     while True:
         with transaction.atomic():
             mine = Halt.objects.select_for_update(skip_locked=True).filter(pk=halt_id, settled_at=None)
-            if not mine.exists():
+            if mine.first() is None:  # another sweeper has it, or is done
                 return total
             released = _release_some(halt_id)
             if len(released) < AT_ONCE:
@@ -96,14 +96,20 @@ def _release_some(halt_id: UUID) -> list[tuple[UUID, UUID, timedelta]]:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"halt": halt_id, "at_once": AT_ONCE})
         released: list[tuple[UUID, UUID, timedelta]] = cursor.fetchall()
-    for execution_id, proposal_id, lost in released:
-        data = {"execution": str(execution_id), "held_ms": round(lost.total_seconds() * 1000)}
-        record("execution.released", actor=TIMER, proposal=proposal_id, data={**data, "halt": str(halt_id)})
     proposals = [proposal_id for _, proposal_id, _ in released]
     if proposals:
+        told = [
+            (proposal_id, _told(halt_id, execution_id, lost)) for execution_id, proposal_id, lost in released
+        ]
+        record_many("execution.released", actor=TIMER, about=told)
         Proposal.objects.filter(pk__in=proposals).update(version=F("version") + 1)
         transaction.on_commit(lambda: announce(*proposals), robust=True)
     return released
+
+
+def _told(halt_id: UUID, execution_id: UUID, lost: timedelta) -> dict[str, Any]:
+    held = round(lost.total_seconds() * 1000)
+    return {"execution": str(execution_id), "halt": str(halt_id), "held_ms": held}
 
 
 def held_by(halt: Halt) -> int:

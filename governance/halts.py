@@ -19,13 +19,15 @@ LONGEST_REASON = 500
 # yet given it back its time.
 HELD = """EXISTS (
     SELECT FROM governance_halt h
-     WHERE h.settled_at IS NULL
+     WHERE h.settled_at IS NULL AND (h.lifted_at IS NULL OR e.timed_from < h.lifted_at)
        AND (h.scope = 'everything'
-            OR h.agent_id = (SELECT p.agent_id FROM suggestions_proposal p WHERE p.id = e.proposal_id)
-            OR h.action = (SELECT t.name
-                             FROM suggestions_suggestion s
-                             JOIN governance_actiontype t ON t.id = s.action_type_id
-                            WHERE s.id = e.suggestion_id)))"""
+            OR h.agent_id = coalesce(
+                e.agent_id, (SELECT p.agent_id FROM suggestions_proposal p WHERE p.id = e.proposal_id))
+            OR h.action = coalesce(
+                nullif(e.action, ''), (SELECT t.name
+                                         FROM suggestions_suggestion s
+                                         JOIN governance_actiontype t ON t.id = s.action_type_id
+                                        WHERE s.id = e.suggestion_id))))"""
 _KEY = "hashtextextended('governance.halts', 0)"
 
 
