@@ -25,7 +25,7 @@ def check(text: str) -> Checked:
     try:
         content, digest = policy.read(text)
     except Invalid as refusal:
-        return Checked(errors=refusal.errors)
+        return Checked(errors=mistakes.in_order([*refusal.errors, *_unknown_teams(text)]))
     written = policy_yaml.load(text)
     return Checked(
         content,
@@ -33,6 +33,14 @@ def check(text: str) -> Checked:
         mistakes.placed(written, deciders.problems(content)),
         mistakes.placed(written, deciders.warnings(content)),
     )
+
+
+def _unknown_teams(text: str) -> list[dict[str, Any]]:
+    try:
+        written = policy_yaml.load(text)
+    except Invalid:  # not even YAML
+        return []
+    return mistakes.placed(written, deciders.unknown_teams(written.content))
 
 
 def checked(text: str) -> tuple[PolicyText, str]:

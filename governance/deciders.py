@@ -39,7 +39,7 @@ def problems(policy: PolicyText) -> list[dict[str, Any]]:
     """Every team that does not exist, or where nobody may decide what would be sent to it."""
     sendings = list(sendings_of(policy))
     deciding = _deciding({sending.team for sending in sendings})
-    unknown = list(_unknown(policy))
+    unknown = unknown_teams(policy.model_dump(exclude_none=True))
     places = {error["pointer"] for error in unknown}
     return unknown + [
         {"pointer": sending.pointer, "detail": _nobody(sending)}
@@ -91,13 +91,29 @@ def _named_in(when: str) -> tuple[str, ...]:
     return tuple(name for found in _NAMED.findall(when) for name in _NAME.findall(found))
 
 
-def _unknown(policy: PolicyText) -> Iterator[dict[str, Any]]:
-    named = {"/defaults/team": policy.defaults.team}
-    named |= {f"/rules/{index}/then/team": rule.then.team for index, rule in enumerate(policy.rules)}
-    known = set(Team.objects.filter(slug__in=filter(None, named.values())).values_list("slug", flat=True))
-    for pointer, team in named.items():
-        if team and team not in known:
-            yield {"pointer": pointer, "detail": f"No such team: {team}. Make it with create_user --team."}
+def unknown_teams(content: Any) -> list[dict[str, Any]]:
+    """The teams that a policy names and that do not exist; whatever else is wrong with it."""
+    named = dict(_teams_in(content))
+    known = set(Team.objects.filter(slug__in=named.values()).values_list("slug", flat=True))
+    return [
+        {"pointer": pointer, "detail": f"No such team: {team}. Make it with create_user --team."}
+        for pointer, team in named.items()
+        if team not in known
+    ]
+
+
+def _teams_in(content: Any) -> Iterator[tuple[str, str]]:
+    content = content if isinstance(content, dict) else {}
+    rules = content.get("rules") if isinstance(content.get("rules"), list) else []
+    places = [("/defaults", content.get("defaults"))]
+    places += [
+        (f"/rules/{index}/then", rule.get("then"))
+        for index, rule in enumerate(rules)
+        if isinstance(rule, dict)
+    ]
+    for pointer, said in places:
+        if isinstance(said, dict) and isinstance(said.get("team"), str) and said["team"]:
+            yield f"{pointer}/team", said["team"]
 
 
 def _deciding(teams: set[str]) -> dict[str, int]:

@@ -148,6 +148,18 @@ def test_a_team_that_nobody_knows_or_decides_in_is_named_at_its_place(ana: Any) 
     assert "No such team: finance" in error["detail"]
 
 
+def test_an_unknown_team_is_named_beside_all_other_mistakes(ana: Any) -> None:
+    rule = "{name: a, when: 'args.', then: {tem: x, team: nowhere}}"
+    text = f"version: 1\ndefaults: {{team: nobody}}\nrules:\n  - {rule}"
+    found = check_policy.check(text).errors
+    assert [(e["line"], e["pointer"]) for e in found] == [
+        (2, "/defaults/team"),
+        (4, "/rules/0/when"),
+        (4, "/rules/0/then/tem"),
+        (4, "/rules/0/then/team"),
+    ]
+
+
 def test_too_few_people_for_the_approvals_asked_for_is_a_warning(ana: Any) -> None:
     found = check_policy.check("version: 1\ndefaults: {approvals: 2, team: operations}")
     assert found.errors == []
