@@ -10,7 +10,7 @@ from audit.prepared import execute
 from governance.models import Autonomy
 from insights.gates import Measured, Pair, measure
 
-PAGE = 50
+PAGE = 25
 LOOK_AT = 500  # pairs that one page looks through for those that are ready
 
 
