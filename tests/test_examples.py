@@ -31,12 +31,13 @@ def test_example_action_types_can_be_registered():
     files = sorted(EXAMPLES.glob("action_types/*.json"))
 
     for file in files:
-        call_command("apply_action_types", str(file), stdout=io.StringIO())
+        call_command("apply_action_types", str(file), stdout=io.StringIO(), stderr=io.StringIO())
 
     assert set(ActionType.objects.current().values_list("name", flat=True)) == {
         "refund_payment",
         "send_money",
         "cancel_subscription",
+        "book_appointment",
     }
 
 
