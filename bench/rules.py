@@ -50,7 +50,9 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         with stage.process("api") as api:
             return [
                 _figure("boundaries and 100 rules", added(api, BOUNDARIES, "hundred"), MOST),
-                _figure("boundaries with a budget and 100 rules", added(api, BOUNDARIES | BUDGET, "hundred")),
+                _figure(
+                    "boundaries with a budget and 100 rules", added(api, BOUNDARIES | BUDGET, "hundred"), MOST
+                ),
                 _figure("a budget", added(api, BUDGET, "none")),
                 _figure("a rule that asks of the past", added(api, {}, "past")),
             ]
