@@ -15,7 +15,7 @@ from bench.figures import Figure, number, side_by_side, table
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     report = tmp_path / "figures.json"
     environment = {name: value for name, value in os.environ.items() if name != "TEST_READY"}
