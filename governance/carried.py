@@ -7,16 +7,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from governance.reading import Said, page_meant, said
+from governance.reading import page_meant, said
 
 # --- Where it leads -------------------------------------------------------------------------
-
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_HANDLE = re.compile(r"(?<![\w.+@-])@(\w{2,64})")
-_ISO_DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?(?![\w-])")
-_LONG_NUMBER = re.compile(r"\d(?:[ ().-]{0,2}\d){5,40}")
-_CODE = re.compile(r"\w{8,64}")
-_WORD = re.compile(r"\w+")
 
 
 def adds(text: str, content: str) -> list[str]:
@@ -25,16 +18,9 @@ def adds(text: str, content: str) -> list[str]:
     Web and e-mail addresses, @names, and numbers or codes long enough for an account or a telephone.
     """
     asked, carried = said(text), said(content)
-    named = {*_exact(asked), *asked.words}
+    named = {*asked.contacts, *asked.words}
     strange = [page for page in carried.pages if page_meant(page) not in asked.pages_meant]
-    return strange + [found for found in _exact(carried) if found not in named]
-
-
-def _exact(text: Said) -> Iterator[str]:
-    yield from _MAIL.findall(text.folded)
-    yield from _HANDLE.findall(text.folded)
-    yield from _LONG_NUMBER.findall(_ISO_DATE.sub(" ", text.folded))
-    yield from (code for code in _CODE.findall(text.folded) if sum(sign.isdigit() for sign in code) >= 4)
+    return strange + [found for found in carried.contacts if found not in named]
 
 
 # --- Secrets --------------------------------------------------------------------------------
@@ -80,6 +66,7 @@ _LAYOUT = str.maketrans("", "", "\t\r\n")
 _JOINED_EMOJI = re.compile(
     r"(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2640-\u27bf\U0001f000-\U0001faff])"
 )
+_WORD = re.compile(r"\w+")
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 
 

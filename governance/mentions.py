@@ -82,9 +82,7 @@ def names(text: Said, value: Any) -> bool:
 
 
 def _names(text: Said, value: str) -> bool:
-    if value not in text.named:
-        text.named[value] = _finds(text, value)
-    return text.named[value]
+    return text.named.of(value, lambda: _finds(text, value))
 
 
 def _finds(text: Said, value: str) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 Page = tuple[str, str]  # scheme, and the rest of an address
+
+LONGEST_QUESTION = 500  # characters
 
 _KELVIN = "\u212a"  # the one letter that lowers to one of ASCII
 _QUOTES = str.maketrans("‘’“”", "''\"\"")
@@ -14,12 +17,35 @@ _WORDS = re.compile(r"\w+(?:'\w+)?")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
 
 
+Found = TypeVar("Found")
+
+
+class Kept(dict[str, Found]):
+    """Answers that rules ask for again: few, of short questions, for a text may stay read for long."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def of(self, question: str, answer: Callable[[], Found]) -> Found:
+        """The answer kept, or else this one."""
+        if question in self:
+            return self[question]
+        found = answer()
+        if len(question) <= LONGEST_QUESTION:
+            if len(self) >= self.most:
+                self.clear()
+            self[question] = found
+        return found
+
+
 class Said:
     """Everything is worked out when it is first asked for, and once."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.named: dict[str, bool] = {}  # what was looked for in it, and whether it is there
+        self.named = Kept[bool](256)  # what was looked for in it, and whether it is there
+        self.abouts = Kept[str](8)  # the same, and the sentences where it is
 
     @cached_property
     def folded(self) -> str:
@@ -60,6 +86,11 @@ class Said:
         """Where it says http or no scheme at all, the same page over https may be meant."""
         named = {page_meant(written) for written in self.pages}
         return frozenset(named | {("https", page) for scheme, page in named if scheme == "http"})
+
+    @cached_property
+    def contacts(self) -> tuple[str, ...]:
+        """E-mail addresses, @names, and numbers or codes long enough for an account or a telephone."""
+        return tuple(_contacts(self.folded))
 
 
 @lru_cache(maxsize=16)
@@ -143,3 +174,20 @@ def page_meant(written: str) -> Page:
     scheme, _, rest = written.partition("://") if "://" in written[:24] else ("http", "", written)
     name, path = _PARTS.fullmatch(rest).groups()  # type: ignore[union-attr] # it matches everything
     return scheme.lower(), f"{name.lower() if name.isascii() else name}{path}".removesuffix("/")
+
+
+# --- Other addresses ------------------------------------------------------------------------
+
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_HANDLE = re.compile(r"(?<![\w.+@-])@(\w{2,64})")
+_ISO_DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?(?![\w-])")
+_LONG_NUMBER = re.compile(r"\d(?:[ ().-]{0,2}\d){5,40}")
+_CODE = re.compile(r"\w{8,64}")
+
+
+def _contacts(text: str) -> Iterator[str]:
+    if "@" in text:
+        yield from _MAIL.findall(text)
+        yield from _HANDLE.findall(text)
+    yield from _LONG_NUMBER.findall(_ISO_DATE.sub(" ", text))
+    yield from (code for code in _CODE.findall(text) if sum(sign.isdigit() for sign in code) >= 4)

@@ -19,7 +19,8 @@ _TAKING_BACK = frozenset((*_ENGLISH, *_OTHERS))
 
 def about(text: str, value: Any) -> str:
     """The sentences of a text that name a value (of a list: every item of it), a line each."""
-    return "\n".join(sentence.text for sentence in said(text).sentences if names(sentence, value))
+    read = said(text)
+    return read.abouts.of(repr(value), lambda: "\n".join(s.text for s in read.sentences if names(s, value)))
 
 
 def asks(text: str, words: list[Any]) -> bool:

@@ -343,6 +343,18 @@ def test_they_answer_whatever_they_are_given(text: str, value: Any, other: str) 
     assert repr(value) == before
 
 
+def test_what_is_kept_of_a_text_that_stays_read_is_bounded() -> None:
+    text = "the same text every time"
+    for number in range(2_000):
+        assert not mentions(text, f"v{number}")
+        assert about(text, f"v{number}") == ""
+        assert not mentions(text, f"v{number}" * 200)
+    read = said(text)
+    assert (len(read.named) <= 256, len(read.abouts) <= 8) == (True, True)
+    assert max(map(len, read.named)) <= 500
+    assert mentions(text, "same")
+
+
 LONG = 60_000
 HOSTILE = {
     "one word": "a" * LONG,
