@@ -37,9 +37,11 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         "past": policy(0, (OF_THE_PAST, "{verdict: review}")),
     }
     versions = {name: in_force(t, author=stage.author, second=stage.second) for name, t in texts.items()}
-    plain, bounded = _agent(stage, "plain"), _agent(stage, "bounded")
 
     def added(api: Running, boundaries: dict[str, Any], rules: str) -> list[tuple[float, float]]:
+        # Agents of their own for each figure: what the bench did before is not their past.
+        name = f"bounded-{len(boundaries)}-{rules}"
+        bounded, plain = _agent(stage, name), _agent(stage, f"not-{name}")
         _set(bounded[0], boundaries)
         ours = _turn(stage, api, bounded[1], versions[rules], requests)
         without = _turn(stage, api, plain[1], versions["none"], requests)
