@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from audit.models import Event
 from governance.keys import hash_of
-from governance.models import ActionType, Agent, AgentKey, PolicyVersion, User
+from governance.models import ActionType, Agent, AgentKey, Deployment, PolicyVersion, User
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def test_the_demo_is_set_up_and_recognisable(db: None, var: Path, capsys: Any) -
     assert all(name.startswith("demo-") for name in names)
     assert ActionType.objects.count() == len(json.loads((var / "demo" / "action_types.json").read_text()))
     assert PolicyVersion.objects.get().status == PolicyVersion.Status.ACTIVE
+    assert Deployment.objects.active().count() == Agent.objects.count()
     for file in (var / "demo.json", var / "demo" / "keys.json"):
         assert file.stat().st_mode & 0o777 == 0o600
 

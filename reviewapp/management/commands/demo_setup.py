@@ -16,7 +16,7 @@ from django.db import transaction
 
 from audit.actors import SYSTEM
 from audit.refusals import Refusal
-from governance import action_types, policy_lifecycle
+from governance import action_types, deployments, policy_lifecycle
 from governance.agents import create_agent
 from governance.keys import hash_of, issue_key
 from governance.models import Agent, AgentKey, User
@@ -55,9 +55,11 @@ class Command(BaseCommand):
                 for person in people:
                     _person(person, passwords)
                 _action_types(folder)
-                _policy(folder, [p["username"] for p in people if p["role"] == OPERATOR])
+                operators = [p["username"] for p in people if p["role"] == OPERATOR]
+                _policy(folder, operators)
                 for agent in agents:
                     _agent(agent, agent_keys)
+                    _deployments(agent["name"], operators)
                 passwords.write()
                 agent_keys.write()
         except Refusal as refusal:
@@ -143,3 +145,24 @@ def _agent(wanted: dict[str, Any], keys: Notes) -> None:
 
 def _opens(agent: Agent, key: str) -> bool:
     return AgentKey.objects.filter(agent=agent, hash=hash_of(key), revoked_at=None).exists()
+
+
+def _deployments(name: str, operators: list[str]) -> None:
+    """What most of the demo's proposals come from is active; what some come from waits to be approved."""
+    agent = Agent.objects.get(name=name)
+    author, second = (User.objects.get(username=username) for username in operators[:2])
+    for version, manner in ((3, "Be brief."), (4, "Be brief and warm.")):
+        text = deployments.read(
+            {
+                "label": f"{name}@{version}",
+                "model": "demo-model-1",
+                "prompts": {
+                    "system": f"You help the customers of a small shop.\n{manner}\nNever promise money."
+                },
+                "note": "Made up by the demo",
+            }
+        )
+        deployment, new = deployments.register(agent, text, by=author)
+        if new and version == 3:
+            deployments.approve(deployment, by=second)
+            deployments.activate(deployment, by=second)
