@@ -16,6 +16,7 @@ from approvals.decide import NotInTeam
 from audit.actors import TIMER, Actor
 from audit.announce import announce
 from audit.canonical import commitment
+from audit.ids import read_uuid
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from governance import autonomy
@@ -113,22 +114,15 @@ def page(teams: Sequence[str], *, ended: bool, cursor: str = "") -> tuple[list[S
     rows = Sample.objects.filter(team__in=teams).select_related("agent", "proposal", "reviewer")
     if ended:
         rows = rows.filter(status__in=[Status.RIGHT, Status.WRONG, Status.EXPIRED]).order_by("-id")
-        if after := _uuid(cursor):
+        if after := read_uuid(cursor):
             rows = rows.filter(pk__lt=after)
     else:
         rows = rows.filter(status=Status.OPEN).order_by("deadline", "id")
-        last = Sample.objects.filter(pk__in=[_uuid(cursor)]).values_list("deadline", "id").first()
+        last = Sample.objects.filter(pk__in=[read_uuid(cursor)]).values_list("deadline", "id").first()
         if last and last[0]:
             rows = rows.filter(Q(deadline__gt=last[0]) | Q(deadline=last[0], id__gt=last[1]))
     found = list(rows[: PAGE + 1])
     return found[:PAGE], str(found[PAGE - 1].pk) if len(found) > PAGE else ""
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def first_for(reviewer: User) -> Sample | None:

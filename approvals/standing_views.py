@@ -24,6 +24,7 @@ from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.standing import Like, NoDecision, SeveralTeams, optional_of
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Invalid, Refusal
 from governance import standing
 from governance.models import StandingApproval, User
@@ -271,7 +272,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     waiting = [STATUS.DRAFT, STATUS.ACTIVE]
     rows = StandingApproval.objects.visible_to(_person(request)).order_by("-id")
     rows = rows.exclude(status__in=waiting) if ended else rows.filter(status__in=waiting)
-    if after := _uuid(request.GET.get("after", "")):
+    if after := read_uuid(request.GET.get("after", "")):
         rows = rows.filter(pk__lt=after)
     found = list(rows.select_related("agent", "team", "drafted_by", "activated_by", "ended_by")[: PAGE + 1])
     state = {"state": ENDED} if ended else {}
@@ -348,10 +349,3 @@ def _person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -16,3 +16,11 @@ def uuid7() -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def read_uuid(text: str) -> uuid.UUID | None:
+    """The UUID that somebody typed or a link holds; None where it is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Invalid, Refusal
 from execution import release
 from governance import halts
@@ -115,7 +116,7 @@ def _by_field(refusal: Invalid) -> dict[str, str]:
 
 
 def _page(request: HttpRequest, *, refused: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
-    before = _uuid(request.GET.get("before", ""))
+    before = read_uuid(request.GET.get("before", ""))
     past = Halt.objects.exclude(lifted_at=None).select_related("agent", "by", "lifted_by").order_by("-pk")
     rows = list((past.filter(pk__lt=before) if before else past)[: PAGE + 1])
     here = reverse("halts:list")
@@ -149,10 +150,3 @@ def _row(halt: Halt, *, held: bool = False) -> dict[str, Any]:
 
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)  # the decorators let nobody else in
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Refusal
 from execution import attend, queries
 from execution.models import Execution
@@ -30,7 +31,7 @@ TABS = [("", "All"), *((status.value, status.label.capitalize()) for status in E
 def listed(request: HttpRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     status = status if status in Execution.Status.values else ""
-    before = _uuid(request.GET.get("before", ""))
+    before = read_uuid(request.GET.get("before", ""))
     rows = queries.page(_person(request), status=status, before=before)
     here = reverse("execution:list")
     older = {"status": status, "before": rows[queries.PAGE - 1].pk} if len(rows) > queries.PAGE else None
@@ -133,13 +134,6 @@ def _page_of(execution: Execution) -> str:
 
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)  # the decorators let nobody else in
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _given(parameters: dict[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Refusal
 from governance import deployments
 from governance.deployment_diff import difference
@@ -33,7 +34,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     rows = _all().order_by("-pk")
     if name:
         rows = rows.filter(agent__name=name)
-    if (after := request.GET.get("after", "")) and (cursor := _uuid(after)):
+    if (after := request.GET.get("after", "")) and (cursor := read_uuid(after)):
         rows = rows.filter(pk__lt=cursor)
     found = list(rows[: PAGE + 1])
     more = {"agent": name, "after": found[PAGE - 1].pk} if len(found) > PAGE else {}
@@ -135,10 +136,3 @@ def _move(
 
 def _all() -> Any:
     return Deployment.objects.select_related("agent", "registered_by", "approved_by", "policy")
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

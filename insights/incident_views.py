@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.pieces import pieces
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Refusal
 from governance import autonomy
 from governance.models import ActionType, Agent, Incident, User
@@ -44,7 +45,7 @@ def _list(
     shown = request.GET.get("show", "open")
     shown = shown if shown in dict(SHOWN) else "open"
     name = request.GET.get("agent", "").replace("\0", "").strip()
-    rows = _chosen(shown, name, _uuid(request.GET.get("before", "")))
+    rows = _chosen(shown, name, read_uuid(request.GET.get("before", "")))
     found = list(rows[: PAGE + 1])
     kept = {"show": shown, **({"agent": name} if name else {})}
     more = {**kept, "before": found[PAGE - 1].pk} if len(found) > PAGE else {}
@@ -142,10 +143,3 @@ def _person(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - the doors let nobody else in
     return user
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

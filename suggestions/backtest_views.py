@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.asking import actor_of
+from audit.ids import read_uuid
 from audit.refusals import Invalid, Refusal
 from governance import policy_lifecycle
 from governance.models import ActionType, Agent, PolicyVersion, User
@@ -127,7 +128,7 @@ def cancel(request: HttpRequest, backtest_id: UUID) -> HttpResponse:
 def compare(request: HttpRequest) -> HttpResponse:
     """Two finished backtests side by side."""
     done = Backtest.objects.done().select_related("policy")
-    ids = [_uuid(request.GET.get(name, "")) for name in ("a", "b")]
+    ids = [read_uuid(request.GET.get(name, "")) for name in ("a", "b")]
     chosen = [done.filter(pk=pk).first() if pk else None for pk in ids]
     context: dict[str, Any] = {
         "sides": [_row(b) if b else None for b in chosen],
@@ -151,7 +152,7 @@ def _of_policy(
 
 
 def _page(request: HttpRequest, rows: Any) -> dict[str, Any]:
-    before = _uuid(request.GET.get("before", ""))
+    before = read_uuid(request.GET.get("before", ""))
     if before:
         rows = rows.filter(pk__lt=before)
     found = list(rows.select_related("policy", "asked_by").order_by("-id")[: PAGE + 1])
@@ -311,10 +312,3 @@ def _disagreement(row: Disagreement) -> dict[str, Any]:
 
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)  # the decorators let nobody else in
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

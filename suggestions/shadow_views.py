@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.ids import read_uuid
 from audit.refusals import Invalid
 from governance.authentication import person_of
 from governance.durations import written
@@ -43,7 +43,7 @@ def differences(request: HttpRequest, policy: str) -> HttpResponse:
     version = get_object_or_404(PolicyVersion, pk=policy)
     asked = request.GET.get("kind", "")
     kind = asked if asked in Kind.values else ""
-    before = _uuid(request.GET.get("before", ""))
+    before = read_uuid(request.GET.get("before", ""))
     rows = shadow.page(version, user=cast(User, request.user), kind=kind, before=before)
     here = reverse("backtests:differences", args=[version.pk])
     chosen = {"kind": kind} if kind else {}
@@ -86,7 +86,7 @@ class Differences(APIView):
         if kind and kind not in Kind.values:
             raise Invalid.field("?kind", f"One of {', '.join(Kind.values)}.")
         cursor = request.query_params.get("cursor", "")
-        before = _uuid(cursor)
+        before = read_uuid(cursor)
         if cursor and before is None:
             raise Invalid.field("?cursor", "This is not a UUID.")
         told = shadow.told(version)
@@ -185,10 +185,3 @@ def _changes(row: ShadowDifference) -> list[str]:
         if name in row.differs:
             said.append(f"{label}: {spelled(would[name])} instead of {spelled(was[name])}")
     return said
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
