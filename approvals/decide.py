@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.models import Decision
+from approvals import edits
+from approvals.models import Decision, Look
+from approvals.quorum import standing_of
 from audit.actors import Actor
 from audit.announce import announce
 from audit.canonical import commitment
@@ -19,16 +19,15 @@ from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from execution.schedule import schedule
-from governance import boundaries, catalogue
-from governance.boundaries import BoundaryHit
-from governance.models import PolicyVersion, User
-from governance.passing import NOTHING_KNOWN
-from suggestions import asking_again, budgets
-from suggestions.history import Past
+from governance.deciders import may_decide
+from governance.models import Team, User
+from suggestions import asking_again, callbacks
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.prepare import action_digest, judged
+from suggestions.obligations import Asked, asked_of
 from suggestions.resolve import lock_pending, resolve
 from suggestions.turns import wait_for_turn
+
+Verdict = Decision.Verdict
 
 
 class DigestMismatch(Refusal):
@@ -61,12 +60,8 @@ class AlreadyDecided(Refusal):
     detail = "You have decided on this proposal already; it waits for somebody else."
 
 
-class EditOutOfBounds(Refusal):
-    """The agent's boundaries hold for what a reviewer makes of its proposals, too."""
-
-
-class EditBlocked(Refusal):
-    detail = "The policy blocks the action with these arguments."
+class NothingToTakeBack(Refusal):
+    detail = "Nothing that you said of this proposal stands."
 
 
 @dataclass(frozen=True)
@@ -90,31 +85,31 @@ def approve(
     """Let this suggestion run, once enough distinct people of every required team have said so of
     the same digest.
 
-    `shown_digest` is the digest of what the reviewer saw; `arguments` are their edits, checked
-    against the schema and digested anew. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
+    `shown_digest` is the digest of what the reviewer saw: the suggestion's own, or that of what
+    somebody else made of it, with whom they then agree. `arguments` are the reviewer's edits of what
+    the agent suggested, checked against the schema and digested anew; where four eyes are asked for,
+    whoever edited first does not count. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
     `DigestMismatch`, `OwnAgent`, `AlreadyDecided`, `Invalid`.
     """
     if arguments is not None:
         wait_for_turn(suggestion.proposal)
     proposal = _lock_open(suggestion.proposal_id, reviewer)
-    _check_eyes(proposal, reviewer)
-    if shown_digest != suggestion.action_digest:
-        raise DigestMismatch
-    edited = arguments is not None and arguments != suggestion.arguments
-    digest = suggestion.action_digest
-    if edited:
-        digest = _admit_edit(proposal, suggestion, arguments or {})
+    _check_eyes(proposal, reviewer, asked_of(proposal))
+    digest, approved = _shown(suggestion, shown_digest, arguments)
+    if digest is None:
+        digest = edits.admit(proposal, suggestion, approved)
     decision = _decide(
         proposal,
-        Decision.Verdict.APPROVE,
+        Verdict.APPROVE,
         reviewer=reviewer,
         actor=actor,
         suggestion=suggestion,
-        arguments=arguments if edited else None,
+        arguments=approved if digest != suggestion.action_digest else None,
         action_digest=digest,
         reason=reason,
     )
-    if not _enough(proposal, digest):
+    asked = asked_of(proposal)
+    if not _enough(proposal, digest, decision, asked):
         return _waits_for_others(proposal, decision)
     resolution = resolve(
         proposal,
@@ -123,41 +118,96 @@ def approve(
         actor=actor,
         user=reviewer,
         suggestion=suggestion,
-        arguments=arguments if edited else suggestion.arguments,
+        arguments=approved,
         action_digest=digest,
         reason=reason,
-        data={"rank": suggestion.rank, "edited": edited},
+        data={"rank": suggestion.rank, "edited": digest != suggestion.action_digest},
     )
-    schedule(resolution, grace_seconds=proposal.verdict["grace_seconds"])
+    schedule(resolution, grace_seconds=asked.grace_seconds)
     return Decided(decision, resolution)
 
 
 @transaction.atomic
 def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
-    """Say no to all of it, and for a while to being asked again. One rejection ends a proposal.
+    """Say no to all of it, and for a while to being asked again.
 
-    Raises `AlreadyResolved`, `AlreadyDecided`.
+    One rejection ends a proposal, unless the policy wants several. Raises `AlreadyResolved`,
+    `TooLate`, `NotInTeam`, `AlreadyDecided`, `Invalid`.
     """
-    return _end(proposal_id, Decision.Verdict.REJECT, Proposal.Status.REJECTED, reviewer, actor, reason)
+    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason)
+    rejections = asked_of(proposal).rejections
+    if rejections > 1:
+        saying_no = Decision.objects.filter(proposal=proposal, standing=True, verdict=Verdict.REJECT)
+        if saying_no.count() < rejections:
+            return _waits_for_others(proposal, decision)
+    resolution = _end(proposal, Proposal.Status.REJECTED, reviewer, actor, reason)
+    asking_again.remember(proposal)
+    return Decided(decision, resolution)
 
 
 @transaction.atomic
 def give_back(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
-    """Return it to the agent with feedback; its next proposal says that it revises this one."""
-    return _end(proposal_id, Decision.Verdict.RETURN, Proposal.Status.RETURNED, reviewer, actor, reason)
+    """Return it to the agent with feedback; its next proposal says that it revises this one.
+
+    Raises as `reject`.
+    """
+    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason)
+    return Decided(decision, _end(proposal, Proposal.Status.RETURNED, reviewer, actor, reason))
 
 
-def _end(
-    proposal_id: UUID, verdict: Decision.Verdict, status: str, reviewer: User, actor: Actor, reason: str
-) -> Decided:
-    if not reason.strip():
-        raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
+@transaction.atomic
+def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reason: str) -> Decided:
+    """Hand the place of the reviewer's team to another team, which is asked from now on.
+
+    It gives away what the reviewer could have said and nothing more: whoever else is asked for
+    still is, and so is the number of people. The agent is told. Raises as `reject`.
+    """
+    if not may_decide(to.pk):
+        raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
     proposal = _lock_open(proposal_id, reviewer)
-    decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
-    resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
-    if verdict == Decision.Verdict.REJECT:
-        asking_again.remember(proposal)
-    return Decided(decision, resolution)
+    own = set(reviewer.teams.values_list("pk", flat=True))
+    place = next((team for team in proposal.teams if team in own), proposal.team_id)
+    if to.pk in proposal.teams:
+        raise Invalid.field("/team", f"{to.name} is asked already.")
+    decision = _decide(
+        proposal, Verdict.ESCALATE, reviewer=reviewer, actor=actor, reason=_stated(reason), to_team=to
+    )
+    hand_over(proposal, place, to, actor=actor, reason=reason)
+    return Decided(decision, None)
+
+
+@transaction.atomic
+def take_back(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Decision:
+    """Let what one said stand no longer, while the proposal still waits for others; then say it anew.
+
+    What was escalated stays where it is. Raises `AlreadyResolved`, `NothingToTakeBack`.
+    """
+    proposal = lock_pending(proposal_id)
+    decision = Decision.objects.filter(
+        proposal=proposal, reviewer=reviewer, standing=True, verdict__in=[Verdict.APPROVE, Verdict.REJECT]
+    ).first()
+    if decision is None:
+        raise NothingToTakeBack
+    decision.standing = False
+    decision.save(update_fields=["standing"])
+    data = {"decision": str(decision.pk), "verdict": decision.verdict}
+    record("decision.taken_back", actor=actor, proposal=proposal.pk, data=data)
+    _changed(proposal)
+    return decision
+
+
+def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason: str = "") -> None:
+    """Ask another team in the place of one, on a locked proposal, with its event and the agent told."""
+    teams = [to.pk if team == place else team for team in proposal.teams]
+    proposal.team_id, proposal.also_teams = teams[0], teams[1:]
+    _changed(proposal, "team", "also_teams")
+    told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
+    data = {"from": place, "to": to.pk, "version": proposal.version, **told}
+    record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
+    callbacks.owe(proposal, "proposal.escalated", {"actor": actor.name, "from": place, "to": to.pk})
+
+
+# --- What holds for every verdict -----------------------------------------------------------------
 
 
 _STANDING = """
@@ -183,43 +233,49 @@ def _lock_open(proposal_id: UUID, reviewer: User) -> Proposal:
     return proposal
 
 
-def _check_eyes(proposal: Proposal, reviewer: User) -> None:
-    if proposal.agent.owner_id == reviewer.pk:
+def _check_eyes(proposal: Proposal, reviewer: User, asked: Asked) -> None:
+    if proposal.agent.owner_id == reviewer.pk and not asked.owner_may_approve:
         raise OwnAgent
 
 
-def _admit_edit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any]) -> str:
-    """Put edited arguments before schema and policy like new ones; returns their digest.
+def _shown(
+    suggestion: Suggestion, digest: str, arguments: dict[str, Any] | None
+) -> tuple[str | None, dict[str, Any]]:
+    """What is approved and its digest; no digest where it was edited just now. Raises `DigestMismatch`."""
+    if digest != suggestion.action_digest:
+        another = Decision.objects.filter(
+            proposal_id=suggestion.proposal_id, suggestion=suggestion, action_digest=digest, standing=True
+        ).first()
+        if another is None or another.arguments is None or arguments not in (None, another.arguments):
+            raise DigestMismatch
+        return digest, another.arguments
+    if arguments is None or arguments == suggestion.arguments:
+        return digest, suggestion.arguments
+    return None, arguments
 
-    The policy in force now may block them or ask for more people or teams, never for fewer.
-    """
-    entry = catalogue.entry(suggestion.action_type)
-    errors = entry.errors(arguments, "/arguments")
-    if errors:
-        raise Invalid(errors)
-    edited = copy(suggestion)
-    edited.arguments = arguments
-    in_force = PolicyVersion.objects.active().values_list("pk", flat=True).first()
-    past = Past.of(proposal, besides=proposal)
-    try:
-        boundaries.check_classes(proposal.agent, entry, arguments)
-        budgets.check_edit(proposal, edited, past=past)
-    except BoundaryHit as hit:
-        raise EditOutOfBounds(hit.detail, boundary=hit.boundary) from hit
-    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN, past=past)
-    if verdict.verdict == "block":
-        raise EditBlocked(rules=verdict.rules)
-    more = [team for team in verdict.teams if team not in proposal.teams]
-    if more or verdict.approvals > proposal.approvals_needed:
-        proposal.approvals_needed = max(verdict.approvals, proposal.approvals_needed)
-        proposal.also_teams = [*proposal.also_teams, *more]
-        proposal.save(update_fields=["approvals_needed", "also_teams"])
-    return action_digest(entry, arguments)
+
+def _stated(reason: str) -> str:
+    if not reason.strip():
+        raise Invalid.field("/reason", "Say why: the others and the log need a reason.")
+    return reason
+
+
+def _say(
+    proposal_id: UUID, verdict: str, reviewer: User, actor: Actor, reason: str
+) -> tuple[Proposal, Decision]:
+    if not reason.strip():
+        raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
+    proposal = _lock_open(proposal_id, reviewer)
+    return proposal, _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
+
+
+def _end(proposal: Proposal, status: str, reviewer: User, actor: Actor, reason: str) -> Resolution:
+    return resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
 
 
 def _decide(
     proposal: Proposal,
-    verdict: Decision.Verdict,
+    verdict: str,
     *,
     reviewer: User,
     actor: Actor,
@@ -227,7 +283,9 @@ def _decide(
     suggestion: Suggestion | None = None,
     arguments: dict[str, Any] | None = None,
     action_digest: str = "",
+    to_team: Team | None = None,
 ) -> Decision:
+    looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
     decision = Decision.objects.create(
         proposal=proposal,
         reviewer=reviewer,
@@ -236,6 +294,8 @@ def _decide(
         arguments=arguments,
         action_digest=action_digest,
         reason=reason,
+        to_team=to_team,
+        looked_seconds=looked,
     )
     data: dict[str, Any] = {
         "decision": str(decision.pk),
@@ -249,31 +309,30 @@ def _decide(
             "action": str(suggestion.action_type),
             "action_digest": action_digest,
         }
+    if to_team:
+        data["team"] = to_team.pk
+    if looked is not None:
+        data["looked_seconds"] = looked
     if reason:
         data["reason"] = commitment(bytes(decision.salt), reason)
     record("decision.made", actor=actor, proposal=proposal.pk, data=data)
     return decision
 
 
-def _enough(proposal: Proposal, digest: str) -> bool:
+def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> bool:
     """Do enough distinct people stand behind exactly this action, and somebody of every required team?"""
-    if proposal.approvals_needed == 1 and not proposal.also_teams:
+    if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):
         return True
-    agreeing = Decision.objects.agreeing(proposal, digest).values_list("reviewer", flat=True)
-    return len(agreeing) >= proposal.approvals_needed and not missing_teams(proposal, agreeing)
-
-
-def missing_teams(proposal: Proposal, agreeing: Collection[int]) -> list[str]:
-    """The required teams of which nobody is among these people."""
-    if not proposal.also_teams:
-        return [] if agreeing else [proposal.team_id]
-    memberships = User.teams.through.objects.filter(user_id__in=agreeing, team_id__in=proposal.teams)
-    present = set(memberships.values_list("team_id", flat=True))
-    return [team for team in proposal.teams if team not in present]
+    agreeing = Decision.objects.agreeing(proposal, digest)
+    return standing_of(proposal, digest, agreeing, asked).enough
 
 
 def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:
-    proposal.version += 1
-    proposal.save(update_fields=["version"])
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
+    _changed(proposal)
     return Decided(decision, None)
+
+
+def _changed(proposal: Proposal, *fields: str) -> None:
+    proposal.version += 1
+    proposal.save(update_fields=["version", *fields])
+    transaction.on_commit(partial(announce, proposal.pk), robust=True)

@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from approvals.afterwards import Afterwards, afterwards
 from approvals.arguments import Argument, as_text, edited, table
-from approvals.decide import missing_teams
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.produced import Produced, produced
+from approvals.quorum import missing_teams
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
 from approvals.timeline import Entry, timeline

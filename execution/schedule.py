@@ -43,13 +43,12 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
         why = f"The workflow cannot be run: {error}"
         return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
     if workflow is None:
-        return _hand_back(
-            resolution, suggestion, [REPORT], "The agent carries it out and reports the result."
-        )
+        why = "The agent carries it out and reports the result."
+        return _hand_back(resolution, suggestion, [REPORT], why, grace=grace_seconds)
     steps = [step.name for step in workflow.steps]
     if _is_assisted(resolution, suggestion):
         why = "At stage 1 the agent or a person carries it out and reports the result."
-        return _hand_back(resolution, suggestion, steps, why, assisted=True)
+        return _hand_back(resolution, suggestion, steps, why, grace=grace_seconds, assisted=True)
     execution = _create(
         resolution,
         suggestion,
@@ -66,12 +65,21 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
 
 
 def _hand_back(
-    resolution: Resolution, suggestion: Suggestion, steps: list[str], why: str, *, assisted: bool = False
+    resolution: Resolution,
+    suggestion: Suggestion,
+    steps: list[str],
+    why: str,
+    *,
+    grace: float,
+    assisted: bool = False,
 ) -> Execution:
-    # Asked for it the agent would begin, so it is asked by a worker once the kill switch is lifted.
-    if is_halted(resolution.proposal, suggestion):
-        lasts = REPORT_WITHIN + MARGIN
-        return _create(resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, assisted=assisted)
+    # Asked for it the agent would begin, so it is asked by a worker: once the approval can't be undone
+    # any more, and the kill switch is lifted.
+    if grace > 0 or is_halted(resolution.proposal, suggestion):
+        lasts = grace + REPORT_WITHIN + MARGIN
+        return _create(
+            resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, grace=grace, assisted=assisted
+        )
     return _create(
         resolution,
         suggestion,

@@ -116,6 +116,11 @@ def _teams_in(content: Any) -> Iterator[tuple[str, str]]:
             yield f"{pointer}/team", said["team"]
 
 
+def may_decide(team: str) -> bool:
+    """Is there an active member of the team who may decide?"""
+    return bool(_deciding({team}).get(team))
+
+
 def _deciding(teams: set[str]) -> dict[str, int]:
     """How many people of each team are active and may decide."""
     may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")

@@ -55,6 +55,22 @@ class Obligations(BaseModel):
         None, description="The share of what passes by itself that a person checks afterwards: 0.05 or 5%."
     )
     ask_again_after: Duration | None = Field(None, ge=0)
+    rejections: int | None = Field(
+        None, ge=1, le=10, description="How many distinct people have to say no; one ends it by default."
+    )
+    four_eyes: bool | None = Field(
+        None, description="Who edited does not count among those who approve; by default with 2 approvals."
+    )
+    owner_may_approve: bool | None = Field(None, description="The agent's owner counts like anybody else.")
+    step_up: bool | None = Field(
+        None, description="A fresh log-in and the key figure typed in; always for what is critical."
+    )
+    remind: Duration | None = Field(None, gt=0, description="So long before the end people are reminded.")
+    escalate_to: str | None = Field(None, description="The team that is asked once the first was silent.")
+    escalate_after: Duration | None = Field(None, gt=0, description="So long the first team may be silent.")
+    second_review: Share | None = Field(
+        None, description="The share of what people decide that a second one decides too, blind."
+    )
     reason: str | None = Field(None, max_length=300)
 
 

@@ -95,11 +95,32 @@ def wants(then: Obligations) -> str:
     asked += [f"risk {then.risk} at least"] if then.risk else []
     if then.sample is not None and then.verdict != "block":
         asked += [f"{then.sample * 100:g}% of what passes is checked afterwards"]
+    asked += _of_deciding(then)
     rest = ", ".join(filter(None, asked))
     if then.verdict is None:
         return f"takes, whatever else is said, {rest}" if rest else "takes nothing more"
     verdict = _VERDICTS[then.verdict]
     return f"{verdict}: {rest}" if rest and then.verdict != "block" else verdict
+
+
+def _of_deciding(then: Obligations) -> list[str]:
+    """What is asked of those who decide."""
+    said = []
+    if then.rejections:
+        said.append("one no ends it" if then.rejections == 1 else f"{then.rejections} people to say no")
+    if then.four_eyes is not None:
+        said.append("who edits does not count" if then.four_eyes else "who edits counts too")
+    if then.owner_may_approve is not None:
+        said.append(f"the agent's owner {'may' if then.owner_may_approve else 'may not'} approve")
+    if then.step_up is not None:
+        said.append("a fresh log-in and the key figure" if then.step_up else "no fresh log-in")
+    if then.remind:
+        said.append(f"a reminder {written(then.remind)} before the end")
+    if then.escalate_to and then.escalate_after:
+        said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence")
+    if then.second_review is not None:
+        said.append(f"{then.second_review * 100:g}% decided a second time, blind")
+    return said
 
 
 def _part(condition: str) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ class Verdict:
     sample: float = 0.0  # the share of what passes that a person checks afterwards
     ask_again_after: float | None = None  # seconds; None: as the installation has it
     facts: dict[str, Any] = field(default_factory=dict)  # what rules asked of the past, with the answers
+    more: dict[str, Any] = field(default_factory=dict)  # other obligations, those that somebody stated
 
     @property
     def wished(self) -> str:
@@ -53,6 +54,7 @@ class Verdict:
             "notes": self.notes,
             "known": self.known,
             "facts": self.facts,
+            **self.more,
         }
 
 
@@ -95,7 +97,41 @@ def judge(
         sample=max(_stated(said, "sample"), default=defaults.sample),
         ask_again_after=max(_stated(said, "ask_again_after"), default=defaults.ask_again_after),
         facts=facts or {},
+        more=_more(everything, defaults),
     )
+
+
+# How several rules' words become one: the strictest of each.
+_STRICTEST: dict[str, Callable[[Iterable[Any]], Any]] = {
+    "rejections": min,
+    "four_eyes": any,
+    "owner_may_approve": all,
+    "step_up": any,
+    "remind": max,
+    "second_review": max,
+}
+
+
+def _more(matched: Sequence[Matched], defaults: Obligations) -> dict[str, Any]:
+    """What is asked beyond the obligations that every proposal has; nothing that nobody stated."""
+    found: dict[str, Any] = {}
+    for name, strictest in _STRICTEST.items():
+        stated = _stated([m.then for m in matched], name) or _stated([defaults], name)
+        if stated:
+            found[name] = strictest(stated)
+    if "remind" in found:
+        found["remind_seconds"] = _whole(found.pop("remind"))
+    found |= _escalation([m.then for m in matched]) or _escalation([defaults])
+    return found
+
+
+def _escalation(said: Sequence[Obligations]) -> dict[str, Any]:
+    """Who is asked after how long a silence: the soonest of those that name both."""
+    named = [o for o in said if o.escalate_to and o.escalate_after]
+    if not named:
+        return {}
+    soonest = min(named, key=lambda o: (o.escalate_after, o.escalate_to))
+    return {"escalate_to": soonest.escalate_to, "escalate_after_seconds": _whole(soonest.escalate_after or 0)}
 
 
 def _whole(seconds: float) -> float:

@@ -13,14 +13,25 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from approvals.decide import AlreadyDecided, DigestMismatch, EditBlocked, NotInTeam, OwnAgent, TooLate
+from approvals.claims import ClaimedByAnother, NotYours
+from approvals.decide import (
+    AlreadyDecided,
+    DigestMismatch,
+    NothingToTakeBack,
+    NotInTeam,
+    OwnAgent,
+    TooLate,
+)
+from approvals.edits import EditBlocked
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
 from approvals.standing import NoDecision, SeveralTeams
+from approvals.undo import NotYourApproval
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from execution.hand_back import NotHandedBack
+from execution.undo import TooLateToUndo
 from governance import hits, standing
 from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
@@ -80,6 +91,11 @@ STATUS: dict[type[Refusal], int] = {
     IncidentIsClosed: 409,
     NotAsked: 409,
     AlreadyDecided: 409,
+    NothingToTakeBack: 409,
+    ClaimedByAnother: 409,
+    NotYours: 409,
+    NotYourApproval: 403,
+    TooLateToUndo: 409,
     AlreadyRejected: 409,
     AlreadyResolved: 409,
     DigestMismatch: 409,

@@ -82,6 +82,11 @@ class Proposal(models.Model):
         db_default=Value([], ArrayField(models.SlugField(max_length=64))),
         help_text="Teams that have to agree besides the first.",
     )
+    raised = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="Obligations that edits made stricter than the verdict has them.",
+    )
     priority = models.SmallIntegerField()
     queue_order = models.GeneratedField(
         expression=100 - F("priority"), output_field=models.SmallIntegerField(), db_persist=True

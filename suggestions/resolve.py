@@ -99,6 +99,25 @@ def resolve(
     return resolution
 
 
+def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None = None) -> None:
+    """Take an approval back of which nothing was carried out: the proposal waits again, as if unanswered.
+
+    The proposal is locked and approved. Whoever calls this has made sure that nothing of it has begun.
+    """
+    resolution = proposal.resolution
+    _forget_precedent(proposal, resolution.arguments or {})
+    resolution.delete()
+    was, were = proposal.status, proposal.numbers
+    proposal.status = Proposal.Status.PENDING
+    proposal.version += 1
+    proposal.numbers = numbers.asked_for(list(proposal.suggestions.select_related("action_type")))
+    settle.correct(proposal, was=was, were=were)
+    proposal.save(update_fields=["status", "version", "numbers"])
+    record("proposal.approval_undone", actor=actor, proposal=proposal.pk, data=data or {})
+    callbacks.owe(proposal, "proposal.approval_undone", {"actor": actor.name})
+    transaction.on_commit(partial(announce, proposal.pk), robust=True)
+
+
 _PRECEDENT = """
 INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %s::uuid[]) RETURNING 1
 """
@@ -106,10 +125,14 @@ INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %
 
 def _set_precedent(proposal: Proposal, arguments: dict[str, Any]) -> None:
     """Remember each value that was approved, of the agent and about the subject."""
+    if pairs := _marks(proposal, arguments):
+        execute(_PRECEDENT, pairs)
+
+
+def _marks(proposal: Proposal, arguments: dict[str, Any]) -> list[list[UUID]]:
+    """Each value under each key that remembers it: the keys, and beside them the marks."""
     pairs = [(key, mark) for key in numbers.keys_of(proposal) for mark in numbers.marks(key, arguments)]
-    if pairs:
-        keys, marks = zip(*pairs, strict=True)
-        execute(_PRECEDENT, [list(keys), list(marks)])
+    return [list(column) for column in zip(*pairs, strict=True)]
 
 
 def presented(resolution: Resolution) -> dict[str, Any]:
@@ -124,3 +147,18 @@ def presented(resolution: Resolution) -> dict[str, Any]:
         "action_digest": resolution.action_digest or None,
         "reason": resolution.reason,
     }
+
+
+_FORGET = """
+DELETE FROM suggestions_precedent WHERE id IN (
+    SELECT DISTINCT ON (p.key, p.mark) p.id FROM suggestions_precedent p
+      JOIN unnest(%s::uuid[], %s::uuid[]) AS gone (key, mark) USING (key, mark)
+     ORDER BY p.key, p.mark, p.id DESC)
+RETURNING 1
+"""
+
+
+def _forget_precedent(proposal: Proposal, arguments: dict[str, Any]) -> None:
+    """One entry of each value, as many as the approval had made."""
+    if pairs := _marks(proposal, arguments):
+        execute(_FORGET, pairs)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from approvals import decide
+from approvals import decide, edits
 from approvals.models import Decision
 from audit.models import Event
 from execution.models import Execution
@@ -152,7 +152,7 @@ def test_an_edit_against_the_schema_is_refused(proposal: Any, ana: Any) -> None:
 def test_an_edit_that_the_policy_blocks_is_refused(propose: Any, policy: Any, ana: Any) -> None:
     policy(BLOCKS_LARGE)
 
-    with pytest.raises(decide.EditBlocked):
+    with pytest.raises(edits.EditBlocked):
         approve(propose(), ana, arguments={"order_id": "#W1", "amount": 101})
 
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals import decide
+from approvals import decide, edits
 from audit.actors import SYSTEM
 from governance import boundaries
 from governance.action_types import register
@@ -196,7 +196,7 @@ def test_an_edit_that_breaks_the_budget_is_refused(
             arguments={"order_id": "#W1", "amount": amount},
         )
 
-    with pytest.raises(decide.EditOutOfBounds, match=r"50 is left, and this asks for 50\.01") as refused:
+    with pytest.raises(edits.EditOutOfBounds, match=r"50 is left, and this asks for 50\.01") as refused:
         approve(50.01)
     assert refused.value.facts["boundary"] == "budget"
     assert approve(50).resolution.status == "approved"
@@ -211,7 +211,7 @@ def test_an_edit_that_touches_other_data_is_refused(
     agent.save()
     suggestion = propose(**body(50)).suggestions.get()
 
-    with pytest.raises(decide.EditOutOfBounds, match="health") as refused:
+    with pytest.raises(edits.EditOutOfBounds, match="health") as refused:
         decide.approve(
             suggestion,
             reviewer=ana,
@@ -297,7 +297,7 @@ def test_edits_and_submissions_at_once_stay_within_the_budget(
                 shown_digest=suggestion.action_digest,
                 arguments={"order_id": "#W1", "amount": 30},
             )
-        except decide.EditOutOfBounds:
+        except edits.EditOutOfBounds:
             return 0
         return 20
 

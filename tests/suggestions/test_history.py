@@ -258,7 +258,8 @@ def test_questions_about_one_proposal_are_bounded(propose: Any) -> None:
 
 
 def test_an_edit_is_judged_by_the_past_without_what_is_edited(propose: Any, ana: Any) -> None:
-    from approvals.decide import EditBlocked, approve
+    from approvals.decide import approve
+    from approvals.edits import EditBlocked
 
     propose(**amounts(60))
     proposal = propose(**amounts(30))

@@ -1,0 +1,95 @@
+"""Claims: who is on a proposal, for how long; taken, given up, or assigned to somebody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Least, Now
+
+from approvals.models import Claim
+from audit.actors import Actor
+from audit.announce import announce
+from audit.record import record
+from audit.refusals import Invalid, Refusal
+from governance.models import User
+from suggestions.models import Proposal
+from suggestions.resolve import lock_pending
+
+LEASE = timedelta(minutes=10)
+ASSIGNED = timedelta(hours=24)
+
+
+class ClaimedByAnother(Refusal):
+    """Somebody is on it; taking over says so to them."""
+
+
+class NotYours(Refusal):
+    detail = "You have no claim on this proposal."
+
+
+@transaction.atomic
+def claim(proposal_id: UUID, *, user: User, actor: Actor, take_over: bool = False) -> Claim:
+    """Take a lease of ten minutes, or begin one's own anew.
+
+    Raises `AlreadyResolved`; `ClaimedByAnother` while somebody else's runs, unless one takes over.
+    """
+    proposal = lock_pending(proposal_id)
+    running = Claim.objects.live().select_related("user").filter(proposal=proposal).first()
+    if running and running.user_id != user.pk and not take_over:
+        raise ClaimedByAnother(
+            f"{running.user.printed_name} is on this until {running.until:%H:%M} UTC.",
+            claimed_by=running.user.printed_name,
+            until=running.until.isoformat(),
+        )
+    mine = running is not None and running.user_id == user.pk
+    found = _write(proposal, user=user, by=user, lasts=LEASE)
+    if not mine:
+        told = {"taken_over_from": str(running.user_id)} if running else {}
+        _tell(proposal, "claim.taken", actor, until=found.until.isoformat(), **told)
+    return found
+
+
+@transaction.atomic
+def release(proposal_id: UUID, *, user: User, actor: Actor) -> None:
+    """Give up one's own claim. Raises `AlreadyResolved`, `NotYours`."""
+    proposal = lock_pending(proposal_id)
+    gone, _ = Claim.objects.live().filter(proposal=proposal, user=user).delete()
+    if not gone:
+        raise NotYours
+    _tell(proposal, "claim.released", actor)
+
+
+@transaction.atomic
+def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
+    """Put somebody on it who may decide on it, for a day or until its deadline.
+
+    Raises `AlreadyResolved`; `Invalid` where that person could not decide.
+    """
+    proposal = lock_pending(proposal_id)
+    if not to.is_active or not to.has_perm("approvals.add_decision"):
+        raise Invalid.field("/to", f"{to.printed_name} may not decide.")
+    if not to.teams.filter(pk__in=proposal.teams).exists():
+        raise Invalid.field("/to", f"{to.printed_name} is in none of the teams that decide on this.")
+    found = _write(proposal, user=to, by=by, lasts=ASSIGNED)
+    _tell(proposal, "claim.assigned", actor, to=str(to.pk), until=found.until.isoformat())
+    return found
+
+
+def _write(proposal: Proposal, *, user: User, by: User, lasts: timedelta) -> Claim:
+    until = Least(Now() + lasts, proposal.deadline)
+    found, _ = Claim.objects.update_or_create(
+        proposal=proposal, defaults={"user": user, "by": by, "at": Now(), "until": until}
+    )
+    found.refresh_from_db()
+    return found
+
+
+def _tell(proposal: Proposal, event: str, actor: Actor, **data: Any) -> None:
+    Proposal.objects.filter(pk=proposal.pk).update(version=F("version") + 1)
+    record(event, actor=actor, proposal=proposal.pk, data=data)
+    transaction.on_commit(partial(announce, proposal.pk), robust=True)

@@ -1,0 +1,63 @@
+"""Who has a proposal on their screen, and for how long they had it: told by their browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+
+from approvals.models import Look
+from audit.announce import announce
+from governance.models import User
+
+EVERY = 10  # seconds between two beats of an open page
+LASTS = 25  # seconds after a beat, in which somebody counts as present
+MOST_AT_ONCE = 60  # seconds that one beat may add, whatever it says
+
+_BEAT = f"""
+INSERT INTO approvals_look AS l (proposal_id, user_id, began_at, until, seconds, all_shown)
+SELECT id, %(user)s, statement_timestamp(), statement_timestamp() + make_interval(secs => %(lasts)s),
+       %(seconds)s, %(all_shown)s
+  FROM suggestions_proposal WHERE id = %(proposal)s AND status = 'pending'
+    ON CONFLICT (proposal_id, user_id) DO UPDATE
+   SET seconds = l.seconds + greatest(0, least(excluded.seconds,
+           ceil(extract(epoch FROM statement_timestamp() - l.until) + {LASTS})::int)),
+       all_shown = l.all_shown OR excluded.all_shown, until = excluded.until
+RETURNING (SELECT old.until > statement_timestamp() FROM approvals_look old WHERE old.id = l.id)
+"""
+
+
+def look(
+    proposal_id: UUID, *, user: User, seconds: int, all_shown: bool = False, leaves: bool = False
+) -> None:
+    """Note that this person has an open proposal on their screen, for so many seconds more.
+
+    No beat adds more than has passed since the one before. Others are told when somebody comes or
+    leaves. Nothing is noted of what was decided.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BEAT,
+            {
+                "user": user.pk,
+                "proposal": proposal_id,
+                "seconds": max(0, min(seconds, MOST_AT_ONCE)),
+                "all_shown": all_shown,
+                "lasts": 0 if leaves else LASTS,
+            },
+        )
+        row = cursor.fetchone()
+    if row and (leaves or not row[0]):
+        announce(proposal_id)
+
+
+def present(proposals: Iterable[UUID]) -> dict[UUID, list[tuple[int, str]]]:
+    """Who has each of these on the screen now: their ids and printed names, longest there first."""
+    found: dict[UUID, list[tuple[int, str]]] = {}
+    looks = (
+        Look.objects.now().filter(proposal__in=list(proposals)).select_related("user").order_by("began_at")
+    )
+    for one in looks:
+        found.setdefault(one.proposal_id, []).append((one.user_id, one.user.printed_name))
+    return found

@@ -1,0 +1,65 @@
+"""When what several people said is an answer: who agrees on the same action, and who is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from approvals.models import Decision
+from governance.models import User
+from suggestions.models import Proposal
+from suggestions.obligations import Asked, asked_of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far one action is: the people who count for it, the one who edited it and does not count,
+    how many more are needed and the teams of which nobody is among them."""
+
+    digest: str
+    agreeing: tuple[int, ...]
+    editor: int | None
+    needed: int
+    missing_teams: tuple[str, ...]
+
+    @property
+    def enough(self) -> bool:
+        return self.needed == 0 and not self.missing_teams
+
+
+def standing_of(
+    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: Asked | None = None
+) -> Standing:
+    """How far this action is, by the decisions that stand on its proposal."""
+    asked = asked or asked_of(proposal)
+    approving = [d for d in decisions if d.standing and d.verdict == "approve" and d.action_digest == digest]
+    editor = _editor(approving) if asked.four_eyes else None
+    counting = tuple(dict.fromkeys(d.reviewer_id for d in approving if d.reviewer_id != editor))
+    return Standing(
+        digest=digest,
+        agreeing=counting,
+        editor=editor,
+        needed=max(0, asked.approvals - len(counting)),
+        missing_teams=tuple(missing_teams(proposal, counting)),
+    )
+
+
+def _editor(approving: Sequence[Decision]) -> int | None:
+    """Whoever first made this action out of what the agent had suggested."""
+    edits = [d for d in approving if d.arguments is not None]
+    return min(edits, key=lambda d: (d.at, d.pk)).reviewer_id if edits else None
+
+
+def missing_teams(proposal: Proposal, agreeing: Collection[int]) -> list[str]:
+    """The required teams of which nobody is among these people."""
+    if not proposal.also_teams:
+        return [] if agreeing else [proposal.team_id]
+    memberships = User.teams.through.objects.filter(user_id__in=agreeing, team_id__in=proposal.teams)
+    present = set(memberships.values_list("team_id", flat=True))
+    return [team for team in proposal.teams if team not in present]
+
+
+def disagree(decisions: Iterable[Decision]) -> bool:
+    """Do the people who approved stand behind different actions?"""
+    approved = {d.action_digest for d in decisions if d.standing and d.verdict == "approve"}
+    return len(approved) > 1
