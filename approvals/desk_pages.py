@@ -1,0 +1,122 @@
+"""Drawing the desk: list and detail, one proposal alone, and what follows a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from approvals import queries
+from approvals.decide import Decided
+from approvals.desk_list import list_of
+from approvals.detail import Detail, Typed, detail_of
+from approvals.doors import Asked, query_of, teams_of, visible, wants
+from approvals.queries import Filters
+from approvals.rows import rows_of
+from audit.asking import actor_of
+from audit.record import record_alone
+from audit.refusals import Invalid, Refusal
+from suggestions.models import Proposal, Suggestion
+from suggestions.resolve import AlreadyResolved
+
+LONGEST_REASON = 2_000
+DONE = {"approve": "Approved", "reject": "Rejected", "return": "Returned to the agent"}
+
+
+def detail_for(request: Asked, proposal_id: UUID) -> Detail:
+    """The proposal as this person may see it; 404 where they may not."""
+    found = visible(request, proposal_id)
+    chosen = request.GET.get("suggestion", "")
+    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen)
+
+
+def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+    """The part of the page that a script puts in the place of what was there."""
+    context = {"detail": detail, "queue_url": reverse("approvals:queue") + query_of(request)}
+    return render(request, "approvals/_detail.html", context, status=status)
+
+
+def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+    """List and detail; or the list alone where a script asked for it."""
+    context = list_of(request)
+    if wants(request, "queue"):
+        return render(request, "approvals/_list.html", context)
+    return render(
+        request, "approvals/queue.html", {**context, "selected": detail, "detail": detail}, status=status
+    )
+
+
+def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
+    """The suggestion that the form names. Raises `Invalid`."""
+    for suggestion in proposal.suggestions.select_related("action_type"):
+        if str(suggestion.pk) == id:
+            return suggestion
+    raise Invalid.field("/suggestion", "Choose one of the suggestions to approve.")
+
+
+def reason_of(request: Asked) -> str:
+    """What was written into the form, however long."""
+    return request.POST.get("reason", "").replace("\0", "").strip()
+
+
+def check_length(reason: str) -> None:
+    """Raises `Invalid` where nobody would read it to the end."""
+    if len(reason) > LONGEST_REASON:
+        raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON:,} characters.")
+
+
+def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -> HttpResponse:
+    """No error page for losing a race: the proposal as it is now says who won."""
+    told = {"verdict": typed.verb, "refusal": type(refusal).__name__}
+    record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
+    detail = detail_of(
+        visible(request, proposal_id),
+        reader=request.user,
+        query=query_of(request),
+        chosen=request.POST.get("suggestion", ""),
+        refusal=in_words(refusal),
+        typed=typed,
+    )
+    status = 422 if isinstance(refusal, Invalid) else 409
+    if request.htmx:
+        return only_detail(request, detail, status=status)
+    return desk(request, detail, status=status)
+
+
+def in_words(refusal: Refusal) -> str:
+    if isinstance(refusal, AlreadyResolved):
+        return f"{refusal.detail} Your decision was not counted."
+    if isinstance(refusal, Invalid):
+        return " ".join(error["detail"] for error in refusal.errors)
+    return refusal.detail
+
+
+def go_on(request: Asked, proposal: Proposal) -> HttpResponse:
+    """See other: the next proposal that waits for this person, or the empty queue."""
+    filters = Filters.read(request.GET)
+    next_id = queries.following(proposal, teams_of(request), filters, reviewer=request.user)
+    address = reverse("approvals:proposal", args=[next_id]) if next_id else reverse("approvals:queue")
+    response = redirect(address + filters.query())
+    response.status_code = 303
+    return response
+
+
+def decide_on(
+    request: Asked, proposal_id: UUID, name: str, verb: Callable[[Proposal, str], Decided]
+) -> HttpResponse:
+    """Call the verb; then the next proposal, or this one again with what was refused and why."""
+    proposal = visible(request, proposal_id)
+    reason = reason_of(request)
+    try:
+        check_length(reason)
+        decided = verb(proposal, reason)
+    except Refusal as refusal:
+        return refused(request, proposal_id, refusal, Typed(name, reason))
+    if not request.htmx:
+        waits = "" if decided.resolution else " It waits for somebody else to agree."
+        messages.success(request, f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}")
+    return go_on(request, proposal)
