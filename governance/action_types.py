@@ -20,6 +20,7 @@ from audit.refusals import Refusal
 from governance.catalogue import compiled
 from governance.data_classes import CLASS_NAME, BadMark, Marks
 from governance.models import ActionType
+from governance.property_order import order_of
 from governance.tool_forms import BadForm, Found, ours, tools_in
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -151,6 +152,7 @@ def described(complete: dict[str, Any], *, version: int = 1) -> ActionType:
         definition_digest=digest(complete),
         description=complete["description"],
         schema=complete["schema"],
+        property_order=order_of(complete["schema"]),
         read_only_hint=hints["readOnlyHint"],
         destructive_hint=hints["destructiveHint"],
         idempotent_hint=hints["idempotentHint"],

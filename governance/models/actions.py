@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from governance.property_order import arranged
 
 
 class Risk(models.IntegerChoices):
@@ -37,6 +39,11 @@ class ActionType(models.Model):
     definition_digest = models.CharField(max_length=71)
     description = models.TextField(blank=True)
     schema = models.JSONField()
+    property_order = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="Of the schema's properties, as they were written; see governance.property_order.",
+    )
     read_only_hint = models.BooleanField(default=False)
     destructive_hint = models.BooleanField(default=True)
     idempotent_hint = models.BooleanField(default=False)
@@ -59,6 +66,12 @@ class ActionType(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
+
+    @property
+    def schema_as_written(self) -> dict[str, Any]:
+        """The schema with its properties in the order in which people wrote them."""
+        found: dict[str, Any] = arranged(self.schema, self.property_order)
+        return found
 
     @property
     def annotations(self) -> dict[str, bool]:

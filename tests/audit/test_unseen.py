@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from approvals.pieces import is_honest, pieces, shown
+from audit.unseen import is_honest, pieces, shown, told
 
 HONEST = [
     "Refund 54.04 for order #W1",
@@ -16,6 +16,12 @@ HONEST = [
     "می‌خواهم",  # Persian, with the joiner its spelling asks for
     "क्ष और क्‍ष",  # Hindi, likewise
     "日本語のテキスト",
+    "日本語　テキスト",  # with the wide space that belongs there
+    "« Oui », 10\u00a0000\u00a0€\u00a0!",
+    "Привет, сор PayPal",  # all of its letters look Latin, beside a word that is surely Russian
+    "Орех",
+    "пример.com",
+    "münchen.de",
     "Привет, мир",
     "Ελληνικά",
     "10 kΩ, 3 μm, 2Δt",
@@ -76,6 +82,32 @@ def test_a_word_in_two_alphabets_is_flagged(word: str) -> None:
     assert "".join(piece.text for piece in found) == f"to {word} now"
 
 
+TWINS = [
+    ("pay \u0441\u043e\u0441\u043e now", "Cyrillic letters", "coco"),
+    ("Pay \u0430 fee", "Cyrillic letters", "a"),
+    ("\u039d\u0391\u03a4\u039f and others", "Greek letters", "NATO"),
+    ("go to \u0441\u043e\u0441\u043e.com", "Cyrillic letters", "coco"),
+    ("xn--pypal-4ve.com", "coded letters", "p\u0430ypal"),
+    ("paypal\uff0ecom", "U+FF0E", "“.”"),
+    ("shop.example\u2215evil", "U+2215", "“/”"),
+    ("\U0001d429\U0001d41a\U0001d432 now", "styled letters", "pay"),
+]
+
+
+@pytest.mark.parametrize(("text", "mark", "reads"), TWINS)
+def test_what_only_looks_latin_is_flagged_and_read_aloud(text: str, mark: str, reads: str) -> None:
+    [marked] = [piece for piece in pieces(text) if piece.mark]
+    assert (marked.mark, marked.text) == (mark, "")
+    assert reads in marked.note
+    assert "".join(piece.text for piece in pieces(text)) == text
+
+
+def test_what_is_not_as_it_seems_is_counted() -> None:
+    assert told(pieces("fine")) == ""
+    assert told(pieces("a\u200b\u200bb\u202e p\u0430ypal")) == "3 hidden characters and 1 look-alike"
+    assert told(pieces("p\u0430y M\u0430x")) == "2 look-alikes"
+
+
 def test_every_character_that_cannot_be_seen_is_marked() -> None:
     """All of Unicode, as this Python knows it, save the visible signs that Arabic counts as format."""
     hidden = [
@@ -95,8 +127,11 @@ def test_one_line_stays_one_line() -> None:
     assert shown("a\n\n  b\u2028c") == "a b[U+2028]c"
 
 
-def test_a_body_full_of_it_is_quick() -> None:
-    worst = "p\u0430ypal \u200b\u202e " * 25_000
+@pytest.mark.parametrize(
+    "part", ["p\u0430ypal \u200b\u202e ", "\u0441\u043e\u0441\u043e a ", "a.b.", "\u0441\u043e.", "xn--"]
+)
+def test_a_body_full_of_it_is_quick(part: str) -> None:
+    worst = part * (300_000 // len(part))
     began = time.perf_counter()
 
     pieces(worst)
