@@ -142,3 +142,15 @@ class Look(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} at {self.proposal_id}"
+
+
+# Django looks for models here; these have a file of their own.
+from approvals.telling.models import (  # noqa: E402, F401
+    Delivery,
+    Follower,
+    Here,
+    Message,
+    Notice,
+    Target,
+    Wishes,
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,29 +26,37 @@ class _Announcer:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.waiting: dict[str, None] = {}  # a set that keeps its order
+        self.people: set[int] = set()
         self.notice = False
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
         threading.Thread(target=self.loop.run_forever, name="announcer", daemon=True).start()
 
-    def add(self, proposals: tuple[UUID, ...], *, notice: bool = False) -> None:
+    def add(
+        self, proposals: tuple[UUID, ...] = (), *, people: tuple[int, ...] = (), notice: bool = False
+    ) -> None:
         with self.lock:
-            first = not self.waiting and not self.notice
+            first = not (self.waiting or self.people or self.notice)
             self.waiting.update(dict.fromkeys(map(str, proposals)))
+            self.people.update(people)
             self.notice = self.notice or notice
         if first:
             self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
 
     def _flush(self) -> None:
         with self.lock:
-            gathered, self.waiting = list(self.waiting), {}
-            notice, self.notice = self.notice, False
-        self.loop.create_task(self._send(gathered, notice))
+            hint = {
+                "type": "changed",
+                "proposals": list(self.waiting),
+                "people": sorted(self.people),
+                "notice": self.notice,
+            }
+            self.waiting, self.people, self.notice = {}, set(), False
+        self.loop.create_task(self._send(hint))
 
-    async def _send(self, proposals: list[str], notice: bool) -> None:
+    async def _send(self, hint: dict[str, Any]) -> None:
         try:
-            hint = {"type": "changed", "proposals": proposals, "notice": notice}
             await asyncio.wait_for(self.layer.group_send(GROUP, hint), timeout=5)
         except Exception as error:  # whatever it was: the next poll or sweep finds the change
             _log.warning("hint lost", error=type(error).__name__)
@@ -67,7 +76,12 @@ def announce(*proposals: UUID) -> None:
 
 def announce_notice() -> None:
     """Tell open pages that what stands above every page changed. Call it after the commit."""
-    _announcer().add((), notice=True)
+    _announcer().add(notice=True)
+
+
+def announce_people(*people: int) -> None:
+    """Tell the open pages of these people that there is something to tell them. Call it after the commit."""
+    _announcer().add(people=people)
 
 
 def _announcer() -> _Announcer:

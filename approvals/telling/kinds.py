@@ -1,0 +1,93 @@
+"""What there is to tell a person, and how each of it is told where they wished nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import models
+
+from governance.models import Risk
+
+
+class Kind(models.TextChoices):
+    """What happened. A notice says this, a team, a risk and a number; nothing of what an agent wrote."""
+
+    NEW = "new"
+    ASSIGNED = "assigned"
+    REMINDER = "reminder"
+    ESCALATED = "escalated"
+    SECOND = "second", "second person"
+    OVERTAKEN = "overtaken"
+    UNDONE = "undone"
+    TAKEN_OVER = "taken_over", "claim taken over"
+    ATTENTION = "attention", "needs attention"
+    CHECK = "check"
+    TARGET = "target", "an address stopped working"
+
+
+class Outside(models.TextChoices):
+    """How something is told to a person's addresses."""
+
+    OFF = "off", "not at all"
+    DIGEST = "digest", "in the digest"
+    AT_ONCE = "at_once", "at once"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How one topic is told: in the list behind the bell, by the browser, to the person's addresses."""
+
+    page: bool = True
+    browser: bool = False
+    outside: str = Outside.OFF
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A line of the settings: what people choose for together."""
+
+    name: str
+    words: str
+    usual: Wish
+    help: str = ""
+
+
+TOPICS = (
+    Topic("new_urgent", "New, of high or critical risk", Wish(browser=True, outside=Outside.AT_ONCE)),
+    Topic("new_calm", "New, of low or medium risk", Wish(outside=Outside.DIGEST)),
+    Topic("assigned", "Assigned to me", Wish(browser=True, outside=Outside.AT_ONCE)),
+    Topic("reminder", "A deadline comes near", Wish(browser=True, outside=Outside.AT_ONCE)),
+    Topic("escalated", "Escalated to my team", Wish(browser=True, outside=Outside.AT_ONCE)),
+    Topic(
+        "second",
+        "Waits for a second person",
+        Wish(outside=Outside.DIGEST),
+        "Somebody approved, one more is needed.",
+    ),
+    Topic(
+        "overtaken",
+        "Ended otherwise than I said",
+        Wish(outside=Outside.DIGEST),
+        "Decided against me, undone by somebody else, or my claim was taken over.",
+    ),
+    Topic("attention", "What I approved needs attention", Wish(browser=True, outside=Outside.AT_ONCE)),
+    Topic("check", "A check for me", Wish(outside=Outside.DIGEST)),
+)
+USUAL = {topic.name: topic.usual for topic in TOPICS}
+# Of these many become one line: they are for a whole team, and none needs its own.
+BUNDLED = frozenset({Kind.NEW, Kind.ESCALATED, Kind.SECOND})
+_TOPIC = {Kind.UNDONE: "overtaken", Kind.TAKEN_OVER: "overtaken"}
+ALWAYS_ON_THE_PAGE = Wish()  # what no topic is about, such as an address that stopped working
+
+
+def topic_of(kind: str, *, urgent: bool) -> str:
+    """The line of the settings that this falls under; empty where there is nothing to choose."""
+    if kind == Kind.NEW:
+        return "new_urgent" if urgent else "new_calm"
+    if kind == Kind.TARGET:
+        return ""
+    return _TOPIC.get(Kind(kind), kind)
+
+
+def is_urgent(risk: int) -> bool:
+    return risk >= Risk.HIGH
