@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import edits
+from approvals import due_times, edits
 from approvals.models import Decision, Look
 from approvals.quorum import standing_of
 from audit.actors import Actor
@@ -197,14 +197,19 @@ def take_back(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Decision:
 
 
 def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason: str = "") -> None:
-    """Ask another team in the place of one, on a locked proposal, with its event and the agent told."""
+    """Ask another team in the place of one, on a locked proposal, with its event and the agent told.
+
+    The policy may give it time of its own: see `approvals.due_times`.
+    """
     teams = [to.pk if team == place else team for team in proposal.teams]
     proposal.team_id, proposal.also_teams = teams[0], teams[1:]
+    due_times.renew(proposal, to)
     _changed(proposal, "team", "also_teams")
     told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
     data = {"from": place, "to": to.pk, "version": proposal.version, **told}
     record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
-    callbacks.owe(proposal, "proposal.escalated", {"actor": actor.name, "from": place, "to": to.pk})
+    due = {"deadline": proposal.deadline.isoformat()}
+    callbacks.owe(proposal, "proposal.escalated", {"actor": actor.name, "from": place, "to": to.pk, **due})
 
 
 # --- What holds for every verdict -----------------------------------------------------------------

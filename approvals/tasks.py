@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from approvals import samples
+from approvals import deadlines, samples
 from approvals.expire import expire_overdue
 from governance import standing
 
@@ -9,6 +9,13 @@ from governance import standing
 def expire() -> None:
     """Expire what nobody decided in time."""
     expire_overdue()
+
+
+@shared_task
+def deadline() -> None:
+    """Remind people of what ends soon; ask the next team in the place of a silent one."""
+    deadlines.remind_due()
+    deadlines.escalate_silent()
 
 
 @shared_task

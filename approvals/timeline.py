@@ -20,6 +20,9 @@ _SAID = {
     "proposal.rejected": "Rejected",
     "proposal.returned": "Returned to the agent",
     "proposal.expired": "Expired: nobody decided in time",
+    "proposal.reminded": "People were reminded that the time ends",
+    "proposal.escalated": "{actor} asks {to} in the place of {from}",
+    "proposal.escalation_skipped": "It stays where it is and does not go to {to}: {why}",
     "proposal.withdrawn": "Withdrawn by {actor}",
     "proposal.blocked": "Blocked by the policy",
     "proposal.reopened": "{actor} lets the agent ask again",
@@ -103,6 +106,8 @@ def _more(type: str, data: dict[str, Any]) -> str:
     if type == "proposal.submitted":
         rules = [shown(rule) for rule in data.get("rules", [])]
         return f"rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}" if rules else ""
+    if type in ("proposal.reminded", "proposal.escalated") and data.get("deadline"):
+        return f"until {data['deadline'][:16].replace('T', ' ')} UTC"
     if type == "proposal.approved" and data.get("by") == Resolution.By.POLICY:
         return "by the policy"
     if type == "standing_approval.used":

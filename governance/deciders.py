@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count
 
 from audit.refusals import Invalid
+from governance.mistakes import obligations_in
 from governance.models import ActionType, Team, User
 from governance.policy import BEFORE_ANY_POLICY, Obligations, PolicyText
 
@@ -71,15 +72,18 @@ def sendings_of(policy: PolicyText) -> Iterator[Sending]:
     if _needs_people(defaults) or any(_needs_people(rule.then) for rule in policy.rules):
         pointer = "/defaults/team" if defaults.team else "/defaults"
         yield Sending(pointer, default_team, default_approvals, "The defaults send", ())
+    if defaults.escalate_to:
+        yield Sending(
+            "/defaults/escalate_to", defaults.escalate_to, default_approvals, "The defaults escalate", ()
+        )
     for index, rule in enumerate(policy.rules):
-        if rule.then.team and _needs_people(rule.then):
-            yield Sending(
-                f"/rules/{index}/then/team",
-                rule.then.team,
-                rule.then.approvals or default_approvals,
-                f"The rule {rule.name} sends",
-                _named_in(rule.when),
-            )
+        then, pointer, named = rule.then, f"/rules/{index}/then", _named_in(rule.when)
+        approvals = then.approvals or default_approvals
+        if then.team and _needs_people(then):
+            yield Sending(f"{pointer}/team", then.team, approvals, f"The rule {rule.name} sends", named)
+        if then.escalate_to and _needs_people(then):
+            who = f"The rule {rule.name} escalates"
+            yield Sending(f"{pointer}/escalate_to", then.escalate_to, approvals, who, named)
 
 
 def _needs_people(then: Obligations) -> bool:
@@ -103,17 +107,10 @@ def unknown_teams(content: Any) -> list[dict[str, Any]]:
 
 
 def _teams_in(content: Any) -> Iterator[tuple[str, str]]:
-    content = content if isinstance(content, dict) else {}
-    rules = content.get("rules") if isinstance(content.get("rules"), list) else []
-    places = [("/defaults", content.get("defaults"))]
-    places += [
-        (f"/rules/{index}/then", rule.get("then"))
-        for index, rule in enumerate(rules)
-        if isinstance(rule, dict)
-    ]
-    for pointer, said in places:
-        if isinstance(said, dict) and isinstance(said.get("team"), str) and said["team"]:
-            yield f"{pointer}/team", said["team"]
+    for pointer, said in obligations_in(content):
+        for name in ("team", "escalate_to"):
+            if isinstance(said.get(name), str) and said[name]:
+                yield f"{pointer}/{name}", said[name]
 
 
 def may_decide(team: str) -> bool:

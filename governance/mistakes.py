@@ -51,6 +51,29 @@ def in_rules(written: Written) -> Iterator[dict[str, Any]]:
             yield from _in_condition(written, f"/rules/{index}/when", when)
 
 
+def obligations_in(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where a policy says what is asked for, and what it says there; whatever else is wrong with it."""
+    content = content if isinstance(content, dict) else {}
+    rules = content.get("rules") if isinstance(content.get("rules"), list) else []
+    places = [("/defaults", content.get("defaults"))]
+    places += [
+        (f"/rules/{i}/then", rule.get("then")) for i, rule in enumerate(rules) if isinstance(rule, dict)
+    ]
+    for pointer, said in places:
+        if isinstance(said, dict):
+            yield pointer, said
+
+
+def in_escalations(written: Written) -> Iterator[dict[str, Any]]:
+    """Words about escalation that say nothing without the others."""
+    for pointer, said in obligations_in(written.content):
+        names = [name for name in ("escalate_to", "escalate_after", "escalate_within") if said.get(name)]
+        missing = [name for name in ("escalate_to", "escalate_after") if not said.get(name)]
+        if names and missing:
+            at = f"{pointer}/{names[0]}"
+            yield _error(at, f"{names[0]} needs {' and '.join(missing)} beside it.", written.place(at))
+
+
 def _in_condition(written: Written, pointer: str, when: str) -> Iterator[dict[str, Any]]:
     for problem in known_facts.check(when):
         detail = f"{problem.text[:1].upper()}{problem.text[1:]}"

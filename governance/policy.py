@@ -68,6 +68,9 @@ class Obligations(BaseModel):
     remind: Duration | None = Field(None, gt=0, description="So long before the end people are reminded.")
     escalate_to: str | None = Field(None, description="The team that is asked once the first was silent.")
     escalate_after: Duration | None = Field(None, gt=0, description="So long the first team may be silent.")
+    escalate_within: Duration | None = Field(
+        None, gt=0, description="So long the next team gets at least, within what the agent allows."
+    )
     second_review: Share | None = Field(
         None, description="The share of what people decide that a second one decides too, blind."
     )
@@ -202,7 +205,7 @@ def _try(rule: RuleText, expression: Expression | BadExpression, facts: Any) -> 
 def read(text: str) -> tuple[PolicyText, str]:
     """A policy and its digest. Raises `Invalid`, with line and column of everything that is wrong."""
     written = policy_yaml.load(text)
-    errors = [*written.twice, *mistakes.in_rules(written)]
+    errors = [*written.twice, *mistakes.in_rules(written), *mistakes.in_escalations(written)]
     try:
         policy = PolicyText.model_validate(written.content)
     except ValidationError as error:

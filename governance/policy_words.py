@@ -117,7 +117,8 @@ def _of_deciding(then: Obligations) -> list[str]:
     if then.remind:
         said.append(f"a reminder {written(then.remind)} before the end")
     if then.escalate_to and then.escalate_after:
-        said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence")
+        within = f", within {written(then.escalate_within)}" if then.escalate_within else ""
+        said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence{within}")
     if then.second_review is not None:
         said.append(f"{then.second_review * 100:g}% decided a second time, blind")
     return said

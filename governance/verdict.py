@@ -131,7 +131,13 @@ def _escalation(said: Sequence[Obligations]) -> dict[str, Any]:
     if not named:
         return {}
     soonest = min(named, key=lambda o: (o.escalate_after, o.escalate_to))
-    return {"escalate_to": soonest.escalate_to, "escalate_after_seconds": _whole(soonest.escalate_after or 0)}
+    found = {
+        "escalate_to": soonest.escalate_to,
+        "escalate_after_seconds": _whole(soonest.escalate_after or 0),
+    }
+    if soonest.escalate_within:
+        found["escalate_within_seconds"] = _whole(soonest.escalate_within)
+    return found
 
 
 def _whole(seconds: float) -> float:

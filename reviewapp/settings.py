@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": seconds, "options": {"expires": 10}}
     for name, task, seconds in [
         ("expire", "approvals.tasks.expire", 1.0),
+        ("deadline", "approvals.tasks.deadline", 1.0),
         ("sample", "approvals.tasks.sample", 2.0),
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),

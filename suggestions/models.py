@@ -94,6 +94,10 @@ class Proposal(models.Model):
     approvals_needed = models.PositiveSmallIntegerField()
     risk = models.PositiveSmallIntegerField(choices=Risk)
     deadline = models.DateTimeField(help_text="Undecided by then, it expires.")
+    expires_at = models.DateTimeField(null=True, help_text="The agent's own limit: no deadline is later.")
+    remind_at = models.DateTimeField(null=True, help_text="Undecided by then, people are reminded.")
+    reminded_at = models.DateTimeField(null=True)
+    escalate_at = models.DateTimeField(null=True, help_text="Silent by then, another team is asked.")
 
     # Of the first suggestion, so that the queue is read from one table.
     action = models.CharField(max_length=100)
@@ -151,6 +155,16 @@ class Proposal(models.Model):
             ),
             models.Index(
                 fields=["deadline"], condition=Q(status="pending"), name="proposal_open_by_deadline"
+            ),
+            models.Index(
+                fields=["remind_at"],
+                condition=Q(status="pending", remind_at__isnull=False),
+                name="proposal_to_remind_of",
+            ),
+            models.Index(
+                fields=["escalate_at"],
+                condition=Q(status="pending", escalate_at__isnull=False),
+                name="proposal_to_escalate",
             ),
         ]
 

@@ -59,21 +59,28 @@ WITH given AS (
         id uuid, key text, body_digest text, title text, summary text, subject_type text,
         subject_id text, context jsonb, provenance jsonb, traceparent text, callback_url text,
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
-        approvals smallint, risk smallint, decide_within float8, expires_at timestamptz, action text,
+        approvals smallint, risk smallint, decide_within float8, expires_at timestamptz,
+        remind float8, escalate_after float8, action text,
         sentence text, numbers jsonb, shadow text, event_before text, event_after text, fingerprints text[],
         cleared uuid[])
 ), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
-        team_id, also_teams, priority, approvals_needed, risk, deadline, action, sentence, numbers,
-        shadow_id, created_at)
+        team_id, also_teams, priority, approvals_needed, risk, deadline, expires_at, remind_at,
+        escalate_at, action, sentence, numbers, shadow_id, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
-           least(expires_at, now() + make_interval(secs => decide_within)), action, sentence, numbers,
-           shadow, now()
-      FROM given WHERE NOT EXISTS (SELECT FROM refused)
+           ends.at, expires_at,
+           CASE WHEN ends.at - make_interval(secs => remind) > now()
+                THEN ends.at - make_interval(secs => remind) END,
+           CASE WHEN now() + make_interval(secs => escalate_after) < ends.at
+                THEN now() + make_interval(secs => escalate_after) END,
+           action, sentence, numbers, shadow, now()
+      FROM given, LATERAL (
+           SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
+     WHERE NOT EXISTS (SELECT FROM refused)
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
 ), suggestion AS (
@@ -239,6 +246,8 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "risk": int(proposal.risk),
         "decide_within": prepared.decide_within,
         "expires_at": prepared.expires_at.isoformat() if prepared.expires_at else None,
+        "remind": proposal.verdict.get("remind_seconds"),
+        "escalate_after": proposal.verdict.get("escalate_after_seconds"),
         "action": proposal.action,
         "sentence": proposal.sentence,
         "numbers": proposal.numbers,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from audit.refusals import Invalid
 from governance import check_policy, known_facts, policy
 from governance.known_facts import FACTS, Fact, check
+from governance.models import Team
 
 
 def marked(text: str) -> tuple[str, tuple[int, int]]:
@@ -44,6 +45,11 @@ def rule(when: str) -> str:
         ("version: 1\ndefaults:\n  verdict: «blocked", "'block'"),
         ("version: 1\ndefaults:\n  approvals: «0", "greater than or equal to 1"),
         ("version: 1\ndefaults: {decide_within: «soon}", "500ms"),
+        ("version: 1\ndefaults: {escalate_to: «operations}", "escalate_to needs escalate_after beside it."),
+        (
+            "version: 1\nrules:\n  - {name: a, when: 'true', then: {escalate_within: «1h}}",
+            "escalate_within needs escalate_to and escalate_after beside it.",
+        ),
         ("version: 1\nrules:\n  - «when: 'true'\n    then: {}", "name is missing"),
         (
             "version: 1\nrules:\n  - name: «no\n    when: 'true'\n    then: {}",
@@ -146,6 +152,18 @@ def test_a_team_that_nobody_knows_or_decides_in_is_named_at_its_place(ana: Any) 
     [error] = check_policy.check(text).errors
     assert (error["line"], error["column"]) == place
     assert "No such team: finance" in error["detail"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_whoever_is_asked_after_a_silence_has_to_be_there_and_decide(ana: Any, exists: bool) -> None:
+    if exists:
+        Team.objects.create(slug="finance", name="Finance")
+    then = "{escalate_after: 1h, escalate_to: «finance}"
+    text, place = marked(f"version: 1\nrules:\n  - {{name: a, when: 'true', then: {then}}}\n")
+    [error] = check_policy.check(text).errors
+    assert (error["line"], error["column"]) == place
+    said = "The rule a escalates every action type to finance, where nobody" if exists else "No such team"
+    assert said in error["detail"]
 
 
 def test_an_unknown_team_is_named_beside_all_other_mistakes(ana: Any) -> None:

@@ -63,6 +63,10 @@ def test_a_rule_says_what_it_asks_for() -> None:
     assert wants(Obligations(verdict="block", team="finance")) == "is blocked"
     assert wants(Obligations(approvals=2)) == "takes, whatever else is said, 2 approvals"
     assert wants(Obligations()) == "takes nothing more"
+    escalates = Obligations.model_validate(
+        {"escalate_to": "board", "escalate_after": "1h", "escalate_within": "2h"}
+    )
+    assert wants(escalates) == "takes, whatever else is said, board after 1h of silence, within 2h"
 
 
 def test_the_defaults_are_told_whole() -> None:
