@@ -88,7 +88,9 @@ class ReportResult(APIView):
         """Report what came of an action that was handed back to the agent."""
         body = check(ResultBody, request.data)
         agent = _agent(request)
-        proposal = Proposal.objects.filter(agent=agent, pk=proposal_id, execution__isnull=False).first()
+        proposal = (
+            Proposal.objects.asked().filter(agent=agent, pk=proposal_id, execution__isnull=False).first()
+        )
         if proposal is None:
             raise Http404
         execution = report_result(proposal, agent=agent, outcome=body.outcome, detail=body.detail)
@@ -105,5 +107,5 @@ def _visible(request: Request) -> Any:
     """The proposals this caller may know about."""
     caller: Any = request.user
     if isinstance(caller, AgentCaller):
-        return Proposal.objects.filter(agent=caller.agent)
+        return Proposal.objects.asked().filter(agent=caller.agent)
     return Proposal.objects.visible_to(caller)

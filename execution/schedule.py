@@ -37,6 +37,8 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
     suggestion = resolution.suggestion
     if resolution.status != Proposal.Status.APPROVED or suggestion is None:
         raise ValueError("Only what was approved can be carried out.")
+    if resolution.proposal.is_check:
+        raise ValueError("A check is never carried out.")
     try:
         workflow = workflow_of(suggestion.action_type)
     except InvalidWorkflow as error:

@@ -56,13 +56,13 @@ def page() -> bytes:
 
 _STATE = f"""
 SELECT 'pending', team.slug, (
-       SELECT count(*) FROM ((SELECT 1 FROM suggestions_proposal WHERE {FIRST} LIMIT {MOST}) UNION ALL
-                             (SELECT 1 FROM suggestions_proposal WHERE {BESIDES} LIMIT {MOST})) p)
+       SELECT count(*) FROM ((SELECT 1 FROM suggestions_proposal WHERE {FIRST} AND NOT is_check LIMIT {MOST}) UNION ALL
+                             (SELECT 1 FROM suggestions_proposal WHERE {BESIDES} AND NOT is_check LIMIT {MOST})) p)
   FROM governance_team team
 UNION ALL
 SELECT 'oldest', '', coalesce(extract(epoch FROM clock_timestamp() - min(p.created_at)), 0)
   FROM (SELECT created_at FROM suggestions_proposal
-         WHERE status = 'pending' ORDER BY deadline LIMIT {MOST}) p
+         WHERE status = 'pending' AND NOT is_check ORDER BY deadline LIMIT {MOST}) p
 UNION ALL
 SELECT 'executions', s.status, (
        SELECT count(*) FROM (SELECT 1 FROM execution_execution e

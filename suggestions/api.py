@@ -352,7 +352,7 @@ def _visible(request: Request) -> Any:
         "suggestions__action_type"
     )
     if isinstance(request.user, AgentCaller):
-        return proposals.filter(agent=request.user.agent)
+        return proposals.asked().filter(agent=request.user.agent)
     return proposals.visible_to(person_of(request))
 
 

@@ -32,7 +32,8 @@ SELECT extract(epoch FROM created_at + make_interval(secs => %(seconds)s) - now(
                          ELSE numbers #> ARRAY['', %(action)s, %(argument)s] END)::numeric, 0), 0)
                ) OVER (ORDER BY created_at, id) AS gone
           FROM suggestions_proposal
-         WHERE agent_id = %(agent)s AND created_at > now() - make_interval(secs => %(seconds)s)
+         WHERE agent_id = %(agent)s AND NOT is_check
+           AND created_at > now() - make_interval(secs => %(seconds)s)
            AND status = ANY(%(statuses)s) AND (%(action)s = '' OR (numbers -> '') ? %(action)s)) AS counted
  WHERE gone >= %(needed)s ORDER BY created_at LIMIT 1
 """

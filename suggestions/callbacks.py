@@ -45,9 +45,9 @@ def owe(proposal: Proposal, type: str, data: dict[str, Any]) -> Callback | None:
     """Promise the agent this message, in the transaction of the change it tells of.
 
     The message says of its own which proposal it is about. Nothing is owed to an agent that
-    named no address.
+    named no address, and of a check no agent knows.
     """
-    if not proposal.callback_url:
+    if not proposal.callback_url or proposal.is_check:
         return None
     from suggestions.tasks import send_callback
     from suggestions.tell_worker import tell_worker

@@ -36,14 +36,14 @@ MAY_TAKE_EFFECT = ("pending", "approved")
 
 # Each in the words of the index that serves it.
 _WHOSE = {
-    AGENT: "agent_id = %(key)s",
-    SUBJECT: "subject_key = %(key)s AND NOT (subject_id = '')",
+    AGENT: "agent_id = %(key)s AND NOT is_check",
+    SUBJECT: "subject_key = %(key)s AND NOT (subject_id = '') AND NOT is_check",
 }
-_ONE = "id = %(key)s"
+_ONE = "id = %(key)s AND NOT is_check"
 _ROWS = "suggestions_proposal"
 # For how things stood at an earlier moment: what was resolved later was pending then.
 _ROWS_THEN = """
-(SELECT p.id, p.agent_id, subject_key, subject_id, created_at, numbers,
+(SELECT p.id, p.agent_id, subject_key, subject_id, is_check, created_at, numbers,
         CASE WHEN r.at < %(at)s THEN p.status ELSE 'pending' END AS status
    FROM suggestions_proposal p LEFT JOIN suggestions_resolution r ON r.proposal_id = p.id) AS _
 """

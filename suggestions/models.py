@@ -18,8 +18,12 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
     def pending(self) -> Self:
         return self.filter(status=Proposal.Status.PENDING)
 
+    def asked(self) -> Self:
+        """What agents handed in: without the check items that only look like it."""
+        return self.filter(is_check=False)
+
     def overdue(self) -> Self:
-        return self.pending().filter(deadline__lte=Now())
+        return self.asked().pending().filter(deadline__lte=Now())
 
     def visible_to(self, user: User) -> Self:
         """The proposals this person may know about; every page starts from here."""
@@ -115,6 +119,11 @@ class Proposal(models.Model):
         db_persist=True,
     )
 
+    is_check = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Slipped in to see whether people look: no agent knows of it, and nothing comes of it.",
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = ProposalQuerySet.as_manager()
@@ -125,6 +134,10 @@ class Proposal(models.Model):
             models.UniqueConstraint(fields=["agent", "idempotency_key"], name="proposal_once_per_key"),
             models.CheckConstraint(condition=Q(priority__range=(0, 100)), name="proposal_priority_in_range"),
             models.CheckConstraint(condition=Q(approvals_needed__gte=1), name="proposal_needs_somebody"),
+            models.CheckConstraint(  # so nothing that reads answers has to know of checks
+                condition=Q(is_check=False) | Q(status__in=["pending", "withdrawn"]),
+                name="proposal_check_is_never_answered",
+            ),
         ]
         # Open proposals are few and asked for all the time; the rest only grows.
         indexes = [
@@ -145,12 +158,15 @@ class Proposal(models.Model):
             models.Index(fields=["agent", "status", "-id"], name="proposal_by_agent_and_status"),
             models.Index(fields=["status", "-id"], name="proposal_by_status"),
             models.Index(
-                fields=["agent", "created_at"], include=["status", "numbers"], name="proposal_past_of_agent"
+                fields=["agent", "created_at"],
+                include=["status", "numbers"],
+                condition=Q(is_check=False),
+                name="proposal_past_of_agent",
             ),
             models.Index(
                 fields=["subject_key", "created_at"],
                 include=["status", "numbers"],
-                condition=~Q(subject_id=""),
+                condition=~Q(subject_id="") & Q(is_check=False),
                 name="proposal_past_of_subject",
             ),
             models.Index(

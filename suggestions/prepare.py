@@ -191,7 +191,7 @@ def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Ent
 
 
 def _check_revised(agent: Agent, body: ProposalBody) -> None:
-    if body.revises and not Proposal.objects.filter(pk=body.revises, agent=agent).exists():
+    if body.revises and not Proposal.objects.asked().filter(pk=body.revises, agent=agent).exists():
         raise Invalid.field("/revises", "This agent has no such proposal.")
 
 
@@ -214,6 +214,7 @@ def _proposal(agent: Agent, body: ProposalBody, *, key: str, body_digest: str, t
         callback_url=body.callback_url or "",
         revises_id=body.revises,
         salt=new_salt(),
+        is_check=False,
     )
 
 

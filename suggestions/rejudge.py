@@ -73,7 +73,7 @@ class Chosen:
 
         Raises `Invalid` where there is no such agent.
         """
-        parts = ["true"]
+        parts = ["NOT is_check"]
         values: dict[str, Any] = {}
         if self.since:
             parts.append("created_at >= %(since)s AND id >= %(since_id)s")

@@ -64,6 +64,8 @@ def resolve(
     `arguments` and `action_digest` are of the approved action, edits included; `data` adds
     facts to the event. The second answer to one proposal is refused by the database.
     """
+    if proposal.is_check:
+        raise ValueError("What somebody says of a check is no answer to an agent.")
     salt = new_salt()
     resolution = Resolution.objects.create(
         proposal=proposal,

@@ -94,7 +94,10 @@ SELECT %(key)s, argument, action, span, date_bin(make_interval(secs => span), st
        greatest = greatest(s.greatest, excluded.greatest)
 RETURNING 1
 """
-_WHOSE = {False: "agent_id = %(key)s", True: "subject_key = %(key)s AND NOT (subject_id = '')"}
+_WHOSE = {
+    False: "agent_id = %(key)s AND NOT is_check",
+    True: "subject_key = %(key)s AND NOT (subject_id = '') AND NOT is_check",
+}
 
 
 # --- While something changes ----------------------------------------------------------------

@@ -14,7 +14,7 @@ from suggestions.resolve import lock_pending, resolve
 @transaction.atomic
 def withdraw(proposal_id: UUID, *, agent: Agent, reason: str = "") -> Resolution:
     """Raises `AlreadyResolved`, and `Proposal.DoesNotExist` for another agent's proposal too."""
-    if not Proposal.objects.filter(pk=proposal_id, agent=agent).exists():
+    if not Proposal.objects.asked().filter(pk=proposal_id, agent=agent).exists():
         raise Proposal.DoesNotExist
     proposal = lock_pending(proposal_id)
     return resolve(
