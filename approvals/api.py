@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from approvals import decide
+from approvals import checks, decide
 from approvals.decide import Decided
 from approvals.reopen import reopen
 from audit.refusals import Invalid
@@ -34,6 +34,7 @@ class DecisionAnswer(BaseModel):
     suggestion: str | None
     action_digest: str | None
     resolution: ResolutionAnswer | None
+    check: str | None = Field(None, description="It was a check item, and this is how you answered.")
 
 
 class Decisions(APIView):
@@ -113,4 +114,5 @@ def _presented(decided: Decided) -> dict[str, Any]:
         "suggestion": str(decision.suggestion_id) if decision.suggestion_id else None,
         "action_digest": decision.action_digest or None,
         "resolution": presented(resolution) if resolution else None,
+        "check": checks.told(decided.check) if decided.check else None,
     }

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import due_times, edits
-from approvals.models import Decision, Look
+from approvals import checks, due_times, edits
+from approvals.models import Check, Decision, Look
 from approvals.quorum import standing_of
+from approvals.reading import seconds_for
 from audit.actors import Actor
 from audit.announce import announce
 from audit.canonical import commitment
@@ -66,10 +67,14 @@ class NothingToTakeBack(Refusal):
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision, and the resolution it led to; None while more people have to agree."""
+    """A decision, and the resolution it led to; None while more people have to agree.
+
+    Of a check the decision is not stored, and `check` says what it was.
+    """
 
     decision: Decision
     resolution: Resolution | None
+    check: Check | None = None
 
 
 @transaction.atomic
@@ -108,6 +113,8 @@ def approve(
         action_digest=digest,
         reason=reason,
     )
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
     asked = asked_of(proposal)
     if not _enough(proposal, digest, decision, asked):
         return _waits_for_others(proposal, decision)
@@ -135,6 +142,8 @@ def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> D
     `TooLate`, `NotInTeam`, `AlreadyDecided`, `Invalid`.
     """
     proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason)
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
     rejections = asked_of(proposal).rejections
     if rejections > 1:
         saying_no = Decision.objects.filter(proposal=proposal, standing=True, verdict=Verdict.REJECT)
@@ -152,6 +161,8 @@ def give_back(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -
     Raises as `reject`.
     """
     proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason)
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
     return Decided(decision, _end(proposal, Proposal.Status.RETURNED, reviewer, actor, reason))
 
 
@@ -172,6 +183,8 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
     decision = _decide(
         proposal, Verdict.ESCALATE, reviewer=reviewer, actor=actor, reason=_stated(reason), to_team=to
     )
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
     hand_over(proposal, place, to, actor=actor, reason=reason)
     return Decided(decision, None)
 
@@ -291,7 +304,7 @@ def _decide(
     to_team: Team | None = None,
 ) -> Decision:
     looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
-    decision = Decision.objects.create(
+    decision = Decision(
         proposal=proposal,
         reviewer=reviewer,
         verdict=verdict,
@@ -301,7 +314,11 @@ def _decide(
         reason=reason,
         to_team=to_team,
         looked_seconds=looked,
+        reading_seconds=seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion),
     )
+    if proposal.is_check:
+        return decision  # what is said of a check stands nowhere but with the check
+    decision.save(force_insert=True)
     data: dict[str, Any] = {
         "decision": str(decision.pk),
         "verdict": verdict,
@@ -322,6 +339,11 @@ def _decide(
         data["reason"] = commitment(bytes(decision.salt), reason)
     record("decision.made", actor=actor, proposal=proposal.pk, data=data)
     return decision
+
+
+def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decided:
+    """Nothing comes of it, except that the reviewer is told."""
+    return Decided(decision, None, checks.answered(proposal, decision, actor=actor))
 
 
 def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> bool:

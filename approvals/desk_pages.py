@@ -116,6 +116,10 @@ def decide_on(
         decided = verb(proposal, reason)
     except Refusal as refusal:
         return refused(request, proposal_id, refusal, Typed(name, reason))
+    if decided.check:
+        response = redirect(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
+        response.status_code = 303
+        return response
     if not request.htmx:
         waits = "" if decided.resolution else " It waits for somebody else to agree."
         messages.success(request, f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}")

@@ -16,6 +16,7 @@ from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.produced import Produced, produced
 from approvals.quorum import missing_teams
+from approvals.revealed import Revealed, revealed
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
 from approvals.timeline import Entry, timeline
@@ -114,6 +115,7 @@ class Detail:
     after: Afterwards
     held: str = ""
     check: Check | None = None
+    revealed: Revealed | None = None
     why_not: str = ""
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
@@ -162,7 +164,7 @@ def detail_of(
         produced=produced(proposal),
         verdict=_verdict(proposal, decisions),
         timeline=timeline(proposal, decisions),
-        resolution=_ending(resolution, suggestions) if resolution else "",
+        resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=_execution(proposal, reader),
         approve_url=f"{address}approve/{query}",
         reject_url=f"{address}reject/{query}",
@@ -170,6 +172,7 @@ def detail_of(
         after=afterwards(proposal, reader, query),
         held=_held(proposal, suggestions),
         check=_check(proposal, reader, query),
+        revealed=revealed(proposal, reader, query),
         why_not=_why_not(proposal, reader, decisions),
         refusal=refusal,
         typed=typed or Typed(),

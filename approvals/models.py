@@ -42,6 +42,9 @@ class Decision(models.Model):
     looked_seconds = models.PositiveIntegerField(
         null=True, help_text="For how long the reviewer had it open, as their browser told."
     )
+    reading_seconds = models.PositiveIntegerField(
+        null=True, help_text="What reading all that was decided on takes, as `approvals.reading` has it."
+    )
     standing = models.BooleanField(default=True, help_text="False once it was taken back.")
     at = models.DateTimeField(db_default=Now())
 
@@ -144,7 +147,9 @@ class Look(models.Model):
         return f"{self.user_id} at {self.proposal_id}"
 
 
-# Django looks for models here; these have a file of their own.
+# Django looks for models here; these have files of their own.
+from approvals.check_models import Check, CheckPlan, CheckTemplate  # noqa: E402, F401
+from approvals.second_models import SecondReview  # noqa: E402, F401
 from approvals.telling.models import (  # noqa: E402, F401
     Delivery,
     Follower,

@@ -1,6 +1,7 @@
 from celery import shared_task
 
-from approvals import deadlines, samples
+from approvals import checks, deadlines, samples
+from approvals import slip_in as slipping
 from approvals.expire import expire_overdue
 from governance import standing
 
@@ -9,6 +10,7 @@ from governance import standing
 def expire() -> None:
     """Expire what nobody decided in time."""
     expire_overdue()
+    checks.expire_overdue()
 
 
 @shared_task
@@ -29,3 +31,16 @@ def sample() -> None:
 def end_standing() -> None:
     """Write down which standing approvals' time is over."""
     standing.expire()
+
+
+@shared_task
+def throw_dice_for_checks() -> None:
+    """Which teams get a check now, and each a little later. A message that is lost costs one check."""
+    for team, seconds in slipping.due():
+        slip_in.apply_async((team,), countdown=seconds, retry=False)
+
+
+@shared_task
+def slip_in(team: str) -> None:
+    """Put a check before this team."""
+    slipping.slip_in(team)

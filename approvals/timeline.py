@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from approvals.checks import SLIPPED_IN
 from approvals.models import Decision
 from approvals.pieces import shown
 from audit.models import Event
@@ -40,6 +41,11 @@ _SAID = {
     "attempt.started": "Attempt {attempt} began",
     "attempt.finished": "Attempt {attempt} {outcome}",
     "step.completed": "Step {step} completed",
+    "check.answered": "It was a check, and was answered",
+    "check.expired": "It was a check that nobody answered",
+    "second_review.chosen": "Chosen by chance to be decided a second time",
+    "second_review.answered": "Decided a second time, without being changed",
+    "second_review.expired": "Nobody decided a second time",
     "sample.chosen": "Chosen by chance to be checked afterwards",
     "sample.opened": "Asked whether it was right",
     "sample.answered": "{actor} says that it was {answer}",
@@ -78,6 +84,8 @@ def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:
     body = json.loads(event.body)
     data: dict[str, Any] = body["data"]
     actor = shown(body["actor"]["name"])
+    if event.type == SLIPPED_IN:  # looks like what it seems to be; who answered it is told by the page
+        return Entry(event.at, f"Proposed by {shown(data['agent'])}", _more("proposal.submitted", data))
     if event.type == "decision.made":
         said = _VERDICTS.get(data["verdict"], data["verdict"]).format(rank=data.get("rank"))
         return Entry(event.at, f"{actor} {said}", shown(reasons.get(data["decision"], "")))

@@ -56,8 +56,9 @@ def page() -> bytes:
 
 _STATE = f"""
 SELECT 'pending', team.slug, (
-       SELECT count(*) FROM ((SELECT 1 FROM suggestions_proposal WHERE {FIRST} AND NOT is_check LIMIT {MOST}) UNION ALL
-                             (SELECT 1 FROM suggestions_proposal WHERE {BESIDES} AND NOT is_check LIMIT {MOST})) p)
+       SELECT count(*) FROM (
+              (SELECT 1 FROM suggestions_proposal WHERE {FIRST} AND NOT is_check LIMIT {MOST}) UNION ALL
+              (SELECT 1 FROM suggestions_proposal WHERE {BESIDES} AND NOT is_check LIMIT {MOST})) p)
   FROM governance_team team
 UNION ALL
 SELECT 'oldest', '', coalesce(extract(epoch FROM clock_timestamp() - min(p.created_at)), 0)

@@ -177,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
         ("end-standing", "approvals.tasks.end_standing", 10.0),
+        ("check-people", "approvals.tasks.throw_dice_for_checks", 60.0),
         ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
         ("settle-past", "suggestions.tasks.settle_past", 10.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
@@ -188,6 +189,8 @@ CELERY_BEAT_SCHEDULE = {
 RATE_LIMIT = env.str("RATE_LIMIT", default="600/minute")  # submissions and changes, per agent
 # What a person rejected is not asked for again for so long, unless the policy says otherwise.
 ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)
+# Check items are made of past decisions that are at least so old, so that nobody knows them by heart.
+CHECK_FROM_PAST_DAYS = env.int("CHECK_FROM_PAST_DAYS", default=14)
 API_BODY_BYTES = 256 * 1024
 API_BATCH_BYTES = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES

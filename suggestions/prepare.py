@@ -148,7 +148,7 @@ def withhold(prepared: Prepared, sentence: str) -> None:
 
 
 def _event(proposal: Proposal, suggestions: list[Suggestion]) -> tuple[str, str]:
-    told = _told(proposal, suggestions)
+    told = told_of(proposal, suggestions)
     return compose("proposal.submitted", actor=proposal.agent.as_actor(), proposal=proposal.pk, data=told)
 
 
@@ -409,7 +409,7 @@ def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:
     return [known.get(action, Autonomy.Stage.GUIDED) for action in actions]
 
 
-def _told(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:
+def told_of(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:
     """What the log keeps: versions, digests and a commitment, none of the content."""
     return {
         "suggestions": [

@@ -77,10 +77,10 @@ class Chosen:
         values: dict[str, Any] = {}
         if self.since:
             parts.append("created_at >= %(since)s AND id >= %(since_id)s")
-            values |= {"since": self.since, "since_id": _least_id(self.since - CLOCKS_AGREE)}
+            values |= {"since": self.since, "since_id": least_id(self.since - CLOCKS_AGREE)}
         if self.until:
             parts.append("created_at < %(until)s AND id < %(until_id)s")
-            values |= {"until": self.until, "until_id": _least_id(self.until + CLOCKS_AGREE)}
+            values |= {"until": self.until, "until_id": least_id(self.until + CLOCKS_AGREE)}
         if self.agent:
             parts.append("agent_id = %(agent)s")
             values["agent"] = self._agent()
@@ -100,7 +100,7 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _least_id(at: datetime) -> UUID:
+def least_id(at: datetime) -> UUID:
     """The least identifier of version 7 that could have been made at this time."""
     milliseconds = max(int(at.astimezone(UTC).timestamp() * 1000), 0)
     return UUID(int=milliseconds << 80)

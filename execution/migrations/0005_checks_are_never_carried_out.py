@@ -22,7 +22,7 @@ DROP FUNCTION execution_refuse_check();
 class Migration(migrations.Migration):
     dependencies = [
         ("execution", "0004_fill_the_pair_of_executions"),
-        ("suggestions", "0011_checks_are_never_answered"),
+        ("suggestions", "0012_checks_are_never_answered"),
     ]
 
     operations = [migrations.RunSQL(REFUSE, FORGET)]

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('governance', '0006_halts_are_settled'),
-        ('suggestions', '0010_edits_make_obligations_stricter'),
+        ("suggestions", "0011_reminders_and_escalations"),
     ]
 
     operations = [
