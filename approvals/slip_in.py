@@ -132,8 +132,6 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     )
     if verdict.verdict != "review" or verdict.team != team.pk:
         return None
-    proposal.is_check = True
-    proposal.numbers = {}
     proposal.policy_id = caller.policy
     proposal.verdict = verdict.as_json()
     proposal.team_id = verdict.team
@@ -143,9 +141,7 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     proposal.risk = max(s.risk for s in suggestions)
     proposal.action = suggestions[0].action_type.name
     proposal.sentence = suggestions[0].sentence
-    proposal.raised = {}
-    proposal.shadow_id = None
-    _write(proposal, suggestions, verdict.decide_within)
+    proposal = _write(proposal, suggestions, verdict.decide_within)
     item = Check.objects.create(
         proposal=proposal,
         team=team,
@@ -167,12 +163,19 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     return item
 
 
-def _write(proposal: Proposal, suggestions: list[Suggestion], decide_within: float) -> None:
+def _write(drafted: Proposal, suggestions: list[Suggestion], decide_within: float) -> Proposal:
+    """Store it; what a draft leaves out is as a new proposal has it: nobody is reminded."""
+    columns = [field.attname for field in Proposal._meta.concrete_fields if not field.generated]
+    given = {name: drafted.__dict__[name] for name in columns if name in drafted.__dict__}
+    given |= {"is_check": True, "numbers": {}}  # which nothing adds up
+    proposal = Proposal(**given)
     proposal.deadline = Now() + timedelta(seconds=decide_within)
-    proposal.created_at = Now()
-    Proposal.objects.bulk_create([proposal])
+    proposal.save(force_insert=True)
+    for suggestion in suggestions:
+        suggestion.proposal = proposal
     Suggestion.objects.bulk_create(suggestions)
     proposal.refresh_from_db()
+    return proposal
 
 
 def _provenance(draft: Draft) -> dict[str, Any]:
@@ -284,14 +287,14 @@ def _body_of(proposal: Proposal) -> dict[str, Any] | None:
 
 def _suggestion_of(suggestion: Suggestion) -> dict[str, Any]:
     claimed = suggestion.claimed_risk
-    risk = {"level": Risk(claimed).label, "indicators": suggestion.risk_indicators}
+    level = None if claimed is None else Risk(claimed).label
     return {
         "rank": suggestion.rank,
         "action": suggestion.action_type.name,
         "arguments": suggestion.arguments,
         "confidence": suggestion.confidence,
         "success_probability": suggestion.success_probability,
-        "risk": risk if claimed is not None else None,
+        "risk": {"level": level, "indicators": suggestion.risk_indicators} if level else None,
         "before": suggestion.before,
         "explanation": suggestion.explanation,
     }
