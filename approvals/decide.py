@@ -77,6 +77,14 @@ class Decided:
     check: Check | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Said of several at once: the batch, and this one's share of the time that the table was looked at."""
+
+    batch: UUID
+    looked_seconds: int | None = None
+
+
 @transaction.atomic
 def approve(
     suggestion: Suggestion,
@@ -86,6 +94,7 @@ def approve(
     shown_digest: str,
     arguments: dict[str, Any] | None = None,
     reason: str = "",
+    together: Together | None = None,
 ) -> Decided:
     """Let this suggestion run, once enough distinct people of every required team have said so of
     the same digest.
@@ -112,6 +121,7 @@ def approve(
         arguments=approved if digest != suggestion.action_digest else None,
         action_digest=digest,
         reason=reason,
+        together=together,
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
@@ -135,13 +145,15 @@ def approve(
 
 
 @transaction.atomic
-def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
+def reject(
+    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+) -> Decided:
     """Say no to all of it, and for a while to being asked again.
 
     One rejection ends a proposal, unless the policy wants several. Raises `AlreadyResolved`,
     `TooLate`, `NotInTeam`, `AlreadyDecided`, `Invalid`.
     """
-    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason)
+    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason, together)
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
     rejections = asked_of(proposal).rejections
@@ -155,12 +167,14 @@ def reject(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> D
 
 
 @transaction.atomic
-def give_back(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str) -> Decided:
+def give_back(
+    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+) -> Decided:
     """Return it to the agent with feedback; its next proposal says that it revises this one.
 
     Raises as `reject`.
     """
-    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason)
+    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason, together)
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
     return Decided(decision, _end(proposal, Proposal.Status.RETURNED, reviewer, actor, reason))
@@ -279,12 +293,13 @@ def _stated(reason: str) -> str:
 
 
 def _say(
-    proposal_id: UUID, verdict: str, reviewer: User, actor: Actor, reason: str
+    proposal_id: UUID, verdict: str, reviewer: User, actor: Actor, reason: str, together: Together | None
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
     proposal = _lock_open(proposal_id, reviewer)
-    return proposal, _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason)
+    decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason, together=together)
+    return proposal, decision
 
 
 def _end(proposal: Proposal, status: str, reviewer: User, actor: Actor, reason: str) -> Resolution:
@@ -302,8 +317,11 @@ def _decide(
     arguments: dict[str, Any] | None = None,
     action_digest: str = "",
     to_team: Team | None = None,
+    together: Together | None = None,
 ) -> Decision:
     looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
+    if together and together.looked_seconds is not None:
+        looked = (looked or 0) + together.looked_seconds
     decision = Decision(
         proposal=proposal,
         reviewer=reviewer,
@@ -333,6 +351,8 @@ def _decide(
         }
     if to_team:
         data["team"] = to_team.pk
+    if together:
+        data["bulk"] = str(together.batch)
     if looked is not None:
         data["looked_seconds"] = looked
     if reason:

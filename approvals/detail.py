@@ -20,6 +20,7 @@ from approvals.revealed import Revealed, revealed
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
 from approvals.timeline import Entry, timeline
+from approvals.together import others_alike
 from execution.models import Execution
 from governance import halts
 from governance.models import ActionType, Risk, Team, User
@@ -113,6 +114,7 @@ class Detail:
     reject_url: str
     return_url: str
     after: Afterwards
+    alike: int = 0
     held: str = ""
     check: Check | None = None
     revealed: Revealed | None = None
@@ -170,6 +172,7 @@ def detail_of(
         reject_url=f"{address}reject/{query}",
         return_url=f"{address}return/{query}",
         after=afterwards(proposal, reader, query),
+        alike=others_alike(proposal, reader),
         held=_held(proposal, suggestions),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from approvals import standing_views, views
+from approvals import bulk_views, standing_views, views
 
 app_name = "approvals"
 
@@ -8,6 +8,10 @@ urlpatterns = [
     path("", views.queue, name="queue"),
     path("version/", views.version, name="version"),
     path("check/", views.check, name="check"),
+    path("bulk/", bulk_views.bulk, name="bulk"),
+    path("bulk/<uuid:batch_id>/", bulk_views.batch, name="batch"),
+    path("bulk/<uuid:batch_id>/go/", bulk_views.go_on, name="go-on-batch"),
+    path("bulk/<uuid:batch_id>/undo/", bulk_views.undo_batch, name="undo-batch"),
     path("<uuid:proposal_id>/answer/", views.answer, name="answer"),
     path("<uuid:proposal_id>/", views.proposal, name="proposal"),
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),

@@ -74,6 +74,7 @@ class Obligations(BaseModel):
     second_review: Share | None = Field(
         None, description="The share of what people decide that a second one decides too, blind."
     )
+    bulk: bool | None = Field(None, description="False: never decided together with others, one by one only.")
     reason: str | None = Field(None, max_length=300)
 
 

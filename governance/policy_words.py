@@ -121,6 +121,8 @@ def _of_deciding(then: Obligations) -> list[str]:
         said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence{within}")
     if then.second_review is not None:
         said.append(f"{then.second_review * 100:g}% decided a second time, blind")
+    if then.bulk is not None:
+        said.append("decided together with others" if then.bulk else "never decided together with others")
     return said
 
 

@@ -109,6 +109,7 @@ _STRICTEST: dict[str, Callable[[Iterable[Any]], Any]] = {
     "step_up": any,
     "remind": max,
     "second_review": max,
+    "bulk": all,
 }
 
 

@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from approvals.bulk import BatchOver, NotTogether, OtherBatch
 from approvals.claims import ClaimedByAnother, NotYours
 from approvals.decide import (
     AlreadyDecided,
@@ -91,6 +92,9 @@ STATUS: dict[type[Refusal], int] = {
     IncidentIsClosed: 409,
     NotAsked: 409,
     AlreadyDecided: 409,
+    BatchOver: 409,
+    NotTogether: 409,
+    OtherBatch: 409,
     NothingToTakeBack: 409,
     ClaimedByAnother: 409,
     NotYours: 409,

@@ -10,7 +10,7 @@ from governance.verdict import Verdict
 from suggestions.models import Proposal
 
 # What an edit can make stricter, beside approvals and teams, which have columns of their own.
-_RAISED = ("rejections", "four_eyes", "owner_may_approve", "step_up", "grace_seconds")
+_RAISED = ("rejections", "four_eyes", "owner_may_approve", "step_up", "grace_seconds", "bulk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Asked:
 
     With `four_eyes` whoever edited does not count among those who approve; `owner_may_approve`
     says aloud that the agent's owner counts like anybody else; `step_up` wants a fresh log-in and
-    the key figure; for `grace_seconds` an approval can be undone.
+    the key figure; for `grace_seconds` an approval can be undone; without `bulk` it is never decided
+    together with others.
     """
 
     approvals: int
@@ -28,6 +29,7 @@ class Asked:
     owner_may_approve: bool
     step_up: bool
     grace_seconds: float
+    bulk: bool
 
 
 def asked_of(proposal: Proposal) -> Asked:
@@ -41,6 +43,7 @@ def asked_of(proposal: Proposal) -> Asked:
         # A rule can ask for it where the risk is lower, and nothing waives it where it is critical.
         step_up=said.get("step_up", False) or proposal.risk >= Risk.CRITICAL,
         grace_seconds=said.get("grace_seconds", 0),
+        bulk=said.get("bulk", True),
     )
 
 
@@ -55,6 +58,7 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
         "owner_may_approve": verdict.more.get("owner_may_approve", False) and before.owner_may_approve,
         "step_up": verdict.more.get("step_up", False) or before.step_up,
         "grace_seconds": max(verdict.grace, before.grace_seconds),
+        "bulk": verdict.more.get("bulk", True) and before.bulk,
     }
     raised = {name: said[name] for name in _RAISED if said[name] != getattr(before, name)}
     changed = []

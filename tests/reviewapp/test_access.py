@@ -19,8 +19,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from approvals import decide
+from approvals import bulk, decide
 from approvals import standing as drafting
+from approvals.bulk import Shown
+from approvals.bulk_views import ticket_for
+from approvals.models import BatchItem
 from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
@@ -48,6 +51,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:reopen", "POST"): (LOGIN, 302, 404, 403, 403),
     ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:bulk", "GET"): (LOGIN, 200, 200, 403, 403),
+    ("approvals:bulk", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:batch", "GET"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:go-on-batch", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:undo-batch", "POST"): (LOGIN, 303, 404, 403, 403),
     ("insights:autonomy", "GET"): (LOGIN, 200, 200, 200, 200),
     ("insights:bounds", "GET"): (LOGIN, 200, 200, 200, 200),
     ("insights:change-bounds", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -287,6 +295,7 @@ def world(
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
         **trusted_and_checked(dora, approved),
+        "batch_id": begun(ana, propose),
         "approval_id": drafting.draft(
             Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
         ).pk,
@@ -328,6 +337,26 @@ def trusted_and_checked(owner: Any, approved: Proposal) -> dict[str, Any]:
         "incident_id": incident.pk,
         "sample_id": sample.pk,
     }
+
+
+def begun(reviewer: Any, propose: Callable[..., Any]) -> uuid.UUID:
+    """What somebody began to answer at once: one is approved and waits for another person, one is left."""
+    asked = [propose(title="Together") for _ in range(2)]
+    Proposal.objects.filter(pk=asked[0].pk).update(approvals_needed=2)
+    items = [Shown(p.pk, p.suggestions.get().action_digest) for p in asked]
+    batch = bulk.submit(
+        uuid.uuid4(),
+        items[:1],
+        verdict="approve",
+        said="Approve 2",
+        reviewer=reviewer,
+        actor=actor_of(reviewer),
+    )
+    bulk.go_on(batch, actor=actor_of(reviewer))
+    BatchItem.objects.create(
+        batch=batch, proposal=asked[1], position=2, action_digest=asked[1].suggestions.get().action_digest
+    )
+    return batch.pk
 
 
 def backtested() -> dict[str, Any]:
@@ -410,6 +439,11 @@ def form(route: str, world: World) -> Any:
         "api:decisions": {"verdict": "approve", **decision},
         "api:result": {"outcome": "succeeded"},
         "approvals:answer": {"answer": "right"},
+        "approvals:bulk": {
+            "ticket": ticket_for(world.people["ana"]),
+            "verdict": "approve",
+            "items": f"{world.proposal.pk}:{suggestion.action_digest}",
+        },
         "api:answer-sample": {"answer": "right"},
         "insights:promote": {"reason": "no"},
         "insights:lower": {"stage": "1", "reason": "no"},
