@@ -105,13 +105,13 @@ def _check(items: Sequence[Shown], verdict: str, reason: str) -> None:
         raise Invalid.field("/reason", "Say why: the agents and the log need a reason.")
 
 
-def go_on(batch: Batch, *, actor: Actor, seconds: float = SLICE) -> int:
+def go_on(batch: Batch, *, actor: Actor, seconds: float | None = None) -> int:
     """Decide on what is left, for so long at most; returns how many are left then.
 
     Each in a transaction of its own: what was refused or decided meanwhile stops no other. Of two
     that go on at once each takes its own. Raises `BatchOver` once too much time has passed.
     """
-    until = time.monotonic() + seconds
+    until = time.monotonic() + (SLICE if seconds is None else seconds)
     while time.monotonic() < until and _next(batch, actor):
         pass
     return batch.items.filter(outcome=Outcome.WAITING).count()

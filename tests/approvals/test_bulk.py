@@ -30,7 +30,7 @@ from governance.models import Agent
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.approvals.test_decide import approve
-from tests.approvals.test_views import browser
+from tests.approvals.test_views import browser, part
 from tests.conftest import REFUND, actor_of, suggestion_body
 
 Propose = Callable[..., Any]
@@ -357,7 +357,11 @@ def form_in(html: str, verdict: str, **more: str) -> dict[str, str]:
     return {**found, "verdict": verdict, "reason": "", **more}
 
 
-def test_from_the_table_to_what_became_of_each(twelve: list[Any], ana: Any, ben: Any) -> None:
+@pytest.mark.parametrize("slice_seconds", [60.0, 0.0])
+def test_from_the_table_to_what_became_of_each(
+    twelve: list[Any], ana: Any, ben: Any, monkeypatch: Any, slice_seconds: float
+) -> None:
+    monkeypatch.setattr(bulk, "SLICE", slice_seconds)
     client = browser(ana)
     html = table_of(client, twelve)
     assert "Approve 12 refunds, 486.60 in total" in html
@@ -367,6 +371,9 @@ def test_from_the_table_to_what_became_of_each(twelve: list[Any], ana: Any, ben:
 
     assert answer.status_code == 303
     results = client.get(answer["Location"]).content.decode()
+    assert ("Go on" in results, "0 of 12" in results) == (not slice_seconds, not slice_seconds)
+    monkeypatch.setattr(bulk, "SLICE", 60.0)
+    results = client.post(answer["Location"] + "go/", headers=part("batch")).content.decode()
     assert "11 approved, 1 not decided." in results
     assert "already approved, by Ben" in results
     assert set(Decision.objects.filter(reviewer=ana).values_list("looked_seconds", flat=True)) <= {0, 1, 2}
