@@ -53,8 +53,10 @@ class BatchItem(models.Model):
     position = models.PositiveSmallIntegerField()
     action_digest = models.CharField(max_length=71, help_text="Of what was shown.")
     outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.WAITING)
-    detail = models.CharField(max_length=1000, blank=True, help_text="Why it was refused; of a check, what it was.")
-    decision = models.ForeignKey("approvals.Decision", models.PROTECT, null=True, related_name="+", db_index=False)
+    detail = models.CharField(max_length=1000, blank=True, help_text="Why it was refused; what a check was.")
+    decision = models.ForeignKey(
+        "approvals.Decision", models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         ordering = ["position"]

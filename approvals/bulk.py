@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from approvals import decide, undo
+from approvals import checks, decide, undo
 from approvals.decide import Decided
 from approvals.models import Batch, BatchItem
 from approvals.together import MOST, Candidate, candidate
@@ -134,10 +134,17 @@ def _next(batch: Batch, actor: Actor) -> bool:
         told = {"verdict": batch.verdict, "refusal": type(refusal).__name__, "bulk": str(batch.pk)}
         record("decision.refused", actor=actor, proposal=item.proposal_id, data=told)
     else:
-        item.outcome = Outcome.DONE if decided.resolution else Outcome.WAITS
-        item.decision = decided.decision
+        _keep(item, decided)
     item.save(update_fields=["outcome", "detail", "decision"])
     return True
+
+
+def _keep(item: BatchItem, decided: Decided) -> None:
+    if decided.check:
+        item.outcome, item.detail = Outcome.CHECK, checks.told(decided.check)[:1000]
+        return
+    item.outcome = Outcome.DONE if decided.resolution else Outcome.WAITS
+    item.decision = decided.decision
 
 
 def is_over(batch: Batch) -> bool:

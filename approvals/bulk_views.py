@@ -243,15 +243,15 @@ def _shown(found: Batch) -> dict[str, Any]:
 
 
 def _item(item: BatchItem, found: Batch) -> dict[str, Any]:
-    label = DONE[found.verdict] if item.outcome == BatchItem.Outcome.DONE else item.get_outcome_display()
+    done, is_check = item.outcome == BatchItem.Outcome.DONE, item.outcome == BatchItem.Outcome.CHECK
     return {
         "url": reverse("approvals:proposal", args=[item.proposal_id]),
         "sentence": pieces(item.proposal.sentence),
         "agent": shown(item.proposal.agent.name),
-        "status": DONE[found.verdict] if item.outcome == BatchItem.Outcome.DONE else item.outcome,
-        "label": label,
+        "status": DONE[found.verdict] if done else item.outcome,
+        "label": DONE[found.verdict] if done else item.get_outcome_display(),
         "detail": shown(item.detail),
-        "now": status_label(item.proposal) or "waiting",
+        "now": "over" if is_check else status_label(item.proposal) or "waiting",
     }
 
 
@@ -264,6 +264,7 @@ def _summary(items: list[BatchItem], found: Batch) -> str:
         "done": DONE[found.verdict],
         "waits": "waiting for somebody else",
         "undone": "undone",
+        "check": "a check" if numbers["check"] == 1 else "checks",
         "refused": "not decided",
         "waiting": "still to come",
     }

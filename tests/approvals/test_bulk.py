@@ -15,10 +15,10 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from approvals import bulk, decide
+from approvals import bulk, decide, slip_in
 from approvals.bulk import Shown
 from approvals.bulk_table import side_by_side
-from approvals.models import Batch, BatchItem, Decision
+from approvals.models import Batch, BatchItem, CheckPlan, CheckTemplate, Decision
 from approvals.together import alike, candidates
 from audit.actors import SYSTEM
 from audit.models import Event
@@ -31,7 +31,7 @@ from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.approvals.test_decide import approve
 from tests.approvals.test_views import browser, part
-from tests.conftest import REFUND, actor_of, suggestion_body
+from tests.conftest import REFUND, actor_of, proposal_body, suggestion_body
 
 Propose = Callable[..., Any]
 
@@ -168,6 +168,29 @@ def test_after_a_while_nobody_stands_behind_it_any_more(twelve: list[Any], ana: 
     with pytest.raises(bulk.BatchOver):
         bulk.go_on(batch, actor=actor_of(ana))
     assert not Decision.objects.exists()
+
+
+def test_a_check_among_them_is_revealed_and_counts_for_nothing_else(
+    twelve: list[Any], policy: Any, agent: Agent, ana: Any, olga: Any
+) -> None:
+    CheckPlan.objects.create(team_id="operations", on=True, changed_by=olga, from_past=False)
+    CheckTemplate.objects.create(
+        name="Ten times",
+        agent=agent,
+        kind="bad",
+        why="The amount is ten times what the customer paid.",
+        body=proposal_body(suggestions=[suggestion_body(arguments={"order_id": "#W1", "amount": 540.4})]),
+        made_by=olga,
+    )
+    check = slip_in.slip_in("operations")
+    assert check is not None
+    assert check.proposal_id in alike(twelve[0], ana)
+
+    batch = say("approve", [check.proposal, *twelve], ana)
+
+    assert outcomes(batch) == ["check", *["done"] * 12]
+    assert "You missed it." in batch.items.get(outcome="check").detail
+    assert Execution.objects.count() == Decision.objects.count() == 12
 
 
 # --- Undoing ----------------------------------------------------------------------------------------
