@@ -15,8 +15,10 @@ from rest_framework.views import APIView
 from approvals import checks, decide
 from approvals.decide import Decided
 from approvals.reopen import reopen
+from audit.asking import actor_of
 from audit.refusals import Invalid
 from governance.authentication import person_of
+from governance.models import Team
 from governance.permissions import has_permission
 from suggestions.bodies import DecisionBody, Strict, check
 from suggestions.models import Proposal, Suggestion
@@ -42,19 +44,17 @@ class Decisions(APIView):
 
     @extend_schema(operation_id="decide", request=DecisionBody, responses={201: DecisionAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:
-        """Approve one suggestion, reject the proposal, or return it to the agent with feedback.
+        """Approve one suggestion, reject the proposal, return it to the agent with feedback, or escalate it.
 
         An approval names the suggestion and the `action_digest` that was shown. Of many who decide
         at once one wins; the others get 409 and are told who won.
+        What somebody else made of a suggestion is approved by its digest. Escalating names the `team`
+        that is asked in the place of one's own.
         """
-        proposal = Proposal.objects.visible_to(person_of(request)).filter(pk=proposal_id).first()
-        if proposal is None:
-            raise Http404
+        proposal = visible(request, proposal_id)
         body = check(DecisionBody, request.data)
-        decided = (
-            _approve(proposal, body, request) if body.verdict == "approve" else _end(proposal, body, request)
-        )
-        return Response(_presented(decided), status=201)
+        verb = {"approve": _approve, "escalate": _escalate}.get(body.verdict, _end)
+        return Response(_presented(verb(proposal, body, request)), status=201)
 
 
 class ReopenBody(Strict):
@@ -67,13 +67,25 @@ class Reopen(APIView):
     @extend_schema(operation_id="reopen", request=ReopenBody, responses={200: ProposalAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:
         """Let the agent ask again for what this rejected proposal suggested; it is told."""
-        visible = Proposal.objects.visible_to(person_of(request)).filter(pk=proposal_id)
-        if not visible.exists():
-            raise Http404
+        visible(request, proposal_id)
         body = check(ReopenBody, request.data or {})
-        reopen(proposal_id, reviewer=person_of(request), actor=_actor(request), reason=body.reason)
-        proposal = visible.select_related("agent", "resolution").get()
-        return Response(shown(proposal, proposal.suggestions.select_related("action_type")))
+        reopen(proposal_id, reviewer=person_of(request), actor=actor_of(request), reason=body.reason)
+        return Response(answer_of(request, proposal_id))
+
+
+def visible(request: Request, proposal_id: UUID) -> Proposal:
+    """The proposal, where this person may know of it; else it does not exist for them."""
+    known = Proposal.objects.visible_to(person_of(request)).select_related("agent", "resolution")
+    proposal = known.filter(pk=proposal_id).first()
+    if proposal is None:
+        raise Http404
+    return proposal
+
+
+def answer_of(request: Request, proposal_id: UUID) -> dict[str, Any]:
+    """The proposal as it is now."""
+    proposal = visible(request, proposal_id)
+    return shown(proposal, proposal.suggestions.select_related("action_type"))
 
 
 def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
@@ -89,7 +101,7 @@ def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decide
     return decide.approve(
         suggestion,
         reviewer=person_of(request),
-        actor=_actor(request),
+        actor=actor_of(request),
         shown_digest=body.action_digest,
         arguments=body.arguments,
         reason=body.reason,
@@ -98,11 +110,16 @@ def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decide
 
 def _end(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
     verb = decide.reject if body.verdict == "reject" else decide.give_back
-    return verb(proposal.pk, reviewer=person_of(request), actor=_actor(request), reason=body.reason)
+    return verb(proposal.pk, reviewer=person_of(request), actor=actor_of(request), reason=body.reason)
 
 
-def _actor(request: Request) -> Any:
-    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")
+def _escalate(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    team = Team.objects.filter(pk=body.team or "").first()
+    if team is None:
+        raise Invalid.field("/team", "Name the team, by its slug, that is to decide.")
+    return decide.escalate(
+        proposal.pk, to=team, reviewer=person_of(request), actor=actor_of(request), reason=body.reason
+    )
 
 
 def _presented(decided: Decided) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Least, Now
 
+from approvals.decide import NotInTeam
 from approvals.models import Claim
 from audit.actors import Actor
 from audit.announce import announce
@@ -36,9 +37,11 @@ class NotYours(Refusal):
 def claim(proposal_id: UUID, *, user: User, actor: Actor, take_over: bool = False) -> Claim:
     """Take a lease of ten minutes, or begin one's own anew.
 
-    Raises `AlreadyResolved`; `ClaimedByAnother` while somebody else's runs, unless one takes over.
+    Raises `AlreadyResolved`, `NotInTeam`; `ClaimedByAnother` while somebody else's runs, unless one
+    takes over.
     """
     proposal = lock_pending(proposal_id)
+    _check_asked(proposal, user)
     running = Claim.objects.live().select_related("user").filter(proposal=proposal).first()
     if running and running.user_id != user.pk and not take_over:
         raise ClaimedByAnother(
@@ -68,9 +71,10 @@ def release(proposal_id: UUID, *, user: User, actor: Actor) -> None:
 def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
     """Put somebody on it who may decide on it, for a day or until its deadline.
 
-    Raises `AlreadyResolved`; `Invalid` where that person could not decide.
+    Raises `AlreadyResolved`, `NotInTeam`; `Invalid` where that person could not decide.
     """
     proposal = lock_pending(proposal_id)
+    _check_asked(proposal, by)
     if not to.is_active or not to.has_perm("approvals.add_decision"):
         raise Invalid.field("/to", f"{to.printed_name} may not decide.")
     if not to.teams.filter(pk__in=proposal.teams).exists():
@@ -78,6 +82,11 @@ def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
     found = _write(proposal, user=to, by=by, lasts=ASSIGNED)
     _tell(proposal, "claim.assigned", actor, to=str(to.pk), until=found.until.isoformat())
     return found
+
+
+def _check_asked(proposal: Proposal, user: User) -> None:
+    if not user.teams.filter(pk__in=proposal.teams).exists():
+        raise NotInTeam
 
 
 def _write(proposal: Proposal, *, user: User, by: User, lasts: timedelta) -> Claim:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from approvals import queries
+from approvals import queries, undo
+from approvals.bar import in_short
 from approvals.decide import Decided
 from approvals.desk_list import list_of
 from approvals.detail import Detail, Typed, detail_of
-from approvals.doors import Asked, query_of, teams_of, visible, wants
+from approvals.doors import Asked, View, query_of, teams_of, visible, wants
+from approvals.moved import Moved, moved_from
+from approvals.pieces import shown
 from approvals.queries import Filters
 from approvals.rows import rows_of
 from audit.asking import actor_of
@@ -24,7 +29,12 @@ from suggestions.models import Proposal, Suggestion
 from suggestions.resolve import AlreadyResolved
 
 LONGEST_REASON = 2_000
-DONE = {"approve": "Approved", "reject": "Rejected", "return": "Returned to the agent"}
+DONE = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "return": "Returned to the agent",
+    "escalate": "Escalated",
+}
 
 
 def detail_for(request: Asked, proposal_id: UUID) -> Detail:
@@ -45,9 +55,65 @@ def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpRes
     context = list_of(request)
     if wants(request, "queue"):
         return render(request, "approvals/_list.html", context)
-    return render(
-        request, "approvals/queue.html", {**context, "selected": detail, "detail": detail}, status=status
-    )
+    context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
+    return render(request, "approvals/queue.html", context, status=status)
+
+
+def undoables(request: Asked) -> list[dict[str, Any]]:
+    """What this person approved and can undo, for the bar that counts down."""
+    query = query_of(request)
+    return [
+        {
+            "id": str(one.proposal),
+            "sentence": shown(one.sentence),
+            "short": shown(in_short(one.sentence, 48)),
+            "left": one.left,
+            "until": one.until,
+            "url": reverse("approvals:undo", args=[one.proposal]) + query,
+        }
+        for one in undo.undoable(request.user)
+    ]
+
+
+def or_where_it_went(view: View) -> View:
+    """For a proposal that is another team's now: where it went, to those who had it before."""
+
+    @wraps(view)
+    def shown(request: Asked, proposal_id: UUID) -> HttpResponse:
+        try:
+            return view(request, proposal_id)
+        except Http404:
+            moved = moved_from(proposal_id, request.user)
+            if moved is None:
+                raise
+            return _elsewhere(request, moved, status=200 if request.method == "GET" else 409)
+
+    return shown
+
+
+def _elsewhere(request: Asked, moved: Moved, *, status: int) -> HttpResponse:
+    context = {
+        "moved": moved,
+        "moved_url": reverse("approvals:proposal", args=[moved.proposal]) + query_of(request),
+        "queue_url": reverse("approvals:queue") + query_of(request),
+    }
+    if request.htmx:
+        return render(request, "approvals/_detail.html", context, status=status)
+    return render(request, "approvals/queue.html", {**list_of(request), **context}, status=status)
+
+
+def same_again(request: Asked, proposal_id: UUID, said: str) -> HttpResponse:
+    """After what decides nothing: the same proposal as it is now."""
+    if request.htmx:
+        return only_detail(request, detail_for(request, proposal_id))
+    messages.success(request, said)
+    return see_other(reverse("approvals:proposal", args=[proposal_id]) + query_of(request))
+
+
+def see_other(address: str) -> HttpResponse:
+    response = redirect(address)
+    response.status_code = 303
+    return response
 
 
 def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
@@ -78,7 +144,7 @@ def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -
         reader=request.user,
         query=query_of(request),
         chosen=request.POST.get("suggestion", ""),
-        refusal=in_words(refusal),
+        refusal=in_words(refusal, typed.verb),
         typed=typed,
     )
     status = 422 if isinstance(refusal, Invalid) else 409
@@ -87,8 +153,9 @@ def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -
     return desk(request, detail, status=status)
 
 
-def in_words(refusal: Refusal) -> str:
-    if isinstance(refusal, AlreadyResolved):
+def in_words(refusal: Refusal, verb: str = "approve") -> str:
+    """What the person is told who was refused."""
+    if isinstance(refusal, AlreadyResolved) and verb in DONE:
         return f"{refusal.detail} Your decision was not counted."
     if isinstance(refusal, Invalid):
         return " ".join(error["detail"] for error in refusal.errors)
@@ -100,9 +167,7 @@ def go_on(request: Asked, proposal: Proposal) -> HttpResponse:
     filters = Filters.read(request.GET)
     next_id = queries.following(proposal, teams_of(request), filters, reviewer=request.user)
     address = reverse("approvals:proposal", args=[next_id]) if next_id else reverse("approvals:queue")
-    response = redirect(address + filters.query())
-    response.status_code = 303
-    return response
+    return see_other(address + filters.query())
 
 
 def decide_on(
@@ -115,12 +180,10 @@ def decide_on(
         check_length(reason)
         decided = verb(proposal, reason)
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed(name, reason))
+        return refused(request, proposal_id, refusal, Typed(name, reason, request.POST.get("team", "")))
     if decided.check:
-        response = redirect(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
-        response.status_code = 303
-        return response
+        return see_other(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
     if not request.htmx:
-        waits = "" if decided.resolution else " It waits for somebody else to agree."
+        waits = "" if decided.resolution or name == "escalate" else " It waits for somebody else to agree."
         messages.success(request, f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}")
     return go_on(request, proposal)

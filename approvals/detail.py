@@ -12,18 +12,20 @@ from django.urls import reverse
 
 from approvals.afterwards import Afterwards, afterwards
 from approvals.arguments import Argument, as_text, edited, table
+from approvals.bar import Bar, bar_of, teams_in_words
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.produced import Produced, produced
-from approvals.quorum import missing_teams
+from approvals.quorum import missing_teams, standing_of
 from approvals.revealed import Revealed, revealed
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
 from approvals.timeline import Entry, timeline
 from approvals.together import others_alike
+from approvals.voices import Voices, voices
 from execution.models import Execution
 from governance import halts
-from governance.models import ActionType, Risk, Team, User
+from governance.models import ActionType, Risk, User
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
@@ -55,7 +57,6 @@ class Option:
     explanation: list[Piece]
     indicators: list[dict[str, str]]
     chosen: bool
-    approve_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Typed:
 
     verb: str = ""
     reason: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +112,23 @@ class Detail:
     timeline: list[Entry]
     resolution: str
     execution: dict[str, Any] | None
-    approve_url: str
-    reject_url: str
-    return_url: str
     after: Afterwards
+    bar: Bar
+    voices: Voices
     alike: int = 0
     held: str = ""
     check: Check | None = None
     revealed: Revealed | None = None
-    why_not: str = ""
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
 
     @property
     def may_decide(self) -> bool:
-        return not self.why_not
+        return not self.bar.why_not
+
+    @property
+    def why_not(self) -> str:
+        return self.bar.why_not
 
 
 def detail_of(
@@ -146,6 +150,7 @@ def detail_of(
     address = reverse("approvals:proposal", args=[proposal.pk])
     context = dict(proposal.context)
     messages = _messages(context)
+    said = voices(proposal, decisions, suggestions)
     return Detail(
         id=str(proposal.pk),
         version=proposal.version,
@@ -168,15 +173,20 @@ def detail_of(
         timeline=timeline(proposal, decisions),
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=_execution(proposal, reader),
-        approve_url=f"{address}approve/{query}",
-        reject_url=f"{address}reject/{query}",
-        return_url=f"{address}return/{query}",
         after=afterwards(proposal, reader, query),
         alike=others_alike(proposal, reader),
         held=_held(proposal, suggestions),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),
-        why_not=_why_not(proposal, reader, decisions),
+        bar=bar_of(
+            proposal,
+            reader,
+            decisions=decisions,
+            suggestions=suggestions,
+            versions=said.versions,
+            query=query,
+        ),
+        voices=said,
         refusal=refusal,
         typed=typed or Typed(),
     )
@@ -292,19 +302,11 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
         "rules": [_rule(rule) for rule in verdict["rules"]],
         "default": "Let pass by default." if verdict["verdict"] == "auto_approve" else "Reviewed by default.",
         "policy": proposal.policy_id or "",
-        "team": _teams(proposal),
+        "team": teams_in_words(proposal),
         "approvals": _approvals(proposal, decisions),
         "decide_within": _span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
     }
-
-
-def _teams(proposal: Proposal) -> str:
-    """The teams that decide, by name: "Finance and Operations"."""
-    if not proposal.also_teams:
-        return proposal.team.name
-    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
-    return " and ".join(names.get(team, team) for team in proposal.teams)
 
 
 def _span(seconds: float) -> str:
@@ -323,10 +325,14 @@ def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
     if proposal.approvals_needed < 2 and not proposal.also_teams:
         return "1"
     approved = [d for d in decisions if d.standing and d.verdict == Decision.Verdict.APPROVE]
-    names = ", ".join(shown(d.reviewer.printed_name) for d in approved)
-    told = f"{len(approved)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
+    # Of several versions the one that most people stand behind: others do not add to it.
+    most = max(
+        (standing_of(proposal, d.action_digest, approved).agreeing for d in approved), key=len, default=()
+    )
+    names = ", ".join(shown(d.reviewer.printed_name) for d in approved if d.reviewer_id in most)
+    told = f"{len(most)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
     if proposal.also_teams and proposal.status == Proposal.Status.PENDING:
-        missing = missing_teams(proposal, [d.reviewer_id for d in approved])
+        missing = missing_teams(proposal, list(most))
         told += f"; somebody of {', '.join(missing)} is missing" if missing else ""
     return told
 
@@ -357,22 +363,6 @@ def _held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
     thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."
     then = "It can be decided; what" if proposal.status == Proposal.Status.PENDING else "What"
     return f"{shown(halt.sentence)} {thrown} {then} was approved is carried out once that is lifted."
-
-
-def _why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
-    """Why this person can't decide on it now; empty when they can."""
-    if proposal.status != Proposal.Status.PENDING:
-        return "It has been decided."
-    if not reader.has_perm("approvals.add_decision"):
-        return "You can read this proposal; deciding on it is for reviewers."
-    if not reader.teams.filter(pk__in=proposal.teams).exists():
-        return f"This is for {_teams(proposal)}; only its members decide on it."
-    mine = next((d for d in decisions if d.reviewer_id == reader.pk and d.standing), None)
-    if mine:
-        return "You have approved this. It waits for somebody else to agree."
-    if proposal.agent.owner_id == reader.pk:
-        return "You own this agent, so somebody else has to decide on what it proposes."
-    return ""
 
 
 def _check(proposal: Proposal, reader: User, query: str) -> Check | None:

@@ -26,6 +26,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from approvals import hub, queries
+from approvals.moved import moved_rows
 from approvals.rows import Row, drawn, rows_of
 from governance.models import User
 
@@ -204,6 +205,8 @@ class Reader:
         if not wanted:
             return None
         news = [(row.teams, drawn(row)) for row in rows if self._is_news(row)]
+        if new and rows:
+            news = [*moved_rows([event for event, _ in new]), *news]
         return Change(version, news, overflow=len(wanted) > MOST_ROWS)
 
     def _events(self) -> list[tuple[int, UUID]]:

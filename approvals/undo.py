@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from approvals.models import Decision
@@ -17,6 +18,8 @@ from execution.undo import TooLateToUndo, take_away
 from governance.models import User
 from suggestions.models import Proposal, Resolution
 from suggestions.resolve import unresolve
+
+MOST = 20  # approvals in their grace period, of one person, that are shown
 
 
 class NotYourApproval(Refusal):
@@ -51,23 +54,36 @@ def undo(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Undoable:
-    """An approval of one's own that can still be undone, until when."""
+    """An approval of one's own that can still be undone, until when; `left` in seconds by the
+    database's clock, at the moment it was asked."""
 
     proposal: UUID
     sentence: str
     until: datetime
+    left: float
 
 
-def undoable(reviewer: User) -> list[Undoable]:
-    """What this person approved that still can be undone, the soonest to run first."""
-    waiting = Execution.objects.filter(
-        status=Execution.Status.SCHEDULED,
-        fence=0,
-        due_at__gt=Now(),
+def undoable(reviewer: User, *, proposal: Proposal | None = None) -> list[Undoable]:
+    """What this person approved that still can be undone, what they said last first.
+
+    With `proposal` that one alone.
+    """
+    own = Decision.objects.filter(
+        reviewer=reviewer,
+        standing=True,
+        verdict=Decision.Verdict.APPROVE,
+        proposal__status=Proposal.Status.APPROVED,
         proposal__resolution__by=Resolution.By.HUMAN,
-        proposal__decisions__reviewer=reviewer,
-        proposal__decisions__standing=True,
-        proposal__decisions__verdict=Decision.Verdict.APPROVE,
+        proposal__resolution__action_digest=F("action_digest"),
+        proposal__execution__status=Execution.Status.SCHEDULED,
+        proposal__execution__fence=0,
+        proposal__execution__due_at__gt=Now(),
     )
-    found = waiting.order_by("due_at").select_related("proposal")[:20]
-    return [Undoable(e.proposal_id, e.proposal.sentence, e.due_at) for e in found]
+    if proposal is not None:
+        own = own.filter(proposal=proposal)
+    until = F("proposal__execution__due_at")
+    found = own.annotate(until=until, left=ExpressionWrapper(until - Now(), DurationField()))
+    return [
+        Undoable(d.proposal_id, d.proposal.sentence, d.until, d.left.total_seconds())  # type: ignore[attr-defined]
+        for d in found.select_related("proposal").order_by("-at", "-pk")[:MOST]
+    ]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from approvals import bulk_views, standing_views, views
+from approvals import beside_views, bulk_views, standing_views, views
 
 app_name = "approvals"
 
@@ -17,6 +17,15 @@ urlpatterns = [
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),
     path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
     path("<uuid:proposal_id>/return/", views.give_back, name="return"),
+    path("<uuid:proposal_id>/escalate/", beside_views.escalate, name="escalate"),
+    path("<uuid:proposal_id>/take-back/", beside_views.take_back, name="take-back"),
+    path("<uuid:proposal_id>/undo/", beside_views.undo, name="undo"),
+    path("<uuid:proposal_id>/claim/", beside_views.claim, name="claim"),
+    path("<uuid:proposal_id>/release/", beside_views.release, name="release"),
+    path("<uuid:proposal_id>/assign/", beside_views.assign, name="assign"),
+    path("<uuid:proposal_id>/comment/", beside_views.comment, name="comment"),
+    path("undoable/", beside_views.undoable, name="undoable"),
+    path("keys/", beside_views.keys, name="keys"),
     path("<uuid:proposal_id>/reopen/", views.reopen, name="reopen"),
     path("<uuid:proposal_id>/standing/", standing_views.draft, name="standing"),
 ]

@@ -1,4 +1,4 @@
-"""The reviewer's desk: the queue, one proposal, and the three things to say about it."""
+"""The reviewer's desk: the queue, one proposal, and the verdicts on it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from approvals.desk_pages import (
     desk,
     detail_for,
     only_detail,
+    or_where_it_went,
     reason_of,
     refused,
     suggestion_named,
@@ -49,6 +50,7 @@ def queue(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
+@or_where_it_went
 def proposal(request: Asked, proposal_id: UUID) -> HttpResponse:
     detail = detail_for(request, proposal_id)
     return only_detail(request, detail) if wants(request, "detail") else desk(request, detail)
@@ -68,6 +70,7 @@ def version(request: Asked) -> JsonResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
+@or_where_it_went
 def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.approve(
@@ -84,6 +87,7 @@ def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
+@or_where_it_went
 def reject(request: Asked, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.reject(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
@@ -94,6 +98,7 @@ def reject(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
+@or_where_it_went
 def give_back(request: Asked, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.give_back(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
@@ -104,6 +109,7 @@ def give_back(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
+@or_where_it_went
 def reopen(request: Asked, proposal_id: UUID) -> HttpResponse:
     """The agent may ask again; then this proposal once more, which says so."""
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from audit.refusals import Invalid
 from governance.mistakes import obligations_in
@@ -116,6 +116,18 @@ def _teams_in(content: Any) -> Iterator[tuple[str, str]]:
 def may_decide(team: str) -> bool:
     """Is there an active member of the team who may decide?"""
     return bool(_deciding({team}).get(team))
+
+
+def who_could_decide(teams: Sequence[str]) -> QuerySet[User]:
+    """The active members of any of these teams who may decide, each once."""
+    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    return may.filter(teams__in=teams).distinct()
+
+
+def teams_that_decide() -> QuerySet[Team]:
+    """The teams with at least one active member who may decide, by name."""
+    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    return Team.objects.filter(members__in=may).distinct().order_by("name")
 
 
 def _deciding(teams: set[str]) -> dict[str, int]:

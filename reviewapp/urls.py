@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from approvals import samples_api, simulator, standing_api
+from approvals import beside_api, samples_api, simulator, standing_api
 from approvals.api import Decisions, Reopen
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
@@ -30,6 +30,11 @@ api = [
     ),
     path("simulations/", simulator.Simulations.as_view(), name="simulations"),
     path("proposals/<uuid:proposal_id>/reopen/", Reopen.as_view(), name="reopen"),
+    path("proposals/<uuid:proposal_id>/claim/", beside_api.Claims.as_view(), name="claim"),
+    path("proposals/<uuid:proposal_id>/assign/", beside_api.Assign.as_view(), name="assign"),
+    path("proposals/<uuid:proposal_id>/comments/", beside_api.Comments.as_view(), name="comments"),
+    path("proposals/<uuid:proposal_id>/take-back/", beside_api.TakeBack.as_view(), name="take-back"),
+    path("proposals/<uuid:proposal_id>/undo/", beside_api.Undo.as_view(), name="undo"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("deployments/", deployment_api.Deployments.as_view(), name="deployments"),

@@ -138,12 +138,13 @@ class BatchBody(Strict):
 
 
 class DecisionBody(Strict):
-    """What a reviewer says, with the digest of exactly what they were shown."""
+    """What a reviewer says, with the digest of exactly what they were shown; `team` to escalate to."""
 
-    verdict: Literal["approve", "reject", "return"]
+    verdict: Literal["approve", "reject", "return", "escalate"]
     suggestion: UUID | None = None
     action_digest: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")
     arguments: dict[str, Any] | None = None
+    team: str | None = Field(None, max_length=64)
     reason: str = Field("", max_length=4_000)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models.functions import Now
 from pydantic import BaseModel, Field
 
 from governance import halts
 from governance.models import Halt, Risk
 from suggestions import resolve
-from suggestions.models import Proposal, Suggestion
+from suggestions.models import Proposal, Resolution, Suggestion
 
 WAITING = ("scheduled", "handed_back")  # executions in which nobody is in the middle of anything
 
@@ -59,6 +60,9 @@ class ProposalAnswer(BaseModel):
     execution: dict[str, Any] | None
     held: bool = Field(False, description="A kill switch is on: nothing of it is carried out now.")
     held_reason: str | None = None
+    undo_until: str | None = Field(
+        None, description="Approved, and can be undone until then: nothing is carried out before."
+    )
     links: dict[str, str]
 
 
@@ -84,7 +88,18 @@ def presented(
     answer["held_reason"] = halt.sentence if halt else None
     if answer["execution"]:
         answer["execution"]["held"] = halt is not None
+        answer["undo_until"] = _undo_until(resolution, execution)
     return answer
+
+
+def _undo_until(resolution: Resolution | None, execution: Any) -> str | None:
+    """The end of the grace period that runs; only what a person approved has one."""
+    if resolution is None or resolution.by != Resolution.By.HUMAN:
+        return None
+    if execution.status != "scheduled" or execution.fence or execution.due_at <= execution.created_at:
+        return None
+    running = type(execution).objects.filter(pk=execution.pk, due_at__gt=Now()).exists()
+    return execution.due_at.isoformat() if running else None
 
 
 def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt]) -> Halt | None:
@@ -131,6 +146,7 @@ def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, A
         "execution": None,
         "held": False,
         "held_reason": None,
+        "undo_until": None,
         "links": {
             "self": address,
             "execution": f"{address}execution/",

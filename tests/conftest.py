@@ -302,6 +302,9 @@ class ApiClient:
     def put(self, path: str, body: Any = None, **how: Any) -> Any:
         return self._send(self.client.put, path, body, **how)
 
+    def delete(self, path: str, body: Any = None, **how: Any) -> Any:
+        return self._send(self.client.delete, path, body, **how)
+
     def _send(self, send: Any, path: str, body: Any, *, raw: bytes | None = None, **headers: str) -> Any:
         return send(
             f"/api/v1/{path}",

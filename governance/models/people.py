@@ -22,6 +22,7 @@ class User(AbstractUser):
     """A person. What they may do comes from their roles (groups); what they see, from their teams."""
 
     teams = models.ManyToManyField(Team, blank=True, related_name="members")
+    single_keys = models.BooleanField(default=True, help_text="Single keys are shortcuts on the desk.")
 
     class Roles(models.TextChoices):
         REVIEWER = "reviewer"

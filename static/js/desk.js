@@ -2,7 +2,6 @@
 // and here one press is kept from deciding two items.
 
 const SETTLE = 400; // nobody reads the next item faster than this
-const SETTING = "reviewapp.keys";
 
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
@@ -75,11 +74,16 @@ function choose(rank) {
   radio.closest(".suggestion").scrollIntoView({ block: "nearest" });
 }
 
+const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".panel [type=submit], .panel button", it);
+
 function panel(verb) {
   const it = find(`#verb-${verb}`);
-  if (!it || busy()) return;
+  if (!it || busy()) return false;
+  const sheet = it.closest("[popover]");
+  if (sheet && onPhone()) sheet.showPopover();
   it.open = true;
-  find("textarea", it).focus(); // at once: what is typed next belongs there
+  firstField(it).focus(); // at once: what is typed next belongs there
+  return true;
 }
 
 function closePanel() {
@@ -94,10 +98,29 @@ function closePanel() {
 document.addEventListener(
   "toggle",
   ({ target }) => {
-    if (target.matches?.(".verb-panel") && target.open) find("textarea", target).focus();
+    if (target.matches?.(".verb-panel") && target.open) firstField(target).focus();
   },
   true,
 );
+
+/** The form of a verb that takes one press, where it is there and nothing else is under way. */
+function send(selector) {
+  const form = find(selector);
+  if (form && !busy() && !openPanel()) form.requestSubmit();
+}
+
+const claim = () => panel("claim") || send('.beside-claim[data-verb="claim"]');
+
+function edit() {
+  const link = find("[data-edit]", chosenForm() ?? document.createElement("i"));
+  if (link && !busy() && !openPanel()) link.click();
+}
+
+/** For deciding several at once: the row that has the focus, else the one that is open. */
+function select() {
+  const row = document.activeElement.closest?.("#rows .row") ?? find("#rows [aria-current]")?.closest(".row");
+  row?.dispatchEvent(new CustomEvent("desk:select", { bubbles: true }));
+}
 
 document.addEventListener("click", (event) => {
   const { target } = event;
@@ -115,14 +138,14 @@ document.addEventListener("click", (event) => {
 
 function keepOrClose() {
   // A click beside an empty panel closes it; words somebody typed are never put away.
-  if (!find("textarea", openPanel()).value) openPanel().open = false;
+  if (!find("textarea", openPanel())?.value) openPanel().open = false;
 }
 
 // The second click of a double click, whatever has moved under the pointer since the first.
 document.addEventListener(
   "click",
   (event) => {
-    const verb = event.target.closest(".decision button, .decision summary");
+    const verb = event.target.closest(".decision button, .decision summary, .decision [data-edit], .undo button");
     if (verb && event.detail > 1) stop(event);
     const row = event.target.closest(".row-link");
     if (!row) return;
@@ -142,7 +165,7 @@ document.addEventListener(
   (event) => {
     const form = event.target;
     if (!form.matches("[data-verb]")) return;
-    const outOfTurn = form.dataset.verb === "approve" && openPanel();
+    const outOfTurn = ["approve", "undo"].includes(form.dataset.verb) && openPanel();
     if (form.dataset.sent || outOfTurn || busy()) return stop(event);
     form.dataset.sent = "true";
     setTimeout(() => lock(true)); // after the browser has read the form
@@ -169,12 +192,22 @@ function remember() {
   const form = openPanel();
   return {
     id: it.dataset.id,
-    tops: SCROLLERS.map((it) => find(it).scrollTop),
+    tops: SCROLLERS.map((it) => find(it)?.scrollTop ?? 0),
     rank: find(".suggestion-radio:checked")?.dataset.rank,
     folds: [...it.querySelectorAll("details[id]")].map((fold) => [fold.id, fold.open]),
-    reasons: [...it.querySelectorAll("textarea")].map((text) => [text.id, text.value]),
+    reasons: [...it.querySelectorAll(".decision textarea, .decision select")].map((text) => [text.id, text.value]),
     panel: form?.id,
     focus: it.contains(document.activeElement) ? document.activeElement.id : null,
+  };
+}
+
+/** What was sent is not put back, and its panel closes; words in other panels stay. */
+function withoutPanel(old) {
+  const sent = old.panel && `${old.panel.slice("verb-".length)}-`;
+  return {
+    ...old,
+    folds: old.folds.map(([id, isOpen]) => [id, isOpen && id !== old.panel]),
+    reasons: old.reasons.filter(([id]) => !sent || !id.startsWith(sent)),
   };
 }
 
@@ -189,7 +222,7 @@ function putBack(old) {
     const text = document.getElementById(id);
     if (text) text.value = value;
   }
-  SCROLLERS.forEach((it, index) => (find(it).scrollTop = old.tops[index]));
+  SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index]));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
 }
 
@@ -219,12 +252,19 @@ document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
 });
 document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, xhr } }) => {
   if (target.id !== "detail") return;
-  const decided = requestConfig.elt.matches("[data-verb]");
+  const form = requestConfig.elt.closest("[data-verb]");
+  const stays = form && "stays" in form.dataset; // decides nothing: the same item, as it is now
+  const decided = form && !stays;
   const again = before && before.id === proposal()?.dataset.id;
   opening = null;
   mark();
   document.title = find("#detail [data-title]")?.dataset.title ?? `${heading().textContent.trim()} · reviewapp`;
-  if (again && !decided) putBack(before);
+  if (again && !decided) putBack(stays && xhr.status < 400 ? withoutPanel(before) : before);
+  if (stays) {
+    settledAt = performance.now() + SETTLE;
+    (find(`#${form.dataset.verb}`) ?? find(`#verb-${form.dataset.verb} > summary`) ?? heading()).focus({ preventScroll: true });
+    if (xhr.status >= 400) tell("desk:decided", { refused: true });
+  }
   if (decided) {
     settledAt = performance.now() + SETTLE;
     lock(true);
@@ -233,28 +273,14 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   }
   const corrected = decided && again && find(".verb-panel[open] textarea");
   if (corrected) corrected.focus();
+  else if (stays) readNext = false;
   else if (decided || readNext || (!again && onPhone())) heading().focus({ preventScroll: true });
   readNext = false;
 });
 
 // --- Keys ---------------------------------------------------------------------------------------------
 
-function keysOn() {
-  try {
-    return localStorage.getItem(SETTING) !== "off";
-  } catch {
-    return true;
-  }
-}
-const toggle = find("#keys-on");
-toggle.checked = keysOn();
-toggle.addEventListener("change", () => {
-  try {
-    localStorage.setItem(SETTING, toggle.checked ? "on" : "off");
-  } catch {
-    // Holds until the page is left.
-  }
-});
+const toggle = find("#keys-on"); // the server keeps it for this person; here it holds at once
 
 const KEYS = {
   j: () => move(1),
@@ -262,6 +288,14 @@ const KEYS = {
   a: () => !busy() && !openPanel() && chosenForm()?.requestSubmit(),
   r: () => panel(find("#verb-wrong") ? "wrong" : "reject"),
   f: () => panel("return"),
+  e: edit,
+  s: () => panel("escalate"),
+  c: claim,
+  g: () => panel("assign"),
+  m: () => panel("comment"),
+  t: () => send('[data-verb="take-back"]'),
+  u: () => send(".undo-one, .decision-after [data-verb=undo]"),
+  x: select,
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),
   "?": () => find("#help").showModal(),
@@ -301,14 +335,16 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.repeat && event.target.closest?.(".decision") && !typing(event.target)) stop(event);
+    if (event.repeat && event.target.closest?.(".decision, .undo") && !typing(event.target)) stop(event);
   },
   true,
 );
 
 document.addEventListener("desk:rows", () => mark());
-for (const presets of document.querySelectorAll("[data-presets]")) presets.hidden = false;
-document.addEventListener("htmx:load", ({ detail: { elt } }) => {
-  for (const presets of elt.querySelectorAll?.("[data-presets]") ?? []) presets.hidden = false;
-});
+/** What is of no use without this file comes out now. */
+function unhide(within) {
+  for (const it of within.querySelectorAll?.("[data-presets], .decision [data-help]") ?? []) it.hidden = false;
+}
+unhide(document);
+document.addEventListener("htmx:load", ({ detail: { elt } }) => unhide(elt));
 mark();

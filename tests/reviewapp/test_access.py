@@ -19,7 +19,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from approvals import bulk, decide
+from approvals import bulk, claims, decide
 from approvals import standing as drafting
 from approvals.bulk import Shown
 from approvals.bulk_views import ticket_for
@@ -49,6 +49,15 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reopen", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("approvals:escalate", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:take-back", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:undo", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:claim", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:release", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:assign", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:comment", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:undoable", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:keys", "POST"): (LOGIN, 302, 302, 302, 302),
     ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:bulk", "GET"): (LOGIN, 200, 200, 403, 403),
@@ -144,6 +153,13 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:proposal", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:withdraw", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:decisions", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
+    ("api:claim", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:claim", "DELETE"): (401, 204, 404, 403, 403, 403, 403, 401),
+    ("api:assign", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:comments", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
+    ("api:comments", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
+    ("api:take-back", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:undo", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:deployments", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:deployments", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
     ("api:deployment", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
@@ -296,6 +312,7 @@ def world(
         **backtested(),
         **trusted_and_checked(dora, approved),
         "batch_id": begun(ana, propose),
+        "ben": ben.pk,
         "approval_id": drafting.draft(
             Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
         ).pk,
@@ -303,6 +320,7 @@ def world(
     only = {
         "api:execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
+        **with_others(ana, propose),
         **policies_on_their_way(),
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
@@ -315,6 +333,24 @@ def world(
         },
     }
     return World(proposal, people, shown, ids, only)
+
+
+def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """What was approved and can be undone, what waits for a second person, and what is claimed; by route."""
+    undoable, waiting = propose(), propose()
+    Proposal.objects.filter(pk=undoable.pk).update(raised={"grace_seconds": 300})
+    Proposal.objects.filter(pk=waiting.pk).update(approvals_needed=2)
+    for proposal in (undoable, waiting):
+        first = proposal.suggestions.get()
+        decide.approve(first, reviewer=ana, actor=actor_of(ana), shown_digest=first.action_digest)
+    claims.claim(waiting.pk, user=ana, actor=actor_of(ana))
+    return {
+        "approvals:undo": {"proposal_id": undoable.pk},
+        "api:undo": {"proposal_id": undoable.pk},
+        "approvals:take-back": {"proposal_id": waiting.pk},
+        "api:take-back": {"proposal_id": waiting.pk},
+        "approvals:release": {"proposal_id": waiting.pk},
+    }
 
 
 def trusted_and_checked(owner: Any, approved: Proposal) -> dict[str, Any]:
@@ -423,6 +459,11 @@ def form(route: str, world: World) -> Any:
         "approvals:approve": decision,
         "approvals:reject": {"reason": "no"},
         "approvals:return": {"reason": "no"},
+        "approvals:escalate": {"reason": "no", "team": "finance"},
+        "approvals:assign": {"to": str(world.ids["ben"])},
+        "approvals:comment": {"reason": "a note"},
+        "api:assign": {"to": "ben"},
+        "api:comments": {"text": "a note"},
         "execution:mark-done": {"evidence": "seen"},
         "execution:cancel": {"reason": "no"},
         "governance:take-action-types": {
@@ -531,13 +572,15 @@ def test_the_api(world: World, route: str, method: str) -> None:
 
 
 def call(world: World, route: str, method: str, caller: str) -> int:
+    if (route, method) == ("api:claim", "DELETE"):
+        claims.claim(world.proposal.pk, user=world.people["ana"], actor=actor_of(world.people["ana"]))
     api, before = ApiClient(world.keys.get(caller, "")), world.state()
     path = address(route, world).removeprefix("/api/v1/")
 
     if method == "GET":
         response = api.get(path)
     else:
-        ask = api.put if method == "PUT" else api.post
+        ask = {"PUT": api.put, "POST": api.post, "DELETE": api.delete}[method]
         response = ask(path, form(route, world), Idempotency_Key=uuid.uuid4().hex)
 
     status = int(response.status_code)
