@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import checks, due_times, edits
+from approvals import checks, due_times, edits, step_up
 from approvals.models import Check, Decision, Look
 from approvals.quorum import standing_of
 from approvals.reading import seconds_for
+from approvals.step_up import Proof
 from audit.actors import Actor
 from audit.announce import announce
 from audit.canonical import commitment
@@ -95,6 +96,7 @@ def approve(
     arguments: dict[str, Any] | None = None,
     reason: str = "",
     together: Together | None = None,
+    proof: Proof | None = None,
 ) -> Decided:
     """Let this suggestion run, once enough distinct people of every required team have said so of
     the same digest.
@@ -102,8 +104,9 @@ def approve(
     `shown_digest` is the digest of what the reviewer saw: the suggestion's own, or that of what
     somebody else made of it, with whom they then agree. `arguments` are the reviewer's edits of what
     the agent suggested, checked against the schema and digested anew; where four eyes are asked for,
-    whoever edited first does not count. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`,
-    `DigestMismatch`, `OwnAgent`, `AlreadyDecided`, `Invalid`.
+    whoever edited first does not count. What is critical wants `proof` of who they are and that they
+    looked. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`, `OwnAgent`,
+    `AlreadyDecided`, `StepUpNeeded`, `Invalid`.
     """
     if arguments is not None:
         wait_for_turn(suggestion.proposal)
@@ -112,6 +115,9 @@ def approve(
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
         digest = edits.admit(proposal, suggestion, approved)
+    asked = asked_of(proposal)
+    figure = step_up.key_figure(suggestion, proposal, approved, digest)
+    proved = step_up.check(figure, reviewer=reviewer, proof=proof) if asked.step_up else {}
     decision = _decide(
         proposal,
         Verdict.APPROVE,
@@ -122,10 +128,10 @@ def approve(
         action_digest=digest,
         reason=reason,
         together=together,
+        proved=proved,
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
-    asked = asked_of(proposal)
     if not _enough(proposal, digest, decision, asked):
         return _waits_for_others(proposal, decision)
     resolution = resolve(
@@ -318,6 +324,7 @@ def _decide(
     action_digest: str = "",
     to_team: Team | None = None,
     together: Together | None = None,
+    proved: dict[str, Any] | None = None,
 ) -> Decision:
     looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
     if together and together.looked_seconds is not None:
@@ -353,6 +360,8 @@ def _decide(
         data["team"] = to_team.pk
     if together:
         data["bulk"] = str(together.batch)
+    if proved:
+        data["step_up"] = proved
     if looked is not None:
         data["looked_seconds"] = looked
     if reason:

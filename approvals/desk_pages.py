@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from approvals import queries, undo
+from approvals import confirm, queries, undo
 from approvals.bar import in_short
 from approvals.decide import Decided
 from approvals.desk_list import list_of
@@ -40,8 +41,10 @@ DONE = {
 def detail_for(request: Asked, proposal_id: UUID) -> Detail:
     """The proposal as this person may see it; 404 where they may not."""
     found = visible(request, proposal_id)
-    chosen = request.GET.get("suggestion", "")
-    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen)
+    kept = confirm.kept(request, proposal_id)
+    chosen = request.GET.get("suggestion", "") or kept.get("suggestion", "")
+    typed = Typed(reason=kept.get("reason", ""), kept=kept)
+    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
 
 
 def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
@@ -139,13 +142,15 @@ def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -
     """No error page for losing a race: the proposal as it is now says who won."""
     told = {"verdict": typed.verb, "refusal": type(refusal).__name__}
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
+    if confirm.is_needed(refusal):
+        return confirm.go(request, proposal_id)
     detail = detail_of(
         visible(request, proposal_id),
         reader=request.user,
         query=query_of(request),
         chosen=request.POST.get("suggestion", ""),
         refusal=in_words(refusal, typed.verb),
-        typed=typed,
+        typed=replace(typed, kept=confirm.fields_of(request)),
     )
     status = 422 if isinstance(refusal, Invalid) else 409
     if request.htmx:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from approvals.quorum import missing_teams, standing_of
 from approvals.revealed import Revealed, revealed
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
+from approvals.stepping_up import StepUp, step_up_of
 from approvals.timeline import Entry, timeline
 from approvals.together import others_alike
 from approvals.voices import Voices, voices
@@ -74,6 +75,7 @@ class Typed:
     verb: str = ""
     reason: str = ""
     choice: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Detail:
     held: str = ""
     check: Check | None = None
     revealed: Revealed | None = None
+    step_up: StepUp | None = None
     refusal: str = ""
     typed: Typed = field(default_factory=Typed)
 
@@ -187,6 +190,7 @@ def detail_of(
             query=query,
         ),
         voices=said,
+        step_up=step_up_of(proposal, suggestions, decisions),
         refusal=refusal,
         typed=typed or Typed(),
     )

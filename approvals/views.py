@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import decide, queries, samples
+from approvals import confirm, decide, queries, samples
 from approvals import reopen as reopening
 from approvals.decide import Decided
 from approvals.desk_pages import (
@@ -79,6 +79,7 @@ def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
             actor=actor_of(request),
             shown_digest=request.POST.get("action_digest", ""),
             reason=reason,
+            proof=confirm.proof_of(request),
         )
 
     return decide_on(request, proposal_id, "approve", verb)

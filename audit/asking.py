@@ -22,7 +22,15 @@ def actor_of(request: Any) -> Actor:
         return user.as_actor()
     if shown:
         return user.as_actor(session=shown, authenticated_by="api_token")
-    return user.as_actor(session=name_of(request.session.session_key), authenticated_by="password")
+    session = request.session
+    return user.as_actor(session=name_of(session.session_key), authenticated_by=_strength_of(session))
+
+
+def _strength_of(session: Any) -> str:
+    """By what the session was proved to be its person's: "password", "password+totp"."""
+    records = session.get("account_authentication_methods") or []
+    methods = sorted({str(record.get("type") or record.get("method")) for record in records})
+    return "+".join(methods) or "password"
 
 
 def name_of(session_key: str | None) -> str:

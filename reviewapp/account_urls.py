@@ -3,6 +3,11 @@
 from typing import NoReturn
 
 from allauth.account import views
+from allauth.mfa.base import views as second_factor
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as keys
+from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.urls import path
 
@@ -19,6 +24,28 @@ urlpatterns = [
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", views.password_change, name="account_change_password"),
+    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("security/", second_factor.index, name="mfa_index"),
+    path("security/sign-in/", second_factor.authenticate, name="mfa_authenticate"),
+    path("security/confirm/", second_factor.reauthenticate, name="mfa_reauthenticate"),
+    path("security/app/", transaction.atomic(totp.activate_totp), name="mfa_activate_totp"),
+    path("security/app/off/", transaction.atomic(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("security/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
+        "security/codes/new/",
+        transaction.atomic(codes.generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("security/codes/download/", codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path("security/keys/", keys.list_webauthn, name="mfa_list_webauthn"),
+    path("security/keys/add/", transaction.atomic(keys.add_webauthn), name="mfa_add_webauthn"),
+    path("security/keys/confirm/", keys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path(
+        "security/keys/<int:pk>/remove/",
+        transaction.atomic(keys.remove_webauthn),
+        name="mfa_remove_webauthn",
+    ),
+    path("security/keys/<int:pk>/", transaction.atomic(keys.edit_webauthn), name="mfa_edit_webauthn"),
     path("tokens/", token_views.tokens, name="tokens"),
     path("tokens/<int:token_id>/rotate/", token_views.rotate_token, name="rotate-token"),
     path("tokens/<int:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from approvals import notices
+from approvals import confirm, notices
 from audit.asking import actor_of
 from audit.record import record_alone
 from reviewapp import problems
@@ -59,6 +59,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: _places(request, PLACES)),
         "section": SimpleLazyObject(lambda: _section(request)),
         "banner": SimpleLazyObject(notices.banner),
+        "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),

@@ -27,6 +27,7 @@ from approvals.edits import EditBlocked
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
 from approvals.standing import NoDecision, SeveralTeams
+from approvals.step_up import StepUpNeeded
 from approvals.undo import NotYourApproval
 from audit.actors import ANONYMOUS
 from audit.record import record_alone
@@ -78,6 +79,7 @@ STATUS: dict[type[Refusal], int] = {
     NotAnAgent: 403,
     NotInTeam: 403,
     OwnAgent: 403,
+    StepUpNeeded: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,
     ChangedMeanwhile: 409,

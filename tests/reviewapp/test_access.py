@@ -136,6 +136,20 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("account_logout", "GET"): (302, 200, 200, 200, 200),
     ("account_inactive", "GET"): (200, 200, 200, 200, 200),
     ("account_change_password", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("account_reauthenticate", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("mfa_index", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("mfa_authenticate", "GET"): (LOGIN, 302, 302, 302, 302),  # on the way in alone
+    ("mfa_reauthenticate", "GET"): (LOGIN, 302, 302, 302, 302),  # who has none confirms by password
+    ("mfa_reauthenticate_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("mfa_activate_totp", "GET"): (LOGIN, 302, 302, 302, 302),  # once one has confirmed who one is
+    ("mfa_deactivate_totp", "GET"): (LOGIN, 404, 404, 404, 404),
+    ("mfa_view_recovery_codes", "GET"): (LOGIN, 404, 404, 404, 404),
+    ("mfa_generate_recovery_codes", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("mfa_download_recovery_codes", "GET"): (LOGIN, 404, 404, 404, 404),
+    ("mfa_list_webauthn", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("mfa_add_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("mfa_edit_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("mfa_remove_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
     ("account_signup", "GET"): (404, 404, 404, 404, 404),
     ("schema", "GET"): (200, 200, 200, 200, 200),
     ("docs", "GET"): (200, 200, 200, 200, 200),
@@ -306,6 +320,7 @@ def world(
         "action": "refund_payment",
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
+        "pk": 1,  # of a security key, which nobody has
         "token_id": ApiToken.objects.get(user=olga).pk,
         "name": agent.name,
         **deployed(agent, by=ana, approved_by=olga),
