@@ -116,8 +116,10 @@ def approve(
     if digest is None:
         digest = edits.admit(proposal, suggestion, approved)
     asked = asked_of(proposal)
-    figure = step_up.key_figure(suggestion, proposal, approved, digest)
-    proved = step_up.check(figure, reviewer=reviewer, proof=proof) if asked.step_up else {}
+    proved = {}
+    if asked.step_up:
+        figure = step_up.key_figure(suggestion, proposal, approved, digest)
+        proved = step_up.check(figure, reviewer=reviewer, proof=proof)
     decision = _decide(
         proposal,
         Verdict.APPROVE,
