@@ -144,7 +144,9 @@ def _beside(
     try:
         do(visible(request, proposal_id))
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed(name, **typed))
+        return refused(
+            request, proposal_id, refusal, Typed(name, typed.get("reason", ""), typed.get("choice", ""))
+        )
     return same_again(request, proposal_id, done)
 
 
