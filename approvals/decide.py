@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import checks, due_times, edits, step_up
+from approvals.changes import changes, same
 from approvals.models import Check, Decision, Look
 from approvals.quorum import standing_of
 from approvals.reading import seconds_for
@@ -286,10 +287,12 @@ def _shown(
         another = Decision.objects.filter(
             proposal_id=suggestion.proposal_id, suggestion=suggestion, action_digest=digest, standing=True
         ).first()
-        if another is None or another.arguments is None or arguments not in (None, another.arguments):
+        if another is None or another.arguments is None:
+            raise DigestMismatch
+        if arguments is not None and not same(arguments, another.arguments):
             raise DigestMismatch
         return digest, another.arguments
-    if arguments is None or arguments == suggestion.arguments:
+    if arguments is None or same(arguments, suggestion.arguments):
         return digest, suggestion.arguments
     return None, arguments
 
@@ -331,12 +334,14 @@ def _decide(
     looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
     if together and together.looked_seconds is not None:
         looked = (looked or 0) + together.looked_seconds
+    changed = changes(suggestion.arguments, arguments) if suggestion and arguments is not None else []
     decision = Decision(
         proposal=proposal,
         reviewer=reviewer,
         verdict=verdict,
         suggestion=suggestion,
         arguments=arguments,
+        changes=changed,
         action_digest=action_digest,
         reason=reason,
         to_team=to_team,
@@ -358,6 +363,8 @@ def _decide(
             "action": str(suggestion.action_type),
             "action_digest": action_digest,
         }
+    if changed:
+        data["changes"] = {"count": len(changed), "content": commitment(bytes(decision.salt), changed)}
     if to_team:
         data["team"] = to_team.pk
     if together:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from audit.canonical import new_salt
@@ -35,6 +35,9 @@ class Decision(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict)
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, null=True, db_index=False)
     arguments = models.JSONField(null=True, help_text="As edited by the reviewer; null when unchanged.")
+    changes = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), help_text="What the edit changed, by place."
+    )
     action_digest = models.CharField(max_length=71, blank=True)
     reason = models.TextField(blank=True)
     salt = models.BinaryField(max_length=16, default=new_salt)

@@ -33,7 +33,8 @@ class Entry:
             return []
         found = []
         for error in self.validator.iter_errors(arguments):
-            place = pointer + "".join(f"/{part}" for part in error.instance_path)
+            steps = (str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path)
+            place = pointer + "".join(f"/{step}" for step in steps)
             found.append({"pointer": place, "detail": error.message[:300]})
             if len(found) == 20:
                 break
