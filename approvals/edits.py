@@ -6,16 +6,18 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.changes import Change, changes, same
 from audit.refusals import Invalid, Refusal
-from governance import boundaries, catalogue
+from governance import boundaries, catalogue, sentences
 from governance.boundaries import BoundaryHit
 from governance.catalogue import Entry
-from governance.models import PolicyVersion
+from governance.models import PolicyVersion, Risk
 from governance.passing import NOTHING_KNOWN
 from governance.verdict import Verdict
 from suggestions import budgets, obligations
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
+from suggestions.obligations import asked_of
 from suggestions.prepare import action_digest, judged
 
 
@@ -25,6 +27,12 @@ class EditOutOfBounds(Refusal):
 
 class EditBlocked(Refusal):
     detail = "The policy blocks the action with these arguments."
+
+
+class JudgedAnew(Refusal):
+    """What is asked of those who decide is not what they saw when they checked their edit."""
+
+    detail = "What the policy asks for has changed since you checked. Nothing was approved: look again."
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,60 @@ def admit(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any])
     if changed := obligations.raise_to(proposal, found.verdict, risk=found.risk):
         proposal.save(update_fields=changed)
     return found.digest
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an edit would come to: nothing of it has happened.
+
+    `asked` is what would be asked of those who decide, `was_asked` what is now; `rules` are those of
+    the policy in force that match, none where nothing was changed.
+    """
+
+    arguments: dict[str, Any]
+    digest: str
+    sentence: str
+    changes: list[Change]
+    was_asked: dict[str, Any]
+    asked: dict[str, Any]
+    rules: list[dict[str, Any]]
+
+
+def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any]) -> Preview:
+    """What these arguments would do, differ in, and be asked for, by the policy in force now.
+
+    Changes nothing. Raises as `judge`.
+    """
+    entry = catalogue.entry(suggestion.action_type)
+    now = asks(proposal)
+    if same(arguments, suggestion.arguments):
+        return Preview(arguments, suggestion.action_digest, suggestion.sentence, [], now, now, [])
+    found = judge(proposal, suggestion, arguments)
+    would_be = copy(proposal)
+    obligations.raise_to(would_be, found.verdict, risk=found.risk)
+    return Preview(
+        arguments,
+        found.digest,
+        sentences.sentence(entry.type, arguments, found=entry.marks.of(arguments)),
+        changes(suggestion.arguments, arguments),
+        now,
+        asks(would_be),
+        found.verdict.rules,
+    )
+
+
+def asks(proposal: Proposal) -> dict[str, Any]:
+    """What is asked of those who decide, as JSON: two of these can be compared."""
+    asked = asked_of(proposal)
+    return {
+        "approvals": asked.approvals,
+        "teams": proposal.teams,
+        "four_eyes": asked.four_eyes,
+        "owner_may_approve": asked.owner_may_approve,
+        "step_up": asked.step_up,
+        "grace_seconds": asked.grace_seconds,
+        "risk": Risk(proposal.risk).label,
+    }
 
 
 def _check_boundaries(proposal: Proposal, edited: Suggestion, entry: Entry, past: Past) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from approvals import beside_views, bulk_views, standing_views, views
+from approvals import beside_views, bulk_views, edit_views, standing_views, views
 
 app_name = "approvals"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("bulk/<uuid:batch_id>/undo/", bulk_views.undo_batch, name="undo-batch"),
     path("<uuid:proposal_id>/answer/", views.answer, name="answer"),
     path("<uuid:proposal_id>/", views.proposal, name="proposal"),
+    path("<uuid:proposal_id>/edit/", edit_views.edit, name="edit"),
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),
     path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
     path("<uuid:proposal_id>/return/", views.give_back, name="return"),

@@ -71,6 +71,11 @@ def read(body: bytes, *, limit: int, keys: int = KEYS) -> Any:
     return value
 
 
+def check(value: Any, *, keys: int = KEYS) -> None:
+    """Whether a value that was put together from a form could have come in. Raises as `read`."""
+    _Walk(keys, look_into_text=True).value(value, "", 1)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):

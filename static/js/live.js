@@ -106,7 +106,9 @@ function settle() {
 
 // --- The open proposal -------------------------------------------------------------------------------
 
-const writing = () => [...document.querySelectorAll(".verb-panel[open] textarea")].some((text) => text.value.trim());
+const editing = () => find("#edit[data-dirty]") !== null;
+const writing = () =>
+  editing() || [...document.querySelectorAll(".verb-panel[open] textarea")].some((text) => text.value.trim());
 
 /** The open proposal changed elsewhere: draw it again, but never under somebody's words. */
 function follow(id, newest, row) {
@@ -117,6 +119,7 @@ function follow(id, newest, row) {
     find("#decision")?.setAttribute("inert", "");
     if (!deciding) tell("page:toast", { text: sentence(stateOf(row)) });
     tell("page:announce", { text: `${sentence(stateOf(row))}: ${sentenceOf(row)}`, now: true });
+    if (editing()) return; // what was typed stays to be read
   } else if (writing()) {
     find("[data-changed]").hidden = false;
     return;
