@@ -1,0 +1,78 @@
+"""What people changed before they approved, as the page of a proposal and the history tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from approvals.changes import Change, parts
+from approvals.edit_form import titles
+from approvals.edit_page import ShownChange, shown_changes
+from approvals.models import Decision
+from approvals.pieces import shown
+from governance.data_classes import MASK, Marks
+from suggestions.models import Suggestion
+
+MOST, LONGEST = 3, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One version that somebody made of a suggestion."""
+
+    by: str
+    rank: int
+    changes: list[ShownChange]
+
+
+def edits_of(decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -> list[Edit]:
+    """Each version that somebody stands behind, once: by who made it first."""
+    by_id = {suggestion.pk: suggestion for suggestion in suggestions}
+    found: dict[str, Edit] = {}
+    for decision in decisions:
+        suggestion = by_id.get(decision.suggestion_id)
+        if not (decision.standing and decision.changes and suggestion and decision.arguments is not None):
+            continue
+        changes = shown_changes(
+            suggestion.action_type.schema, suggestion.arguments, decision.arguments, decision.changes
+        )
+        edit = Edit(shown(decision.reviewer.printed_name), suggestion.rank, changes)
+        found.setdefault(decision.action_digest, edit)
+    return list(found.values())
+
+
+def in_short(decision: Decision) -> str:
+    """On one line, for lists: "edited: Amount 54.04 → 40"; empty where nothing was. Sensitive values are masked."""
+    suggestion = decision.suggestion
+    if not decision.changes or suggestion is None or decision.arguments is None:
+        return ""
+    schema = suggestion.action_type.schema
+    told = [
+        _line(schema, suggestion.arguments, decision.arguments, change) for change in decision.changes[:MOST]
+    ]
+    more = len(decision.changes) - MOST
+    return f"edited: {'; '.join(told)}" + (f"; and {more} more" if more > 0 else "")
+
+
+def _line(schema: Any, before: dict[str, Any], after: dict[str, Any], change: Change) -> str:
+    side = before if change["kind"] == "removed" else after
+    title = titles(schema, change["pointer"], side) or shown(change["pointer"])
+    hides = _is_sensitive(schema, side, change["pointer"])
+    was, now = (MASK if hides else _value(change.get(word)) for word in ("from", "to"))
+    if change["kind"] == "added":
+        return f"{title} added: {now}"
+    return f"{title} taken out" if change["kind"] == "removed" else f"{title} {was} → {now}"
+
+
+def _is_sensitive(schema: Any, arguments: dict[str, Any], pointer: str) -> bool:
+    """Whether the place, what it is in, or anything within is marked."""
+    at = parts(pointer)
+    places = [[str(step) for step in place] for place in Marks(schema).of(arguments).sensitive]
+    return any(place[: len(at)] == at[: len(place)] for place in places)
+
+
+def _value(value: Any) -> str:
+    text = shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
