@@ -30,6 +30,7 @@ from suggestions.models import Proposal, Suggestion
 from suggestions.resolve import AlreadyResolved
 
 LONGEST_REASON = 2_000
+WAITS = " It waits for somebody else to agree."
 DONE = {
     "approve": "Approved",
     "reject": "Rejected",
@@ -186,9 +187,15 @@ def decide_on(
         decided = verb(proposal, reason)
     except Refusal as refusal:
         return refused(request, proposal_id, refusal, Typed(name, reason, request.POST.get("team", "")))
+    waits = "" if decided.resolution or name == "escalate" else WAITS
+    said = f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}" if not request.htmx else ""
+    return decided_on(request, proposal, decided, said)
+
+
+def decided_on(request: Asked, proposal: Proposal, decided: Decided, said: str) -> HttpResponse:
+    """After a decision: what a check was, else the next proposal; without scripts it is said on top."""
     if decided.check:
         return see_other(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
     if not request.htmx:
-        waits = "" if decided.resolution or name == "escalate" else " It waits for somebody else to agree."
-        messages.success(request, f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}")
+        messages.success(request, said)
     return go_on(request, proposal)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from approvals.afterwards import Afterwards, afterwards
 from approvals.arguments import Argument, as_text, edited, table
 from approvals.bar import Bar, bar_of, teams_in_words
+from approvals.edited import Edit, edits_of
 from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.produced import Produced, produced
@@ -118,6 +119,7 @@ class Detail:
     bar: Bar
     voices: Voices
     alike: int = 0
+    edits: list[Edit] = field(default_factory=list)
     held: str = ""
     check: Check | None = None
     revealed: Revealed | None = None
@@ -178,6 +180,7 @@ def detail_of(
         execution=_execution(proposal, reader),
         after=afterwards(proposal, reader, query),
         alike=others_alike(proposal, reader),
+        edits=edits_of(decisions, suggestions),
         held=_held(proposal, suggestions),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),

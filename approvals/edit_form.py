@@ -334,7 +334,11 @@ def _hint(node: Node, schema: dict[str, Any]) -> str:
         said += [f"It has to fit {shown(schema['pattern'])}"] if "pattern" in schema else []
     if node.kind == "list":
         counts = [("minItems", "At least"), ("maxItems", "At most")]
-        said += [f"{word} {schema[name]} item{'s' if schema[name] != 1 else ''}." for name, word in counts if schema.get(name)]
+        said += [
+            f"{word} {schema[name]} item{'s' if schema[name] != 1 else ''}."
+            for name, word in counts
+            if schema.get(name)
+        ]
         said += ["No item twice."] if schema.get("uniqueItems") else []
     return " ".join(said)
 

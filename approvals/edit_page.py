@@ -190,7 +190,7 @@ def _place(typed: Typed, pointer: str, detail: str) -> None:
 
 
 def ahead(suggestion: Suggestion, found: Preview) -> Ahead:
-    schema = suggestion.action_type.schema
+    schema = suggestion.action_type.schema_as_written
     return Ahead(
         changes=shown_changes(schema, suggestion.arguments, found.arguments, found.changes),
         sentence=pieces(found.sentence),
@@ -323,7 +323,7 @@ def drawn(
     said: Sequence[str] = (),
 ) -> Editing:
     """The edit as it stands, with what was refused and why."""
-    schema = suggestion.action_type.schema
+    schema = suggestion.action_type.schema_as_written
     tree = typed.tree
     drawing = (
         Drawing(schema, suggestion.arguments, tree, errors=typed.errors, sent=typed.sent).field()

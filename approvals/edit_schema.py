@@ -124,9 +124,8 @@ def required(schema: Schema) -> list[str]:
 
 
 def known(schema: Schema) -> list[str]:
-    """The names of the properties: required ones first."""
-    properties = _object(schema.get("properties"))
-    return [name for name in dict.fromkeys([*required(schema), *properties]) if name in properties]
+    """The names of the properties, in their order."""
+    return list(_object(schema.get("properties")))
 
 
 def takes_others(schema: Schema) -> bool:

@@ -6,7 +6,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpResponse
@@ -18,15 +17,22 @@ from django.views.decorators.http import require_http_methods
 from approvals import decide, edit_page, edits
 from approvals.decide import Decided
 from approvals.desk_list import list_of
-from approvals.desk_pages import check_length, detail_for, go_on, in_words, reason_of, suggestion_named
+from approvals.desk_pages import (
+    WAITS,
+    check_length,
+    decided_on,
+    detail_for,
+    in_words,
+    reason_of,
+    suggestion_named,
+)
 from approvals.doors import Asked, query_of, signed_in, visible, wants
 from approvals.edit_page import Typed
 from approvals.edits import JudgedAnew, Preview
-from approvals.rows import rows_of
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
-from governance import catalogue
+from governance import catalogue, sentences
 from suggestions.models import Proposal, Suggestion
 
 
@@ -41,7 +47,7 @@ def edit(request: Asked, proposal_id: UUID) -> HttpResponse:
         if request.method == "GET":
             return _begin(request, proposal, suggestion)
         do = request.POST.get("do", "check")
-        typed = edit_page.take(suggestion.action_type.schema, request.POST, do)
+        typed = edit_page.take(suggestion.action_type.schema_as_written, request.POST, do)
     except Invalid:
         return redirect(reverse("approvals:proposal", args=[proposal_id]) + query_of(request))
     if do not in ("check", "approve"):
@@ -64,7 +70,7 @@ def _begin(request: Asked, proposal: Proposal, suggestion: Suggestion) -> HttpRe
     detail = detail_for(request, proposal.pk)
     if not detail.may_decide:  # the page of the proposal says why
         return redirect(detail.url)
-    typed = edit_page.begin(suggestion.action_type.schema, suggestion.arguments)
+    typed = edit_page.begin(suggestion.action_type.schema_as_written, suggestion.arguments)
     return _drawn(request, proposal, suggestion, typed)
 
 
@@ -87,10 +93,10 @@ def _approve(
         decided = _decide(request, suggestion, arguments, reason)
     except Refusal as refusal:
         return _refused(request, proposal, suggestion, typed, refusal)
-    if not request.htmx:
-        waits = "" if decided.resolution else " It waits for somebody else to agree."
-        messages.success(request, f"Approved as edited: {rows_of([proposal.pk])[0].sentence}.{waits}")
-    return go_on(request, proposal)
+    entry = catalogue.entry(suggestion.action_type)
+    said = sentences.sentence(entry.type, arguments, found=entry.marks.of(arguments))
+    waits = "" if decided.resolution else WAITS
+    return decided_on(request, proposal, decided, f"Approved as edited: {said}.{waits}")
 
 
 def _decide(request: Asked, suggestion: Suggestion, arguments: dict[str, Any], reason: str) -> Decided:

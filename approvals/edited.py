@@ -32,11 +32,14 @@ def edits_of(decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -
     by_id = {suggestion.pk: suggestion for suggestion in suggestions}
     found: dict[str, Edit] = {}
     for decision in decisions:
-        suggestion = by_id.get(decision.suggestion_id)
+        suggestion = by_id.get(decision.suggestion_id) if decision.suggestion_id else None
         if not (decision.standing and decision.changes and suggestion and decision.arguments is not None):
             continue
         changes = shown_changes(
-            suggestion.action_type.schema, suggestion.arguments, decision.arguments, decision.changes
+            suggestion.action_type.schema_as_written,
+            suggestion.arguments,
+            decision.arguments,
+            decision.changes,
         )
         edit = Edit(shown(decision.reviewer.printed_name), suggestion.rank, changes)
         found.setdefault(decision.action_digest, edit)
@@ -44,11 +47,14 @@ def edits_of(decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -
 
 
 def in_short(decision: Decision) -> str:
-    """On one line, for lists: "edited: Amount 54.04 → 40"; empty where nothing was. Sensitive values are masked."""
+    """On one line, for lists: "edited: Amount 54.04 → 40"; empty where nothing was.
+
+    Sensitive values are masked.
+    """
     suggestion = decision.suggestion
     if not decision.changes or suggestion is None or decision.arguments is None:
         return ""
-    schema = suggestion.action_type.schema
+    schema = suggestion.action_type.schema_as_written
     told = [
         _line(schema, suggestion.arguments, decision.arguments, change) for change in decision.changes[:MOST]
     ]

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from approvals.checks import SLIPPED_IN
+from approvals.edited import in_short
 from approvals.models import Decision
 from approvals.pieces import shown
 from audit.models import Event
@@ -72,12 +73,17 @@ def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
 
     The log holds only commitments to what people wrote.
     """
-    reasons = {str(decision.pk): decision.reason for decision in decisions}
+    reasons = {str(decision.pk): ". ".join(_said(decision)) for decision in decisions}
     events = Event.objects.filter(proposal_id=proposal.pk).order_by("id")[: MOST + 1]
     found = [entry for event in events if (entry := _entry(event, reasons))]
     if len(found) > MOST:
         found[MOST:] = [Entry(found[MOST].at, "and more", "the audit log has all of it")]
     return found
+
+
+def _said(decision: Decision) -> list[str]:
+    """What the log does not hold of a decision: what was edited, and the reason."""
+    return [said for said in (in_short(decision), decision.reason) if said]
 
 
 def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:

@@ -23,7 +23,7 @@ from approvals.decide import (
     OwnAgent,
     TooLate,
 )
-from approvals.edits import EditBlocked
+from approvals.edits import EditBlocked, JudgedAnew
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
 from approvals.standing import NoDecision, SeveralTeams
@@ -111,6 +111,7 @@ STATUS: dict[type[Refusal], int] = {
     BacktestOver: 409,
     NothingBefore: 409,
     EditBlocked: 422,
+    JudgedAnew: 409,
     StillInFlight: 409,
     AlreadyHalted: 409,
     NotOn: 409,

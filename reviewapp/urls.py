@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from approvals import beside_api, samples_api, simulator, standing_api
 from approvals.api import Decisions, Reopen
+from approvals.edit_api import Edits
 from audit.api import Events, EventsExport
 from execution.api import ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
@@ -22,6 +23,7 @@ api = [
     path("proposals/batch/", Batch.as_view(), name="batch"),
     path("proposals/<uuid:proposal_id>/", OneProposal.as_view(), name="proposal"),
     path("proposals/<uuid:proposal_id>/withdraw/", Withdraw.as_view(), name="withdraw"),
+    path("proposals/<uuid:proposal_id>/edits/", Edits.as_view(), name="edits"),
     path("proposals/<uuid:proposal_id>/decisions/", Decisions.as_view(), name="decisions"),
     path(
         "proposals/<uuid:proposal_id>/explanation/",

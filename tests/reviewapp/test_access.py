@@ -45,6 +45,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:queue", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:version", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),
+    ("approvals:edit", "GET"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:edit", "POST"): (LOGIN, 200, 404, 403, 403),
     ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
@@ -174,6 +176,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:comments", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
     ("api:take-back", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:undo", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:edits", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:deployments", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:deployments", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
     ("api:deployment", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
@@ -226,6 +229,8 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "approvals:edit",
+    "api:edits",
     "insights:promote",
     "api:simulations",
     "api:check-policy",
@@ -472,6 +477,11 @@ def form(route: str, world: World) -> Any:
     decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
     return {
         "approvals:approve": decision,
+        "approvals:edit": {"mode": "json", "json": '{"order_id": "1", "amount": 40}', "do": "check"},
+        "api:edits": {
+            "suggestion": str(suggestion.pk),
+            "arguments": {**suggestion.arguments, "amount": 40},
+        },
         "approvals:reject": {"reason": "no"},
         "approvals:return": {"reason": "no"},
         "approvals:escalate": {"reason": "no", "team": "finance"},
