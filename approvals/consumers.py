@@ -49,12 +49,15 @@ class PageConsumer(AsyncWebsocketConsumer):
             live.current().leave(self.page)
             notices.current().leave(self.page)
 
-    @property
-    def seen(self) -> str:
-        """The version of the banner that the page was drawn with."""
-        return parse_qs(self.scope["query_string"].decode("latin-1")).get("seen", [""])[0]
+    def said(self, name: str) -> str:
+        """What the page says of itself in the address of its socket."""
+        return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])[0]
+
+    async def begin(self, page: live.Page) -> None:
+        """What it is told first, once it is open."""
 
     async def _send_all(self, page: live.Page) -> None:
+        await self.begin(page)
         while True:
             message = await page.next()
             try:
@@ -76,7 +79,11 @@ class QueueConsumer(PageConsumer):
 
     async def join(self, page: live.Page) -> None:
         await live.current().join(page)
-        notices.current().join(page, seen=self.seen)
+        notices.current().join(page, seen=self.said("seen"))  # with this banner it was drawn
+
+    async def begin(self, page: live.Page) -> None:
+        if since := self.said("since"):
+            await live.current().catch_up(page, since)
 
 
 class NoticeConsumer(PageConsumer):
@@ -88,4 +95,4 @@ class NoticeConsumer(PageConsumer):
         return live.Access(frozenset())
 
     async def join(self, page: live.Page) -> None:
-        notices.current().join(page, seen=self.seen, alone=True)
+        notices.current().join(page, seen=self.said("seen"), alone=True)

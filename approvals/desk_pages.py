@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -58,7 +59,7 @@ def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpRes
     """List and detail; or the list alone where a script asked for it."""
     context = list_of(request)
     if wants(request, "queue"):
-        return render(request, "approvals/_list.html", context)
+        return _list_alone(request, context)
     context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
     return render(request, "approvals/queue.html", context, status=status)
 
@@ -117,6 +118,17 @@ def same_again(request: Asked, proposal_id: UUID, said: str) -> HttpResponse:
 def see_other(address: str) -> HttpResponse:
     response = redirect(address)
     response.status_code = 303
+    return response
+
+
+def _list_alone(request: Asked, context: dict[str, Any]) -> HttpResponse:
+    """The list with its filters, and the address of a page that shows them beside what is open."""
+    response = render(request, "approvals/_list_alone.html", context)
+    here = urlsplit(request.htmx.current_url_abs_path or "").path
+    if here.startswith(reverse("approvals:queue")) and request.htmx.trigger:
+        query = Filters.read(request.GET).query()
+        kind = "HX-Replace-Url" if request.htmx.trigger == "q" else "HX-Push-Url"
+        response[kind] = here + query
     return response
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -24,10 +25,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils.html import format_html
 
-from approvals import hub, queries
+from approvals import hub, looks, queries
 from approvals.moved import moved_rows
-from approvals.rows import Row, drawn, rows_of
+from approvals.pieces import shown
+from approvals.rows import Looking, Row, drawn, rows_of
 from governance.models import User
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +42,9 @@ CHECK_PEOPLE = 4.0  # who was logged out, or lost a role, is out within 5 second
 MOST_ROWS = 100  # above it a page reads its list again rather than a hundred rows
 MOST_UNSENT = 32  # messages that wait for a slow page, before it is told to read its list again
 LOOK_BACK = queries.OVERLAP
+MOST_EVENTS = 5_000  # since a page was last told something; above it, it reads its list again
+MOST_DRAWN = 2_000  # rows kept as they were drawn, for pages that come back
+LOOK_FOR_PEOPLE = 1.0  # who looks at what is read again at most so often
 RESYNC = '<div id="queue-resync"></div>'
 SIGNED_OUT, NOT_ALLOWED = 4401, 4403
 
@@ -172,12 +178,19 @@ class Page:
 # --- The reader -------------------------------------------------------------------------------------
 
 
+Told = Sequence[tuple[Sequence[str], str]]  # HTML, with the teams that may see it
+
+
 @dataclass(frozen=True)
 class Change:
-    """What is new: rows as HTML with their teams, and the version of the queue that holds them."""
+    """What is new: rows and who looks at what, as HTML; and the version of the queue that holds it all.
+
+    `overflow`: more than can be told row by row.
+    """
 
     version: str
-    rows: Sequence[tuple[Sequence[str], str]]
+    rows: Told = ()
+    people: Told = ()
     overflow: bool = False
 
 
@@ -188,26 +201,63 @@ class Reader:
     position: int = 0
     seen: set[int] = field(default_factory=set)
     told: dict[str, int] = field(default_factory=dict)
+    present: dict[UUID, looks.Present] = field(default_factory=dict)
+    _drawn: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _caught_up: dict[str, Change] = field(default_factory=dict)
+    _looked_at: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _news: int = 0
 
     def begin(self) -> None:
         """Everything up to now is on the pages that are being opened."""
         self.seen = {event for event, _ in self._events()}
+        self.present = looks.everybody()
 
     def look(self, hinted: set[str]) -> Change | None:
-        """The rows that changed; None when nothing did. Blocks."""
+        """What changed; None when nothing did. Blocks."""
         events = self._events()
         # The version is told with what led to it: whoever has it has all that came before.
         version = f"{self.position}.{len(events)}"
         new = [(event, proposal) for event, proposal in events if event not in self.seen]
+        with self._lock:
+            self._news += bool(new)
+            self._caught_up.clear()
         wanted = {proposal for _, proposal in new} | {UUID(hint) for hint in hinted}
-        rows = rows_of(sorted(wanted)) if 0 < len(wanted) <= MOST_ROWS else []
+        overflow = len(wanted) > MOST_ROWS
+        rows = rows_of(sorted(wanted)) if wanted and not overflow else []
+        people = self._people()
         self.seen = {event for event, _ in events}  # only now: what failed above is looked at again
-        if not wanted:
+        news = [(row.teams, self._draw(row)) for row in rows if self._is_news(row)]
+        if not (new or news or people or overflow):
             return None
-        news = [(row.teams, drawn(row)) for row in rows if self._is_news(row)]
         if new and rows:
             news = [*moved_rows([event for event, _ in new]), *news]
-        return Change(version, news, overflow=len(wanted) > MOST_ROWS)
+        return Change(version, news, people, overflow)
+
+    def since(self, version: str) -> Change:
+        """What a page has missed that was last told this version. Blocks.
+
+        Of pages that come back together the first reads for all; a row is drawn once.
+        """
+        with self._lock:
+            known, news = self._caught_up.get(version), self._news
+        if known:
+            return known
+        now, events = changed_since(version)
+        missed = set(events.values()) if events is not None else set()
+        if events is None or len(missed) > MOST_ROWS:
+            return Change(now, overflow=True)
+        rows = rows_of(sorted(missed))
+        moved = moved_rows(events)
+        # A row that was drawn before may say who looked at it then.
+        nobody = {UUID(row.id): looks.Present(row.teams, ()) for row in rows}
+        people = [self._people_of(one, self.present.get(one, here)) for one, here in nobody.items()]
+        change = Change(now, [*moved, *((row.teams, self._draw(row)) for row in rows)], people)
+        with self._lock:
+            # What was found meanwhile was told to those who were there, not to whoever comes now.
+            if news == self._news:
+                self._caught_up[version] = change
+        return change
 
     def _events(self) -> list[tuple[int, UUID]]:
         """The last events that tell of proposals: the version's own, so that it fits."""
@@ -217,6 +267,17 @@ class Reader:
         self.position = max((event for event, _ in events), default=0)
         return events
 
+    def _draw(self, row: Row) -> str:
+        known = self._drawn.get(row.id)
+        if known and known[0] == row.version:
+            return known[1]
+        html = drawn(row)
+        self._drawn.pop(row.id, None)
+        self._drawn[row.id] = (row.version, html)
+        while len(self._drawn) > MOST_DRAWN:
+            self._drawn.pop(next(iter(self._drawn)), None)
+        return html
+
     def _is_news(self, row: Row) -> bool:
         if self.told.get(row.id, 0) >= row.version:
             return False
@@ -225,12 +286,54 @@ class Reader:
         self.told[row.id] = row.version
         return True
 
+    def _people(self) -> Told:
+        """Where people came or left. It has no event and changes no version: only the marks are told."""
+        if time.monotonic() - self._looked_at < LOOK_FOR_PEOPLE:
+            return ()
+        self._looked_at = time.monotonic()
+        before, self.present = self.present, looks.everybody()
+        told = [self._people_of(one, here) for one, here in self.present.items() if before.get(one) != here]
+        left = [(one, looks.Present(was.teams, ())) for one, was in before.items() if one not in self.present]
+        return [*told, *(self._people_of(one, nobody) for one, nobody in left)]
+
+    @staticmethod
+    def _people_of(proposal: UUID, here: looks.Present) -> tuple[Sequence[str], str]:
+        looking = Looking(tuple((user, shown(name)) for user, name in here.people))
+        return here.teams, format_html(
+            '<i data-presence="{}" data-looking="{}"></i>', proposal, looking.as_json
+        )
+
 
 _LAST_EVENTS = """
 WITH newest AS (SELECT id FROM audit_event WHERE proposal_id IS NOT NULL ORDER BY id DESC LIMIT 1)
 SELECT e.id, e.proposal_id
   FROM newest JOIN audit_event e ON e.id > newest.id - %(overlap)s AND e.proposal_id IS NOT NULL
 """
+_SINCE = """
+SELECT id, proposal_id FROM audit_event
+ WHERE id > %(since)s AND proposal_id IS NOT NULL ORDER BY id LIMIT %(most)s
+"""
+
+
+def changed_since(version: str) -> tuple[str, dict[int, UUID] | None]:
+    """The version now, and the events since this one with their proposals; None where that is too much.
+
+    A version counts the events in the window before it: where there are more by now, some were
+    committed late, and all of that window is told again.
+    """
+    now = queries.version()
+    at, _, count = version.partition(".")
+    if not (at.isascii() and at.isdigit() and count.isascii() and count.isdigit() and len(at) < 19):
+        return now, None
+    with connection.cursor() as cursor:
+        since = int(at) - LOOK_BACK
+        cursor.execute(_SINCE, {"since": since, "most": LOOK_BACK + MOST_EVENTS})
+        events = dict(cursor.fetchall())
+    if len(events) == LOOK_BACK + MOST_EVENTS:
+        return now, None
+    after = {event: proposal for event, proposal in events.items() if event > int(at)}
+    fits = len(events) - len(after) == int(count)
+    return now, after if fits else events
 
 
 # --- All open pages of a process --------------------------------------------------------------------
@@ -267,7 +370,8 @@ class Live:
 
     async def hear(self, hint: dict[str, Any]) -> None:
         self._hinted.update(hint["proposals"])
-        self._wake.set()
+        if hint["proposals"] or hint.get("looks"):
+            self._wake.set()
 
     async def _read(self) -> None:
         while True:
@@ -298,9 +402,23 @@ class Live:
         for page in list(self.pages):
             text = texts.get(page.access)
             if text is None:
-                rows = [html for teams, html in change.rows if page.access.covers(teams)]
-                text = texts[page.access] = "".join([*rows, RESYNC if change.overflow else "", version])
+                text = texts[page.access] = _text(change, page.access, version)
             page.put(text)
+
+    async def catch_up(self, page: Page, since: str) -> None:
+        """Tell a page that comes (back) what changed since the version that it knows."""
+        try:
+            change = await in_thread(self.reader.since, since)
+        except Exception as error:  # the database is away: the page reads its list when it is back
+            _log.warning("page not caught up", error=type(error).__name__)
+            page.put(RESYNC)
+            return
+        known = "" if change.overflow else " data-synced"
+        page.put(
+            _text(
+                change, page.access, f'<div id="queue-version" data-version="{change.version}"{known}></div>'
+            )
+        )
 
     async def _check(self) -> None:
         """Close the pages of people who may no longer see them; notice new teams."""
@@ -320,6 +438,11 @@ class Live:
         elif access != page.access:
             page.access = access
             page.put(RESYNC)
+
+
+def _text(change: Change, access: Access, version: str) -> str:
+    told = [html for teams, html in (*change.rows, *change.people) if access.covers(teams)]
+    return "".join([*told, RESYNC if change.overflow else "", version])
 
 
 _lives: WeakKeyDictionary[asyncio.AbstractEventLoop, Live] = WeakKeyDictionary()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
 
 from approvals.models import Look
-from audit.announce import announce
+from audit.announce import announce_looks
 from governance.models import User
+from suggestions.models import Proposal
 
 EVERY = 10  # seconds between two beats of an open page
 LASTS = 25  # seconds after a beat, in which somebody counts as present
@@ -49,15 +51,50 @@ def look(
         )
         row = cursor.fetchone()
     if row and (leaves or not row[0]):
-        announce(proposal_id)
+        announce_looks()
 
 
 def present(proposals: Iterable[UUID]) -> dict[UUID, list[tuple[int, str]]]:
     """Who has each of these on the screen now: their ids and printed names, longest there first."""
     found: dict[UUID, list[tuple[int, str]]] = {}
     looks = (
-        Look.objects.now().filter(proposal__in=list(proposals)).select_related("user").order_by("began_at")
+        Look.objects.now()
+        .filter(proposal__in=list(proposals))
+        .select_related("user")
+        .order_by("began_at", "pk")
     )
     for one in looks:
         found.setdefault(one.proposal_id, []).append((one.user_id, one.user.printed_name))
+    return found
+
+
+@dataclass(frozen=True)
+class Present:
+    """Who looks at one open proposal now, and the teams that may know of it."""
+
+    teams: tuple[str, ...]
+    people: tuple[tuple[int, str], ...]
+
+
+def everybody() -> dict[UUID, Present]:
+    """Who looks at what now, whoever asks; longest there first. One query, of the looks that last."""
+    found: dict[UUID, Present] = {}
+    looks = (
+        Look.objects.now()
+        .filter(proposal__status=Proposal.Status.PENDING)
+        .select_related("user", "proposal")
+        .only(
+            "began_at",
+            "user__username",
+            "user__first_name",
+            "user__last_name",
+            "proposal__team_id",
+            "proposal__also_teams",
+        )
+        .order_by("began_at", "pk")
+    )
+    for one in looks:
+        before = found.get(one.proposal_id)
+        people = (*(before.people if before else ()), (one.user_id, one.user.printed_name))
+        found[one.proposal_id] = Present(tuple(one.proposal.teams), people)
     return found

@@ -4,7 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from audit.canonical import new_salt
 from audit.ids import uuid7
@@ -90,12 +90,15 @@ class Claim(models.Model):
     """
 
     proposal = models.OneToOneField(Proposal, models.CASCADE, primary_key=True, related_name="claim")
-    user = models.ForeignKey(User, models.PROTECT, related_name="claims")
+    user = models.ForeignKey(User, models.PROTECT, related_name="claims", db_index=False)
     by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     at = models.DateTimeField(db_default=Now())
     until = models.DateTimeField()
 
     objects = ClaimQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "until"], name="claim_by_user_and_end")]
 
     def __str__(self) -> str:
         return f"{self.proposal_id} by {self.user_id}"
@@ -145,9 +148,36 @@ class Look(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["proposal", "user"], name="look_once_per_person"),
         ]
+        indexes = [models.Index(fields=["until"], name="look_by_end")]
 
     def __str__(self) -> str:
         return f"{self.user_id} at {self.proposal_id}"
+
+
+class SavedView(models.Model):
+    """Filters and an order of the queue that somebody named for themselves; it opens first if they say so.
+
+    A preference of one's own page: it changes nothing that anybody decides on, and has no event.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    user = models.ForeignKey(User, models.CASCADE, related_name="saved_views", db_index=False)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=1500, help_text="As in the address, with its question mark.")
+    opens_first = models.BooleanField(default=False)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("user", Lower("name"), name="saved_view_once_per_name"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(opens_first=True), name="saved_view_one_opens_first"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 # Django looks for models here; these have files of their own.

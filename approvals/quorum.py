@@ -33,15 +33,20 @@ def standing_of(
     """How far this action is, by the decisions that stand on its proposal."""
     asked = asked or asked_of(proposal)
     approving = [d for d in decisions if d.standing and d.verdict == "approve" and d.action_digest == digest]
-    editor = _editor(approving) if asked.four_eyes else None
-    counting = tuple(dict.fromkeys(d.reviewer_id for d in approving if d.reviewer_id != editor))
+    counting = counting_among(approving, four_eyes=asked.four_eyes)
     return Standing(
         digest=digest,
         agreeing=counting,
-        editor=editor,
+        editor=_editor(approving) if asked.four_eyes else None,
         needed=max(0, asked.approvals - len(counting)),
         missing_teams=tuple(missing_teams(proposal, counting)),
     )
+
+
+def counting_among(approving: Sequence[Decision], *, four_eyes: bool) -> tuple[int, ...]:
+    """The distinct people who count among those who approved one action."""
+    editor = _editor(approving) if four_eyes else None
+    return tuple(dict.fromkeys(d.reviewer_id for d in approving if d.reviewer_id != editor))
 
 
 def _editor(approving: Sequence[Decision]) -> int | None:

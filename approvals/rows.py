@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 from django.template.loader import get_template
 from django.urls import reverse
 
-from approvals.models import Decision
+from approvals import looks, quorum
+from approvals.models import Claim, Decision
 from approvals.pieces import shown
 from governance.models import Halt, Risk
-from suggestions.models import Proposal, Resolution
+from suggestions.models import Proposal, Resolution, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +36,117 @@ class Row:
     status: str
     status_label: str
     teams: tuple[str, ...]
-    needs: str
-    sort: str
     held: bool
+    title: str
+    order: str
+    due: str
+    made: str
+    revises: bool
+    says: float | None = None
+    claim: Claimed | None = None
+    looking: Looking = field(default_factory=lambda: Looking(()))
+    agreement: Agreement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Who is on it, and for how long."""
+
+    user: int
+    name: str
+    initials: str
+    until: datetime
+    assigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Who has it on the screen now."""
+
+    people: tuple[tuple[int, str], ...]
+
+    @property
+    def as_json(self) -> str:
+        return json.dumps(self.people, ensure_ascii=False) if self.people else ""
+
+    @property
+    def in_words(self) -> str:
+        names = [name for _, name in self.people]
+        if len(names) < 2:
+            return f"{names[0]} is looking" if names else ""
+        return f"{names[0]} and {len(names) - 1} more look"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many of those who have to agree do; or that they stand behind different actions."""
+
+    count: int
+    needed: int
+    disagree: bool
+
+    @property
+    def one_more(self) -> bool:
+        return self.count == self.needed - 1
 
 
 def rows_of(ids: Iterable[UUID]) -> list[Row]:
-    """The rows of these proposals, in this order, in one query however many they are."""
+    """The rows of these proposals, in this order, in three queries however many they are."""
     wanted = list(ids)
     found = {proposal.pk: proposal for proposal in _proposals(wanted)}
-    return [row_of(found[one]) for one in wanted if one in found]
+    open_ones = [proposal for proposal in found.values() if proposal.status == Proposal.Status.PENDING]
+    looking = looks.present([proposal.pk for proposal in open_ones]) if open_ones else {}
+    agreements = _agreements([proposal for proposal in open_ones if proposal.approvals_needed > 1])
+    return [_row(found[one], looking.get(one, ()), agreements.get(one)) for one in wanted if one in found]
 
 
 def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
-    standing = Q(decisions__standing=True, decisions__verdict=Decision.Verdict.APPROVE)
+    first = Suggestion.objects.filter(proposal=OuterRef("pk"), rank=1)
+    claimed = Claim.objects.filter(proposal=OuterRef("pk"), until__gt=Now())
     # What is long (context, summary, verdict) stays where it is: a row shows none of it.
     return (
         Proposal.objects.filter(pk__in=ids)
-        .select_related("agent", "resolution")
+        .select_related("agent", "resolution", "claim__user")
         .defer(
             "context",
             "provenance",
             "summary",
             "verdict",
+            "raised",
+            "numbers",
             "callback_url",
             "salt",
             "resolution__arguments",
             "resolution__reason",
             "agent__allowed_actions",
         )
-        .annotate(approved=Count("decisions", filter=standing), held=Exists(_halts()))
+        .annotate(
+            says=Subquery(first.values("confidence")),
+            four_eyes=F("verdict__four_eyes"),
+            four_eyes_by_edit=F("raised__four_eyes"),
+            is_claimed=Exists(claimed),
+            held=Exists(_halts()),
+        )
     )
+
+
+def _agreements(proposals: Sequence[Proposal]) -> dict[UUID, Agreement]:
+    """How far those are that several people have to agree on."""
+    approving: dict[UUID, dict[str, list[Decision]]] = {}
+    if proposals:
+        decisions = Decision.objects.filter(
+            proposal__in=proposals, standing=True, verdict=Decision.Verdict.APPROVE
+        ).defer("reason", "salt")
+        for one in decisions:
+            approving.setdefault(one.proposal_id, {}).setdefault(one.action_digest, []).append(one)
+    return {proposal.pk: _agreement(proposal, approving.get(proposal.pk, {})) for proposal in proposals}
+
+
+def _agreement(proposal: Proposal, by_action: dict[str, list[Decision]]) -> Agreement:
+    said = (proposal.four_eyes_by_edit, proposal.four_eyes, True)  # type: ignore[attr-defined]
+    four_eyes = next(one for one in said if one is not None)
+    counts = [len(quorum.counting_among(those, four_eyes=four_eyes)) for those in by_action.values()]
+    return Agreement(max(counts, default=0), proposal.approvals_needed, disagree=len(by_action) > 1)
 
 
 def _halts() -> QuerySet[Halt]:
@@ -71,8 +154,8 @@ def _halts() -> QuerySet[Halt]:
     return Halt.objects.on().filter(everything | of_action | Q(agent=OuterRef("agent")))
 
 
-def row_of(proposal: Proposal) -> Row:
-    deadline = proposal.deadline.astimezone(UTC)
+def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agreement | None) -> Row:
+    deadline, pending = proposal.deadline.astimezone(UTC), proposal.status == Proposal.Status.PENDING
     return Row(
         id=str(proposal.pk),
         version=proposal.version,
@@ -86,10 +169,29 @@ def row_of(proposal: Proposal) -> Row:
         status=proposal.status,
         status_label=status_label(proposal),
         teams=tuple(proposal.teams),
-        needs=_needs(proposal),
-        sort=f"{proposal.queue_order:03d}|{deadline:%Y%m%dT%H%M%S%f}|{proposal.pk}",
-        held=proposal.status == Proposal.Status.PENDING and proposal.held,  # type: ignore[attr-defined]
+        held=pending and proposal.held,  # type: ignore[attr-defined]
+        title=shown(proposal.title),
+        order=f"{proposal.queue_order:03d}",
+        due=f"{deadline:%Y%m%dT%H%M%S%f}",
+        made=f"{proposal.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}",
+        revises=proposal.revises_id is not None,
+        says=proposal.says,  # type: ignore[attr-defined]
+        claim=_claimed(proposal.claim) if pending and proposal.is_claimed else None,  # type: ignore[attr-defined]
+        looking=Looking(tuple((user, shown(name)) for user, name in looking)),
+        agreement=agreement,
     )
+
+
+def _claimed(claim: Claim) -> Claimed:
+    name = claim.user.printed_name
+    return Claimed(claim.user_id, shown(name), initials_of(name), claim.until, claim.by_id != claim.user_id)
+
+
+def initials_of(name: str) -> str:
+    """Two letters that stand for somebody: "Ben Kim" is BK, "ana" is AN."""
+    words = name.split()
+    letters = words[0][:1] + words[-1][:1] if len(words) > 1 else name.strip()[:2]
+    return shown(letters.upper()) or "?"
 
 
 def subject_of(proposal: Proposal) -> str:
@@ -106,12 +208,6 @@ def status_label(proposal: Proposal) -> str:
     if resolution is None or resolution.by == Resolution.By.TIMER:
         return str(proposal.status)
     return f"{proposal.status} by {shown(resolution.actor_name)}"
-
-
-def _needs(proposal: Proposal) -> str:
-    if proposal.approvals_needed < 2 or proposal.status != Proposal.Status.PENDING:
-        return ""
-    return f"{proposal.approved} of {proposal.approvals_needed} approvals"  # type: ignore[attr-defined]
 
 
 def drawn(row: Row) -> str:

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from approvals import beside_views, bulk_views, edit_views, standing_views, views
+from approvals import beside_views, bulk_views, edit_views, saved_view_pages, standing_views, views
 
 app_name = "approvals"
 
 urlpatterns = [
     path("", views.queue, name="queue"),
     path("version/", views.version, name="version"),
+    path("views/", saved_view_pages.save, name="save-view"),
+    path("views/<uuid:view_id>/", saved_view_pages.change, name="saved-view"),
     path("check/", views.check, name="check"),
     path("bulk/", bulk_views.bulk, name="bulk"),
     path("bulk/<uuid:batch_id>/", bulk_views.batch, name="batch"),

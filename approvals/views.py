@@ -29,6 +29,7 @@ from approvals.desk_pages import (
 )
 from approvals.detail import Typed
 from approvals.doors import Asked, query_of, signed_in, teams_of, visible, wants
+from approvals.models import SavedView
 from approvals.pieces import pieces, shown
 from audit.asking import actor_of
 from audit.refusals import Refusal
@@ -42,8 +43,13 @@ from suggestions.models import Proposal, Sample
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
 def queue(request: Asked) -> HttpResponse:
+    """The list; without filters the view that this person wants to open first."""
     if wants(request, "detail"):
         return only_detail(request, None)
+    if not request.GET and not request.htmx:
+        first = SavedView.objects.filter(user=request.user, opens_first=True).first()
+        if first:
+            return redirect(reverse("approvals:queue") + first.query)
     return desk(request, None)
 
 

@@ -28,19 +28,26 @@ class _Announcer:
         self.waiting: dict[str, None] = {}  # a set that keeps its order
         self.people: set[int] = set()
         self.notice = False
+        self.looks = False
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
         threading.Thread(target=self.loop.run_forever, name="announcer", daemon=True).start()
 
     def add(
-        self, proposals: tuple[UUID, ...] = (), *, people: tuple[int, ...] = (), notice: bool = False
+        self,
+        proposals: tuple[UUID, ...] = (),
+        *,
+        people: tuple[int, ...] = (),
+        notice: bool = False,
+        looks: bool = False,
     ) -> None:
         with self.lock:
-            first = not (self.waiting or self.people or self.notice)
+            first = not (self.waiting or self.people or self.notice or self.looks)
             self.waiting.update(dict.fromkeys(map(str, proposals)))
             self.people.update(people)
             self.notice = self.notice or notice
+            self.looks = self.looks or looks
         if first:
             self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
 
@@ -51,8 +58,9 @@ class _Announcer:
                 "proposals": list(self.waiting),
                 "people": sorted(self.people),
                 "notice": self.notice,
+                "looks": self.looks,
             }
-            self.waiting, self.people, self.notice = {}, set(), False
+            self.waiting, self.people, self.notice, self.looks = {}, set(), False, False
         self.loop.create_task(self._send(hint))
 
     async def _send(self, hint: dict[str, Any]) -> None:
@@ -82,6 +90,11 @@ def announce_notice() -> None:
 def announce_people(*people: int) -> None:
     """Tell the open pages of these people that there is something to tell them. Call it after the commit."""
     _announcer().add(people=people)
+
+
+def announce_looks() -> None:
+    """Tell open pages that somebody began or ceased to look at something. Call it after the commit."""
+    _announcer().add(looks=True)
 
 
 def _announcer() -> _Announcer:

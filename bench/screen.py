@@ -1,16 +1,23 @@
-"""(f) From handing a proposal in to its row on every open queue page."""
+"""(f) From handing a proposal in to its row on every open queue page; one by one, then many a second."""
 
 from __future__ import annotations
 
+import contextlib
+import random
 import statistics
+import threading
+import time
+from collections.abc import Iterator
 
 from bench.figures import Figure
 from bench.scale import Scale
-from bench.sockets import Watch
+from bench.sockets import Flood, Flooded, Watch
 from bench.stage import Stage, proposal
 
 PAGES = (1, 100, 500)
+DESKS, RATE = 500, 100  # open pages, proposals a second
 MOST = 500  # milliseconds
+MOVES_EVERY = 10.0  # seconds that somebody looks at one proposal
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
@@ -22,6 +29,9 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         with stage.process("web") as web:
             latencies = Watch(web.port, cookies, stage.key, proposal(), times).run()
         figures.append(_figure(pages, latencies))
+    desks, rate, seconds = scale.of((DESKS, RATE, 20.0), (100, 50, 8.0), (5, 5, 1.0))
+    for people in (False, True):
+        figures.append(_flood(stage, desks, rate, seconds, people=people))
     return figures
 
 
@@ -30,3 +40,70 @@ def _figure(pages: int, latencies: list[float]) -> Figure:
     what = f"submit to screen, {pages} page{'s' if pages > 1 else ''} open"
     note = f"p50 {statistics.median(latencies):.0f}"
     return Figure("f", what, p95, None, "ms, p95", None, f"≤ {MOST}", p95 <= MOST, note)
+
+
+def _flood(stage: Stage, desks: int, rate: float, seconds: float, *, people: bool) -> Figure:
+    stage.empty()
+    cookies = [stage.session() for _ in range(desks)]
+    with stage.process("web") as web, stage.process("api") as api:
+        work = _people_at(stage, desks) if people else contextlib.nullcontext()
+        with work:
+            before = web.cpu(), time.monotonic()
+            flooded = Flood(web.port, api.port, cookies, stage.key, proposal(), rate, seconds).run()
+            load = (web.cpu() - before[0]) / (time.monotonic() - before[1])
+    return _flood_figure(desks, rate, flooded, load, people=people)
+
+
+def _flood_figure(desks: int, rate: float, flooded: Flooded, load: float, *, people: bool) -> Figure:
+    p95 = statistics.quantiles(flooded.from_commit, n=20, method="inclusive")[18]
+    what = f"commit to socket, {desks} pages, {rate:g}/s{', people looking and claiming' if people else ''}"
+    reached = flooded.submitted / flooded.seconds
+    note = (
+        f"p50 {statistics.median(flooded.from_commit):.0f}, {reached:.0f}/s reached, {load:.0%} of a core,"
+        f" {flooded.bytes_each / 1024:.0f} KiB/s in {flooded.messages_each:.1f} messages/s each,"
+        f" {flooded.missing} missing, {flooded.resyncs} told to read again"
+    )
+    ok = p95 <= MOST and not flooded.missing and reached > 0.9 * rate
+    return Figure("f", what, p95, None, "ms, p95", None, f"≤ {MOST}", ok, note)
+
+
+@contextlib.contextmanager
+def _people_at(stage: Stage, desks: int) -> Iterator[None]:
+    """As many people as desks, who look at one open proposal after another and claim some."""
+    from django.db import connection
+
+    from governance.models import User
+
+    names = [f"desk-{number}" for number in range(desks)]
+    User.objects.bulk_create([User(username=name) for name in names], ignore_conflicts=True)
+    people, over = list(User.objects.filter(username__in=names)), threading.Event()
+
+    def work() -> None:
+        while not over.wait(desks and MOVES_EVERY / desks):
+            with contextlib.suppress(Exception):  # it was answered meanwhile, or somebody else has it
+                _one_moves(random.choice(people))
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _one_moves(person: object) -> None:
+    from approvals import claims, looks
+    from suggestions.models import Proposal
+
+    open_ones = list(Proposal.objects.pending().order_by("-id").values_list("pk", flat=True)[:200])
+    if not open_ones:
+        return
+    before = getattr(person, "before", None)
+    if before:
+        looks.look(before, user=person, seconds=10, leaves=True)  # type: ignore[arg-type]
+    person.before = random.choice(open_ones)  # type: ignore[attr-defined]
+    looks.look(person.before, user=person, seconds=0)  # type: ignore[attr-defined, arg-type]
+    if random.random() < 0.1:
+        claims.claim(person.before, user=person, actor=person.as_actor())  # type: ignore[attr-defined, arg-type]

@@ -9,15 +9,20 @@ import asyncio
 import base64
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections import deque
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 LONGEST = 10.0  # seconds
+READ_EVERY = 25  # of so many sockets one reads what it gets, in the flood; the others take it and no more
+CONNECTIONS = 16
+ROW = re.compile(rb'<li class="row" id="proposal-([0-9a-f-]{36})"')
 
 
 @dataclass
@@ -42,12 +47,52 @@ class Watch:
         return json.loads(done.stdout)
 
 
+@dataclass
+class Flood:
+    """Open a socket for each cookie, hand in `rate` proposals a second, time their rows onto the sockets."""
+
+    port: int
+    submit_port: int
+    cookies: list[str]
+    key: str
+    body: dict[str, Any]
+    rate: float
+    seconds: float
+
+    def run(self) -> Flooded:
+        """From another process."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.sockets", "flood"],
+            input=json.dumps(asdict(self)).encode(),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return Flooded(**json.loads(done.stdout))
+
+
+@dataclass
+class Flooded:
+    """Milliseconds from the answer that said it was committed, and from handing in; rows that never came;
+    what one socket was sent in a second."""
+
+    from_commit: list[float] = field(repr=False)
+    from_handing_in: list[float] = field(repr=False)
+    missing: int
+    submitted: int
+    seconds: float
+    resyncs: int
+    bytes_each: float
+    messages_each: float
+
+
 class Socket(asyncio.Protocol):
     """The client's side of RFC 6455, as far as it is needed to listen."""
 
-    def __init__(self, watch: Watch, cookie: str) -> None:
+    def __init__(self, watch: Watch | Flood, cookie: str, *, reads: bool = True) -> None:
         self.watch = watch
         self.cookie = cookie
+        self.reads = reads
+        self.received = 0
         self.open = asyncio.get_running_loop().create_future()
         self.buffer = bytearray()
         self.shown: list[tuple[float, bytes]] = []
@@ -70,6 +115,9 @@ class Socket(asyncio.Protocol):
         transport.write("\r\n".join([*lines, "", ""]).encode())
 
     def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.open.done() and not self.reads:
+            return
         self.buffer += data
         if not self.open.done():
             head, found, rest = bytes(self.buffer).partition(b"\r\n\r\n")
@@ -166,7 +214,83 @@ def _id_in(answer: bytes) -> bytes:
     return answer.partition(b'"self":"/api/v1/proposals/')[2][:36]
 
 
+# --- The flood ------------------------------------------------------------------------------------
+
+
+async def flood(what: Flood) -> Flooded:
+    loop, sockets = asyncio.get_running_loop(), []
+    for number, cookie in enumerate(what.cookies):
+        socket = Socket(what, cookie, reads=number % READ_EVERY == 0)
+        await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", what.port)  # type: ignore[misc]
+        await asyncio.wait_for(socket.open, LONGEST)
+        sockets.append(socket)
+    await asyncio.sleep(2)
+    readers = [socket for socket in sockets if socket.reads]
+    for socket in readers:
+        socket.shown.clear()
+        socket.received = 0
+    began = time.perf_counter()
+    due = deque(began + 0.2 + number / what.rate for number in range(int(what.rate * what.seconds)))
+    handed_in: dict[bytes, tuple[float, float]] = {}
+    await asyncio.gather(*(_hand_in(what, due, handed_in) for _ in range(CONNECTIONS)))
+    took = time.perf_counter() - began
+    await asyncio.sleep(3)
+    for socket in sockets:
+        socket.transport.close()
+    return _flooded(readers, handed_in, took)
+
+
+async def _hand_in(what: Flood, due: deque[float], handed_in: dict[bytes, tuple[float, float]]) -> None:
+    """One of the connections over which proposals come in, each at its time."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", what.submit_port)
+    body = json.dumps(what.body).encode()
+    while due:
+        at = due.popleft()
+        await asyncio.sleep(max(0.0, at - time.perf_counter()))
+        head = (
+            f"POST /api/v1/proposals/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {what.key}\r\n"
+            f"Idempotency-Key: {os.urandom(12).hex()}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        answered = await reader.readuntil(b"\r\n\r\n")
+        if not answered.startswith(b"HTTP/1.1 201"):
+            raise RuntimeError(answered[:500].decode("latin-1"))
+        length = re.search(rb"content-length: (\d+)", answered, re.IGNORECASE)
+        answer = await reader.readexactly(int(length[1]) if length else 0)
+        handed_in[_id_in(answer)] = (at, time.perf_counter())
+    writer.close()
+
+
+def _flooded(readers: list[Socket], handed_in: dict[bytes, tuple[float, float]], took: float) -> Flooded:
+    from_commit, from_handing_in, missing = [], [], 0
+    for socket in readers:
+        came: dict[bytes, float] = {}
+        for at, text in socket.shown:
+            for proposal in ROW.findall(text):
+                came.setdefault(proposal, at)
+        for proposal, (asked, answered) in handed_in.items():
+            if proposal not in came:
+                missing += 1
+                continue
+            from_handing_in.append((came[proposal] - asked) * 1000)
+            from_commit.append(max(0.0, came[proposal] - answered) * 1000)
+    return Flooded(
+        from_commit,
+        from_handing_in,
+        missing,
+        len(handed_in),
+        took,
+        sum(text.count(b"queue-resync") for socket in readers for _, text in socket.shown),
+        sum(socket.received for socket in readers) / len(readers) / took,
+        sum(len(socket.shown) for socket in readers) / len(readers) / took,
+    )
+
+
 if __name__ == "__main__":
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    print(json.dumps(asyncio.run(watch(Watch(**json.load(sys.stdin))))))
+    if "flood" in sys.argv:
+        print(json.dumps(asdict(asyncio.run(flood(Flood(**json.load(sys.stdin)))))))
+    else:
+        print(json.dumps(asyncio.run(watch(Watch(**json.load(sys.stdin))))))

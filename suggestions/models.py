@@ -150,6 +150,16 @@ class Proposal(models.Model):
                 condition=Q(status="pending"),
                 name="proposal_open_by_team",
             ),
+            models.Index(
+                fields=["team", "deadline", "id"],
+                condition=Q(status="pending"),
+                name="proposal_open_by_team_deadline",
+            ),
+            models.Index(
+                fields=["team", "created_at", "id"],
+                condition=Q(status="pending"),
+                name="proposal_open_by_team_age",
+            ),
             GinIndex(
                 fields=["also_teams"],
                 condition=Q(status="pending") & ~Q(also_teams=[]),

@@ -17,9 +17,8 @@ let readNext = false; // move the focus to the heading when the next detail arri
 
 // --- Which row is open ---------------------------------------------------------------------
 
-const filters = location.search; // a row is drawn once for everybody, so it can't know our filters
-
 function withFilters(link) {
+  const filters = location.search; // a row is drawn once for everybody, so it can't know our filters
   if (!filters || link.search) return;
   link.setAttribute("href", link.getAttribute("href") + filters);
   link.setAttribute("hx-get", link.getAttribute("hx-get") + filters);

@@ -50,21 +50,49 @@ function count(change) {
 const stateOf = (row) => find(".row-state", row)?.textContent.trim() ?? row.dataset.status;
 const sentenceOf = (row) => find(".row-sentence", row).textContent.trim();
 
+// Words as the server parts them: at every sign of ASCII that is neither letter nor digit.
+const wordsIn = (text) => ` ${text.toLowerCase().split(/[\x00-\x2f:-@[-`{-\x7f]+/).join(" ")}`.replace(/ +/g, " ");
+
+function found(row, query) {
+  const { title, agent, action } = row.dataset;
+  const words = wordsIn([title, agent, action, sentenceOf(row), find(".row-who", row).textContent].join(" "));
+  const wanted = query.split(/\s+/).map((word) => wordsIn(word).trimEnd()).filter(Boolean);
+  return wanted.length > 0 && wanted.every((word) => words.includes(word));
+}
+
+const SOON = 15 * 60_000;
+const MARKED = {
+  mine: (row) => row.dataset.claimed === queue().dataset.me && find(".initials", row) !== null,
+  one_more: (row) => "oneMore" in row.dataset,
+  soon: (row) => Date.parse(find("time", row)?.dateTime) - Date.now() < SOON,
+};
+
+/** Would the server put this row into the list as it is filtered now? */
 function belongs(row) {
   const filters = queue().dataset;
-  const query = filters.filterQuery.toLowerCase();
+  const query = filters.filterQuery.trim();
   return (
     ["Team", "Agent", "Action", "Risk"].every((name) => {
       const wanted = filters[`filter${name}`];
-      return !wanted || wanted === row.dataset[name.toLowerCase()];
+      const has = row.dataset[name.toLowerCase()];
+      return !wanted || wanted === has || (name === "Team" && has.split(" ").includes(wanted));
     }) &&
-    (!query || row.textContent.toLowerCase().includes(query))
+    filters.filterMarks.split(" ").every((mark) => !mark || MARKED[mark](row)) &&
+    (!query || query === idOf(row) || found(row, query))
   );
 }
 
+const PLACES = {
+  priority: ({ order, due }) => `${order}|${due}`,
+  deadline: ({ due }) => due,
+  age: ({ made }) => made,
+};
+/** Where it stands in the chosen order, as text that sorts. */
+const placeOf = (row) => `${PLACES[queue().dataset.order](row.dataset)}|${idOf(row)}`;
+
 const sortsLast = (row) => {
   const last = list().lastElementChild;
-  return !last || row.dataset.sort > last.dataset.sort;
+  return !last || placeOf(row) > placeOf(last);
 };
 
 function arrive(row) {
@@ -99,8 +127,29 @@ function showNews() {
   if (newest) tell("page:announce", { text: `${unseen.size} new, press N to show`, topic: "new" });
 }
 
+// --- Who looks at what ---------------------------------------------------------------------------
+
+/** Of the people who look at it, the others: one's own eyes are no news. */
+function sayWhoLooks(mark) {
+  const people = mark.dataset.looking ? JSON.parse(mark.dataset.looking) : [];
+  const names = people.filter(([user]) => String(user) !== queue().dataset.me).map(([, name]) => name);
+  mark.hidden = !names.length;
+  mark.textContent = names.length > 1 ? `${names[0]} and ${names.length - 1} more look` : `${names[0]} is looking`;
+}
+
+function meet(part) {
+  const { presence: id, looking } = part.dataset;
+  const mark = document.getElementById(`proposal-${id}`)?.querySelector(".row-looking");
+  if (mark) {
+    mark.dataset.looking = looking;
+    sayWhoLooks(mark);
+  }
+  tell("desk:presence", { id, people: looking ? JSON.parse(looking) : [] });
+}
+
 function settle() {
   showNews();
+  for (const mark of list().querySelectorAll(".row-looking[data-looking]:not([data-looking=''])")) sayWhoLooks(mark);
   tell("desk:rows");
 }
 
@@ -156,13 +205,15 @@ async function drawn() {
   return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("queue");
 }
 
+const filtered = () => Object.entries(queue().dataset).some(([name, value]) => name.startsWith("filter") && value.trim());
+
 /** Compare with the server's list and bring ours up to date without moving a row. */
 async function compare() {
   const fresh = await drawn();
   lastSeen = fresh.dataset.version || lastSeen;
   const there = new Set();
   const rows = [...fresh.querySelectorAll("#rows > .row")];
-  const end = fresh.dataset.more ? rows.at(-1)?.dataset.sort : "\uffff"; // what sorts later is on the next page
+  const end = fresh.dataset.more ? (rows.length ? placeOf(rows.at(-1)) : "") : "\uffff"; // what sorts later is on the next page
   for (const row of rows) {
     there.add(row.id);
     // Others were decided, so this one moved up from the next page: it is not new.
@@ -170,9 +221,9 @@ async function compare() {
     if (!movedUp) receive(document.adoptNode(row));
   }
   for (const row of list().children) {
-    const left = row.dataset.status === "pending" && !there.has(row.id) && row.dataset.sort <= end;
+    const left = row.dataset.status === "pending" && !there.has(row.id) && placeOf(row) <= end;
     row.classList.toggle("is-gone", left);
-    if (left) find(".row-when", row).textContent = "no longer waiting";
+    if (left) find(".row-when", row).textContent = filtered() ? "not in this view" : "no longer waiting";
   }
   find(".list-count", queue()).replaceChildren(...find(".list-count", fresh).childNodes);
   if (find(".is-gone [aria-current]", list())) redraw();
@@ -194,6 +245,18 @@ async function showNew() {
     tell("page:toast", { text: "The list can't be read right now." });
   }
 }
+// Filters, the order and the search bring another list: it is what the server said just now.
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (target.id !== "queue") return;
+  lastSeen = queue().dataset.version || lastSeen;
+  unseen.clear();
+  settle();
+  tell("page:announce", { text: find(".list-count").textContent, topic: "list" });
+});
+// What is decided next goes on in the list as it is filtered then, not as it was when the form was drawn.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.matches("#detail [data-verb]")) detail.path = detail.path.split("?")[0] + location.search;
+});
 document.addEventListener("desk:show-new", showNew);
 document.addEventListener("click", ({ target }) => target.closest("[data-show-new]") && showNew());
 document.addEventListener("click", ({ target }) => target.closest("[data-reload]") && redraw());
@@ -228,7 +291,11 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   for (const part of [...parse(event.detail.message).children]) {
     if (part.matches(".row")) receive(document.adoptNode(part));
     else if (part.id === "detail-version") follow(part.dataset.id, version(part));
-    else if (part.id === "queue-version" && synced) lastSeen = part.dataset.version;
+    else if (part.dataset.presence) meet(part);
+    else if (part.id === "queue-version") {
+      if ("synced" in part.dataset) synced = true; // all that was missed came with it
+      if (synced) lastSeen = part.dataset.version;
+    }
     else if (part.id === "queue-resync") resync();
     else if (part.id === "banner") tell("page:banner", { banner: part });
   }
@@ -236,8 +303,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
 });
 document.addEventListener("htmx:wsOpen", () => {
   connected = true;
-  shine("live");
-  quietly(look); // what changed before it was open
+  shine("live"); // what was missed is told first
 });
 document.addEventListener("htmx:wsClose", ({ detail }) => {
   connected = synced = false;
@@ -248,6 +314,8 @@ document.addEventListener("htmx:wsClose", ({ detail }) => {
   const wait = TURNED_AWAY.includes(code) ? POLL : GONE_FOR_GOOD;
   setTimeout(() => detail.socketWrapper?.reconnect(), wait + 2000 * Math.random());
 });
+// Whoever comes back says how far they were told.
+htmx.createWebSocket = (address) => new WebSocket(`${address}&since=${encodeURIComponent(lastSeen)}`, []);
 htmx.config.wsReconnectDelay = (tries) => Math.min(10_000, 500 * 2 ** tries) * (0.5 + Math.random() / 2);
 
 // --- Without pushes -----------------------------------------------------------------------------------------
@@ -267,3 +335,4 @@ setInterval(poll, POLL);
 document.addEventListener("visibilitychange", poll);
 addEventListener("online", poll);
 addEventListener("offline", () => shine("offline"));
+settle();

@@ -41,6 +41,8 @@ function clock(time) {
 function all(root = document) {
   for (const time of root.querySelectorAll("[data-deadline]")) countDown(time);
   for (const time of root.querySelectorAll("[data-ago]")) ago(time);
+  // What holds until a certain time ends by itself.
+  for (const it of root.querySelectorAll("[data-until]")) if (Date.parse(it.dataset.until) <= now()) it.remove();
 }
 
 function full(root = document) {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from approvals import decide, live, queries
+from approvals import claims, decide, live, looks, queries
+from approvals.models import Claim, Look
 from approvals.rows import drawn, rows_of
 from suggestions.models import Proposal
 from tests.conftest import actor_of
@@ -193,6 +196,172 @@ def test_a_slow_page_is_told_to_read_its_list_again() -> None:
     message = run(story)
     assert message.startswith(live.RESYNC)
     assert message.count("<li>") == 4
+
+
+def test_a_change_is_drawn_once_however_many_look(
+    propose: Any, ana: Any, ben: Any, dora: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = [browser(person) for person in (ana, ben, dora) for _ in range(3)]
+    drawings: list[str] = []
+
+    def counted(row: Any) -> str:
+        drawings.append(row.id)
+        return drawn(row)
+
+    monkeypatch.setattr(live, "drawn", counted)
+
+    async def story() -> list[str]:
+        sockets = [await opened(client) for client in clients]
+        proposal = await in_thread(propose)()
+        messages = [await socket.text(timeout=30) for socket in sockets]
+        assert drawings == [str(proposal.pk)]
+        for socket in sockets:
+            await socket.disconnect()
+        return messages
+
+    assert len(set(run(story))) == 1
+
+
+# --- Coming back ----------------------------------------------------------------------------------
+
+
+async def back(client: Client, since: str) -> str:
+    """What a socket that knows this version is told first."""
+    socket = Socket(client, path=f"/ws/queue/?seen=&since={since}")
+    assert await socket.connect()
+    message = await socket.text(timeout=30)
+    await socket.disconnect()
+    return message
+
+
+def test_who_comes_back_is_told_exactly_what_was_missed(propose: Any, ana: Any, ben: Any) -> None:
+    client, decided, _untouched = browser(ana), propose(), propose()
+    known = queries.version()
+    decide.give_back(decided.pk, reviewer=ben, actor=actor_of(ben), reason="add a photo")
+    new = propose()
+
+    message = run(lambda: back(client, known))
+
+    assert re.findall(r'id="proposal-([0-9a-f-]{36})"', message) == sorted([str(decided.pk), str(new.pk)])
+    assert message.endswith(f'<div id="queue-version" data-version="{queries.version()}" data-synced></div>')
+    now = queries.version()
+    assert run(lambda: back(client, now)) == message[message.index('<div id="queue-version"') :]
+
+
+def test_what_another_team_did_is_not_told_to_who_comes_back(propose: Any, cyd: Any) -> None:
+    client, known = browser(cyd), queries.version()
+    propose()
+
+    message = run(lambda: back(client, known))
+
+    assert message == f'<div id="queue-version" data-version="{queries.version()}" data-synced></div>'
+
+
+def test_what_was_committed_late_is_told_too(propose: Any, ana: Any) -> None:
+    """The version counts what it covers: an event with a lower number that came later does not fit."""
+    propose()
+    proposal = propose()
+    newest, _, count = queries.version().partition(".")
+
+    assert live.changed_since(f"{newest}.{count}")[1] == {}
+    assert proposal.pk in (live.changed_since(f"{newest}.{int(count) - 1}")[1] or {}).values()
+
+
+@pytest.mark.parametrize("since", ["nonsense", "1.", ".1", "9" * 40 + ".1", "-5.2"])
+def test_who_was_away_for_too_long_reads_the_list_again(
+    propose: Any, ana: Any, since: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, known = browser(ana), queries.version()
+    monkeypatch.setattr(live, "MOST_ROWS", 2)
+    for _ in range(3):
+        propose()
+
+    for asked in (since, known):
+        message = run(lambda asked=asked: back(client, asked))
+        assert live.RESYNC in message
+        assert "data-synced" not in message
+
+
+def test_many_who_come_back_together_cost_as_much_as_one(
+    propose: Any, ana: Any, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, reader = queries.version(), live.Reader()
+    propose()
+    first = reader.since(known)
+
+    with django_assert_num_queries(0):
+        assert reader.since(known) is first
+    propose()
+    reader.look(set())
+    assert len(reader.since(known).rows) == 2
+
+
+# --- Who looks at what ----------------------------------------------------------------------------
+
+
+def test_who_looks_is_told_in_a_few_bytes_and_changes_no_version(
+    propose: Any, ana: Any, ben: Any, cyd: Any
+) -> None:
+    proposal, reader = propose(), live.Reader()
+    reader.begin()
+    version = queries.version()
+
+    looks.look(proposal.pk, user=ben, seconds=0)
+    came = reader.look(set())
+
+    assert came is not None
+    assert came.rows == []
+    [(teams, html)] = came.people
+    assert tuple(teams) == ("operations",)
+    assert html == (f'<i data-presence="{proposal.pk}" data-looking="[[{ben.pk}, &quot;Ben&quot;]]"></i>')
+    assert came.version == version == queries.version()
+
+
+def test_beats_of_who_stays_are_no_news_and_a_browser_that_died_is(propose: Any, ben: Any) -> None:
+    proposal, reader = propose(), live.Reader()
+    reader.begin()
+    looks.look(proposal.pk, user=ben, seconds=0)
+    assert reader.look(set()) is not None
+
+    for _ in range(3):
+        reader._looked_at = 0
+        looks.look(proposal.pk, user=ben, seconds=1)
+        assert reader.look(set()) is None
+
+    Look.objects.update(until=timezone.now())
+    reader._looked_at = 0
+    left = reader.look(set())
+    assert left is not None
+    assert [html for _, html in left.people] == [f'<i data-presence="{proposal.pk}" data-looking=""></i>']
+
+
+def test_comings_and_goings_are_gathered(propose: Any, ana: Any, ben: Any) -> None:
+    proposals, reader = [propose() for _ in range(3)], live.Reader()
+    reader.begin()
+    for proposal in proposals:
+        looks.look(proposal.pk, user=ben, seconds=0)
+    assert reader.look(set()) is not None
+    looks.look(proposals[0].pk, user=ana, seconds=0)
+
+    assert reader.look(set()) is None  # within the second
+
+    reader._looked_at = 0
+    change = reader.look(set())
+    assert change is not None
+    assert len(change.people) == 1
+
+
+def test_a_claim_is_in_the_row_and_ends_with_its_lease(propose: Any, ben: Any) -> None:
+    proposal = propose()
+    claims.claim(proposal.pk, user=ben, actor=actor_of(ben))
+    [row] = rows_of([proposal.pk])
+    assert row.claim is not None
+    assert (row.claim.user, row.claim.name, row.claim.initials) == (ben.pk, "Ben", "BE")
+    assert f'data-until="{row.claim.until:%Y-%m-%dT%H:%M:%S}' in drawn(row)
+
+    Claim.objects.update(until=timezone.now())
+
+    assert rows_of([proposal.pk])[0].claim is None
 
 
 # --- Who may listen -------------------------------------------------------------------------------

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from approvals import queries
+from approvals import claims, decide, queries
+from approvals.models import Claim, Decision
 from approvals.queries import Filters, Position
 from approvals.rows import rows_of
 from audit.refusals import Invalid
 from suggestions.models import Proposal
+from tests.approvals.conftest import TWO_PEOPLE
 from tests.conftest import actor_of, owner_connection, suggestion_body
 
 ALL = Filters()
@@ -55,8 +59,6 @@ def test_a_team_sees_its_own(many: list[Any]) -> None:
 
 
 def test_what_is_decided_leaves_the_queue(many: list[Any], ana: Any) -> None:
-    from approvals import decide
-
     gone = next(p for p in many if p.team_id == "operations")
     decide.reject(gone.pk, reviewer=ana, actor=actor_of(ana), reason="no")
 
@@ -98,15 +100,20 @@ def test_a_value_that_means_nothing_finds_nothing(many: list[Any], filters: Filt
 
 def test_a_rare_find_is_reached_in_bounded_steps(many: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "LOOK_AT", 4)
-    last = many[-1]
-    Proposal.objects.filter(pk=last.pk).update(title="needle")
+    monkeypatch.setattr(queries, "LOOK_FOR_WORDS_IN", 4)
+    rare = many[-3:]
+    Proposal.objects.filter(pk__in=[p.pk for p in many[-6:]]).update(title="needle")
 
     first = queries.page(TEAMS, Filters(q="needle"))
 
-    assert first.ids == []
+    assert first.ids == []  # too many for the index of words, too few among the first
     assert first.next is not None
-    assert walk(TEAMS, Filters(q="needle")) == [last.pk]
-    assert walk(TEAMS, Filters(q="kettle")) == [p.pk for p in many if p != last]
+    assert walk(TEAMS, Filters(q="needle")) == [p.pk for p in many[-6:]]
+    assert walk(TEAMS, Filters(q="kettle")) == [p.pk for p in many[:-6]]
+
+    Proposal.objects.filter(pk__in=[p.pk for p in rare]).update(title="parrot")
+    at_once = queries.page(TEAMS, Filters(q="parrot"))
+    assert (at_once.ids, at_once.next, at_once.size) == ([p.pk for p in rare], None, 3)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "a|b|c", "\u2603", "NXx8", "MTB8bm9wZXxub3Bl"])
@@ -130,23 +137,49 @@ def test_rows_cost_the_same_queries_for_one_and_twelve(many: list[Any]) -> None:
             assert len(rows_of([p.pk for p in many[:n]])) == n
         return len(captured)
 
-    assert asked(1) == asked(12) == 1
+    Proposal.objects.update(approvals_needed=2)
+    assert asked(1) == asked(12) == 3
 
 
 def test_a_row_sorts_in_text_as_the_queue_does(many: list[Any]) -> None:
-    keys = [row.sort for row in rows_of([p.pk for p in many])]
-    assert keys == sorted(keys)
+    places = {
+        "": lambda row: (row.order, row.due, row.id),
+        "deadline": lambda row: (row.due, row.id),
+        "age": lambda row: (row.made, row.id),
+    }
+    for sort, place in places.items():
+        keys = [place(row) for row in rows_of(walk(TEAMS, Filters(sort=sort)))]
+        assert keys == sorted(keys)
+        assert len(keys) == len(many)
+
+
+INDEX_OF = {
+    "": "proposal_open_by_team",
+    "deadline": "proposal_open_by_team_deadline",
+    "age": "proposal_open_by_team_age",
+}
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("filters", [ALL, Filters(q="parrot")])
-def test_a_page_is_read_from_the_index_of_open_proposals(proposal: Any, filters: Filters) -> None:
+def test_every_page_is_read_from_an_index_of_open_proposals(proposal: Any, ana: Any) -> None:
     copy_many(proposal, 20_000)
+    asked = {
+        "": ALL,
+        "a common word": Filters(q="kettle"),
+        "a rare word": Filters(q="parrot"),
+        "a rare risk": Filters(risk="critical"),
+        "one more": Filters(one_more="1"),
+    }
 
-    plan = json.dumps(queries.explain(TEAMS, filters))
-
-    assert '"Index Name": "proposal_open_by_team"' in plan
-    assert "Seq Scan" not in plan
+    for what, filters in asked.items():
+        for sort, index in INDEX_OF.items():
+            plans = [json.dumps(plan) for plan in queries.explain(TEAMS, replace(filters, sort=sort))]
+            assert f'"Index Name": "{index}"' in plans[0], (what, sort)
+            assert not any("Seq Scan" in plan for plan in plans), (what, sort)
+            if len(plans) > 1:  # the first proposals had too few of it
+                assert '"Index Name": "proposal_open_by_words"' in plans[1], (what, sort)
+    [soon] = [json.dumps(plan) for plan in queries.explain(TEAMS, Filters(soon="1"))]
+    assert "Seq Scan" not in soon
 
 
 def copy_many(proposal: Any, n: int) -> None:
@@ -170,8 +203,6 @@ def copy_many(proposal: Any, n: int) -> None:
 
 
 def test_the_version_changes_with_every_change(propose: Any, ana: Any) -> None:
-    from approvals import decide
-
     seen = [queries.version()]
     proposal = propose()
     seen.append(queries.version())
@@ -207,6 +238,134 @@ def test_the_version_notices_what_commits_late(propose: Any) -> None:
     thread.join()
 
     assert queries.version() != before
+
+
+# --- Orders, marks and words -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [("deadline", lambda p: (p.deadline, p.pk)), ("age", lambda p: (p.created_at, p.pk))],
+)
+def test_other_orders_have_pages_of_their_own(many: list[Any], sort: str, key: Any) -> None:
+    expected = [p.pk for p in sorted(many, key=key)]
+
+    assert walk(TEAMS, Filters(sort=sort)) == expected
+    assert walk(TEAMS, Filters(sort=sort, risk="medium")) == expected
+    assert walk(TEAMS, Filters(sort=sort, q="kettle")) == expected
+
+
+def test_what_follows_goes_by_the_order_and_the_filters(many: list[Any], ana: Any) -> None:
+    by_age = sorted(many, key=lambda p: (p.created_at, p.pk))
+
+    def next_of(proposal: Any, **filters: str) -> Any:
+        return queries.following(proposal, TEAMS, Filters(**filters), reviewer=ana)
+
+    assert next_of(by_age[3], sort="age") == by_age[4].pk
+    assert next_of(by_age[-1], sort="age") == by_age[0].pk
+    assert next_of(many[3]) == many[4].pk
+
+
+def test_mine_is_what_i_have_claimed_or_was_given(many: list[Any], ana: Any, ben: Any) -> None:
+    ours = [p for p in many if p.team_id == "operations"]
+    claims.claim(ours[0].pk, user=ana, actor=actor_of(ana))
+    claims.assign(ours[5].pk, to=ana, by=ben, actor=actor_of(ben))
+    claims.claim(ours[1].pk, user=ben, actor=actor_of(ben))
+    claims.claim(ours[2].pk, user=ana, actor=actor_of(ana))
+    Claim.objects.filter(proposal=ours[2]).update(until=timezone.now())
+    mine = Filters(mine="1")
+
+    found = queries.page(TEAMS, mine, me=ana.pk)
+
+    assert (found.ids, found.size) == ([ours[0].pk, ours[5].pk], 2)
+    assert queries.page(TEAMS, replace(mine, q="parrot"), me=ana.pk).ids == []
+    assert queries.page(["finance"], mine, me=ana.pk).ids == []
+
+
+def test_due_soon_is_within_a_quarter_of_an_hour(many: list[Any]) -> None:
+    soon = many[7]
+    Proposal.objects.filter(pk=soon.pk).update(deadline=timezone.now() + timedelta(minutes=14))
+
+    assert walk(TEAMS, Filters(soon="1")) == [soon.pk]
+
+
+def test_waits_for_one_more_counts_who_agrees_on_the_same(
+    propose: Any, policy: Any, ana: Any, ben: Any
+) -> None:
+    policy(TWO_PEOPLE)
+    other = suggestion_body(rank=2, arguments={"order_id": "#W1", "amount": 5})
+    waiting, untouched, disagreed = (propose(suggestions=[suggestion_body(), other]) for _ in range(3))
+    only = Filters(one_more="1")
+    assert walk(["operations"], only) == []
+
+    approve(waiting, ana)
+    approve(disagreed, ana)
+    approve(disagreed, ben, rank=2)
+
+    assert walk(["operations"], only) == [waiting.pk, disagreed.pk]
+    Proposal.objects.filter(pk=waiting.pk).update(approvals_needed=3)
+    assert walk(["operations"], only) == [disagreed.pk]
+    # Whoever edited it does not count where four eyes are asked for.
+    Decision.objects.filter(proposal=disagreed, reviewer=ana).update(arguments={"amount": 1})
+    assert walk(["operations"], only) == [disagreed.pk]
+    Decision.objects.filter(proposal=disagreed, reviewer=ben).update(standing=False)
+    assert walk(["operations"], only) == []
+    assert untouched.pk not in walk(["operations"], only)
+
+
+def approve(proposal: Any, user: Any, rank: int = 1) -> None:
+    suggestion = proposal.suggestions.select_related("action_type").get(rank=rank)
+    decide.approve(suggestion, reviewer=user, actor=actor_of(user), shown_digest=suggestion.action_digest)
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "kett",
+        "BROKEN kett",
+        "#w1",
+        "54.04",
+        "54.0",
+        "refund_pay",
+        "customer-191",
+        "19122",
+        "support-b",
+        "bot refund",
+    ],
+)
+def test_a_search_finds_the_beginnings_of_words(proposal: Any, q: str) -> None:
+    assert walk(["operations"], Filters(q=q)) == [proposal.pk]
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "ettle",
+        "54.4",
+        "kettle parrot",
+        "team=operations",
+        "several",
+        "' | 'one='",
+        "one",
+        "=one",
+        "team",
+        "\\",
+        "%",
+        "()&|!:*",
+        "☃",
+    ],
+)
+def test_a_search_finds_nothing_else(proposal: Any, q: str) -> None:
+    assert walk(["operations"], Filters(q=q)) == []
+
+
+def test_a_search_for_an_id_finds_it_open_or_not(propose: Any, ana: Any) -> None:
+    proposal, _other = propose(), propose()
+    assert walk(["operations"], Filters(q=str(proposal.pk).upper())) == [proposal.pk]
+    decide.reject(proposal.pk, reviewer=ana, actor=actor_of(ana), reason="no")
+
+    assert walk(["operations"], Filters(q=f" {proposal.pk} ")) == [proposal.pk]
+    assert walk(["finance"], Filters(q=str(proposal.pk))) == []
 
 
 # --- Several teams that have to agree -------------------------------------------------------------

@@ -23,7 +23,7 @@ from approvals import bulk, claims, decide
 from approvals import standing as drafting
 from approvals.bulk import Shown
 from approvals.bulk_views import ticket_for
-from approvals.models import BatchItem
+from approvals.models import BatchItem, SavedView
 from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
@@ -44,6 +44,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("home", "GET"): (LOGIN, 302, 302, 302, 302),
     ("approvals:queue", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:version", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:save-view", "POST"): (LOGIN, 302, 302, 302, 302),
+    ("approvals:saved-view", "POST"): (LOGIN, 302, 404, 404, 404),  # it is ana's
     ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),
     ("approvals:edit", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:edit", "POST"): (LOGIN, 200, 404, 403, 403),
@@ -231,6 +233,8 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 CHANGES_NOTHING = {
     "approvals:edit",
     "api:edits",
+    "approvals:save-view",  # a preference of one's own page
+    "approvals:saved-view",
     "insights:promote",
     "api:simulations",
     "api:check-policy",
@@ -327,6 +331,7 @@ def world(
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         "pk": 1,  # of a security key, which nobody has
         "token_id": ApiToken.objects.get(user=olga).pk,
+        "view_id": SavedView.objects.create(user=ana, name="Mine", query="?mine=1").pk,
         "name": agent.name,
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
@@ -483,6 +488,8 @@ def form(route: str, world: World) -> Any:
             "arguments": {**suggestion.arguments, "amount": 40},
         },
         "approvals:reject": {"reason": "no"},
+        "approvals:save-view": {"name": "Mine", "query": "?mine=1"},
+        "approvals:saved-view": {"name": "Ours"},
         "approvals:return": {"reason": "no"},
         "approvals:escalate": {"reason": "no", "team": "finance"},
         "approvals:assign": {"to": str(world.ids["ben"])},
