@@ -13,7 +13,7 @@ from approvals import undo
 from approvals.models import Claim, Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.voices import Version, assignable, shortened
-from governance import deciders
+from governance import deciders, people
 from governance.models import Team, User
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
@@ -128,7 +128,10 @@ def teams_in_words(proposal: Proposal) -> str:
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
-    return reader.has_perm("approvals.add_decision") and reader.teams.filter(pk__in=proposal.teams).exists()
+    return (
+        reader.has_perm("approvals.add_decision")
+        and people.teams_of(reader).filter(pk__in=proposal.teams).exists()
+    )
 
 
 def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:

@@ -17,7 +17,8 @@ from audit.actors import Actor
 from audit.announce import announce
 from audit.record import record
 from audit.refusals import Invalid, Refusal
-from governance.models import User
+from governance import people
+from governance.models import Absence, User
 from suggestions.models import Proposal
 from suggestions.resolve import lock_pending
 
@@ -75,9 +76,21 @@ def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
     """
     proposal = lock_pending(proposal_id)
     _check_asked(proposal, by)
+    return _assign(proposal, to, by=by, actor=actor)
+
+
+@transaction.atomic
+def pass_on(claim: Claim, *, to: User, actor: Actor) -> Claim:
+    """Put somebody else on what was assigned, in the name of whoever had assigned it. Raises as `assign`."""
+    return _assign(lock_pending(claim.proposal_id), to, by=claim.by, actor=actor)
+
+
+def _assign(proposal: Proposal, to: User, *, by: User, actor: Actor) -> Claim:
     if not to.is_active or not to.has_perm("approvals.add_decision"):
         raise Invalid.field("/to", f"{to.printed_name} may not decide.")
-    if not to.teams.filter(pk__in=proposal.teams).exists():
+    if Absence.objects.running().filter(person=to).exists():
+        raise Invalid.field("/to", f"{to.printed_name} is out of office.")
+    if not people.teams_of(to).filter(pk__in=proposal.teams).exists():
         raise Invalid.field("/to", f"{to.printed_name} is in none of the teams that decide on this.")
     found = _write(proposal, user=to, by=by, lasts=ASSIGNED)
     _tell(proposal, "claim.assigned", actor, to=str(to.pk), until=found.until.isoformat())
@@ -85,7 +98,7 @@ def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
 
 
 def _check_asked(proposal: Proposal, user: User) -> None:
-    if not user.teams.filter(pk__in=proposal.teams).exists():
+    if not people.teams_of(user).filter(pk__in=proposal.teams).exists():
         raise NotInTeam
 
 

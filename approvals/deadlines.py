@@ -84,7 +84,8 @@ def _why_not(proposal: Proposal, to: Team | None) -> str:
 def _has_spoken(proposal: Proposal) -> bool:
     """Has anybody of the first team said yes or no? A claim or a comment is no answer."""
     said = Decision.objects.filter(proposal=proposal, standing=True, verdict__in=["approve", "reject"])
-    return said.filter(reviewer__teams=proposal.team_id).exists()
+    team = Q(reviewer__teams=proposal.team_id) | Q(for_user__teams=proposal.team_id)
+    return said.filter(team).exists()
 
 
 def _skip(proposal: Proposal, why: str) -> None:

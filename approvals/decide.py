@@ -22,6 +22,7 @@ from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from execution.schedule import schedule
+from governance import people
 from governance.deciders import may_decide
 from governance.models import Team, User
 from suggestions import asking_again, callbacks
@@ -111,8 +112,8 @@ def approve(
     """
     if arguments is not None:
         wait_for_turn(suggestion.proposal)
-    proposal = _lock_open(suggestion.proposal_id, reviewer)
-    _check_eyes(proposal, reviewer, asked_of(proposal))
+    proposal, for_user = _lock_open(suggestion.proposal_id, reviewer)
+    _check_eyes(proposal, reviewer, for_user, asked_of(proposal))
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
         digest = edits.admit(proposal, suggestion, approved)
@@ -130,6 +131,7 @@ def approve(
         arguments=approved if digest != suggestion.action_digest else None,
         action_digest=digest,
         reason=reason,
+        for_user=for_user,
         together=together,
         proved=proved,
     )
@@ -198,13 +200,19 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
     """
     if not may_decide(to.pk):
         raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
-    proposal = _lock_open(proposal_id, reviewer)
-    own = set(reviewer.teams.values_list("pk", flat=True))
+    proposal, for_user = _lock_open(proposal_id, reviewer)
+    own = set(people.teams_of(reviewer).values_list("pk", flat=True))
     place = next((team for team in proposal.teams if team in own), proposal.team_id)
     if to.pk in proposal.teams:
         raise Invalid.field("/team", f"{to.name} is asked already.")
     decision = _decide(
-        proposal, Verdict.ESCALATE, reviewer=reviewer, actor=actor, reason=_stated(reason), to_team=to
+        proposal,
+        Verdict.ESCALATE,
+        reviewer=reviewer,
+        actor=actor,
+        reason=_stated(reason),
+        for_user=for_user,
+        to_team=to,
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
@@ -256,26 +264,49 @@ SELECT EXISTS (SELECT FROM governance_user_teams
                 WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
        p.deadline <= statement_timestamp(),
        EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing)
+                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing)
   FROM suggestions_proposal p WHERE p.id = %(proposal)s
 """
 
 
-def _lock_open(proposal_id: UUID, reviewer: User) -> Proposal:
-    """Lock a proposal that this reviewer may decide on now."""
+# Whose place a deputy can take: whoever is away now, is asked, and has not been heard on this.
+_ABSENT = """
+SELECT a.person_id
+  FROM governance_absence a
+  JOIN governance_user person ON person.id = a.person_id AND person.is_active
+  JOIN suggestions_proposal p ON p.id = %(proposal)s
+ WHERE a.deputy_id = %(reviewer)s AND a.ended_at IS NULL
+   AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+   AND EXISTS (SELECT FROM governance_user_teams t
+                WHERE t.user_id = a.person_id AND (t.team_id = p.team_id OR t.team_id = ANY (p.also_teams)))
+   AND NOT EXISTS (SELECT FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing
+                                                      AND a.person_id IN (d.reviewer_id, d.for_user_id))
+ ORDER BY a.since, a.id LIMIT 1
+"""
+
+
+def _lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
+    """Lock a proposal that this reviewer may decide on now; and whose place they take, being asked
+    themselves by none of its teams."""
     proposal = lock_pending(proposal_id)
-    [(in_team, overdue, decided)] = execute(_STANDING, {"reviewer": reviewer.pk, "proposal": proposal_id})
-    if not in_team:
+    asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
+    [(in_team, overdue, decided, spoken_for)] = execute(_STANDING, asked)
+    absent = [] if in_team else execute(_ABSENT, asked)
+    if not in_team and not absent:
         raise NotInTeam
     if overdue:
         raise TooLate
     if decided:
         raise AlreadyDecided
-    return proposal
+    if spoken_for:
+        raise AlreadyDecided("Your deputy has decided on this in your place.")
+    return proposal, absent[0][0] if absent else None
 
 
-def _check_eyes(proposal: Proposal, reviewer: User, asked: Asked) -> None:
-    if proposal.agent.owner_id == reviewer.pk and not asked.owner_may_approve:
+def _check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Asked) -> None:
+    if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
         raise OwnAgent
 
 
@@ -308,8 +339,16 @@ def _say(
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
-    proposal = _lock_open(proposal_id, reviewer)
-    decision = _decide(proposal, verdict, reviewer=reviewer, actor=actor, reason=reason, together=together)
+    proposal, for_user = _lock_open(proposal_id, reviewer)
+    decision = _decide(
+        proposal,
+        verdict,
+        reviewer=reviewer,
+        actor=actor,
+        reason=reason,
+        for_user=for_user,
+        together=together,
+    )
     return proposal, decision
 
 
@@ -328,6 +367,7 @@ def _decide(
     arguments: dict[str, Any] | None = None,
     action_digest: str = "",
     to_team: Team | None = None,
+    for_user: int | None = None,
     together: Together | None = None,
     proved: dict[str, Any] | None = None,
 ) -> Decision:
@@ -345,6 +385,7 @@ def _decide(
         action_digest=action_digest,
         reason=reason,
         to_team=to_team,
+        for_user_id=for_user,
         looked_seconds=looked,
         reading_seconds=seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion),
     )
@@ -369,6 +410,8 @@ def _decide(
         data["team"] = to_team.pk
     if together:
         data["bulk"] = str(together.batch)
+    if for_user:
+        data["for"] = str(for_user)
     if proved:
         data["step_up"] = proved
     if looked is not None:

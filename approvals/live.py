@@ -31,6 +31,7 @@ from approvals import hub, looks, queries
 from approvals.moved import moved_rows
 from approvals.pieces import shown
 from approvals.rows import Looking, Row, drawn, rows_of
+from governance import people as people_of
 from governance.models import User
 
 _log = structlog.get_logger(__name__)
@@ -89,10 +90,7 @@ def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access
     users = {user for user, _ in among}
     may = _with_permission("suggestions.view_proposal", users)
     every = _with_permission("suggestions.view_every_proposal", users)
-    teams: dict[int, set[str]] = {}
-    memberships = User.teams.through.objects.filter(user_id__in=may - every)
-    for user, team in memberships.values_list("user_id", "team_id"):
-        teams.setdefault(user, set()).add(team)
+    teams = people_of.teams_of_each(may - every)
     answer: dict[tuple[int, str], Access | int] = {}
     for key in asked:
         if key not in among:

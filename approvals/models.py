@@ -48,6 +48,14 @@ class Decision(models.Model):
     reading_seconds = models.PositiveIntegerField(
         null=True, help_text="What reading all that was decided on takes, as `approvals.reading` has it."
     )
+    for_user = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="The absent person in whose place it was said.",
+    )
     standing = models.BooleanField(default=True, help_text="False once it was taken back.")
     at = models.DateTimeField(db_default=Now())
 
@@ -59,6 +67,11 @@ class Decision(models.Model):
                 fields=["proposal", "reviewer"],
                 condition=Q(standing=True),
                 name="decision_one_standing_per_reviewer",
+            ),
+            models.UniqueConstraint(
+                fields=["proposal", "for_user"],
+                condition=Q(standing=True, for_user__isnull=False),
+                name="decision_one_standing_per_absent_person",
             ),
             models.CheckConstraint(
                 condition=~Q(verdict="approve") | Q(suggestion__isnull=False) & ~Q(action_digest=""),

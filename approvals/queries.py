@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from approvals.filters import Filters, Position, Sort
 from approvals.search import DOCUMENT, id_in, rest_sql, text_sql, words_of
+from governance import people
 from governance.models import Agent, Risk, Team, User
 from suggestions.models import Proposal
 
@@ -70,7 +71,7 @@ def teams_of(user: User) -> list[Team]:
         return list(Team.objects.order_by("name"))
     if not user.has_perm("suggestions.view_proposal"):
         return []
-    return list(user.teams.order_by("name"))
+    return list(people.teams_of(user).order_by("name"))
 
 
 # A team's open proposals: those that it is asked about first, and the few for which it has to

@@ -59,7 +59,11 @@ def missing_teams(proposal: Proposal, agreeing: Collection[int]) -> list[str]:
     """The required teams of which nobody is among these people."""
     if not proposal.also_teams:
         return [] if agreeing else [proposal.team_id]
-    memberships = User.teams.through.objects.filter(user_id__in=agreeing, team_id__in=proposal.teams)
+    # A deputy speaks in the place of the one who is absent: for their teams, and not for others as well.
+    deputies = Decision.objects.filter(proposal=proposal, standing=True, for_user__isnull=False)
+    places = dict(deputies.values_list("reviewer_id", "for_user_id"))
+    people = {places.get(person, person) for person in agreeing}
+    memberships = User.teams.through.objects.filter(user_id__in=people, team_id__in=proposal.teams)
     present = set(memberships.values_list("team_id", flat=True))
     return [team for team in proposal.teams if team not in present]
 

@@ -15,6 +15,7 @@ from audit.announce import announce
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Refusal
+from governance import people
 from governance.models import User
 from suggestions import callbacks
 from suggestions.models import Proposal, RejectedAction, RejectedActionQuerySet
@@ -33,7 +34,7 @@ def reopen(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str = "")
     `NothingToReopen`.
     """
     proposal = Proposal.objects.select_for_update(of=("self",)).select_related("agent").get(pk=proposal_id)
-    if not reviewer.teams.filter(pk__in=proposal.teams).exists():
+    if not people.teams_of(reviewer).filter(pk__in=proposal.teams).exists():
         raise NotInTeam
     if proposal.agent.owner_id == reviewer.pk:
         raise OwnAgent
@@ -53,5 +54,5 @@ def standing_against(proposal: Proposal, reviewer: User) -> RejectedActionQueryS
     """What keeps the agent from asking for this again, where the reviewer has a say."""
     standing = RejectedAction.objects.standing()
     asked = standing.filter(proposal=proposal, fingerprint=OuterRef("fingerprint"))
-    decided = Proposal.objects.for_teams([team.pk for team in reviewer.teams.all()])
+    decided = Proposal.objects.for_teams([team.pk for team in people.teams_of(reviewer)])
     return standing.filter(Exists(asked), Exists(decided.filter(pk=OuterRef("proposal_id"))))

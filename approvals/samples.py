@@ -19,7 +19,7 @@ from audit.canonical import commitment
 from audit.ids import read_uuid
 from audit.record import record
 from audit.refusals import Invalid, Refusal
-from governance import autonomy
+from governance import autonomy, people
 from governance.models import Incident, User
 from suggestions import callbacks
 from suggestions.models import Proposal, Sample
@@ -127,7 +127,7 @@ def page(teams: Sequence[str], *, ended: bool, cursor: str = "") -> tuple[list[S
 
 def first_for(reviewer: User) -> Sample | None:
     """What this person is to check next: the one whose time is over first."""
-    mine = Sample.objects.open().filter(team__in=reviewer.teams.all(), deadline__gt=Now())
+    mine = Sample.objects.open().filter(team__in=people.teams_of(reviewer), deadline__gt=Now())
     return mine.exclude(agent__owner=reviewer).order_by("deadline", "id").first()
 
 
@@ -137,7 +137,7 @@ def why_not(sample: Sample, reader: User) -> str:
         return "It has been answered." if sample.status != Status.EXPIRED else "Nobody answered in time."
     if not reader.has_perm("approvals.add_decision"):
         return "Reviewers say whether this was right."
-    if not reader.teams.filter(pk=sample.team_id).exists():
+    if not people.teams_of(reader).filter(pk=sample.team_id).exists():
         return "This is asked of another team."
     if sample.agent.owner_id == reader.pk:
         return "You own this agent, so somebody else has to say whether this was right."
@@ -179,7 +179,7 @@ def _check(sample: Sample, reviewer: User) -> None:
     open_now = Sample.objects.open().filter(pk=sample.pk, deadline__gt=Now())
     if not open_now.exists():
         raise NotAsked
-    if not reviewer.teams.filter(pk=sample.team_id).exists():
+    if not people.teams_of(reviewer).filter(pk=sample.team_id).exists():
         raise NotInTeam("This is asked of a team that you are not in.")
     if sample.agent.owner_id == reviewer.pk:
         raise OwnSample

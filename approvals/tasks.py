@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from approvals import checks, deadlines, samples
+from approvals import checks, deadlines, samples, standing_in
 from approvals import slip_in as slipping
 from approvals.expire import expire_overdue
 from governance import standing
@@ -18,6 +18,12 @@ def deadline() -> None:
     """Remind people of what ends soon; ask the next team in the place of a silent one."""
     deadlines.remind_due()
     deadlines.escalate_silent()
+
+
+@shared_task
+def stand_in() -> None:
+    """Hand on what absent people had claimed or were assigned."""
+    standing_in.begin_due()
 
 
 @shared_task

@@ -94,6 +94,7 @@ def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:
         return Entry(event.at, f"Proposed by {shown(data['agent'])}", _more("proposal.submitted", data))
     if event.type == "decision.made":
         said = _VERDICTS.get(data["verdict"], data["verdict"]).format(rank=data.get("rank"))
+        said += " in the place of somebody absent" if data.get("for") else ""
         return Entry(event.at, f"{actor} {said}", shown(reasons.get(data["decision"], "")))
     if (
         event.type.startswith("proposal.")

@@ -18,6 +18,7 @@ from approvals.arguments import as_text
 from approvals.models import Decision
 from approvals.pieces import is_honest
 from approvals.rows import status_label
+from governance import people
 from governance.data_classes import Marks
 from governance.models import ActionType, Risk, Team, User
 from governance.sentences import PLACE
@@ -48,7 +49,7 @@ class Candidate:
 def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     """Those of the proposals that this person may see, in the order of the queue, in a few queries."""
     known = _with_all(Proposal.objects.visible_to(reader).filter(pk__in=list(ids)))
-    teams = set(reader.teams.values_list("pk", flat=True))
+    teams = set(people.teams_of(reader).values_list("pk", flat=True))
     return [_candidate(p, reader, teams) for p in known.order_by("queue_order", "deadline", "pk")]
 
 
@@ -75,7 +76,7 @@ def others_alike(proposal: Proposal, reader: User) -> int:
     """How many more wait that are like this one; none where this person decides on nothing of it."""
     if proposal.status != Proposal.Status.PENDING or not reader.has_perm("approvals.add_decision"):
         return 0
-    if not reader.teams.filter(pk__in=proposal.teams).exists():
+    if not people.teams_of(reader).filter(pk__in=proposal.teams).exists():
         return 0
     return len(set(alike(proposal, reader)) - {proposal.pk})
 

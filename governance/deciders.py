@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from audit.refusals import Invalid
 from governance.mistakes import obligations_in
-from governance.models import ActionType, Team, User
+from governance.models import Absence, ActionType, Team, User
 from governance.policy import BEFORE_ANY_POLICY, Obligations, PolicyText
 
 DECIDES = "approvals.add_decision"
@@ -121,7 +121,8 @@ def may_decide(team: str) -> bool:
 def who_could_decide(teams: Sequence[str]) -> QuerySet[User]:
     """The active members of any of these teams who may decide, each once."""
     may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
-    return may.filter(teams__in=teams).distinct()
+    away = Absence.objects.running().filter(person__teams__in=teams, person__is_active=True)
+    return may.filter(Q(teams__in=teams) | Q(pk__in=away.values("deputy"))).distinct()
 
 
 def teams_that_decide() -> QuerySet[Team]:

@@ -44,6 +44,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "audit.view_event",
         "governance.view_agent",
         "governance.change_agent",
+        "governance.view_absence",
+        "governance.change_absence",
         "governance.change_actiontype",
         "governance.change_autonomy",
         "governance.change_deployment",

@@ -35,6 +35,7 @@ from audit.refusals import Invalid, Refusal
 from execution.hand_back import NotHandedBack
 from execution.undo import TooLateToUndo
 from governance import hits, standing
+from governance.absences import NothingToEnd, NotYourAbsence
 from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
 from governance.autonomy import (
@@ -79,6 +80,8 @@ STATUS: dict[type[Refusal], int] = {
     NotAnAgent: 403,
     NotInTeam: 403,
     OwnAgent: 403,
+    NotYourAbsence: 403,
+    NothingToEnd: 409,
     StepUpNeeded: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,

@@ -173,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, seconds in [
         ("expire", "approvals.tasks.expire", 1.0),
         ("deadline", "approvals.tasks.deadline", 1.0),
+        ("stand-in", "approvals.tasks.stand_in", 2.0),
         ("sample", "approvals.tasks.sample", 2.0),
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),

@@ -11,6 +11,7 @@ from django.db.models.functions import MD5, Cast, Concat, Now
 
 from audit.canonical import new_salt
 from audit.ids import uuid7
+from governance import people
 from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
 
 
@@ -31,7 +32,7 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
             return self
         if not user.has_perm("suggestions.view_proposal"):
             return self.none()
-        return self.for_teams(list(user.teams.values_list("pk", flat=True)))
+        return self.for_teams(list(people.teams_of(user).values_list("pk", flat=True)))
 
     def for_teams(self, slugs: Sequence[str]) -> Self:
         """What any of these teams is asked about, alone or together with others."""

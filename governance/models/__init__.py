@@ -1,5 +1,6 @@
 """The tables of governance, a file for each concern."""
 
+from governance.models.absences import Absence
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
 from governance.models.agents import Agent, AgentKey, ApiToken, Secret
 from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
@@ -10,6 +11,7 @@ from governance.models.policies import PolicyVersion
 from governance.models.standing import StandingApproval
 
 __all__ = [
+    "Absence",
     "ActionType",
     "ActionTypeQuerySet",
     "Agent",
