@@ -10,6 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser
 
 from approvals import live, notices
+from approvals.telling import bell
 
 
 class PageConsumer(AsyncWebsocketConsumer):
@@ -29,6 +30,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.page = live.Page((user.pk, session), access, self._close_soon)
         # First: what changes once the page is told that it is open must not be missed.
         await self.join(self.page)
+        bell.current().join(self.page)
         await self.accept()
         self.sending = asyncio.create_task(self._send_all(self.page))
 
@@ -48,6 +50,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         if self.page:
             live.current().leave(self.page)
             notices.current().leave(self.page)
+            bell.current().leave(self.page)
 
     def said(self, name: str) -> str:
         """What the page says of itself in the address of its socket."""

@@ -148,6 +148,7 @@ class Page:
         self.close = close
         self._unsent: deque[str] = deque()
         self._banner = ""
+        self._bell = ""
         self.seen = ""  # the version of the banner that it shows
         self._news = asyncio.Event()
 
@@ -163,12 +164,17 @@ class Page:
         self._banner = banner
         self._news.set()
 
+    def ring(self, bell: str) -> None:
+        """The newest number on the bell counts."""
+        self._bell = bell
+        self._news.set()
+
     async def next(self) -> str:
         """Everything that waits, as one message."""
         await self._news.wait()
         self._news.clear()
-        message = "".join([self._banner, *self._unsent])
-        self._banner = ""
+        message = "".join([self._banner, self._bell, *self._unsent])
+        self._banner = self._bell = ""
         self._unsent.clear()
         return message
 

@@ -1,8 +1,13 @@
+from uuid import UUID
+
 from celery import shared_task
 
 from approvals import checks, deadlines, samples, standing_in
 from approvals import slip_in as slipping
 from approvals.expire import expire_overdue
+from approvals.telling import deliver
+from approvals.telling.follow import follow
+from approvals.telling.tell import tell_due
 from governance import standing
 
 
@@ -50,3 +55,28 @@ def throw_dice_for_checks() -> None:
 def slip_in(team: str) -> None:
     """Put a check before this team."""
     slipping.slip_in(team)
+
+
+@shared_task
+def follow_log() -> None:
+    """Find in the log what people are to be told."""
+    follow()
+
+
+@shared_task
+def tell() -> None:
+    """Tell outside what is due, and go on with what did not arrive."""
+    tell_due()
+    for delivery_id in deliver.due():
+        send_notice.delay(str(delivery_id))
+
+
+@shared_task
+def send_notice(delivery_id: str) -> None:
+    deliver.attempt(UUID(delivery_id))
+
+
+@shared_task
+def forget_notices() -> None:
+    """Let go of notices that are a month old."""
+    deliver.forget_old()

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from approvals import beside_views, bulk_views, edit_views, saved_view_pages, standing_views, views
 
@@ -9,6 +9,7 @@ urlpatterns = [
     path("version/", views.version, name="version"),
     path("views/", saved_view_pages.save, name="save-view"),
     path("views/<uuid:view_id>/", saved_view_pages.change, name="saved-view"),
+    path("notices/", include("approvals.telling.urls")),
     path("check/", views.check, name="check"),
     path("bulk/", bulk_views.bulk, name="bulk"),
     path("bulk/<uuid:batch_id>/", bulk_views.batch, name="batch"),

@@ -54,6 +54,10 @@ class Door(Enum):
 
     ROUTES = "routes"  # what EGRESS_ALLOW lists, nothing else
     CALLBACKS = "callbacks"  # public addresses, and what CALLBACK_ALLOW lists
+    NOTICES = "notices"  # what NOTICE_ALLOW lists, nothing else
+
+
+_LISTS = {Door.ROUTES: "EGRESS_ALLOW", Door.CALLBACKS: "CALLBACK_ALLOW", Door.NOTICES: "NOTICE_ALLOW"}
 
 
 @dataclass(frozen=True)
@@ -176,14 +180,22 @@ def may_call_back(url: str) -> None:
         _judge_public(_as_address(_ascii(asked)))
 
 
+def is_listed(url: str, door: Door) -> bool:
+    """Whether an operator lists the host and port of this address for such requests."""
+    try:
+        return _is_listed(read_url(url), door)
+    except Refused:
+        return False
+
+
 # --- Judging ----------------------------------------------------------------------------------
 
 
 def _judged(asked: httpx.URL, door: Door, deadline: float) -> list[str]:
     """Every address of this host, each of them allowed. Raises `Refused` or `NotSent`."""
     listed = _is_listed(asked, door)
-    if not listed and door is Door.ROUTES:
-        raise Refused(f"{_name(asked)}:{_port(asked)} is not in EGRESS_ALLOW")
+    if not listed and door is not Door.CALLBACKS:
+        raise Refused(f"{_name(asked)}:{_port(asked)} is not in {_LISTS[door]}")
     if not listed:
         _judge_port(asked)
     found = _resolve(_ascii(asked), _port(asked), deadline)
@@ -253,7 +265,7 @@ def meanings(address: Address) -> list[Address]:
 
 
 def _is_listed(asked: httpx.URL, door: Door) -> bool:
-    listed = settings.EGRESS_ALLOW if door is Door.ROUTES else settings.CALLBACK_ALLOW
+    listed = getattr(settings, _LISTS[door])
     wanted = f"{_name(asked)}:{_port(asked)}"
     return any(wanted == entry.strip().lower() for entry in listed)
 

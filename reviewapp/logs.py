@@ -43,6 +43,8 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "httpx": {"level": "WARNING"},  # it would log addresses with arguments in them
             "httpcore": {"level": "WARNING"},
+            "apprise": {"level": "CRITICAL"},  # it would log people's addresses
+            "requests": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

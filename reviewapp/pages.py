@@ -17,6 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from approvals import confirm, notices
+from approvals.telling import bell
 from audit.asking import actor_of
 from audit.record import record_alone
 from reviewapp import problems
@@ -60,6 +61,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "section": SimpleLazyObject(lambda: _section(request)),
         "banner": SimpleLazyObject(notices.banner),
         "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
+        "bell": SimpleLazyObject(lambda: bell.drawn(bell.unread(user))),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),

@@ -146,7 +146,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 # Long work has a queue of its own and comes in short turns: what somebody waits for never stands behind it.
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "background")]
-CELERY_TASK_ROUTES = {"suggestions.tasks.run_backtest": {"queue": "background"}}
+CELERY_TASK_ROUTES = {
+    "suggestions.tasks.run_backtest": {"queue": "background"},
+    "approvals.tasks.send_notice": {"queue": "background"},  # waits for servers that are not ours
+}
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
@@ -178,6 +181,9 @@ CELERY_BEAT_SCHEDULE = {
         ("execute", "execution.tasks.sweep", 1.0),
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
+        ("follow-log", "approvals.tasks.follow_log", 1.0),
+        ("tell", "approvals.tasks.tell", 1.0),
+        ("forget-notices", "approvals.tasks.forget_notices", 3600.0),
         ("end-standing", "approvals.tasks.end_standing", 10.0),
         ("check-people", "approvals.tasks.throw_dice_for_checks", 60.0),
         ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
@@ -185,6 +191,16 @@ CELERY_BEAT_SCHEDULE = {
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
     ]
 }
+
+# --- E-mail ---------------------------------------------------------------------------------
+# smtp://, smtp+tls:// or smtp+ssl://, with user and password; without one no e-mail is sent.
+
+EMAIL_URL = env.str("EMAIL_URL", default="")
+_email = env.email_url("EMAIL_URL", default="smtp://localhost:25")
+EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+EMAIL_FROM = env.str("EMAIL_FROM", default="reviewapp@localhost.localdomain")
 
 # --- Limits ---------------------------------------------------------------------------------
 
@@ -198,6 +214,7 @@ API_BATCH_BYTES = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES
 EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # host:port that workflows may reach
 CALLBACK_ALLOW = env.list("CALLBACK_ALLOW", default=[])  # private host:port that callbacks may reach
+NOTICE_ALLOW = env.list("NOTICE_ALLOW", default=[])  # host:port that people's notices may be sent to
 SILENT_AFTER_SECONDS = 60
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for this machine only
 

@@ -49,6 +49,7 @@ class Here(models.Model):
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
     at = models.DateTimeField()
+    desk_at = models.DateTimeField(null=True, help_text="The same of the desk, where proposals come in.")
 
     def __str__(self) -> str:
         return f"{self.user_id} at {self.at}"
@@ -158,6 +159,7 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True)
     outside = models.CharField(max_length=8, choices=Outside, default=Outside.NOT_WANTED)
     due_at = models.DateTimeField(null=True, help_text="When to look whether it is to be sent.")
+    in_digest = models.BooleanField(default=False, help_text="`due_at` is the time of a digest.")
     message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="notices")
 
     objects = NoticeQuerySet.as_manager()
@@ -193,13 +195,13 @@ class Follower(models.Model):
     """How far the log was read. Everything up to `position` is done; of what is above, `seen` is.
 
     Numbers are given before transactions commit. Once every transaction that ran when `head` was the
-    newest number is over (`horizon`), nothing below it can appear any more.
+    newest number is over (`horizon`; 0 while it is not known), nothing below it can appear any more.
     """
 
     name = models.CharField(primary_key=True, max_length=20)
     position = models.BigIntegerField()
     head = models.BigIntegerField()
-    horizon = models.DecimalField(max_digits=20, decimal_places=0)
+    horizon = models.DecimalField(max_digits=20, decimal_places=0, default=0)
     seen = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:

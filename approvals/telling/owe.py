@@ -47,9 +47,9 @@ def owe(kind: Kind, proposal: Proposal, people: Iterable[User], *, occasion: str
 
 _ADD = f"""
 INSERT INTO approvals_notice AS n (user_id, kind, team_id, risk, urgent, proposals, count, occasion, on_page,
-                                   by_browser, outside, due_at)
-SELECT u, k, t, r, ur, string_to_array(p, ',')::uuid[], c, o, pa, b, ou,
-       CASE ou WHEN 'waiting' THEN statement_timestamp() + make_interval(secs => {DELAY.total_seconds()}) END
+                                   by_browser, outside, due_at, in_digest)
+SELECT u, k, t, r, ur, string_to_array(p, ',')::uuid[], c, o, pa, b, ou, CASE ou WHEN 'waiting' THEN
+       statement_timestamp() + make_interval(secs => {DELAY.total_seconds()}) END, false
   FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::bool[], %s::text[], %s::int[], %s::text[],
               %s::bool[], %s::bool[], %s::text[]) AS _ (u, k, t, r, ur, p, c, o, pa, b, ou)
 """
@@ -59,8 +59,11 @@ _BUNDLE = (
     + f"""
     ON CONFLICT (user_id, kind, team_id, urgent)
           WHERE occasion = '' AND outside IN ('none', 'waiting') AND read_at IS NULL
-    DO UPDATE SET count = n.count + excluded.count, risk = greatest(n.risk, excluded.risk),
-       proposals = (n.proposals || excluded.proposals)[:{MOST_NAMED}], at = statement_timestamp()
+    DO UPDATE SET risk = greatest(n.risk, excluded.risk), at = statement_timestamp(),
+       count = n.count + excluded.count - (SELECT count(*) FROM unnest(excluded.proposals) p
+                                            WHERE p = ANY (n.proposals)),
+       proposals = (n.proposals || ARRAY(SELECT p FROM unnest(excluded.proposals) p
+                                          WHERE p <> ALL (n.proposals)))[:{MOST_NAMED}]
 RETURNING user_id
 """
 )

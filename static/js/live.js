@@ -298,6 +298,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
     }
     else if (part.id === "queue-resync") resync();
     else if (part.id === "banner") tell("page:banner", { banner: part });
+    else if (part.id === "bell-news") tell("page:bell", { news: part });
   }
   settle();
 });

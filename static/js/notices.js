@@ -14,6 +14,8 @@ let open = false;
 function parse(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
+  const news = template.content.getElementById("bell-news");
+  if (news) tell("page:bell", { news });
   return template.content.getElementById("banner");
 }
 

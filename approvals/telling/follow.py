@@ -1,0 +1,274 @@
+"""Finding in the log what people are to be told, each event once and none left out.
+
+The log is where the causes stand, in the transactions of what they tell of: nothing that is decided or
+handed in waits for this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from approvals.models import Decision
+from approvals.telling.kinds import Kind, is_urgent
+from approvals.telling.models import Follower, Here
+from approvals.telling.owe import Line, add
+from governance.deciders import DECIDES
+from governance.models import User
+from suggestions.models import Proposal
+
+NAME = "notices"
+AT_ONCE = 2_000  # events of one turn
+HERE_SECONDS = 45  # so long after a beat of a browser its page counts as on the screen
+
+_ENDED = {f"proposal.{status}" for status in ("approved", "rejected", "returned", "expired", "withdrawn")}
+_ATTENTION = {"execution.needs_attention", "execution.refused"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event of the log, as far as notices need it."""
+
+    id: int
+    type: str
+    proposal: UUID
+    actor: str
+    data: dict[str, Any]
+
+
+@transaction.atomic
+def follow() -> int:
+    """Owe what the next events ask for; returns how many there were. One at a time does it."""
+    follower = _mine()
+    if follower is None:
+        return 0
+    before = _snapshot()  # first: what is read below is newer
+    events = _read(follower)
+    add(_lines(events))
+    follower.seen += [event.id for event in events]
+    _settle(follower, before, read_to=events[-1].id if len(events) == AT_ONCE else None)
+    follower.save()
+    return len(events)
+
+
+# --- Reading the log -------------------------------------------------------------------------
+
+
+def _mine() -> Follower | None:
+    """The place in the log, locked; None while somebody else reads, and at the very first time."""
+    newest = _snapshot()[2]
+    Follower.objects.bulk_create([Follower(name=NAME, position=newest, head=newest)], ignore_conflicts=True)
+    return Follower.objects.select_for_update(skip_locked=True).filter(name=NAME).first()
+
+
+def _snapshot() -> tuple[int, int, int]:
+    """The oldest transaction that still runs, the next one to begin, and the newest event."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT pg_snapshot_xmin(s)::text::numeric, pg_snapshot_xmax(s)::text::numeric,
+                   (SELECT coalesce(max(id), 0) FROM audit_event)
+              FROM pg_current_snapshot() s""")
+        oldest, following, newest = cursor.fetchone()
+    return int(oldest), int(following), newest
+
+
+def _read(follower: Follower) -> list[Told]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, type, proposal_id, body FROM audit_event
+             WHERE id > %s AND type = ANY(%s) AND proposal_id IS NOT NULL AND id <> ALL(%s)
+             ORDER BY id LIMIT %s""",
+            [follower.position, _TYPES, follower.seen, AT_ONCE],
+        )
+        rows = cursor.fetchall()
+    return [_told(*row) for row in rows]
+
+
+def _told(number: int, type: str, proposal: UUID, body: str) -> Told:
+    content = json.loads(body)
+    return Told(number, type, proposal, str(content["actor"]["id"]), content["data"])
+
+
+def _settle(follower: Follower, before: tuple[int, int, int], *, read_to: int | None) -> None:
+    """Let go of what can't change any more; `read_to` is where a turn ended before the log did.
+
+    An event's number and its transaction's are drawn one after the other: the horizon is taken a turn
+    after the number that it is for.
+    """
+    oldest, following, newest = before
+    if follower.horizon == 0:
+        follower.horizon = following
+        return
+    if oldest < follower.horizon:
+        return
+    follower.position = follower.head if read_to is None else min(read_to, follower.head)
+    follower.seen = [number for number in follower.seen if number > follower.position]
+    if follower.position == follower.head:
+        follower.head, follower.horizon = newest, 0
+
+
+# --- What an event asks for ------------------------------------------------------------------
+
+
+@dataclass
+class _Gathered:
+    """Lines for single people, and bundles: of each person, kind, team and urgency one."""
+
+    single: list[Line] = field(default_factory=list)
+    bundles: dict[tuple[int, str, str, bool], dict[UUID, int]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def lines(self) -> list[Line]:
+        found = list(self.single)
+        for (user, kind, team, _urgent), risks in self.bundles.items():
+            found.append(Line(user, kind, team, max(risks.values()), tuple(risks)))
+        return found
+
+
+@dataclass
+class _World:
+    """What the events of a turn are about, read together."""
+
+    proposals: dict[UUID, Proposal]
+    members: dict[str, list[int]]  # of each team, who may decide and has no desk before them
+    decisions: dict[UUID, list[Decision]]  # that stand
+
+    @classmethod
+    def of(cls, events: Iterable[Told]) -> _World:
+        ids = {event.proposal for event in events}
+        decided = {event.proposal for event in events if event.type != "proposal.submitted"}
+        proposals = Proposal.objects.only(
+            "id", "status", "risk", "team_id", "also_teams", "approvals_needed"
+        ).in_bulk(ids)
+        decisions = defaultdict(list)
+        for decision in Decision.objects.filter(proposal__in=decided, standing=True):
+            decisions[decision.proposal_id].append(decision)
+        return cls(proposals, members_elsewhere(), decisions)
+
+
+def members_elsewhere() -> dict[str, list[int]]:
+    """Of each team those who may decide, without those who have the desk on their screen."""
+    here = set(_at_desk())
+    deciders = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    rows = User.teams.through.objects.filter(user__in=deciders.filter(is_active=True))
+    members: dict[str, list[int]] = defaultdict(list)
+    for user, team in rows.values_list("user_id", "team_id"):
+        if user not in here:
+            members[team].append(user)
+    return members
+
+
+def _at_desk() -> list[int]:
+    with connection.cursor() as cursor:
+        table = Here._meta.db_table
+        cursor.execute(
+            f"SELECT user_id FROM {table} WHERE desk_at > statement_timestamp() - make_interval(secs => %s)",
+            [HERE_SECONDS],
+        )
+        return [user for (user,) in cursor.fetchall()]
+
+
+def _lines(events: list[Told]) -> list[Line]:
+    if not events:
+        return []
+    world, gathered = _World.of(events), _Gathered()
+    for event in events:
+        proposal = world.proposals.get(event.proposal)
+        if proposal is not None:
+            _ASKS[event.type](event, proposal, world, gathered)
+    return gathered.lines()
+
+
+def _to_teams(
+    gathered: _Gathered, world: _World, kind: Kind, proposal: Proposal, teams: Iterable[str], but: set[str]
+) -> None:
+    if proposal.status != Proposal.Status.PENDING:
+        return
+    told: set[int] = set()
+    for team in teams:
+        for user in world.members.get(team, ()):
+            if user in told or str(user) in but:
+                continue
+            told.add(user)
+            gathered.bundles[user, kind, team, is_urgent(proposal.risk)][proposal.pk] = proposal.risk
+
+
+def _to_people(
+    gathered: _Gathered, kind: Kind, event: Told, proposal: Proposal, people: Iterable[int]
+) -> None:
+    for user in people:
+        if str(user) != event.actor:
+            key = f"{proposal.pk}:{event.id}"
+            gathered.single.append(Line(user, kind, proposal.team_id, proposal.risk, (proposal.pk,), key))
+
+
+def _submitted(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    _to_teams(gathered, world, Kind.NEW, proposal, proposal.teams, set())
+
+
+def _escalated(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    _to_teams(gathered, world, Kind.ESCALATED, proposal, [event.data["to"]], {event.actor})
+
+
+def _decided(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    if event.data.get("verdict") != Decision.Verdict.APPROVE:
+        return
+    decided = {str(decision.reviewer_id) for decision in world.decisions[proposal.pk]}
+    _to_teams(gathered, world, Kind.SECOND, proposal, proposal.teams, decided | {event.actor})
+
+
+def _assigned(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    _to_people(gathered, Kind.ASSIGNED, event, proposal, [int(event.data["to"])])
+
+
+def _taken(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    if before := event.data.get("taken_over_from"):
+        _to_people(gathered, Kind.TAKEN_OVER, event, proposal, [int(before)])
+
+
+def _ended(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    """Those who had said something else, whose word counts no more."""
+    said = {
+        "proposal.approved": (Decision.Verdict.APPROVE, event.data.get("action_digest")),
+        "proposal.rejected": (Decision.Verdict.REJECT, ""),
+    }.get(event.type)
+    otherwise = [
+        decision.reviewer_id
+        for decision in world.decisions[proposal.pk]
+        if decision.verdict in (Decision.Verdict.APPROVE, Decision.Verdict.REJECT)
+        and (decision.verdict, decision.action_digest) != said
+    ]
+    _to_people(gathered, Kind.OVERTAKEN, event, proposal, otherwise)
+
+
+def _to_approvers(kind: Kind) -> Callable[[Told, Proposal, _World, _Gathered], None]:
+    def ask(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+        approved = [
+            decision.reviewer_id
+            for decision in world.decisions[proposal.pk]
+            if decision.verdict == Decision.Verdict.APPROVE
+        ]
+        _to_people(gathered, kind, event, proposal, approved)
+
+    return ask
+
+
+_ASKS: dict[str, Callable[[Told, Proposal, _World, _Gathered], None]] = {
+    "proposal.submitted": _submitted,
+    "proposal.escalated": _escalated,
+    "proposal.approval_undone": _to_approvers(Kind.UNDONE),
+    "decision.made": _decided,
+    "claim.assigned": _assigned,
+    "claim.taken": _taken,
+    **dict.fromkeys(_ENDED, _ended),
+    **dict.fromkeys(_ATTENTION, _to_approvers(Kind.ATTENTION)),
+}
+_TYPES = sorted(_ASKS)

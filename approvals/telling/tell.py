@@ -1,0 +1,199 @@
+"""From what is owed to a message: once for each person, of all that is due, if it is still news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from approvals.models import Claim, Look
+from approvals.telling.due import due
+from approvals.telling.kinds import Kind, Outside
+from approvals.telling.models import Delivery, Here, Message, Notice, Target, Wishes
+from approvals.telling.words import Said, message, said
+from execution.models import Execution
+from suggestions.models import Proposal
+
+AT_ONCE = 200  # people of one turn
+_WHILE_OPEN = {Kind.NEW, Kind.ASSIGNED, Kind.REMINDER, Kind.ESCALATED, Kind.SECOND}
+Waiting = Notice.Outside.WAITING
+
+
+def tell_due() -> int:
+    """Make the messages that are due; returns of how many people something was looked at."""
+    waiting = Notice.objects.filter(outside=Waiting, due_at__lte=Now())
+    people = list(waiting.order_by().values_list("user", flat=True).distinct()[:AT_ONCE])
+    for user in people:
+        tell(user)
+    return len(people)
+
+
+@transaction.atomic
+def tell(user: int) -> Message | None:
+    """Tell somebody outside what is due and still news; the rest is dropped or put off.
+
+    Safe to call twice, and at the same time: what was told is marked with the message that tells it.
+    """
+    Wishes.objects.bulk_create([Wishes(user_id=user)], ignore_conflicts=True)
+    wishes = Wishes.objects.select_for_update(skip_locked=True).filter(user=user).first()
+    if wishes is None:
+        return None  # somebody else is at it
+    now = _now()
+    waiting = Notice.objects.select_for_update(of=("self",)).select_related("team")
+    notices = list(waiting.filter(user=user, outside=Waiting, due_at__lte=now).order_by("-risk", "id"))
+    targets = list(Target.objects.filter(user=user, disabled_at=None))
+    news = still_news(user, notices)
+    telling: list[tuple[Notice, Said]] = []
+    for notice in notices:
+        at = due(notice, wishes, now)
+        wanted = wishes.wish(notice.kind, urgent=notice.urgent).outside != Outside.OFF
+        if not (targets and wanted and news[notice.pk].count):
+            _end(notice, Notice.Outside.DROPPED)
+        elif at > now:
+            _put_off(notice, wishes, at)
+        else:
+            telling.append((notice, _in_words(notice, news[notice.pk])))
+    return _send(wishes, telling, targets) if telling else None
+
+
+def _send(wishes: Wishes, telling: list[tuple[Notice, Said]], targets: list[Target]) -> Message:
+    title, body = message([line for _, line in telling])
+    sent = Message.objects.create(user_id=wishes.user_id, title=title, body=body)
+    for notice, _ in telling:
+        notice.message = sent
+        _end(notice, Notice.Outside.SENT)
+    if any(not notice.in_digest for notice, _ in telling):
+        Wishes.objects.filter(pk=wishes.pk).update(sent_at=Now())
+    deliver(sent, targets)
+    return sent
+
+
+def deliver(sent: Message, targets: Iterable[Target]) -> None:
+    """Owe a message to these addresses, in the transaction that makes it."""
+    from approvals.tasks import send_notice
+    from suggestions.tell_worker import tell_worker
+
+    for target in targets:
+        delivery = Delivery.objects.create(message=sent, target=target, queued_at=Now())
+        tell_worker(send_notice, delivery.pk)
+
+
+def _end(notice: Notice, outside: str) -> None:
+    notice.outside = outside
+    notice.save(update_fields=["outside", "message"])
+
+
+def _put_off(notice: Notice, wishes: Wishes, at: datetime) -> None:
+    notice.due_at = at
+    wish = wishes.wish(notice.kind, urgent=notice.urgent)
+    notice.in_digest = wish.outside == Outside.DIGEST
+    notice.save(update_fields=["due_at", "in_digest"])
+
+
+def _now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+# --- Is it still news? -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class News:
+    """How many of a line's proposals there is something to say about, and those of them it knows."""
+
+    count: int
+    proposals: Sequence[UUID]
+
+
+def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
+    """What of each of these was neither decided nor read, nor on the person's screen since."""
+    ids = {proposal for notice in notices for proposal in notice.proposals}
+    world = _World(
+        here=Here.objects.filter(user=user).first(),
+        proposals=Proposal.objects.only("id", "status", "created_at").in_bulk(ids),
+        looked=dict(Look.objects.filter(user=user, proposal__in=ids).values_list("proposal", "until")),
+        claimed=set(Claim.objects.live().filter(user=user, proposal__in=ids).values_list("pk", flat=True)),
+        failing=set(
+            Execution.objects.filter(
+                proposal__in=[one for n in notices if n.kind == Kind.ATTENTION for one in n.proposals],
+                status=Execution.Status.NEEDS_ATTENTION,
+            ).values_list("proposal", flat=True)
+        ),
+    )
+    return {notice.pk: _news(notice, world) for notice in notices}
+
+
+@dataclass(frozen=True)
+class _World:
+    here: Here | None
+    proposals: dict[UUID, Proposal]
+    looked: dict[UUID, datetime]
+    claimed: set[UUID]
+    failing: set[UUID]
+
+
+def _news(notice: Notice, world: _World) -> News:
+    if notice.read_at or (world.here and world.here.at >= notice.at):
+        return News(0, ())
+    if notice.kind == Kind.TARGET:
+        return News(notice.count, ())
+    left = [one for one in notice.proposals if _concerns(one, notice, world)]
+    unnamed = notice.count - len(notice.proposals)  # of a flood only the first are known one by one
+    return News(len(left) + unnamed, left)
+
+
+def _concerns(proposal_id: UUID, notice: Notice, world: _World) -> bool:
+    proposal = world.proposals.get(proposal_id)
+    if proposal is None:
+        return False
+    looked = world.looked.get(proposal_id)
+    if notice.kind == Kind.NEW:
+        seen = looked is not None or _was_on_the_desk(proposal, world)
+    else:
+        seen = looked is not None and looked > notice.at
+    if seen:
+        return False
+    if notice.kind in _WHILE_OPEN and proposal.status != Proposal.Status.PENDING:
+        return False
+    if notice.kind == Kind.ASSIGNED:
+        return proposal_id in world.claimed
+    if notice.kind == Kind.ATTENTION:
+        return proposal_id in world.failing
+    return True
+
+
+def _was_on_the_desk(proposal: Proposal, world: _World) -> bool:
+    return bool(world.here and world.here.desk_at and world.here.desk_at >= proposal.created_at)
+
+
+def _in_words(notice: Notice, news: News) -> Said:
+    return said(
+        notice.kind,
+        team=notice.team.name if notice.team else "",
+        team_slug=notice.team_id or "",
+        risk=notice.risk,
+        urgent=notice.urgent,
+        count=news.count,
+        proposals=news.proposals,
+    )
+
+
+def in_words(notice: Notice) -> Said:
+    """A notice as its person reads it in the list."""
+    return _in_words(notice, News(notice.count, notice.proposals))
+
+
+def look_again(user: int) -> None:
+    """The person's wishes changed: see anew when what waits is due."""
+    waiting = Notice.objects.filter(user=user, outside=Waiting, in_digest=True) | Notice.objects.filter(
+        user=user, outside=Waiting, due_at__gt=F("at")
+    )
+    waiting.update(in_digest=False, due_at=Now())

@@ -1,0 +1,93 @@
+"""Notices in words: what happened, for which team, how risky, how many, and where to look.
+
+Nothing else is at hand here: no title, no sentence, no argument, no name of a customer or an agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from approvals.telling.kinds import Kind
+from governance.models import Risk
+
+PRODUCT = "reviewapp"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line as people read it, and the address on this site where what it tells of is."""
+
+    text: str
+    path: str
+
+
+def said(
+    kind: str, *, team: str, team_slug: str, risk: int, urgent: bool, count: int, proposals: Sequence[UUID]
+) -> Said:
+    """One notice in words."""
+    path = _path(kind, team_slug, count, proposals)
+    if kind == Kind.TARGET:
+        return Said("An address of yours stopped working, and nothing is sent there any more", path)
+    one = count == 1
+    how = f", {Risk(risk).label} risk" if one else ", high or critical risk" if urgent else ""
+    return Said(_WORDS[Kind(kind)][0 if one else 1].format(count=f"{count:,}", team=team) + how, path)
+
+
+_WORDS: dict[Kind, tuple[str, str]] = {
+    Kind.NEW: ("1 new proposal for {team}", "{count} new proposals for {team}"),
+    Kind.ASSIGNED: ("A proposal for {team} was assigned to you", "{count} proposals were assigned to you"),
+    Kind.REMINDER: ("A proposal for {team} is due soon", "{count} proposals are due soon"),
+    Kind.ESCALATED: ("A proposal was escalated to {team}", "{count} proposals were escalated to {team}"),
+    Kind.SECOND: (
+        "A proposal for {team} waits for a second person",
+        "{count} proposals for {team} wait for a second person",
+    ),
+    Kind.OVERTAKEN: (
+        "A proposal for {team} ended otherwise than you had said",
+        "{count} proposals ended otherwise than you had said",
+    ),
+    Kind.UNDONE: (
+        "Somebody undid an approval for {team} that you had given too",
+        "{count} approvals that you had given too were undone",
+    ),
+    Kind.TAKEN_OVER: (
+        "Somebody took over a proposal for {team} that you had claimed",
+        "{count} proposals that you had claimed were taken over",
+    ),
+    Kind.ATTENTION: (
+        "What you approved for {team} could not be carried out and needs attention",
+        "{count} things that you approved need attention",
+    ),
+    Kind.CHECK: ("A check for {team} waits for you", "{count} checks wait for you"),
+}
+
+
+def _path(kind: str, team: str, count: int, proposals: Sequence[UUID]) -> str:
+    if kind == Kind.TARGET:
+        return reverse("approvals:notice-settings")
+    if kind == Kind.CHECK:
+        return reverse("approvals:check")
+    if count == 1 and proposals:
+        return reverse("approvals:proposal", args=[proposals[0]])
+    return f"{reverse('approvals:queue')}?{urlencode({'team': team})}" if team else reverse("approvals:queue")
+
+
+def message(lines: Sequence[Said]) -> tuple[str, str]:
+    """Title and text of a message that says all of this, the weightiest first."""
+    first, *rest = lines
+    title = f"{PRODUCT}: {first.text}" + (f", and {len(rest)} more" if rest else "")
+    body = "\n\n".join(f"{line.text}:\n{settings.PUBLIC_URL}{line.path}" for line in lines)
+    foot = f"How you are told: {settings.PUBLIC_URL}{reverse('approvals:notice-settings')}"
+    return title[:200], f"{body}\n\n{foot}"
+
+
+def test_message() -> tuple[str, str]:
+    """What is sent to try an address."""
+    foot = f"How you are told: {settings.PUBLIC_URL}{reverse('approvals:notice-settings')}"
+    return f"{PRODUCT}: a test", f"Notices arrive here.\n\n{foot}"
