@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from approvals.models import Look
+from approvals.telling.presence import read_about
 from audit.announce import announce_looks
 from governance.models import User
 from suggestions.models import Proposal
@@ -50,6 +51,7 @@ def look(
             },
         )
         row = cursor.fetchone()
+    read_about(proposal_id, user)
     if row and (leaves or not row[0]):
         announce_looks()
 

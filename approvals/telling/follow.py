@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from approvals.models import Decision
+from approvals.models import Claim, Decision
 from approvals.telling.kinds import Kind, is_urgent
 from approvals.telling.models import Follower, Here
 from approvals.telling.owe import Line, add
@@ -140,6 +140,7 @@ class _World:
     proposals: dict[UUID, Proposal]
     members: dict[str, list[int]]  # of each team, who may decide and has no desk before them
     decisions: dict[UUID, list[Decision]]  # that stand
+    claimed: dict[UUID, int]
 
     @classmethod
     def of(cls, events: Iterable[Told]) -> _World:
@@ -151,7 +152,9 @@ class _World:
         decisions = defaultdict(list)
         for decision in Decision.objects.filter(proposal__in=decided, standing=True):
             decisions[decision.proposal_id].append(decision)
-        return cls(proposals, members_elsewhere(), decisions)
+        claims = Claim.objects.live().filter(proposal__in=decided)
+        claimed = dict(claims.values_list("proposal", "user"))
+        return cls(proposals, members_elsewhere(), decisions, claimed)
 
 
 def members_elsewhere() -> dict[str, list[int]]:
@@ -214,6 +217,21 @@ def _submitted(event: Told, proposal: Proposal, world: _World, gathered: _Gather
     _to_teams(gathered, world, Kind.NEW, proposal, proposal.teams, set())
 
 
+def _reminded(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    """Whoever is on it; where nobody is, everybody who is asked."""
+    if on_it := world.claimed.get(proposal.pk):
+        _to_people(gathered, Kind.REMINDER, event, proposal, [on_it])
+    else:
+        _to_teams(gathered, world, Kind.REMINDER, proposal, proposal.teams, set())
+
+
+def _to_be_checked(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    for user in world.members.get(proposal.team_id, ()):
+        gathered.bundles[user, Kind.CHECK, proposal.team_id, is_urgent(proposal.risk)][proposal.pk] = (
+            proposal.risk
+        )
+
+
 def _escalated(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     _to_teams(gathered, world, Kind.ESCALATED, proposal, [event.data["to"]], {event.actor})
 
@@ -263,7 +281,10 @@ def _to_approvers(kind: Kind) -> Callable[[Told, Proposal, _World, _Gathered], N
 
 _ASKS: dict[str, Callable[[Told, Proposal, _World, _Gathered], None]] = {
     "proposal.submitted": _submitted,
+    "check.slipped_in": _submitted,  # told like any other, or it would be known by that
     "proposal.escalated": _escalated,
+    "proposal.reminded": _reminded,
+    "sample.opened": _to_be_checked,
     "proposal.approval_undone": _to_approvers(Kind.UNDONE),
     "decision.made": _decided,
     "claim.assigned": _assigned,

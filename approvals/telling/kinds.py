@@ -71,11 +71,14 @@ TOPICS = (
         "Decided against me, undone by somebody else, or my claim was taken over.",
     ),
     Topic("attention", "What I approved needs attention", Wish(browser=True, outside=Outside.AT_ONCE)),
-    Topic("check", "A check for me", Wish(outside=Outside.DIGEST)),
+    Topic(
+        "check",
+        "To be checked afterwards",
+        Wish(outside=Outside.DIGEST),
+        "What passed by itself and was chosen to be looked at.",
+    ),
 )
 USUAL = {topic.name: topic.usual for topic in TOPICS}
-# Of these many become one line: they are for a whole team, and none needs its own.
-BUNDLED = frozenset({Kind.NEW, Kind.ESCALATED, Kind.SECOND})
 _TOPIC = {Kind.UNDONE: "overtaken", Kind.TAKEN_OVER: "overtaken"}
 ALWAYS_ON_THE_PAGE = Wish()  # what no topic is about, such as an address that stopped working
 

@@ -17,7 +17,7 @@ from approvals.telling.kinds import Kind, Outside
 from approvals.telling.models import Delivery, Here, Message, Notice, Target, Wishes
 from approvals.telling.words import Said, message, said
 from execution.models import Execution
-from suggestions.models import Proposal
+from suggestions.models import Proposal, Sample
 
 AT_ONCE = 200  # people of one turn
 _WHILE_OPEN = {Kind.NEW, Kind.ASSIGNED, Kind.REMINDER, Kind.ESCALATED, Kind.SECOND}
@@ -116,17 +116,14 @@ class News:
 def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
     """What of each of these was neither decided nor read, nor on the person's screen since."""
     ids = {proposal for notice in notices for proposal in notice.proposals}
+    failing = Execution.objects.filter(status=Execution.Status.NEEDS_ATTENTION)
     world = _World(
         here=Here.objects.filter(user=user).first(),
         proposals=Proposal.objects.only("id", "status", "created_at").in_bulk(ids),
         looked=dict(Look.objects.filter(user=user, proposal__in=ids).values_list("proposal", "until")),
         claimed=set(Claim.objects.live().filter(user=user, proposal__in=ids).values_list("pk", flat=True)),
-        failing=set(
-            Execution.objects.filter(
-                proposal__in=[one for n in notices if n.kind == Kind.ATTENTION for one in n.proposals],
-                status=Execution.Status.NEEDS_ATTENTION,
-            ).values_list("proposal", flat=True)
-        ),
+        failing=set(failing.filter(proposal__in=ids).values_list("proposal", flat=True)),
+        unchecked=set(Sample.objects.open().filter(proposal__in=ids).values_list("proposal", flat=True)),
     )
     return {notice.pk: _news(notice, world) for notice in notices}
 
@@ -138,6 +135,7 @@ class _World:
     looked: dict[UUID, datetime]
     claimed: set[UUID]
     failing: set[UUID]
+    unchecked: set[UUID]
 
 
 def _news(notice: Notice, world: _World) -> News:
@@ -167,6 +165,8 @@ def _concerns(proposal_id: UUID, notice: Notice, world: _World) -> bool:
         return proposal_id in world.claimed
     if notice.kind == Kind.ATTENTION:
         return proposal_id in world.failing
+    if notice.kind == Kind.CHECK:
+        return proposal_id in world.unchecked
     return True
 
 

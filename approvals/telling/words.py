@@ -42,7 +42,7 @@ def said(
 _WORDS: dict[Kind, tuple[str, str]] = {
     Kind.NEW: ("1 new proposal for {team}", "{count} new proposals for {team}"),
     Kind.ASSIGNED: ("A proposal for {team} was assigned to you", "{count} proposals were assigned to you"),
-    Kind.REMINDER: ("A proposal for {team} is due soon", "{count} proposals are due soon"),
+    Kind.REMINDER: ("A proposal for {team} is due soon", "{count} proposals for {team} are due soon"),
     Kind.ESCALATED: ("A proposal was escalated to {team}", "{count} proposals were escalated to {team}"),
     Kind.SECOND: (
         "A proposal for {team} waits for a second person",
@@ -64,7 +64,10 @@ _WORDS: dict[Kind, tuple[str, str]] = {
         "What you approved for {team} could not be carried out and needs attention",
         "{count} things that you approved need attention",
     ),
-    Kind.CHECK: ("A check for {team} waits for you", "{count} checks wait for you"),
+    Kind.CHECK: (
+        "Something for {team} passed by itself and is to be checked",
+        "{count} things for {team} passed by themselves and are to be checked",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from approvals.telling.follow import follow
 from approvals.telling.kinds import Kind
 from approvals.telling.owe import owe
 from approvals.telling.tell import tell, tell_due
-from audit.actors import WORKER
+from audit.actors import TIMER, WORKER
 from audit.models import Event
 from audit.record import NotInTransaction, record
 from governance.models import Team
@@ -230,6 +230,20 @@ def test_who_approved_it_is_told_that_it_needs_attention(
 
     assert ("ana", "attention", 1, 1) in lines()
     assert ("ben", "attention", 1, 1) not in lines()
+
+
+def test_a_reminder_is_for_whoever_is_on_it_else_for_the_team(
+    following: Any, propose: Any, ana: Any, ben: Any
+) -> None:
+    first, second = propose(), propose()
+    claims.claim(first.pk, user=ana, actor=actor_of(ana))
+    following()
+    Notice.objects.all().delete()
+    for proposal in (first, second):
+        record("proposal.reminded", actor=TIMER, proposal=proposal.pk, data={})
+    following()
+
+    assert lines() == [("ana", "reminder", 1, 1), ("ana", "reminder", 1, 1), ("ben", "reminder", 1, 1)]
 
 
 # --- From what is owed to a message ----------------------------------------------------------------

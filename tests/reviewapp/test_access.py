@@ -23,7 +23,7 @@ from approvals import bulk, claims, decide
 from approvals import standing as drafting
 from approvals.bulk import Shown
 from approvals.bulk_views import ticket_for
-from approvals.models import BatchItem, SavedView
+from approvals.models import BatchItem, Notice, SavedView, Target
 from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
@@ -130,6 +130,15 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("agents:agent", "GET"): (LOGIN, 403, 403, 200, 200),
     ("agents:boundaries", "GET"): (LOGIN, 403, 403, 403, 200),
     ("agents:boundaries", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("approvals:notices", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:notice-of", "GET"): (LOGIN, 404, 404, 404, 302),  # it is olga's
+    ("approvals:read-notices", "POST"): (LOGIN, 302, 302, 302, 302),
+    ("approvals:here", "POST"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:notice-settings", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:notice-settings", "POST"): (LOGIN, 302, 302, 302, 302),
+    ("approvals:add-notice-target", "POST"): (LOGIN, 422, 422, 422, 422),  # nothing is allowed
+    ("approvals:try-notice-target", "POST"): (LOGIN, 404, 404, 404, 302),  # it is olga's
+    ("approvals:remove-notice-target", "POST"): (LOGIN, 404, 404, 404, 302),
     ("tokens", "GET"): (LOGIN, 200, 200, 200, 200),
     ("tokens", "POST"): (LOGIN, 200, 200, 200, 200),
     ("rotate-token", "POST"): (LOGIN, 404, 404, 404, 200),  # it is olga's
@@ -235,6 +244,9 @@ CHANGES_NOTHING = {
     "api:edits",
     "approvals:save-view",  # a preference of one's own page
     "approvals:saved-view",
+    "approvals:read-notices",  # what somebody has read is theirs, and no event
+    "approvals:here",
+    "approvals:add-notice-target",  # refused here
     "insights:promote",
     "api:simulations",
     "api:check-policy",
@@ -333,6 +345,7 @@ def world(
         "token_id": ApiToken.objects.get(user=olga).pk,
         "view_id": SavedView.objects.create(user=ana, name="Mine", query="?mine=1").pk,
         "name": agent.name,
+        **told(olga),
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
         **trusted_and_checked(dora, approved),
@@ -375,6 +388,15 @@ def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, An
         "approvals:take-back": {"proposal_id": waiting.pk},
         "api:take-back": {"proposal_id": waiting.pk},
         "approvals:release": {"proposal_id": waiting.pk},
+    }
+
+
+def told(person: Any) -> dict[str, Any]:
+    """A notice and an address of somebody."""
+    notice = Notice.objects.create(user=person, kind="assigned", risk=0, urgent=False)
+    return {
+        "notice_id": notice.pk,
+        "target_id": Target.objects.create(user=person, name="", service="Webhook", shown="x", sealed=b"").pk,
     }
 
 
@@ -497,6 +519,8 @@ def form(route: str, world: World) -> Any:
         "api:assign": {"to": "ben"},
         "api:comments": {"text": "a note"},
         "execution:mark-done": {"evidence": "seen"},
+        "approvals:notice-settings": {"zone": "UTC", "digest_every": "4"},
+        "approvals:add-notice-target": {"address": "https://example.com/"},
         "execution:cancel": {"reason": "no"},
         "governance:take-action-types": {
             "text": '[{"name":"ship","schema":{"type":"object"}}]',
