@@ -115,6 +115,8 @@ def test_an_address_is_never_shown_again_and_is_its_owners_alone(
     settings.NOTICE_ALLOW = ["hooks.example.com:443"]
     desk.post("/queue/notices/addresses/", {"address": "https://hooks.example.com/s3cret", "name": "phone"})
     mine = Target.objects.get()
+    olga.is_staff = True  # she may look at raw rows in the admin
+    olga.save()
     operator = Client()
     operator.force_login(olga)
 
