@@ -4,89 +4,221 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
-from approvals.pieces import Piece, pieces, shown
-from governance.data_classes import Marks
+from approvals.pieces import Piece, pieces, shown, told
+from approvals.text_diff import Change, changes
+from governance.data_classes import Found, Marks, Place, inside
 
 LONG = 600  # characters, from which on a value opens at a click
 MANY_LINES = 8
+DEEP = 4  # levels that are rows of their own; below, a value is shown as JSON
+MOST_ROWS = 600  # of one table, nested ones included; then values are shown as JSON
 _IDENTIFIER = re.compile(r"(?=.*\d)[#@]?[\w.:/+-]{3,}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
 _MISSING = object()
+_SHORT = 40  # a text of at most so many characters is exchanged as a whole
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument; `before` is what the agent says is there now, None where it says nothing."""
+    """One argument, or a part of one. What the agent says is there now is in `before`, or, within a
+    longer text, in `changes`; both are None where it says nothing."""
 
     name: str
     title: str
     description: str
     shown: list[Piece]
     kind: str
+    id: str = ""
+    type: str = ""  # as people call it
+    unit: str = ""
+    told: str = ""  # what a date or a code means
+    moment: str = ""  # a point in time, for the clock of the reader
     before: list[Piece] | None = None
+    same: bool = False  # the agent says that it is so already
+    difference: str = ""
+    changes: list[Change] | None = None
+    rows: list[Argument] = field(default_factory=list)
     long: bool = False
     length: str = ""
     sensitive: bool = False
 
+    @property
+    def claims(self) -> bool:
+        """Does the agent say of it, or of a part of it, what is there now?"""
+        own = self.before is not None or self.changes is not None or self.same
+        return own or any(row.claims for row in self.rows)
 
-def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any]) -> list[Argument]:
-    """All arguments: required ones in the schema's order, then the others that it names, then the rest."""
-    schema = schema if isinstance(schema, dict) else {}
-    properties = schema.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    required = schema.get("required")
-    # An object's order is lost in the database; the list of what is required has kept its own.
-    first = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
-    order = [name for name in dict.fromkeys([*first, *properties, *arguments]) if name in arguments]
-    found = Marks(schema).of(arguments)
+    @property
+    def folds(self) -> int:
+        """How many parts of it open at a click."""
+        return self.long + sum(row.folds for row in self.rows)
+
+    @property
+    def warning(self) -> str:
+        """What of it is not what it seems: "3 hidden characters"; empty where all of it is."""
+        return told(self._pieces())
+
+    def _pieces(self) -> Iterator[Piece]:
+        yield from pieces(self.name)
+        yield from self.shown
+        yield from self.before or ()
+        for row in self.rows:
+            yield from row._pieces()
+
+
+def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any], *, id: str = "") -> list[Argument]:
+    """All arguments in the schema's order, then those that it does not name; nothing is left out.
+
+    `before` is what the agent says is there now, by the same names. Objects and lists are rows of
+    rows, as long as they are not too many or too deep.
+    """
+    return _Table(schema, arguments).rows((), arguments, before, [schema], id)
+
+
+def folds(schema: Any, arguments: dict[str, Any]) -> int:
+    """How many parts of these arguments open at a click."""
+    return sum(row.folds for row in table(schema, arguments, {}))
+
+
+def also_there(arguments: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
+    """What the agent says is there now of what no argument names."""
     return [
-        _argument(
-            name,
-            properties.get(name),
-            arguments[name],
-            before.get(name, _MISSING),
-            sensitive=found.is_sensitive(name) or any(place[:1] == (name,) for place in found.sensitive),
-        )
-        for name in order
+        (shown(_words(name)), pieces(as_text(value)))
+        for name, value in before.items()
+        if name not in arguments
     ]
 
 
 def edited(schema: Any, proposed: dict[str, Any], approved: dict[str, Any]) -> Iterator[Argument]:
-    """What a reviewer changed before approving, each with what had been proposed."""
+    """What a reviewer changed before approving, each as it was approved."""
     changed = {name: value for name, value in approved.items() if proposed.get(name, _MISSING) != value}
-    for argument in table(schema, changed, {}):
-        yield Argument(
-            argument.name,
-            f"{argument.title}, as approved",
-            argument.description,
-            argument.shown,
-            argument.kind,
-            long=argument.long,
-            length=argument.length,
-            sensitive=argument.sensitive,
-        )
+    for argument in table(schema, changed, {}, id="approved"):
+        yield replace(argument, title=f"{argument.title}, as approved")
     for name in proposed.keys() - approved.keys():
         yield Argument(shown(name), f"{shown(name)}, as approved", "", [Piece("left out")], "string")
 
 
-def _argument(name: str, described: Any, value: Any, before: Any, *, sensitive: bool) -> Argument:
-    described = described if isinstance(described, dict) else {}
+# --- Rows -----------------------------------------------------------------------------------------
+
+
+class _Table:
+    def __init__(self, schema: Any, arguments: dict[str, Any]) -> None:
+        self.marks = Marks(schema)
+        self.found: Found = self.marks.of(arguments)
+        self.left = MOST_ROWS
+
+    def rows(self, place: Place, value: Any, before: Any, schemas: Sequence[Any], id: str) -> list[Argument]:
+        """A row for each part of an object or a list, and for what the agent says was there besides."""
+        applying = self.marks.applying(schemas)
+        old = _parts(before) if type(before) is type(value) else {}
+        names = _in_order(value, applying)
+        self.left -= len(names)
+        found = [
+            self._row((*place, name), _parts(value)[name], old.get(name, _MISSING), applying, f"{id}-{n}")
+            for n, name in enumerate(names, start=1)
+        ]
+        gone = [name for name in old if name not in _parts(value)] if place else []
+        return [*found, *(_gone(name, old[name]) for name in gone)]
+
+    def _row(self, place: Place, value: Any, before: Any, above: list[dict[str, Any]], id: str) -> Argument:
+        applying = self.marks.applying([s for s in inside(above, place[-1]) if s is not None])
+        row = replace(_described(place[-1], value, applying), id=id, sensitive=place in self.found.sensitive)
+        if isinstance(value, dict | list) and value and len(place) < DEEP and len(value) <= self.left:
+            rows = self.rows(place, value, before, applying, id)
+            same = before is not _MISSING and before == value
+            claim = None if before is _MISSING or same or type(before) is type(value) else as_text(before)
+            return replace(row, rows=rows, same=same, before=None if claim is None else pieces(claim))
+        within = any(found[: len(place)] == place for found in self.found.sensitive)
+        return _compared(replace(_whole(row, value, applying), sensitive=within), value, before)
+
+
+def _parts(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+
+
+def _in_order(value: Any, applying: Iterable[dict[str, Any]]) -> list[Any]:
+    """The names of an object's parts as the schema orders them, then the others."""
+    if isinstance(value, list):
+        return list(range(len(value)))
+    properties = (part.get("properties") for part in applying)
+    named = [name for names in properties if isinstance(names, dict) for name in names]
+    return [name for name in dict.fromkeys([*named, *value]) if name in value]
+
+
+def _gone(name: str | int, value: Any) -> Argument:
+    """A part that the agent says is there now, and would be no longer."""
+    return Argument(
+        shown(str(name)),
+        _title(name, []),
+        "",
+        [Piece("left out")],
+        "gone",
+        before=pieces(as_text(value)),
+        type="no longer there",
+    )
+
+
+def _described(name: str | int, value: Any, applying: list[dict[str, Any]]) -> Argument:
+    """The row as the schema speaks of it, without its value."""
+    own = [part for part in applying if "const" not in part]
+    unit = _first(own, "x-unit") or _first(own, "unit")
+    return Argument(
+        name=shown(str(name)),
+        title=_title(name, own),
+        description=shown(_first(own, "description")),
+        shown=[],
+        kind=_kind(value, applying),
+        type=_type(value),
+        unit=shown(unit),
+    )
+
+
+def _whole(row: Argument, value: Any, applying: list[dict[str, Any]]) -> Argument:
+    """With its value in one piece."""
     text = as_text(value)
     long = len(text) > LONG or text.count("\n") >= MANY_LINES
-    return Argument(
-        name=shown(name),
-        title=shown(str(described.get("title") or _words(name))),
-        description=shown(str(described.get("description") or "")),
-        shown=pieces(text),
-        kind=_kind(value, described),
-        before=None if before is _MISSING else pieces(as_text(before)),
+    meaning, moment = _meaning(value, applying)
+    return replace(
+        row,
+        shown=pieces(_in_words(value, text)),
+        told=meaning,
+        moment=moment,
         long=long,
         length=f"{len(text):,}" if long else "",
-        sensitive=sensitive,
     )
+
+
+def _compared(row: Argument, value: Any, before: Any) -> Argument:
+    """With what the agent says is there now."""
+    if before is _MISSING:
+        return row
+    if before == value and isinstance(before, bool) == isinstance(value, bool):
+        return replace(row, same=True)
+    if isinstance(value, str) and isinstance(before, str) and min(len(value), len(before)) > _SHORT:
+        return replace(row, changes=changes(before, value))
+    said = pieces(_in_words(before, as_text(before)))
+    return replace(row, before=said, difference=_difference(before, value))
+
+
+def _difference(before: Any, after: Any) -> str:
+    """How much more or less it is: "+842.10"; empty where that says nothing."""
+    numbers = (before, after)
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e15 for n in numbers):
+        return ""
+    difference = Decimal(str(after)) - Decimal(str(before))
+    if difference.adjusted() < -9:
+        return ""
+    return f"{difference:+,f}".replace("-", "−") if difference else ""
+
+
+# --- Values ---------------------------------------------------------------------------------------
 
 
 def as_text(value: Any) -> str:
@@ -100,11 +232,58 @@ def as_text(value: Any) -> str:
     return json.dumps(int(value) if whole else value, ensure_ascii=False)
 
 
+def _in_words(value: Any, text: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value is None else text
+
+
+def _meaning(value: Any, applying: Iterable[dict[str, Any]]) -> tuple[str, str]:
+    """What a code or a date means, and the point in time that it names, if it names one."""
+    for part in applying:  # enums with titles are written as `oneOf` of constants
+        if part.get("const", _MISSING) == value and isinstance(part.get("title"), str):
+            return shown(part["title"]), ""
+    if not isinstance(value, str):
+        return "", ""
+    try:
+        if _DATE.fullmatch(value):
+            return f"{date.fromisoformat(value):%A}", ""
+        if _MOMENT.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            aware = moment.tzinfo is not None
+            return f"{moment:%A}" + ("" if aware else ", no time zone"), moment.isoformat() if aware else ""
+    except ValueError:
+        pass  # the 31st of April: shown as it is
+    return "", ""
+
+
+def _title(name: str | int, own: list[dict[str, Any]]) -> str:
+    if isinstance(name, int):
+        return str(name + 1)
+    return shown(_first(own, "title") or _words(name))
+
+
+def _first(parts: Iterable[dict[str, Any]], word: str) -> str:
+    """What the nearest of these schemas says under this word."""
+    return next((part[word] for part in parts if isinstance(part.get(word), str) and part[word]), "")
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ").strip().capitalize() or "(no name)"
 
 
-def _kind(value: Any, described: dict[str, Any]) -> str:
+def _type(value: Any) -> str:
+    if isinstance(value, list):
+        return f"list of {len(value):,}" if value else "empty list"
+    if isinstance(value, dict):
+        return f"{len(value):,} field{'s' if len(value) > 1 else ''}" if value else "no fields"
+    if value is None:
+        return "null"
+    names = {bool: "yes or no", int: "number", float: "number", str: "text" if value else "empty text"}
+    return names[type(value)]
+
+
+def _kind(value: Any, applying: Iterable[dict[str, Any]]) -> str:
     if isinstance(value, bool) or value is None:
         return "boolean"
     if isinstance(value, int):
@@ -115,5 +294,5 @@ def _kind(value: Any, described: dict[str, Any]) -> str:
         return "array"
     if isinstance(value, dict):
         return "object"
-    named = described.get("format") in ("uuid", "uri", "email") or "enum" in described
+    named = any(part.get("format") in ("uuid", "uri", "email") or "enum" in part for part in applying)
     return "identifier" if named or _IDENTIFIER.fullmatch(value) else "string"

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from approvals import beside_views, bulk_views, edit_views, saved_view_pages, standing_views, views
+from approvals import beside_views, bulk_views, edit_views, look_views, saved_view_pages, standing_views, views
 
 app_name = "approvals"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("<uuid:proposal_id>/answer/", views.answer, name="answer"),
     path("<uuid:proposal_id>/", views.proposal, name="proposal"),
     path("<uuid:proposal_id>/edit/", edit_views.edit, name="edit"),
+    path("<uuid:proposal_id>/look/", look_views.look, name="look"),
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),
     path("<uuid:proposal_id>/reject/", views.reject, name="reject"),
     path("<uuid:proposal_id>/return/", views.give_back, name="return"),

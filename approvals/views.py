@@ -31,6 +31,7 @@ from approvals.detail import Typed
 from approvals.doors import Asked, query_of, signed_in, teams_of, visible, wants
 from approvals.models import SavedView
 from approvals.pieces import pieces, shown
+from approvals.seen import check_shown
 from audit.asking import actor_of
 from audit.refusals import Refusal
 from governance.models import Risk
@@ -79,11 +80,14 @@ def version(request: Asked) -> JsonResponse:
 @or_where_it_went
 def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
+        suggestion = suggestion_named(proposal, request.POST.get("suggestion", ""))
+        digest = request.POST.get("action_digest", "")
+        check_shown(suggestion, digest=digest, said=request.POST.get("shown", ""))
         return decide.approve(
-            suggestion_named(proposal, request.POST.get("suggestion", "")),
+            suggestion,
             reviewer=request.user,
             actor=actor_of(request),
-            shown_digest=request.POST.get("action_digest", ""),
+            shown_digest=digest,
             reason=reason,
             proof=confirm.proof_of(request),
         )

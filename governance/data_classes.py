@@ -80,20 +80,20 @@ class Marks:
         waiting: list[tuple[Place, Any, Sequence[Any]]] = [((), arguments, [self.root])]
         while waiting:
             place, value, schemas = waiting.pop()
-            applying = self._applying(schemas)
+            applying = self.applying(schemas)
             for part in applying:
                 classes.update(classes_named(part))
                 if part.get(SENSITIVE) is True:
                     sensitive.add(place)
-            waiting += [(*rest, _inside(applying, rest[0][-1])) for rest in _items(place, value)]
+            waiting += [(*rest, inside(applying, rest[0][-1])) for rest in _items(place, value)]
         return Found(frozenset(classes), frozenset(sensitive))
 
     def names(self, path: tuple[str, ...]) -> bool:
         """Whether some schema here names such a property, each inside of the one before."""
         schemas: list[Any] = [self.root]
         for name in path:
-            inside = [part.get("properties", {}).get(name) for part in self._applying(schemas)]
-            schemas = [schema for schema in inside if schema is not None]
+            named = [part.get("properties", {}).get(name) for part in self.applying(schemas)]
+            schemas = [schema for schema in named if schema is not None]
         return bool(schemas)
 
     def check(self) -> None:
@@ -109,7 +109,7 @@ class Marks:
                 if word in part and not self._targets(part[word]):
                     raise BadMark(f"{path}.{word}".lstrip("."), "leads to no part of this schema")
 
-    def _applying(self, schemas: Sequence[Any]) -> list[dict[str, Any]]:
+    def applying(self, schemas: Sequence[Any]) -> list[dict[str, Any]]:
         """These and all that may hold for the same value, each once."""
         found: dict[int, dict[str, Any]] = {}
         waiting = list(schemas)
@@ -220,7 +220,7 @@ def _items(place: Place, value: Any) -> Iterator[tuple[Place, Any]]:
         yield from (((*place, index), item) for index, item in enumerate(value))
 
 
-def _inside(applying: list[dict[str, Any]], name: str | int) -> list[Any]:
+def inside(applying: list[dict[str, Any]], name: str | int) -> list[Any]:
     """The schemas that may hold for this part of a value."""
     found: list[Any] = []
     for part in applying:

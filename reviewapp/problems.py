@@ -26,6 +26,7 @@ from approvals.decide import (
 from approvals.edits import EditBlocked, JudgedAnew
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
+from approvals.seen import NotAllShown
 from approvals.standing import NoDecision, SeveralTeams
 from approvals.step_up import StepUpNeeded
 from approvals.undo import NotYourApproval
@@ -100,6 +101,7 @@ STATUS: dict[type[Refusal], int] = {
     BatchOver: 409,
     NotTogether: 409,
     OtherBatch: 409,
+    NotAllShown: 409,
     NothingToTakeBack: 409,
     ClaimedByAnother: 409,
     NotYours: 409,

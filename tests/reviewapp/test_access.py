@@ -49,6 +49,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),
     ("approvals:edit", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:edit", "POST"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:look", "POST"): (LOGIN, 200, 404, 403, 403),
     ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),

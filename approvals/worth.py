@@ -1,0 +1,115 @@
+"""What an agent's stated numbers have been worth: what it said, beside what came of it.
+
+One statement is the first suggestion of a proposal of this agent and action. People decided on it
+in the last `DAYS` days: it was right where they approved exactly that suggestion as it was, and
+what was carried out did not fail or need somebody; a check afterwards that called it wrong or right
+counts likewise. What nobody decided says nothing, nor does what passed unchecked. Compared are
+statements of about the same height (`NEAR`), among the newest `LOOKED_AT`.
+
+A stated probability of success is put beside the executions of this agent and action instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from audit.prepared import execute
+from governance.wilson import Share, share
+
+DAYS = 90
+LOOKED_AT = 500
+NEAR = 0.05
+FEW = 10  # statements, below which a share would mislead
+
+Statement = tuple[float, bool]  # what was said, and whether it came true
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Of statements like this one, how many came true; with the bounds between which the true share lies."""
+
+    stated: float
+    found: Share
+
+    @property
+    def known(self) -> bool:
+        return self.found.of >= FEW
+
+    @property
+    def percent(self) -> int:
+        return round(100 * (self.found.value or 0))
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return round(100 * self.found.low), round(100 * self.found.high)
+
+    @property
+    def short(self) -> bool:
+        """Surely worth less than it says: all of the interval lies below."""
+        return self.known and self.found.high < self.stated - NEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an agent said of one action, and what came of it."""
+
+    confidence: Sequence[Statement] = ()
+    success: Sequence[Statement] = ()
+
+    def of_confidence(self, stated: float | None) -> Worth | None:
+        return _near(stated, self.confidence)
+
+    def of_success(self, stated: float | None) -> Worth | None:
+        return _near(stated, self.success)
+
+
+def record_of(agent: UUID, action: str) -> Record:
+    """What this agent's statements on this action have been worth lately; two bounded queries."""
+    asked = {"agent": agent, "action": action, "days": DAYS, "looked_at": LOOKED_AT}
+    return Record(execute(_DECIDED, asked), execute(_CARRIED_OUT, asked))
+
+
+def _near(stated: float | None, statements: Iterable[Statement]) -> Worth | None:
+    if stated is None:
+        return None
+    # As people read it: 0.90 is within 0.05 of 0.85.
+    like = [came_true for said, came_true in statements if abs(said - stated) <= NEAR + 1e-9]
+    return Worth(stated, share(sum(like), len(like)))
+
+
+_DECIDED = """
+SELECT confidence, was_right FROM (
+    (SELECT r.at, s.confidence,
+            coalesce(s.id = r.suggestion_id AND s.action_digest = r.action_digest, false)
+            AND coalesce(e.status NOT IN ('failed', 'needs_attention'), true) AS was_right
+       FROM suggestions_resolution r
+       JOIN suggestions_suggestion s ON s.proposal_id = r.proposal_id AND s.rank = 1
+       LEFT JOIN execution_execution e ON e.proposal_id = r.proposal_id
+      WHERE r.agent_id = %(agent)s AND r.action = %(action)s
+        AND r.by = 'human' AND r.status IN ('approved', 'rejected', 'returned')
+        AND r.at > statement_timestamp() - make_interval(days => %(days)s)
+      ORDER BY r.at DESC LIMIT %(looked_at)s)
+    UNION ALL
+    (SELECT x.ended_at, s.confidence, x.status = 'right'
+       FROM suggestions_sample x
+       JOIN suggestions_suggestion s ON s.proposal_id = x.proposal_id AND s.rank = 1
+      WHERE x.agent_id = %(agent)s AND x.action = %(action)s
+        AND x.status IN ('right', 'wrong')
+        AND x.ended_at > statement_timestamp() - make_interval(days => %(days)s)
+      ORDER BY x.ended_at DESC LIMIT %(looked_at)s)
+     ORDER BY 1 DESC LIMIT %(looked_at)s) newest
+ WHERE confidence IS NOT NULL
+"""
+
+_CARRIED_OUT = """
+SELECT s.success_probability, newest.status = 'succeeded'
+  FROM (SELECT suggestion_id, status, created_at FROM execution_execution
+         WHERE agent_id = %(agent)s AND action = %(action)s
+           AND status IN ('succeeded', 'failed', 'needs_attention')
+         ORDER BY id DESC LIMIT %(looked_at)s) newest
+  JOIN suggestions_suggestion s ON s.id = newest.suggestion_id
+ WHERE s.success_probability IS NOT NULL
+   AND newest.created_at > statement_timestamp() - make_interval(days => %(days)s)
+"""
