@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.timezone import now
 
 from approvals.afterwards import Afterwards, afterwards
-from approvals.arguments import Argument, as_text, edited, table
+from approvals.arguments import Argument, also_there, as_text, edited, table
 from approvals.bar import Bar, bar_of, teams_in_words
 from approvals.edited import Edit, edits_of
 from approvals.models import Decision
-from approvals.pieces import Piece, pieces, shown
+from approvals.pieces import Piece, pieces, shown, told
+from approvals.precedents import Precedents, precedents
 from approvals.produced import Produced, produced
 from approvals.quorum import missing_teams, standing_of
 from approvals.revealed import Revealed, revealed
+from approvals.revised import Revised, revised
 from approvals.rows import subject_of
 from approvals.samples import asked_of, why_not
+from approvals.seen import present
 from approvals.stepping_up import StepUp, step_up_of
 from approvals.timeline import Entry, timeline
 from approvals.together import others_alike
+from approvals.undone import undone
 from approvals.voices import Voices, voices
+from approvals.worth import Record, Worth, record_of
 from execution.models import Execution
 from governance import halts
-from governance.models import ActionType, Risk, User
+from governance.models import Risk, User
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
 ROLES = ("user", "assistant", "tool", "system")
-_UNDO = {
-    ActionType.Reversibility.READ_ONLY: "Changes nothing, so there is nothing to undo.",
-    ActionType.Reversibility.REVERSIBLE: "Can be undone by the opposite action.",
-    ActionType.Reversibility.EXTERNALLY_REVERSIBLE: "To undo it, somebody outside has to help.",
-    ActionType.Reversibility.IRREVERSIBLE: "Can’t be undone once it has run.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,30 @@ class Option:
     sentence: list[Piece]
     action: str
     reversibility: str
-    undo: str
+    undo: list[str]
+    by: str
     risk: str
     confidence: float | None
+    confidence_worth: Worth | None
     success_probability: float | None
+    success_worth: Worth | None
     arguments: list[Argument]
+    also_there: list[tuple[str, list[Piece]]]
+    warnings: list[str]
     digest: str
     digest_short: str
     explanation: list[Piece]
-    indicators: list[dict[str, str]]
+    indicators: list[dict[str, list[Piece]]]
     chosen: bool
+
+    @property
+    def folds(self) -> int:
+        """How many parts of what would be carried out open at a click."""
+        return sum(argument.folds for argument in self.arguments)
+
+    @property
+    def claims(self) -> bool:
+        return any(argument.claims for argument in self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,7 @@ class Detail:
     summary: list[Piece]
     agent: str
     subject: str
+    warnings: list[str]
     risk: str
     deadline: datetime
     suggestions: list[Option]
@@ -112,7 +127,14 @@ class Detail:
     raw_json: list[Piece]
     verdict: dict[str, Any]
     produced: Produced
+    precedents: Precedents
+    revised: Revised | None
     timeline: list[Entry]
+    present: str
+    look_url: str
+    identifiers: list[tuple[str, str]]
+    printed_at: datetime
+    printed_by: str
     resolution: str
     execution: dict[str, Any] | None
     after: Afterwards
@@ -169,13 +191,21 @@ def detail_of(
         subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
         deadline=proposal.deadline,
-        suggestions=_options(suggestions, resolution, chosen),
+        warnings=_page_warnings(proposal),
+        suggestions=_options(proposal, suggestions, resolution, chosen),
         context_messages=messages,
         context_json=pieces(_json(context)) if context else [],
         raw_json=pieces(_json(_raw(proposal, suggestions))),
         produced=produced(proposal),
         verdict=_verdict(proposal, decisions),
+        precedents=precedents(proposal, reader),
+        revised=revised(proposal, suggestions, reader),
         timeline=timeline(proposal, decisions),
+        present=present(proposal, reader),
+        look_url=_look_url(proposal, reader),
+        identifiers=list(_identifiers(proposal, resolution)),
+        printed_at=now(),
+        printed_by=shown(reader.printed_name),
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=_execution(proposal, reader),
         after=afterwards(proposal, reader, query),
@@ -202,11 +232,22 @@ def detail_of(
 # --- What is proposed -------------------------------------------------------------------------
 
 
-def _options(suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str) -> list[Option]:
+def _options(
+    proposal: Proposal, suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str
+) -> list[Option]:
     approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
     wanted = approved or chosen
     known = wanted in {str(s.pk) for s in suggestions}
-    options = [_option(s, chosen=str(s.pk) == wanted if known else s.rank == 1) for s in suggestions]
+    records = {name: record_of(proposal.agent_id, name) for name in {s.action_type.name for s in suggestions}}
+    options = [
+        _option(
+            proposal,
+            s,
+            record=records[s.action_type.name],
+            chosen=str(s.pk) == wanted if known else s.rank == 1,
+        )
+        for s in suggestions
+    ]
     if resolution is None or resolution.arguments is None:
         return options
     return [
@@ -215,32 +256,82 @@ def _options(suggestions: Sequence[Suggestion], resolution: Resolution | None, c
     ]
 
 
-def _option(suggestion: Suggestion, *, chosen: bool) -> Option:
+def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool) -> Option:
     kind = suggestion.action_type
+    schema = kind.schema_as_written
+    arguments = table(schema, suggestion.arguments, suggestion.before, id=str(suggestion.rank))
+    means = undone(kind, proposal)
     return Option(
         id=str(suggestion.pk),
         rank=suggestion.rank,
         sentence=pieces(suggestion.sentence),
         action=str(kind),
         reversibility=kind.get_reversibility_display(),
-        undo=_UNDO[ActionType.Reversibility(kind.reversibility)],
+        undo=means.sentences,
+        by=means.by,
         risk=Risk(suggestion.risk).label,
         confidence=suggestion.confidence,
+        confidence_worth=record.of_confidence(suggestion.confidence),
         success_probability=suggestion.success_probability,
-        arguments=table(kind.schema, suggestion.arguments, suggestion.before),
+        success_worth=record.of_success(suggestion.success_probability),
+        arguments=arguments,
+        also_there=also_there(suggestion.arguments, suggestion.before),
+        warnings=list(_warnings(suggestion, arguments)),
         digest=suggestion.action_digest,
         digest_short=f"{suggestion.action_digest[:11]}…{suggestion.action_digest[-4:]}",
         explanation=pieces(suggestion.explanation),
         indicators=[
-            {name: shown(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
+            {name: pieces(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
         ],
         chosen=chosen,
     )
 
 
+def _warnings(suggestion: Suggestion, arguments: Sequence[Argument]) -> Iterator[str]:
+    """What is not as it seems, by where it stands: "3 hidden characters in Note"."""
+    for argument in arguments:
+        if argument.warning:
+            yield f"{argument.warning} in {argument.title}"
+    if found := told(pieces(suggestion.explanation)):
+        yield f"{found} in what the agent says"
+    indicators = (
+        piece for i in suggestion.risk_indicators for text in i.values() for piece in pieces(str(text))
+    )
+    if found := told(indicators):
+        yield f"{found} in the risk indicators"
+
+
+def _page_warnings(proposal: Proposal) -> list[str]:
+    places = {
+        "the title": proposal.title,
+        "the summary": proposal.summary,
+        "the subject": f"{proposal.subject_type} {proposal.subject_id}",
+        "what the agent sent along": as_text(proposal.context) if proposal.context else "",
+    }
+    return [f"{found} in {place}" for place, text in places.items() if (found := told(pieces(text)))]
+
+
+def _identifiers(proposal: Proposal, resolution: Resolution | None) -> Iterator[tuple[str, str]]:
+    """What names it in the log, to the letter."""
+    yield "Proposal", str(proposal.pk)
+    yield "As received", proposal.body_digest
+    if proposal.policy_id:
+        yield "Policy", proposal.policy_id
+    if resolution and resolution.action_digest:
+        yield "Approved action", resolution.action_digest
+
+
+def _look_url(proposal: Proposal, reader: User) -> str:
+    """Where the page of somebody who could decide tells that it is open."""
+    looks = proposal.status == Proposal.Status.PENDING and reader.has_perm("approvals.add_decision")
+    return reverse("approvals:look", args=[proposal.pk]) if looks else ""
+
+
 def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution) -> Option:
     """With what the reviewer changed, for that is what runs."""
-    changes = list(edited(suggestion.action_type.schema, suggestion.arguments, resolution.arguments or {}))
+    changes = list(
+        edited(suggestion.action_type.schema_as_written, suggestion.arguments, resolution.arguments or {})
+    )
     if not changes:
         return option
     digest = resolution.action_digest

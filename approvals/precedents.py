@@ -55,8 +55,8 @@ def precedents(proposal: Proposal, reader: User) -> Precedents:
     found = _read([*newest, *subject])
     return Precedents(
         told,
-        [found[id] for id in newest if id in found],
-        [found[id] for id in subject if id in found and id not in newest],
+        [found[one] for one in newest if one in found],
+        [found[one] for one in subject if one in found and one not in newest],
     )
 
 
@@ -83,7 +83,7 @@ def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
     changed = sum(status == "approved" and digest != proposed for _, status, digest, proposed in rows)
     told = [f"{counted[status]:,} {status}" for status in _DECIDED if counted[status]]
     told += [f"{changed:,} edited"] if changed else []
-    return ", ".join(told), [id for id, *_ in rows[:SHOWN]]
+    return ", ".join(told), [one for one, *_ in rows[:SHOWN]]
 
 
 def _of_subject(proposal: Proposal, reader: User) -> list[object]:

@@ -41,7 +41,7 @@ def present(proposal: Proposal, reader: User) -> str:
     if proposal.status != Proposal.Status.PENDING:
         return ""
     others = [
-        shown(name) for id, name in looks.present([proposal.pk]).get(proposal.pk, []) if id != reader.pk
+        shown(name) for user, name in looks.present([proposal.pk]).get(proposal.pk, []) if user != reader.pk
     ]
     if len(others) > 3:
         others = [*others[:2], f"{len(others) - 2} others"]

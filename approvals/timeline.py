@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from approvals.checks import SLIPPED_IN
 from approvals.edited import in_short
 from approvals.models import Decision
-from approvals.pieces import shown
+from approvals.pieces import Piece, pieces, shown
 from audit.models import Event
+from governance.models import Team, User
 from suggestions.models import Proposal, Resolution
 
 MOST = 100
@@ -36,6 +37,13 @@ _SAID = {
     "standing_approval.ended": "The standing approval ended",
     "request.refused": "{actor} asked for it again and was refused",
     "decision.refused": "{actor} came too late or was refused",
+    "decision.taken_back": "{actor} took back what they had said",
+    "proposal.approval_undone": "{actor} undid the approval: it waits again",
+    "claim.taken": "{actor} took it on",
+    "claim.released": "{actor} let go of it",
+    "claim.assigned": "{actor} gave it to {to}",
+    "comment.written": "{actor} noted",
+    "execution.undone": "Taken away before anything ran",
     "execution.put_off": "Execution waits for the next try",
     "execution.held": "Stopped by a kill switch; it waits",
     "execution.released": "The kill switch is lifted: it goes on",
@@ -58,27 +66,57 @@ _VERDICTS = {
     "approve": "approved suggestion {rank}",
     "reject": "rejected it",
     "return": "returned it to the agent",
+    "escalate": "escalated it to {team}",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """What happened when; `said` is what somebody wrote about it."""
+
     at: datetime
     text: str
     sub: str = ""
+    said: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the log holds ids or commitments of: names of people and teams, and what people wrote."""
+
+    words: dict[str, str]
+    people: dict[str, str]
+    teams: dict[str, str]
 
 
 def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
-    """The first `MOST` events of a proposal, oldest first; reasons come from the decisions.
+    """What happened to a proposal, oldest first: how it came, and the newest `MOST` events since.
 
-    The log holds only commitments to what people wrote.
+    What people wrote comes from the decisions and comments; the log holds only commitments to it.
     """
-    reasons = {str(decision.pk): ". ".join(_said(decision)) for decision in decisions}
-    events = Event.objects.filter(proposal_id=proposal.pk).order_by("id")[: MOST + 1]
-    found = [entry for event in events if (entry := _entry(event, reasons))]
-    if len(found) > MOST:
-        found[MOST:] = [Entry(found[MOST].at, "and more", "the audit log has all of it")]
+    events = Event.objects.filter(proposal_id=proposal.pk)
+    newest = list(events.order_by("-id")[:MOST])[::-1]
+    left_out = len(newest) == MOST and (events.order_by("id").first() or newest[0]).pk < newest[0].pk
+    bodies = [json.loads(event.body) for event in newest]
+    known = _known(proposal, decisions, bodies)
+    entries = [_entry(event, body, known) for event, body in zip(newest, bodies, strict=True)]
+    found = [entry for entry in entries if entry]
+    if left_out:
+        came = Entry(proposal.created_at, f"Proposed by {shown(proposal.agent.name)}", "the log has the rest")
+        found.insert(0, came)
     return found
+
+
+def _known(proposal: Proposal, decisions: Iterable[Decision], bodies: Sequence[dict[str, Any]]) -> _Known:
+    words = {str(decision.pk): "\n".join(_said(decision)) for decision in decisions}
+    types = {body["type"] for body in bodies}
+    if "comment.written" in types:
+        words |= {str(pk): text for pk, text in proposal.comments.values_list("pk", "text")}
+    assigned = {body["data"]["to"] for body in bodies if body["type"] == "claim.assigned"}
+    people = User.objects.filter(pk__in=assigned) if assigned else []
+    escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}
+    teams = dict(Team.objects.values_list("pk", "name")) if escalated else {}
+    return _Known(words, {str(user.pk): user.printed_name for user in people}, teams)
 
 
 def _said(decision: Decision) -> list[str]:
@@ -86,16 +124,21 @@ def _said(decision: Decision) -> list[str]:
     return [said for said in (in_short(decision), decision.reason) if said]
 
 
-def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:
-    body = json.loads(event.body)
+def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
     data: dict[str, Any] = body["data"]
     actor = shown(body["actor"]["name"])
     if event.type == SLIPPED_IN:  # looks like what it seems to be; who answered it is told by the page
         return Entry(event.at, f"Proposed by {shown(data['agent'])}", _more("proposal.submitted", data))
     if event.type == "decision.made":
-        said = _VERDICTS.get(data["verdict"], data["verdict"]).format(rank=data.get("rank"))
+        told = {
+            "rank": data.get("rank"),
+            "team": shown(known.teams.get(data.get("team", ""), "another team")),
+        }
+        said = _VERDICTS.get(data["verdict"], data["verdict"]).format(**told)
         said += " in the place of somebody absent" if data.get("for") else ""
-        return Entry(event.at, f"{actor} {said}", shown(reasons.get(data["decision"], "")))
+        return Entry(event.at, f"{actor} {said}", said=pieces(known.words.get(data["decision"], "")))
+    if event.type == "comment.written":
+        return Entry(event.at, f"{actor} noted", said=pieces(known.words.get(data["comment"], "")))
     if (
         event.type.startswith("proposal.")
         and data.get("by") == Resolution.By.HUMAN
@@ -103,16 +146,20 @@ def _entry(event: Event, reasons: dict[str, str]) -> Entry | None:
     ):
         return None  # the decision says it
     facts = {"actor": actor, **{name: shown(str(value)) for name, value in data.items()}}
+    if event.type in ("proposal.escalated", "proposal.escalation_skipped"):
+        facts |= {end: shown(known.teams.get(data[end], data[end])) for end in ("from", "to") if end in data}
+    if event.type == "claim.assigned":
+        facts["to"] = shown(known.people.get(data["to"], "somebody"))
     template = _SAID.get(event.type)
     text = (
-        template.format_map(_Known(facts))
+        template.format_map(_Facts(facts))
         if template
         else event.type.replace(".", " ").replace("_", " ").capitalize()
     )
     return Entry(event.at, text, _more(event.type, data))
 
 
-class _Known(dict[str, str]):
+class _Facts(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return "?"
 

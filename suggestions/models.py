@@ -146,7 +146,9 @@ class Proposal(models.Model):
                 fields=["shadow", "-id"], condition=Q(shadow__isnull=False), name="proposal_by_shadow"
             ),
             models.Index(
-                fields=["revises", "id"], condition=Q(revises__isnull=False), name="proposal_by_what_it_revises"
+                fields=["revises", "id"],
+                condition=Q(revises__isnull=False),
+                name="proposal_by_what_it_revises",
             ),
             models.Index(fields=["agent", "-id"], name="proposal_by_agent"),
             models.Index(

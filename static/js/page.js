@@ -36,6 +36,10 @@ if (choice) {
   });
 }
 
+// --- Paper -------------------------------------------------------------------------------
+
+document.addEventListener("click", ({ target }) => target.closest("[data-print]") && print());
+
 // --- Telling -----------------------------------------------------------------------------
 
 const SPOKEN_EVERY = 4000;

@@ -38,6 +38,14 @@ function clock(time) {
   time.textContent = at.toLocaleString("en-GB", options);
 }
 
+/** A point in time that an argument names, as the clock of whoever reads it has it. */
+function moment(time) {
+  const at = new Date(time.dataset.moment);
+  if (Number.isNaN(at.valueOf())) return;
+  const options = { weekday: "long", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
+  time.textContent = `${at.toLocaleString("en-GB", { ...options, hourCycle: "h23" })}, your time`;
+}
+
 function all(root = document) {
   for (const time of root.querySelectorAll("[data-deadline]")) countDown(time);
   for (const time of root.querySelectorAll("[data-ago]")) ago(time);
@@ -47,6 +55,7 @@ function all(root = document) {
 
 function full(root = document) {
   for (const time of root.querySelectorAll("[data-clock]")) clock(time);
+  for (const time of root.querySelectorAll("[data-moment]")) moment(time);
   for (const time of root.querySelectorAll("[data-deadline], [data-ago]")) {
     time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
   }
