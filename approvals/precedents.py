@@ -91,7 +91,8 @@ def _of_subject(proposal: Proposal, reader: User) -> list[object]:
     if not proposal.subject_id:
         return []
     newest = list(
-        Proposal.objects.filter(subject_key=proposal.subject_key)
+        Proposal.objects.asked()
+        .filter(subject_key=proposal.subject_key)
         .exclude(subject_id="")
         .order_by("-created_at")
         .values_list("pk", flat=True)[:OF_SUBJECT]

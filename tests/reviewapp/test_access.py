@@ -249,10 +249,11 @@ CHANGES_NOTHING = {
     "approvals:here",
     "approvals:add-notice-target",  # refused here
     "insights:promote",
+    "approvals:look",
     "api:simulations",
     "api:check-policy",
     "governance:check-policy",
-}  # asked by POST for the length of the question alone; and a promotion that its record does not carry
+}  # asked by POST for the length of the question alone; a look; a promotion that its record does not carry
 
 ANYTHING = {name: Bound(any=True) for name in ("order_id", "amount")}
 
