@@ -11,7 +11,7 @@ from typing import NamedTuple
 from approvals.pieces import Piece, pieces
 
 MOST_PAIRS = 20_000  # of equal words; above it one middle part is exchanged as a whole
-_WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
+_WORDS = re.compile(r"\w+(?:[.,:/@-]\w+)*\s*|[^\w\s]\s*|\s+")
 
 
 class Change(NamedTuple):
