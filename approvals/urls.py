@@ -1,6 +1,14 @@
 from django.urls import include, path
 
-from approvals import beside_views, bulk_views, edit_views, look_views, saved_view_pages, standing_views, views
+from approvals import (
+    beside_views,
+    bulk_views,
+    edit_views,
+    look_views,
+    saved_view_pages,
+    standing_views,
+    views,
+)
 
 app_name = "approvals"
 
