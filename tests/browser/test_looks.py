@@ -15,7 +15,8 @@ from tests.conftest import suggestion_body
 Visit = Callable[..., Any]
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_STILL = "!document.getAnimations().some(a => a instanceof CSSTransition && a.playState === 'running')"
+_STILL = """() => Promise.all(document.getAnimations()
+    .filter(a => a instanceof CSSTransition).map(a => a.finished.catch(() => null))).then(() => 0)"""
 _RUN = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})"
 
 
@@ -31,7 +32,7 @@ def check(page: Any, what: str) -> None:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.wait_for_timeout(250)  # colours fade over
-        page.wait_for_function(_STILL)
+        page.evaluate(_STILL)
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
             assert troubles(page) == [], f"{what}, {width} px, {theme}"

@@ -131,7 +131,10 @@ def test_who_else_looks_is_on_the_page(visit: Visit, letter: Any, ana: Any, ben:
     page.locator("[data-present]:has-text('Ben is looking at this')").wait_for()
     assert Look.objects.now().count() == 2
     other.goto("/queue/")
-    page.wait_for_timeout(300)
+    for _ in range(30):
+        page.wait_for_timeout(100)
+        if Look.objects.now().count() == 1:
+            break
     assert [look.user for look in Look.objects.now()] == [ana]
 
 
