@@ -167,6 +167,7 @@ function arrive() {
   looking = { url, since: performance.now(), vouched: false };
   tellAll();
   beat();
+  setTimeout(beat, 1500); // where the page was loaded anew, its farewell may have come in after this
 }
 
 /** Everything of the chosen suggestion was shown: told at once, for it may be decided together with others. */

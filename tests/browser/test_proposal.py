@@ -129,13 +129,18 @@ def test_who_else_looks_is_on_the_page(visit: Visit, letter: Any, ana: Any, ben:
     other.locator("[data-present]:has-text('Ana is looking at this')").wait_for()
     page.reload()
     page.locator("[data-present]:has-text('Ben is looking at this')").wait_for()
-    assert Look.objects.now().count() == 2
+    assert here(page, 2) == {ana, ben}
     other.goto("/queue/")
-    for _ in range(30):
-        page.wait_for_timeout(100)
-        if Look.objects.now().count() == 1:
+    assert here(page, 1) == {ana}
+
+
+def here(page: Any, wanted: int) -> set[Any]:
+    """Who is at a proposal, once it is so many."""
+    for _ in range(60):
+        if Look.objects.now().count() == wanted:
             break
-    assert [look.user for look in Look.objects.now()] == [ana]
+        page.wait_for_timeout(100)
+    return {look.user for look in Look.objects.now()}
 
 
 def revised(propose: Callable[..., Any], before: Any, ana: Any) -> Any:
