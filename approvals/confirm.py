@@ -75,12 +75,12 @@ def is_needed(refusal: Exception) -> bool:
     return isinstance(refusal, StepUpNeeded) and refusal.missing != ["key_figure"]
 
 
-def go(request: Asked, proposal_id: UUID) -> HttpResponse:
-    """To the page where one confirms that it is oneself, and from there back to the proposal."""
+def go(request: Asked, proposal_id: UUID, *, back: str = "") -> HttpResponse:
+    """To the page where one confirms that it is oneself, and from there to `back`, or the proposal."""
     fields = fields_of(request)
     if sum(map(len, fields.values())) <= LONGEST_KEPT:
         request.session[_KEPT] = {"proposal": str(proposal_id), "fields": fields}
-    query = {"next": reverse("approvals:proposal", args=[proposal_id]) + query_of(request)}
+    query = {"next": back or reverse("approvals:proposal", args=[proposal_id]) + query_of(request)}
     address = f"{confirmed(request).url}?{urlencode(query)}"
     if request.htmx:
         return HttpResponseClientRedirect(address)

@@ -65,6 +65,9 @@ class Ahead:
     alone: bool
     checked: str
     asked: str
+    figure: str
+    figure_label: str
+    figure_is_number: bool
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ def _place(typed: Typed, pointer: str, detail: str) -> None:
 
 
 def ahead(suggestion: Suggestion, found: Preview) -> Ahead:
-    schema = suggestion.action_type.schema_as_written
+    schema, figure = suggestion.action_type.schema_as_written, found.key_figure
     return Ahead(
         changes=shown_changes(schema, suggestion.arguments, found.arguments, found.changes),
         sentence=pieces(found.sentence),
@@ -201,6 +204,9 @@ def ahead(suggestion: Suggestion, found: Preview) -> Ahead:
         alone=_alone(found.asked, edited=bool(found.changes)),
         checked=checked(found.digest, found.asked),
         asked=json.dumps(found.asked),
+        figure=shown(figure.shown) if figure else "",
+        figure_label=shown(figure.label) if figure else "",
+        figure_is_number=figure is not None and kind_of(figure.value) == "number",
     )
 
 
@@ -306,8 +312,9 @@ class Editing:
     ahead: Ahead | None
     reason: str
     too_large: bool
-    closed: bool
+    closed: str
     said: list[str]
+    key_figure: str
 
 
 def drawn(
@@ -318,9 +325,10 @@ def drawn(
     refusal: Refusal | None = None,
     preview: Preview | None = None,
     reason: str = "",
-    closed: bool = False,
+    closed: str = "",
     in_words: str = "",
     said: Sequence[str] = (),
+    key_figure: str = "",
 ) -> Editing:
     """The edit as it stands, with what was refused and why."""
     schema = suggestion.action_type.schema_as_written
@@ -352,6 +360,7 @@ def drawn(
         too_large=typed.too_large,
         closed=closed,
         said=list(said),
+        key_figure=key_figure,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
-from approvals import decide, edit_page, edits
+from approvals import confirm, decide, edit_page, edits
 from approvals.decide import Decided
 from approvals.desk_list import list_of
 from approvals.desk_pages import (
@@ -23,12 +24,15 @@ from approvals.desk_pages import (
     decided_on,
     detail_for,
     in_words,
+    or_where_it_went,
     reason_of,
     suggestion_named,
 )
+from approvals.detail import Detail
 from approvals.doors import Asked, query_of, signed_in, visible, wants
 from approvals.edit_page import Typed
 from approvals.edits import JudgedAnew, Preview
+from approvals.step_up import StepUpNeeded
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
@@ -39,6 +43,7 @@ from suggestions.models import Proposal, Suggestion
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_http_methods(["GET", "POST"])
+@or_where_it_went
 def edit(request: Asked, proposal_id: UUID) -> HttpResponse:
     """A suggestion's arguments in a form. Every button of it sends all of it; one of them approves."""
     proposal = visible(request, proposal_id)
@@ -70,8 +75,13 @@ def _begin(request: Asked, proposal: Proposal, suggestion: Suggestion) -> HttpRe
     detail = detail_for(request, proposal.pk)
     if not detail.may_decide:  # the page of the proposal says why
         return redirect(detail.url)
-    typed = edit_page.begin(suggestion.action_type.schema_as_written, suggestion.arguments)
-    return _drawn(request, proposal, suggestion, typed)
+    schema, kept = suggestion.action_type.schema_as_written, detail.typed.kept
+    if "mode" not in kept:
+        typed = edit_page.begin(schema, suggestion.arguments)
+        return _drawn(request, proposal, suggestion, typed, detail=detail)
+    typed = edit_page.take(schema, kept, "check")  # back from confirming who they are
+    found = _preview(proposal, suggestion, typed) if typed.value is not None else None
+    return _drawn(request, proposal, suggestion, typed, preview=found, detail=detail)
 
 
 def _checked(request: Asked, proposal: Proposal, suggestion: Suggestion, typed: Typed) -> HttpResponse:
@@ -108,6 +118,7 @@ def _decide(request: Asked, suggestion: Suggestion, arguments: dict[str, Any], r
             shown_digest=request.POST.get("shown_digest", ""),
             arguments=arguments,
             reason=reason,
+            proof=confirm.proof_of(request),
         )
         asked = edits.asks(Proposal.objects.get(pk=suggestion.proposal_id))
         if edit_page.checked(decided.decision.action_digest, asked) != request.POST.get("checked", ""):
@@ -120,9 +131,11 @@ def _refused(
 ) -> HttpResponse:
     told = {"verdict": "approve", "refusal": type(refusal).__name__}
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal.pk, data=told)
+    if confirm.is_needed(refusal):
+        return confirm.go(request, proposal.pk, back=_url(request, proposal, suggestion))
     proposal = visible(request, proposal.pk)
-    found = _preview(proposal, suggestion, typed) if isinstance(refusal, JudgedAnew) else None
-    said = _news(request, found) if found else []
+    found = _preview(proposal, suggestion, typed) if isinstance(refusal, JudgedAnew | StepUpNeeded) else None
+    said = _news(request.POST, found) if found else []
     return _drawn(
         request,
         proposal,
@@ -142,13 +155,18 @@ def _preview(proposal: Proposal, suggestion: Suggestion, typed: Typed) -> Previe
         return None
 
 
-def _news(request: Asked, found: Preview) -> list[str]:
+def _news(sent: Mapping[str, str], found: Preview) -> list[str]:
     """What is asked now and was not when the edit was checked."""
     try:
-        before = json.loads(request.POST.get("asked", ""))
+        before = json.loads(sent.get("asked", ""))
         return edit_page.more_asked(before, found.asked)
     except (ValueError, KeyError, TypeError):
         return []
+
+
+def _url(request: Asked, proposal: Proposal, suggestion: Suggestion) -> str:
+    address = reverse("approvals:edit", args=[proposal.pk]) + query_of(request)
+    return address + ("&" if "?" in address else "?") + urlencode({"suggestion": str(suggestion.pk)})
 
 
 def _status(refusal: Refusal) -> int:
@@ -164,23 +182,24 @@ def _drawn(
     refusal: Refusal | None = None,
     preview: Preview | None = None,
     said: list[str] | None = None,
+    detail: Detail | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    detail = detail_for(request, proposal.pk)
-    address = reverse("approvals:edit", args=[proposal.pk]) + query_of(request)
-    url = address + ("&" if "?" in address else "?") + urlencode({"suggestion": str(suggestion.pk)})
+    detail = detail or detail_for(request, proposal.pk)
+    kept = detail.typed.kept
     editing = edit_page.drawn(
         suggestion,
         typed,
-        url=url,
+        url=_url(request, proposal, suggestion),
         refusal=refusal,
         preview=preview,
-        reason=request.POST.get("reason", ""),
-        closed=not detail.may_decide,
+        reason=request.POST.get("reason", kept.get("reason", "")),
+        closed=detail.why_not or detail.bar.why_not_approve,
         in_words=in_words(refusal) if refusal else "",
         said=said or [],
+        key_figure=request.POST.get("key_figure", kept.get("key_figure", "")),
     )
-    context = {"detail": detail, "edit": editing}
+    context = {"detail": detail, "edit": editing, "confirmed": confirm.confirmed(request)}
     if wants(request, "detail"):
         response = render(request, "approvals/_edit.html", context, status=status)
     else:

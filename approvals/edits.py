@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.changes import Change, changes, same
+from approvals.step_up import KeyFigure, key_figure
 from audit.refusals import Invalid, Refusal
 from governance import boundaries, catalogue, sentences
 from governance.boundaries import BoundaryHit
@@ -80,7 +81,8 @@ class Preview:
     """What an edit would come to: nothing of it has happened.
 
     `asked` is what would be asked of those who decide, `was_asked` what is now; `rules` are those of
-    the policy in force that match, none where nothing was changed.
+    the policy in force that match, none where nothing was changed; `key_figure` is what has to be typed
+    in to approve it, where that is asked for.
     """
 
     arguments: dict[str, Any]
@@ -90,6 +92,7 @@ class Preview:
     was_asked: dict[str, Any]
     asked: dict[str, Any]
     rules: list[dict[str, Any]]
+    key_figure: KeyFigure | None = None
 
 
 def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any]) -> Preview:
@@ -104,14 +107,17 @@ def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any
     found = judge(proposal, suggestion, arguments)
     would_be = copy(proposal)
     obligations.raise_to(would_be, found.verdict, risk=found.risk)
+    asked = asks(would_be)
+    figure = key_figure(suggestion, proposal, arguments, found.digest) if asked["step_up"] else None
     return Preview(
         arguments,
         found.digest,
         sentences.sentence(entry.type, arguments, found=entry.marks.of(arguments)),
         changes(suggestion.arguments, arguments),
         now,
-        asks(would_be),
+        asked,
         found.verdict.rules,
+        figure,
     )
 
 

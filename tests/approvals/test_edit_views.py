@@ -281,3 +281,41 @@ def test_an_edit_of_somebody_else_is_agreed_with_to_the_digest(
     assert decided.resolution is not None
     assert decided.resolution.arguments == {"order_id": "#W1", "amount": 40}
     assert decided.decision.changes == edited.changes
+
+
+def test_what_is_critical_wants_its_key_figure_and_a_fresh_log_in(
+    client: Client, propose: Any, ana: Any
+) -> None:
+    proposal = propose(suggestions=[suggestion_body(risk={"level": "critical"})])
+    client.force_login(ana)  # proves nothing
+    checked = edit_and_check(client, proposal, amount="40")
+    assert "Type <b><bdi>40</bdi></b>" in checked.content.decode()
+
+    sent = {**typed(checked), "key_figure": "40", "reason": "as agreed"}
+    away = post(client, proposal, sent, "approve")
+    assert away.status_code == 303
+    assert away["Location"].startswith("/accounts/reauthenticate/")
+    confirmed = client.post(away["Location"], {"password": "ana-has-a-long-password"})
+    assert confirmed["Location"].startswith(address(proposal))
+
+    back = client.get(confirmed["Location"])
+    assert (typed(back)["v.r-1"], typed(back)["key_figure"]) == ("40", "40")
+    assert "as agreed" in back.content.decode()
+    assert status_of(proposal) == "pending"
+    wrong = post(client, proposal, {**typed(back), "key_figure": "54.04"}, "approve")
+    assert "What you typed is not the Amount" in wrong.content.decode()
+    assert post(client, proposal, {**typed(wrong), "key_figure": "40"}, "approve").status_code == 303
+    assert Decision.objects.get().arguments == {"order_id": "#W1", "amount": 40}
+
+
+def test_an_agents_owner_learns_that_somebody_else_has_to_approve(
+    client: Client, proposal: Any, ana: Any
+) -> None:
+    proposal.agent.owner = ana
+    proposal.agent.save(update_fields=["owner"])
+    client.force_login(ana)
+
+    page = client.get(address(proposal)).content.decode()
+
+    assert "You own this agent" in page
+    assert 'value="approve"' not in edit_and_check(client, proposal, amount="40").content.decode()
