@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from approvals import edit_nodes
@@ -148,7 +148,7 @@ def _take_json(schema: Any, sent: Mapping[str, str], do: str) -> Typed:
         typed.errors[""] = "The arguments have names: write an object, { … }."
         return typed
     if do == "form":
-        return begin(schema, value)
+        return replace(begin(schema, value), focus=ROOT)
     typed.value = value
     return typed
 

@@ -60,12 +60,13 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
         "grace_seconds": max(verdict.grace, before.grace_seconds),
         "bulk": verdict.more.get("bulk", True) and before.bulk,
     }
-    raised = {name: said[name] for name in _RAISED if said[name] != getattr(before, name)}
     changed = []
     if more_teams or approvals > before.approvals:
         proposal.approvals_needed = approvals
         proposal.also_teams = [*proposal.also_teams, *more_teams]
         changed = ["approvals_needed", "also_teams"]
+    now = asked_of(proposal)  # more approvals bring four eyes with them, where nobody said otherwise
+    raised = {name: said[name] for name in _RAISED if said[name] != getattr(now, name)}
     if risk > proposal.risk:
         proposal.risk = risk
         changed.append("risk")

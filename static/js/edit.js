@@ -94,7 +94,12 @@ function arrived() {
   if (goOn.matches("h2, section, div[role=alert]")) find("#proposal-scroll").scrollTop = find("#proposal-main").scrollTop = 0;
 }
 document.addEventListener("htmx:afterSettle", ({ detail }) => detail.target.id === "detail" && arrived());
-document.addEventListener("htmx:afterRequest", () => (leaving = false));
+// What is typed while an answer is on its way would be drawn over: for that moment nothing can be typed.
+document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.elt.id === "edit" && form()?.setAttribute("inert", ""));
+document.addEventListener("htmx:afterRequest", () => {
+  leaving = false;
+  form()?.removeAttribute("inert");
+});
 
 // --- Leaving ------------------------------------------------------------------------------------------
 

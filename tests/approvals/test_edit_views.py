@@ -319,3 +319,19 @@ def test_an_agents_owner_learns_that_somebody_else_has_to_approve(
 
     assert "You own this agent" in page
     assert 'value="approve"' not in edit_and_check(client, proposal, amount="40").content.decode()
+
+
+def test_an_editor_counts_where_the_policy_that_asks_for_more_says_so(
+    browser: Client, policy: Any, proposal: Any, ben: Any
+) -> None:
+    policy(BLOCKS_LARGE.replace("approvals: 2,", "approvals: 2, four_eyes: false,"))
+    checked = edit_and_check(browser, proposal, amount="70")
+    assert "Whoever edits does not count" not in checked.content.decode()
+    post(browser, proposal, typed(checked), "approve")
+    edited = Decision.objects.get()
+
+    decided = decide.approve(
+        edited.suggestion, reviewer=ben, actor=actor_of(ben), shown_digest=edited.action_digest
+    )
+
+    assert decided.resolution is not None
