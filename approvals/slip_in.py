@@ -30,7 +30,7 @@ from audit.refusals import Refusal
 from execution.models import Execution
 from governance import catalogue
 from governance.authentication import caller_of
-from governance.models import ActionType, Agent, Halt, Risk, Team, User
+from governance.models import ActionType, Agent, Risk, Team, User
 from suggestions.bodies import ProposalBody, check
 from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Suggestion
@@ -108,7 +108,7 @@ def reviewers_of(team: str) -> int:
 def slip_in(team: str, *, actor: Actor = TIMER) -> Check | None:
     """Put one check before this team; None where nothing fits, or its plan is off or has no room."""
     plan = CheckPlan.objects.select_for_update().filter(pk=team, on=True).first()
-    if plan is None or not has_room(plan) or Halt.objects.on().exists():
+    if plan is None or not has_room(plan):
         return None
     for draft in _drafts(plan):
         try:
@@ -127,6 +127,8 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     proposal, suggestions, entries = drafted(
         draft.agent, body, newest, key=str(uuid4()), body_digest=digest(draft.body)
     )
+    if any(caller.circumstances.halted(entry.type.name) for entry in entries):
+        return None
     verdict = judged(
         caller.policy, proposal, suggestions, entries, caller.circumstances, past=Past.of(proposal)
     )

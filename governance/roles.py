@@ -33,6 +33,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     AUDITOR: (
         *_GOVERNANCE_SEEN,
         "governance.view_agent",
+        "approvals.view_checkplan",
         "audit.view_event",
         "audit.export_event",
         "suggestions.view_proposal",
@@ -61,6 +62,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "suggestions.view_proposal",
         "suggestions.view_every_proposal",
         "suggestions.view_callback",
+        "approvals.view_checkplan",
+        "approvals.change_checkplan",
         "approvals.view_decision",
         "execution.view_execution",
         "execution.attend_execution",

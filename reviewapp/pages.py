@@ -36,6 +36,7 @@ GOVERNANCE = (
     ("Kill switches", "/governance/halts/", "governance.view_halt"),
     ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
     ("Incidents", "/governance/incidents/", "governance.view_incident"),
+    ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),

@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from approvals.bulk import BatchOver, NotTogether, OtherBatch
+from approvals.check_plans import AlreadyRetired
 from approvals.claims import ClaimedByAnother, NotYours
 from approvals.decide import (
     AlreadyDecided,
@@ -120,6 +121,7 @@ STATUS: dict[type[Refusal], int] = {
     StillInFlight: 409,
     AlreadyHalted: 409,
     NotOn: 409,
+    AlreadyRetired: 409,
     NotHandedBack: 409,
     NothingToReopen: 409,
     NoDecision: 409,

@@ -112,6 +112,7 @@ urlpatterns = [
     path("governance/agents/", include("suggestions.agent_urls")),
     path("governance/", include("insights.urls")),
     path("governance/standing/", include("approvals.standing_urls")),
+    path("governance/checks/", include("approvals.check_urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),

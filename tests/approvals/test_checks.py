@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -11,7 +13,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from approvals import checks, claims, comments, decide, mutations, slip_in, undo
+from approvals import check_plans, checks, claims, comments, decide, mutations, slip_in, undo
 from approvals.models import Check, CheckPlan, CheckTemplate, Decision
 from approvals.queries import Filters, page
 from approvals.rows import rows_of
@@ -412,3 +414,108 @@ def test_a_lookalike_only_looks_the_same() -> None:
     assert changed != "eva@example.com"
     assert len(changed) == len("eva@example.com")
     assert not changed.isascii()
+
+
+# --- The operators' page --------------------------------------------------------------------------
+
+
+def form_of(**changes: Any) -> dict[str, Any]:
+    body = json.dumps(proposal_body(suggestions=[suggestion_body(arguments=BAD)]))
+    return {"name": "Ten", "agent": "support-bot", "kind": "bad", "why": "Too much.", "body": body} | changes
+
+
+def test_an_operator_switches_checks_on_writes_one_and_slips_it_in(
+    agent: Any, action_type: Any, olga: Any, ana: Any, client: Any
+) -> None:
+    client.force_login(olga)
+    plan = {"on": "1", "percent": "2.5", "most_per_day": "2", "busy_from": "30"}
+    assert client.post("/governance/checks/teams/operations/", plan).status_code == 302
+    assert client.post("/governance/checks/library/", form_of()).status_code == 302
+    assert client.post("/governance/checks/teams/operations/now/").status_code == 302
+
+    assert CheckPlan.objects.get().share == 0.025
+    check = Check.objects.get()
+    assert (check.kind, check.template.name) == ("bad", "Ten")  # type: ignore[union-attr]
+    text = client.get("/governance/checks/").content.decode()
+    assert "about 2.5 % of what comes in" in text
+    types = list(Event.objects.filter(type__startswith="check").order_by("id").values_list("type", flat=True))
+    assert types == ["check_plan.changed", "check_template.added", "check.slipped_in"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"body": "{"}, "JSON"),
+        ({"body": "[]"}, "A JSON object"),
+        ({"body": '{"title": "x"}'}, "/suggestions"),
+        ({"agent": "nobody"}, "There is no such agent."),
+        ({"kind": "odd"}, "Say what the right answer is."),
+        ({"name": " "}, "Give it a name."),
+        ({"why": ""}, "Say what is wrong with it"),
+        (
+            {"body": json.dumps(proposal_body(callback_url="https://a.example/"))},
+            "A check has none of its own.",
+        ),
+        ({"body": json.dumps(proposal_body(suggestions=[suggestion_body(arguments={})]))}, "order_id"),
+    ],
+)
+def test_what_could_never_be_slipped_in_is_refused_with_what_was_typed(
+    agent: Any, action_type: Any, olga: Any, client: Any, changes: Any, said: str
+) -> None:
+    client.force_login(olga)
+    response = client.post("/governance/checks/library/", form_of(**changes))
+    assert response.status_code == 422
+    assert said in response.content.decode().replace("&quot;", '"').replace("&#x27;", "'")
+    assert CheckTemplate.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"percent": "50"}, "at most 20%"), ({"most_per_day": "no"}, "From 1 to 20.")]
+)
+def test_a_plan_is_moderate(olga: Any, client: Any, changes: Any, said: str) -> None:
+    client.force_login(olga)
+    plan = {"on": "1", "percent": "2.5", "most_per_day": "2", "busy_from": "30"} | changes
+    response = client.post("/governance/checks/teams/operations/", plan)
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert CheckPlan.objects.count() == 0
+
+
+def test_a_teams_figures_are_shown_only_of_enough_people(
+    check: Check, template: CheckTemplate, ana: Any, ben: Any, cyd: Any
+) -> None:
+    reject(check.proposal, ana)
+    assert check_plans.figures_of("operations").caught is None
+    cyd.teams.add("operations")
+    for person in (ben, cyd):
+        CheckTemplate.objects.update(used_at=None)
+        made = slip_in.slip_in("operations")
+        assert made is not None
+        approve(made.proposal, person)
+    figures = check_plans.figures_of("operations")
+    assert figures.caught is not None
+    assert (figures.caught.count, figures.caught.of, figures.people) == (1, 3, 3)
+
+
+def test_the_one_who_answered_is_told_on_the_page_and_others_are_not(
+    check: Check, ana: Any, ben: Any, client: Any
+) -> None:
+    client.force_login(ana)
+    form = {"reason": "ten times too much"}
+    response = client.post(f"/queue/{check.pk}/reject/", form)
+    assert (response.status_code, response["Location"]) == (303, f"/queue/{check.pk}/")
+    assert "You caught it." in client.get(f"/queue/{check.pk}/").content.decode()
+
+    client.force_login(ben)
+    text = client.get(f"/queue/{check.pk}/").content.decode()
+    assert "It is over" in text
+    assert "caught" not in text
+    assert not re.search(r"\bAna\b", text)
+
+
+def test_over_the_api_the_answer_says_that_it_was_a_check(check: Check, ana: Any, api_as: Any) -> None:
+    response = api_as(ana).post(
+        f"proposals/{check.pk}/decisions/", {"verdict": "reject", "reason": "too much"}
+    )
+    assert response.status_code == 201
+    assert "You caught it." in response.json()["check"]

@@ -6,6 +6,7 @@ An address that has no line here fails the first test.
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from approvals import bulk, claims, decide
 from approvals import standing as drafting
 from approvals.bulk import Shown
 from approvals.bulk_views import ticket_for
-from approvals.models import BatchItem, Notice, SavedView, Target
+from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedView, Target
 from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
@@ -80,6 +81,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("insights:report-incident", "POST"): (LOGIN, 403, 403, 403, 302),
     ("insights:close-incident", "POST"): (LOGIN, 403, 403, 403, 302),
     ("approvals:standing", "GET"): (LOGIN, 200, 404, 403, 403),
+    ("checks:list", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("checks:change", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("checks:slip-in", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("checks:add", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("checks:retire", "POST"): (LOGIN, 403, 403, 403, 302),
     ("standing:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("standing:activate", "POST"): (LOGIN, 302, 404, 403, 403),
     ("standing:revoke", "POST"): (LOGIN, 302, 404, 403, 302),
@@ -350,6 +356,7 @@ def world(
         **told(olga),
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
+        **checked(agent, by=olga),
         **trusted_and_checked(dora, approved),
         "batch_id": begun(ana, propose),
         "ben": ben.pk,
@@ -444,6 +451,14 @@ def begun(reviewer: Any, propose: Callable[..., Any]) -> uuid.UUID:
     return batch.pk
 
 
+def checked(agent: Agent, *, by: Any) -> dict[str, Any]:
+    """A team that has checks slipped in, and a library of two: one is used, one taken out."""
+    CheckPlan.objects.create(team_id="operations", on=True, share=0.1, most_per_day=9, changed_by=by)
+    written = {"agent": agent, "kind": "bad", "why": "no", "body": proposal_body(), "made_by": by}
+    CheckTemplate.objects.create(name="used", **written)
+    return {"template_id": CheckTemplate.objects.create(name="out", **written).pk, "team": "operations"}
+
+
 def backtested() -> dict[str, Any]:
     """A policy that may be backtested, and a backtest of another one that is under way."""
     policy, other = (
@@ -520,6 +535,14 @@ def form(route: str, world: World) -> Any:
         "approvals:comment": {"reason": "a note"},
         "api:assign": {"to": "ben"},
         "api:comments": {"text": "a note"},
+        "checks:change": {"percent": "5", "most_per_day": "2", "busy_from": "9", "on": "1"},
+        "checks:add": {
+            "name": "x",
+            "agent": "support-bot",
+            "kind": "bad",
+            "why": "no",
+            "body": json.dumps(proposal_body()).replace("#", "%23"),
+        },
         "execution:mark-done": {"evidence": "seen"},
         "approvals:notice-settings": {"zone": "UTC", "digest_every": "4"},
         "approvals:add-notice-target": {"address": "https://example.com/"},
