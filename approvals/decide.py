@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import checks, due_times, edits, step_up
+from approvals import checks, due_times, edits, second, step_up
 from approvals.changes import changes, same
 from approvals.models import Check, Decision, Look
 from approvals.quorum import standing_of
@@ -152,6 +152,7 @@ def approve(
         data={"rank": suggestion.rank, "edited": digest != suggestion.action_digest},
     )
     schedule(resolution, grace_seconds=asked.grace_seconds)
+    second.choose(resolution, actor=actor)
     return Decided(decision, resolution)
 
 
@@ -353,7 +354,11 @@ def _say(
 
 
 def _end(proposal: Proposal, status: str, reviewer: User, actor: Actor, reason: str) -> Resolution:
-    return resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
+    resolution = resolve(
+        proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason
+    )
+    second.choose(resolution, actor=actor)
+    return resolution
 
 
 def _decide(

@@ -196,7 +196,6 @@ class SavedView(models.Model):
 # Django looks for models here; these have files of their own.
 from approvals.batch_models import Batch, BatchItem  # noqa: E402, F401
 from approvals.check_models import Check, CheckPlan, CheckTemplate  # noqa: E402, F401
-from approvals.second_models import SecondReview  # noqa: E402, F401
 from approvals.telling.models import (  # noqa: E402, F401
     Delivery,
     Follower,

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from approvals import checks, deadlines, samples, standing_in
+from approvals import checks, deadlines, samples, second, standing_in
 from approvals import slip_in as slipping
 from approvals.expire import expire_overdue
 from approvals.telling import deliver
@@ -36,6 +36,7 @@ def sample() -> None:
     """Ask about what passed by itself and was carried out; end what nobody answered."""
     samples.open_carried_out()
     samples.expire_unanswered()
+    second.expire_unanswered()
 
 
 @shared_task

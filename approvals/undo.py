@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
+from approvals import second
 from approvals.models import Decision
 from audit.actors import Actor
 from audit.refusals import Refusal
@@ -48,6 +49,7 @@ def undo(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Proposal:
     take_away(proposal, actor=actor)
     own.standing = False
     own.save(update_fields=["standing"])
+    second.let_go(proposal, actor=actor)
     unresolve(proposal, actor=actor, data={"decision": str(own.pk), "action_digest": own.action_digest})
     return proposal
 

@@ -27,6 +27,7 @@ from approvals.decide import (
 from approvals.edits import EditBlocked, JudgedAnew
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
+from approvals.second import NotAskedOfYou
 from approvals.seen import NotAllShown
 from approvals.standing import NoDecision, SeveralTeams
 from approvals.step_up import StepUpNeeded
@@ -122,6 +123,7 @@ STATUS: dict[type[Refusal], int] = {
     AlreadyHalted: 409,
     NotOn: 409,
     AlreadyRetired: 409,
+    NotAskedOfYou: 409,
     NotHandedBack: 409,
     NothingToReopen: 409,
     NoDecision: 409,

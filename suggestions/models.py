@@ -27,12 +27,16 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         return self.asked().pending().filter(deadline__lte=Now())
 
     def visible_to(self, user: User) -> Self:
-        """The proposals this person may know about; every page starts from here."""
+        """The proposals this person may know about; every page starts from here.
+
+        Without those that they are to decide a second time without knowing of the first.
+        """
+        seen = self.exclude(pk__in=SecondReview.objects.asked_of(user).values("proposal"))
         if user.has_perm("suggestions.view_every_proposal"):
-            return self
+            return seen
         if not user.has_perm("suggestions.view_proposal"):
             return self.none()
-        return self.for_teams(list(people.teams_of(user).values_list("pk", flat=True)))
+        return seen.for_teams(list(people.teams_of(user).values_list("pk", flat=True)))
 
     def for_teams(self, slugs: Sequence[str]) -> Self:
         """What any of these teams is asked about, alone or together with others."""
@@ -507,3 +511,4 @@ from suggestions.backtest_models import (  # noqa: E402, F401
     Disagreement,
     ShadowDifference,
 )
+from suggestions.second_models import SecondReview  # noqa: E402

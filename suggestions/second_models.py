@@ -11,12 +11,15 @@ from django.db.models.functions import Now
 from audit.canonical import new_salt
 from audit.ids import uuid7
 from governance.models import Team, User
-from suggestions.models import Proposal, Suggestion
 
 
 class SecondReviewQuerySet(models.QuerySet["SecondReview"]):
     def open(self) -> Self:
         return self.filter(status=SecondReview.Status.OPEN)
+
+    def asked_of(self, user: User) -> Self:
+        """Those that this person is to answer, and until then may see nothing else of."""
+        return self.open().filter(second=user)
 
 
 class SecondReview(models.Model):
@@ -32,7 +35,7 @@ class SecondReview(models.Model):
         EXPIRED = "expired", "not answered"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
-    proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="second_review")
+    proposal = models.OneToOneField("suggestions.Proposal", models.CASCADE, related_name="second_review")
     team = models.ForeignKey(Team, models.PROTECT, related_name="+", db_index=False)
     first = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     second = models.ForeignKey(User, models.PROTECT, related_name="second_reviews", db_index=False)
@@ -42,7 +45,9 @@ class SecondReview(models.Model):
     deadline = models.DateTimeField()
 
     verdict = models.CharField(max_length=8, blank=True)
-    suggestion = models.ForeignKey(Suggestion, models.PROTECT, null=True, related_name="+", db_index=False)
+    suggestion = models.ForeignKey(
+        "suggestions.Suggestion", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reason = models.TextField(blank=True)
     salt = models.BinaryField(max_length=16, default=new_salt)
     ended_at = models.DateTimeField(null=True)
@@ -52,31 +57,33 @@ class SecondReview(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=~Q(first=F("second")), name="second_review_by_another"),
+            models.CheckConstraint(condition=~Q(first=F("second")), name="second_look_by_another"),
             models.CheckConstraint(
                 condition=~Q(status__in=["agreed", "differed"]) | Q(ended_at__isnull=False) & ~Q(verdict=""),
-                name="second_review_says_what",
+                name="second_look_says_what",
             ),
         ]
         indexes = [
             models.Index(
-                fields=["second", "deadline"], condition=Q(status="open"), name="second_open_by_person"
+                fields=["second", "deadline"], condition=Q(status="open"), name="second_look_open_by_person"
             ),
-            models.Index(fields=["deadline"], condition=Q(status="open"), name="second_open_by_deadline"),
+            models.Index(
+                fields=["deadline"], condition=Q(status="open"), name="second_look_open_by_deadline"
+            ),
             models.Index(
                 fields=["first", "-ended_at"],
                 condition=Q(status__in=["agreed", "differed"]),
-                name="second_ended_by_first",
+                name="second_look_ended_by_first",
             ),
             models.Index(
                 fields=["second", "-ended_at"],
                 condition=Q(status__in=["agreed", "differed"]),
-                name="second_ended_by_second",
+                name="second_look_ended_by_second",
             ),
             models.Index(
                 fields=["-ended_at"],
                 condition=Q(status="differed", settled_at=None),
-                name="second_differed_unsettled",
+                name="second_look_differed_unsettled",
             ),
         ]
 
