@@ -354,9 +354,7 @@ def _say(
 
 
 def _end(proposal: Proposal, status: str, reviewer: User, actor: Actor, reason: str) -> Resolution:
-    resolution = resolve(
-        proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason
-    )
+    resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
     second.choose(resolution, actor=actor)
     return resolution
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
-from approvals import queries, samples, saved_views
+from approvals import queries, samples, saved_views, second
 from approvals.doors import Asked
 from approvals.filters import MARKS
 from approvals.models import SavedView
@@ -43,6 +43,7 @@ def list_of(request: Asked) -> dict[str, Any]:
         "next_url": _with_cursor(here, filters, page.next.as_cursor()) if page.next else None,
         "queue_version": version,
         "to_check": samples.how_many_wait(slugs),
+        "second_looks": second.how_many_wait(request.user),
     }
 
 

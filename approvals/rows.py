@@ -17,7 +17,10 @@ from approvals import looks, quorum
 from approvals.models import Claim, Decision
 from approvals.pieces import shown
 from governance.models import Halt, Risk
-from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
+
+# What a row says, to all, of what somebody is to decide a second time without knowing of the first.
+DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,9 @@ def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
             four_eyes_by_edit=F("raised__four_eyes"),
             is_claimed=Exists(claimed),
             held=Exists(_halts()),
+            approved=Count("decisions", filter=standing),
+            held=Exists(_halts()),
+            blind=Exists(SecondReview.objects.open().filter(proposal=OuterRef("pk"))),
         )
     )
 
@@ -166,8 +172,8 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
         deadline=deadline,
-        status=proposal.status,
-        status_label=status_label(proposal),
+        status=DECIDED if proposal.blind else proposal.status,  # type: ignore[attr-defined]
+        status_label=DECIDED if proposal.blind else status_label(proposal),  # type: ignore[attr-defined]
         teams=tuple(proposal.teams),
         held=pending and proposal.held,  # type: ignore[attr-defined]
         title=shown(proposal.title),

@@ -6,6 +6,7 @@ from approvals import (
     edit_views,
     look_views,
     saved_view_pages,
+    second_views,
     standing_views,
     views,
 )
@@ -19,6 +20,9 @@ urlpatterns = [
     path("views/<uuid:view_id>/", saved_view_pages.change, name="saved-view"),
     path("notices/", include("approvals.telling.urls")),
     path("check/", views.check, name="check"),
+    path("second/", second_views.listed, name="second-looks"),
+    path("second/<uuid:review_id>/", second_views.one, name="second-look"),
+    path("second/<uuid:review_id>/answer/", second_views.answer, name="answer-second"),
     path("bulk/", bulk_views.bulk, name="bulk"),
     path("bulk/<uuid:batch_id>/", bulk_views.batch, name="batch"),
     path("bulk/<uuid:batch_id>/go/", bulk_views.go_on, name="go-on-batch"),

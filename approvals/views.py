@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
-from approvals import confirm, decide, queries, samples
+from approvals import confirm, decide, queries, samples, second
 from approvals import reopen as reopening
 from approvals.decide import Decided
 from approvals.desk_pages import (
@@ -59,6 +60,9 @@ def queue(request: Asked) -> HttpResponse:
 @require_GET
 @or_where_it_went
 def proposal(request: Asked, proposal_id: UUID) -> HttpResponse:
+    if asked := second.asked_of(request.user).filter(proposal=proposal_id).first():
+        to = reverse("approvals:second-look", args=[asked.pk])
+        return HttpResponseClientRedirect(to) if request.htmx else redirect(to)
     detail = detail_for(request, proposal_id)
     return only_detail(request, detail) if wants(request, "detail") else desk(request, detail)
 

@@ -32,7 +32,7 @@ from governance import halts, keys
 from governance.gate_bounds import DEFAULTS
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.standing import Bound
-from suggestions.models import Backtest, Proposal, Sample
+from suggestions.models import Backtest, Proposal, Sample, SecondReview
 from suggestions.rejudge import Chosen
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
 
@@ -65,6 +65,9 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:undoable", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:keys", "POST"): (LOGIN, 302, 302, 302, 302),
     ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:second-looks", "GET"): (LOGIN, 200, 200, 403, 403),
+    ("approvals:second-look", "GET"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:answer-second", "POST"): (LOGIN, 302, 404, 403, 403),
     ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:bulk", "GET"): (LOGIN, 200, 200, 403, 403),
     ("approvals:bulk", "POST"): (LOGIN, 303, 404, 403, 403),
@@ -357,6 +360,7 @@ def world(
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
         **checked(agent, by=olga),
+        "review_id": asked_again(propose(title="Decided by ben"), first=ben, second=ana).pk,
         **trusted_and_checked(dora, approved),
         "batch_id": begun(ana, propose),
         "ben": ben.pk,
@@ -451,6 +455,19 @@ def begun(reviewer: Any, propose: Callable[..., Any]) -> uuid.UUID:
     return batch.pk
 
 
+def asked_again(proposal: Proposal, *, first: Any, second: Any) -> SecondReview:
+    """Something that one person decided, and another is asked about."""
+    decide.reject(proposal.pk, reviewer=first, actor=actor_of(first), reason="no")
+    return SecondReview.objects.create(
+        proposal=proposal,
+        team_id=proposal.team_id,
+        first=first,
+        second=second,
+        share=1,
+        deadline=datetime.now(UTC) + timedelta(days=1),
+    )
+
+
 def checked(agent: Agent, *, by: Any) -> dict[str, Any]:
     """A team that has checks slipped in, and a library of two: one is used, one taken out."""
     CheckPlan.objects.create(team_id="operations", on=True, share=0.1, most_per_day=9, changed_by=by)
@@ -543,6 +560,7 @@ def form(route: str, world: World) -> Any:
             "why": "no",
             "body": json.dumps(proposal_body()).replace("#", "%23"),
         },
+        "approvals:answer-second": {"verdict": "reject", "reason": "no"},
         "execution:mark-done": {"evidence": "seen"},
         "approvals:notice-settings": {"zone": "UTC", "digest_every": "4"},
         "approvals:add-notice-target": {"address": "https://example.com/"},

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0004_checks_and_second_reviews'),
+        ("approvals", "0005_several_at_once"),
     ]
 
     operations = [
