@@ -53,7 +53,7 @@ def choose(resolution: Resolution, *, actor: Actor) -> SecondReview | None:
     """
     proposal = resolution.proposal
     share = proposal.verdict.get("second_review") or 0
-    if resolution.by != Resolution.By.HUMAN or _chance.random() >= share:
+    if resolution.by != Resolution.By.HUMAN or resolution.user is None or _chance.random() >= share:
         return None
     if SecondReview.objects.filter(proposal=proposal).exists():
         return None
@@ -63,7 +63,7 @@ def choose(resolution: Resolution, *, actor: Actor) -> SecondReview | None:
     chosen = SecondReview.objects.create(
         proposal=proposal,
         team_id=proposal.team_id,
-        first_id=resolution.user_id,
+        first=resolution.user,
         second=_chance.choice(people),
         share=share,
         deadline=Now() + ANSWER_WITHIN,
