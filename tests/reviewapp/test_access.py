@@ -345,6 +345,7 @@ def world(
     shown |= {name: keys.issue_token(person, actor=SYSTEM) for name, person in people.items()}
     rejected = propose(suggestions=[suggestion_body(arguments={"order_id": "#W9", "amount": 1})])
     decide.reject(rejected.pk, reviewer=ana, actor=actor_of(ana), reason="no")
+    other_refund = [suggestion_body(arguments={"order_id": "#W8", "amount": 2})]
     proposal = propose()
     ids = {
         "proposal_id": proposal.pk,
@@ -360,7 +361,7 @@ def world(
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
         **checked(agent, by=olga),
-        "review_id": asked_again(propose(title="Decided by ben"), first=ben, second=ana).pk,
+        "review_id": asked_again(propose(suggestions=other_refund), first=ben, second=ana).pk,
         **trusted_and_checked(dora, approved),
         "batch_id": begun(ana, propose),
         "ben": ben.pk,
