@@ -129,8 +129,6 @@ def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
             four_eyes_by_edit=F("raised__four_eyes"),
             is_claimed=Exists(claimed),
             held=Exists(_halts()),
-            approved=Count("decisions", filter=standing),
-            held=Exists(_halts()),
             blind=Exists(SecondReview.objects.open().filter(proposal=OuterRef("pk"))),
         )
     )

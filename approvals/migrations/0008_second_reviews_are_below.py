@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("approvals", "0005_several_at_once"),
+        ("approvals", "0007_saved_views_and_what_is_live_now"),
     ]
 
     operations = [

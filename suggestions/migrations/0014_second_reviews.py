@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('governance', '0007_properties_keep_their_order'),
-        ("suggestions", "0012_checks_are_never_answered"),
+        ("suggestions", "0013_open_proposals_by_deadline_age_and_words"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
