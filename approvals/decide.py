@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from approvals import checks, due_times, edits, second, step_up
@@ -374,9 +375,10 @@ def _decide(
     together: Together | None = None,
     proved: dict[str, Any] | None = None,
 ) -> Decision:
-    looked = Look.objects.filter(proposal=proposal, user=reviewer).values_list("seconds", flat=True).first()
-    if together and together.looked_seconds is not None:
-        looked = (looked or 0) + together.looked_seconds
+    looked, reading = None, None
+    if settings.MEASURE_PACE:
+        looked = _looked(proposal, reviewer, together)
+        reading = seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion)
     changed = changes(suggestion.arguments, arguments) if suggestion and arguments is not None else []
     decision = Decision(
         proposal=proposal,
@@ -390,7 +392,7 @@ def _decide(
         to_team=to_team,
         for_user_id=for_user,
         looked_seconds=looked,
-        reading_seconds=seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion),
+        reading_seconds=reading,
     )
     if proposal.is_check:
         return decision  # what is said of a check stands nowhere but with the check
@@ -423,6 +425,15 @@ def _decide(
         data["reason"] = commitment(bytes(decision.salt), reason)
     record("decision.made", actor=actor, proposal=proposal.pk, data=data)
     return decision
+
+
+def _looked(proposal: Proposal, reviewer: User, together: Together | None) -> int | None:
+    """For how many seconds this person had it open, as far as anybody knows."""
+    looks = Look.objects.filter(proposal=proposal, user=reviewer)
+    looked = looks.values_list("seconds", flat=True).first()
+    if together and together.looked_seconds is not None:
+        return (looked or 0) + together.looked_seconds
+    return looked
 
 
 def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decided:

@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from approvals import confirm, queries, undo
+from approvals import confirm, pace, queries, undo
 from approvals.bar import in_short
 from approvals.decide import Decided
 from approvals.desk_list import list_of
@@ -51,7 +51,11 @@ def detail_for(request: Asked, proposal_id: UUID) -> Detail:
 
 def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
     """The part of the page that a script puts in the place of what was there."""
-    context = {"detail": detail, "queue_url": reverse("approvals:queue") + query_of(request)}
+    context = {
+        "detail": detail,
+        "queue_url": reverse("approvals:queue") + query_of(request),
+        "pace": pace.word_for(request.user, request.session),
+    }
     return render(request, "approvals/_detail.html", context, status=status)
 
 
@@ -61,6 +65,7 @@ def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpRes
     if wants(request, "queue"):
         return _list_alone(request, context)
     context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
+    context["pace"] = pace.word_for(request.user, request.session)
     return render(request, "approvals/queue.html", context, status=status)
 
 

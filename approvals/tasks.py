@@ -2,7 +2,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from approvals import checks, deadlines, samples, second, standing_in
+from approvals import checks, deadlines, forget, samples, second, standing_in
 from approvals import slip_in as slipping
 from approvals.expire import expire_overdue
 from approvals.telling import deliver
@@ -50,6 +50,12 @@ def throw_dice_for_checks() -> None:
     """Which teams get a check now, and each a little later. A message that is lost costs one check."""
     for team, seconds in slipping.due():
         slip_in.apply_async((team,), countdown=seconds, retry=False)
+
+
+@shared_task
+def forget_figures() -> None:
+    """Let go of what is kept about people only for a while."""
+    forget.forget_figures()
 
 
 @shared_task

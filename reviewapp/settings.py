@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
         ("forget-notices", "approvals.tasks.forget_notices", 3600.0),
         ("end-standing", "approvals.tasks.end_standing", 10.0),
         ("check-people", "approvals.tasks.throw_dice_for_checks", 60.0),
+        ("forget-figures", "approvals.tasks.forget_figures", 3600.0),
         ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
         ("settle-past", "suggestions.tasks.settle_past", 10.0),
         ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
@@ -207,6 +208,12 @@ EMAIL_FROM = env.str("EMAIL_FROM", default="reviewapp@localhost.localdomain")
 RATE_LIMIT = env.str("RATE_LIMIT", default="600/minute")  # submissions and changes, per agent
 # What a person rejected is not asked for again for so long, unless the policy says otherwise.
 ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)
+# Whether decisions keep how long somebody looked, and after how many approvals in a row that were faster
+# than reading the desk says so (0: never). See docs/operators.md, "What is kept about people".
+MEASURE_PACE = env.bool("MEASURE_PACE", default=True)
+PACE_RUN = env.int("PACE_RUN", default=5)
+# So long the times, checks and second looks of people are kept; the log is for ever.
+KEEP_FIGURES_DAYS = max(env.int("KEEP_FIGURES_DAYS", default=90), 1)
 # Check items are made of past decisions that are at least so old, so that nobody knows them by heart.
 CHECK_FROM_PAST_DAYS = env.int("CHECK_FROM_PAST_DAYS", default=14)
 API_BODY_BYTES = 256 * 1024

@@ -114,6 +114,7 @@ urlpatterns = [
     path("governance/standing/", include("approvals.standing_urls")),
     path("governance/checks/", include("approvals.check_urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
+    path("figures/", include("insights.mine_urls")),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.account_urls")),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),

@@ -65,6 +65,9 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:undoable", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:keys", "POST"): (LOGIN, 302, 302, 302, 302),
     ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("figures:mine", "GET"): (LOGIN, 200, 200, 403, 403),
+    ("figures:strip", "GET"): (LOGIN, 200, 200, 403, 403),
+    ("approvals:pace", "POST"): (LOGIN, 302, 302, 403, 403),
     ("approvals:second-looks", "GET"): (LOGIN, 200, 200, 403, 403),
     ("approvals:second-look", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:answer-second", "POST"): (LOGIN, 302, 404, 403, 403),
@@ -250,6 +253,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "approvals:pace",
     "approvals:edit",
     "api:edits",
     "approvals:save-view",  # a preference of one's own page
