@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("approvals", "0007_saved_views_and_what_is_live_now"),
+        ("approvals", "0008_deputies_decide"),
     ]
 
     operations = [
