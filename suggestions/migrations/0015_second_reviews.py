@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('governance', '0007_properties_keep_their_order'),
-        ("suggestions", "0013_open_proposals_by_deadline_age_and_words"),
+        ("suggestions", "0014_revisions_are_found_both_ways"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("approvals", "0008_deputies_decide"),
+        ("approvals", "0009_notices_know_their_digest"),
     ]
 
     operations = [
