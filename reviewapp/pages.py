@@ -18,12 +18,14 @@ from django.views.decorators.http import require_safe
 
 from approvals import confirm, notices
 from approvals.telling import bell
+from approvals.today import decided_today
 from audit.asking import actor_of
 from audit.record import record_alone
 from reviewapp import problems
 
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
+    ("History", "/queue/history/", "suggestions.view_proposal"),
     ("Executions", "/executions/", "execution.view_execution"),
     ("Governance", "/governance/", "governance.view_policyversion"),
     ("Audit", "/audit/", "audit.view_event"),
@@ -63,6 +65,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "banner": SimpleLazyObject(notices.banner),
         "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
         "bell": SimpleLazyObject(lambda: bell.drawn(bell.unread(user))),
+        "decided_today": SimpleLazyObject(lambda: decided_today(user)),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
@@ -75,8 +78,10 @@ def _section(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    # One address may stand below another: the longest that fits is where we are.
+    here = max((url for _, url, _ in places if request.path.startswith(url)), key=len, default="")
     return [
-        {"label": label, "url": url, "current": request.path.startswith(url)}
+        {"label": label, "url": url, "current": url == here}
         for label, url, permission in places
         if request.user.has_perm(permission)
     ]

@@ -25,6 +25,7 @@ from approvals.decide import (
     TooLate,
 )
 from approvals.edits import EditBlocked, JudgedAnew
+from approvals.first import NobodyToOwnIt
 from approvals.reopen import NothingToReopen
 from approvals.samples import NotAsked, OwnSample
 from approvals.second import NotAskedOfYou
@@ -101,6 +102,7 @@ STATUS: dict[type[Refusal], int] = {
     NotAsked: 409,
     AlreadyDecided: 409,
     BatchOver: 409,
+    NobodyToOwnIt: 409,
     NotTogether: 409,
     OtherBatch: 409,
     NotAllShown: 409,

@@ -176,6 +176,11 @@ class Proposal(models.Model):
                 name="proposal_open_by_other_team",
             ),
             models.Index(fields=["agent", "status", "-id"], name="proposal_by_agent_and_status"),
+            models.Index(
+                fields=["subject_id", "-id"],
+                condition=~Q(subject_id="") & ~Q(status="pending"),
+                name="proposal_decided_by_subject",
+            ),
             models.Index(fields=["status", "-id"], name="proposal_by_status"),
             models.Index(
                 fields=["agent", "created_at"],
@@ -261,7 +266,7 @@ class Resolution(models.Model):
     proposal = models.OneToOneField(Proposal, models.CASCADE, primary_key=True, related_name="resolution")
     status = models.CharField(max_length=10, choices=Proposal.Status)
     by = models.CharField(max_length=8, choices=By)
-    user = models.ForeignKey(User, models.PROTECT, null=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True, db_index=False)
     actor_name = models.CharField(max_length=200, help_text="As printed at that time.")
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, null=True, db_index=False)
     arguments = models.JSONField(null=True, help_text="Of the approved action, edits included.")
@@ -285,6 +290,14 @@ class Resolution(models.Model):
         ]
         indexes = [
             models.Index(fields=["at"], condition=Q(status="approved"), name="resolution_approved_by_time"),
+            # History, newest first: all of it, one agent's, one person's.
+            models.Index(fields=["at", "proposal"], name="resolution_by_time"),
+            models.Index(fields=["agent", "at", "proposal"], name="resolution_by_agent"),
+            models.Index(
+                fields=["user", "at", "proposal"],
+                condition=Q(user__isnull=False),
+                name="resolution_by_person",
+            ),
             models.Index(
                 fields=["agent", "action", "-at"],
                 condition=Q(by="human", status__in=["approved", "rejected", "returned"]),

@@ -72,6 +72,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:second-look", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:answer-second", "POST"): (LOGIN, 302, 404, 403, 403),
     ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
+    ("approvals:first", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:send-sample", "POST"): (LOGIN, 303, 303, 403, 303),
+    ("approvals:today", "GET"): (LOGIN, 200, 200, 403, 403),
+    ("approvals:history", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:history-export", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:bulk", "GET"): (LOGIN, 200, 200, 403, 403),
     ("approvals:bulk", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:batch", "GET"): (LOGIN, 200, 404, 403, 403),
@@ -327,7 +332,9 @@ class World:
     @staticmethod
     def state() -> int:
         """What a refusal must not change: no change without its event."""
-        return Event.objects.exclude(type__in=["request.refused", "events.exported"]).count()
+        return Event.objects.exclude(
+            type__in=["request.refused", "events.exported", "history.exported"]
+        ).count()
 
 
 @pytest.fixture
