@@ -120,15 +120,16 @@ def side_by_side(found: Sequence[Candidate]) -> SideBySide:
 
 
 def in_words(found: Sequence[Candidate]) -> str:
-    """What they come to: "12 refunds, 512.40 in total, and 3 vouchers"."""
+    """What they come to: "12 refunds, 512.40 in total"; "12 refunds (512.40 in total) and 3 closures"."""
     of_action: dict[str, list[Candidate]] = {}
     for one in found:
         of_action.setdefault(one.suggestion.action_type.name, []).append(one)
-    said = []
-    for action, ones in of_action.items():
-        totals = _totals(ones)
-        said.append(sums.count_of(shown(action), len(ones)) + (f", {totals} in total" if totals else ""))
-    return ", and ".join(said)
+    said = [(sums.count_of(shown(action), len(ones)), _totals(ones)) for action, ones in of_action.items()]
+    if len(said) == 1:
+        [(count, totals)] = said
+        return f"{count}, {totals} in total" if totals else count
+    *others, last = [f"{count} ({totals} in total)" if totals else count for count, totals in said] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _totals(found: Sequence[Candidate]) -> str:
@@ -225,10 +226,10 @@ def _number_column(
 def _lonely(values: Sequence[Any]) -> Any:
     """The one value that differs where all others are the same, among five at least."""
     texts = Counter(as_text(value) for value in values if value is not _MISSING)
-    common = texts.most_common(2)
-    if len(values) < 5 or len(common) != 2 or common[1][1] != 1 or sum(texts.values()) != len(values):
+    if len(values) < 5 or len(texts) != 2 or min(texts.values()) != 1 or sum(texts.values()) != len(values):
         return _MISSING
-    return next(value for value in values if as_text(value) == common[1][0])
+    rare = min(texts, key=lambda text: texts[text])
+    return next(value for value in values if as_text(value) == rare)
 
 
 def _cell(value: Any, note: str) -> Cell:

@@ -99,7 +99,7 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
         "edited": shown(one["edited"] or "").replace("_", " "),
         "took": _span(one["seconds"]),
         "execution": execution or "",
-        "execution_label": Execution.Status(execution).label if execution else "",
+        "execution_label": Execution.Status(execution).label.capitalize() if execution else "",
     }
 
 

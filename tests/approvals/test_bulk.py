@@ -346,6 +346,27 @@ def test_the_table_has_columns_for_what_differs_and_says_the_sum(propose: Propos
     assert "Agent: support-bot" in t.of
 
 
+def test_one_that_differs_from_all_others_is_marked(propose: Propose, ana: Any) -> None:
+    notes = ["Sorry"] * 4 + ["Urgent, wire it"]
+    proposals = [refund(propose, n, arguments={"note": note}) for n, note in enumerate(notes)]
+
+    [table] = side_by_side(candidates([p.pk for p in proposals], ana)).tables
+
+    marked = {cell.text[0].text: cell.note for line in table.lines for _, cell in line.in_columns}
+    assert {text for text, note in marked.items() if note} == {"Urgent, wire it"}
+
+
+def test_several_kinds_are_told_one_after_the_other(propose: Propose, ana: Any) -> None:
+    register({**REFUND, "name": "close_account", "template": "Close", "schema": {}}, actor=SYSTEM)
+    refund(propose, 1)
+    propose(suggestions=[suggestion_body(action="close_account", arguments={})])
+
+    t = side_by_side(candidates(Proposal.objects.values_list("pk", flat=True), ana))
+
+    assert sorted(t.said.split(" and ")) == ["1 closure", "1 refund (40 in total)"]
+    assert len(t.tables) == 2
+
+
 def test_amounts_of_different_currencies_are_not_added_up(propose: Propose, ana: Any) -> None:
     schema = {"type": "object", "properties": {"amount": {"type": "number"}, "currency": {"type": "string"}}}
     pay = {**REFUND, "name": "pay_invoice", "schema": schema, "template": "Pay {amount} {currency}"}
