@@ -57,6 +57,12 @@ addEventListener("pageshow", ({ persisted }) => {
   for (const button of document.querySelectorAll(".bulk-bar button")) button.disabled = false;
 });
 
+// The button stands beside its form, where htmx does not look for what was pressed.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  const button = detail.triggeringEvent?.submitter;
+  if (button?.form?.id === "bulk-rest") detail.formData.set(button.name, button.value);
+});
+
 // A line was left out: the one that has taken its place is next.
 let place = 0;
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig } }) => {

@@ -357,7 +357,9 @@ def test_one_that_differs_from_all_others_is_marked(propose: Propose, ana: Any) 
 
 
 def test_several_kinds_are_told_one_after_the_other(propose: Propose, ana: Any) -> None:
-    register({**REFUND, "name": "close_account", "template": "Close", "schema": {}}, actor=SYSTEM)
+    register(
+        {**REFUND, "name": "close_account", "template": "Close", "schema": {"type": "object"}}, actor=SYSTEM
+    )
     refund(propose, 1)
     propose(suggestions=[suggestion_body(action="close_account", arguments={})])
 
