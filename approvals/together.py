@@ -19,7 +19,6 @@ from approvals.models import Decision
 from approvals.pieces import is_honest
 from approvals.rows import status_label
 from governance import people
-from governance import people
 from governance.data_classes import Marks
 from governance.models import ActionType, Risk, Team, User
 from governance.sentences import PLACE
