@@ -60,7 +60,7 @@ addEventListener("pageshow", ({ persisted }) => {
 // The button stands beside its form, where htmx does not look for what was pressed.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   const button = detail.triggeringEvent?.submitter;
-  if (button?.form?.id === "bulk-rest") detail.formData.set(button.name, button.value);
+  if (button?.getAttribute("form") === "bulk-rest") detail.formData.set(button.name, button.value);
 });
 
 // A line was left out: the one that has taken its place is next.
