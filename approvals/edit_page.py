@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from approvals import edit_nodes
+from approvals import edit_nodes, edit_schema
 from approvals.arguments import as_text
-from approvals.changes import Change, same
+from approvals.bar import in_short
+from approvals.changes import Change, parts, same
 from approvals.edit_form import Drawing, Field, as_json, titles
 from approvals.edit_nodes import ROOT, Node, TooLargeForAForm
 from approvals.edit_schema import kind_of
@@ -250,16 +251,23 @@ def _type(value: Any) -> str:
 def shown_changes(
     schema: Any, before: dict[str, Any], after: dict[str, Any], found: Sequence[Change]
 ) -> list[ShownChange]:
-    """The differences as people read them."""
-    return [_shown(schema, before, after, change) for change in found]
+    """The differences as people read them, in the schema's order."""
+    return [_shown(schema, before, after, change) for change in in_order(schema, found)]
+
+
+def in_order(schema: Any, found: Sequence[Change]) -> list[Change]:
+    """As the schema names the arguments; what it does not name stands at the end."""
+    names = edit_schema.known(edit_schema.merged(schema, schema))
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(found, key=lambda change: places.get(parts(change["pointer"])[0], len(places)))
 
 
 def _shown(schema: Any, before: dict[str, Any], after: dict[str, Any], change: Change) -> ShownChange:
     was, now = change.get("from"), change.get("to")
     side = before if change["kind"] == "removed" else after
-    parts: list[Part] = []
+    within: list[Part] = []
     if isinstance(was, str) and isinstance(now, str) and max(len(was), len(now)) > LONG_TEXT:
-        parts = list(_differences(was, now))
+        within = list(_differences(was, now))
     return ShownChange(
         title=titles(schema, change["pointer"], side) or shown(change["pointer"]),
         pointer=shown(change["pointer"]),
@@ -268,7 +276,7 @@ def _shown(schema: Any, before: dict[str, Any], after: dict[str, Any], change: C
         after=pieces(as_text(now)) if "to" in change else [],
         before_type=_type(was) if "from" in change else "",
         after_type=_type(now) if "to" in change else "",
-        parts=parts,
+        parts=within,
     )
 
 
@@ -315,6 +323,8 @@ class Editing:
     closed: str
     said: list[str]
     key_figure: str
+    label: list[Piece]
+    label_whole: str
 
 
 def drawn(
@@ -340,6 +350,7 @@ def drawn(
     )
     stops = isinstance(refusal, EditBlocked | EditOutOfBounds)
     wrong = _wrong(drawing, typed)
+    approves = f"Approve edited: {preview.sentence}" if preview else ""
     dirty = typed.value is None or not same(typed.value, suggestion.arguments)
     return Editing(
         url=url,
@@ -361,6 +372,8 @@ def drawn(
         closed=closed,
         said=list(said),
         key_figure=key_figure,
+        label=pieces(in_short(approves)),
+        label_whole=shown(approves),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from approvals.changes import Change, parts
 from approvals.edit_form import titles
-from approvals.edit_page import ShownChange, shown_changes
+from approvals.edit_page import ShownChange, in_order, shown_changes
 from approvals.models import Decision
 from approvals.pieces import shown
 from governance.data_classes import MASK, Marks
@@ -56,7 +56,8 @@ def in_short(decision: Decision) -> str:
         return ""
     schema = suggestion.action_type.schema_as_written
     told = [
-        _line(schema, suggestion.arguments, decision.arguments, change) for change in decision.changes[:MOST]
+        _line(schema, suggestion.arguments, decision.arguments, change)
+        for change in in_order(schema, decision.changes)[:MOST]
     ]
     more = len(decision.changes) - MOST
     return f"edited: {'; '.join(told)}" + (f"; and {more} more" if more > 0 else "")

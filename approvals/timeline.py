@@ -82,9 +82,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the log holds ids or commitments of: names of people and teams, and what people wrote."""
+    """What the log holds ids or commitments of: names of people and teams, what people
+    edited and wrote."""
 
     words: dict[str, str]
+    edits: dict[str, str]
     people: dict[str, str]
     teams: dict[str, str]
 
@@ -108,7 +110,9 @@ def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
 
 
 def _known(proposal: Proposal, decisions: Iterable[Decision], bodies: Sequence[dict[str, Any]]) -> _Known:
-    words = {str(decision.pk): "\n".join(_said(decision)) for decision in decisions}
+    words, edits = {}, {}
+    for decision in decisions:
+        words[str(decision.pk)], edits[str(decision.pk)] = decision.reason, in_short(decision)
     types = {body["type"] for body in bodies}
     if "comment.written" in types:
         words |= {str(pk): text for pk, text in proposal.comments.values_list("pk", "text")}
@@ -116,12 +120,7 @@ def _known(proposal: Proposal, decisions: Iterable[Decision], bodies: Sequence[d
     people = User.objects.filter(pk__in=assigned) if assigned else []
     escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}
     teams = dict(Team.objects.values_list("pk", "name")) if escalated else {}
-    return _Known(words, {str(user.pk): user.printed_name for user in people}, teams)
-
-
-def _said(decision: Decision) -> list[str]:
-    """What the log does not hold of a decision: what was edited, and the reason."""
-    return [said for said in (in_short(decision), decision.reason) if said]
+    return _Known(words, edits, {str(user.pk): user.printed_name for user in people}, teams)
 
 
 def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
@@ -136,7 +135,8 @@ def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
         }
         said = _VERDICTS.get(data["verdict"], data["verdict"]).format(**told)
         said += " in the place of somebody absent" if data.get("for") else ""
-        return Entry(event.at, f"{actor} {said}", said=pieces(known.words.get(data["decision"], "")))
+        edited, words = (of.get(data["decision"], "") for of in (known.edits, known.words))
+        return Entry(event.at, f"{actor} {said}", edited, pieces(words))
     if event.type == "comment.written":
         return Entry(event.at, f"{actor} noted", said=pieces(known.words.get(data["comment"], "")))
     if (

@@ -48,7 +48,7 @@ function changed({ target }) {
   const approve = find("[data-approve]");
   if (!approve) return;
   approve.disabled = true;
-  find(".verb-text", approve).textContent = "Check it again, then approve";
+  approve.textContent = "Check it again, then approve";
   find("[data-answer]")?.classList.add("is-stale");
 }
 document.addEventListener("input", changed);
