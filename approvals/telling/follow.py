@@ -21,6 +21,7 @@ from approvals.telling.models import Follower, Here
 from approvals.telling.owe import Line, add
 from governance.deciders import DECIDES
 from governance.models import User
+from governance.people import teams_of_each
 from suggestions.models import Proposal
 
 NAME = "notices"
@@ -158,13 +159,12 @@ class _World:
 
 
 def members_elsewhere() -> dict[str, list[int]]:
-    """Of each team those who may decide, without those who have the desk on their screen."""
-    here = set(_at_desk())
+    """Of each team those who may decide, deputies too, without those who have the desk on their screen."""
     deciders = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
-    rows = User.teams.through.objects.filter(user__in=deciders.filter(is_active=True))
+    elsewhere = set(deciders.values_list("pk", flat=True)) - set(_at_desk())
     members: dict[str, list[int]] = defaultdict(list)
-    for user, team in rows.values_list("user_id", "team_id"):
-        if user not in here:
+    for user, teams in sorted(teams_of_each(elsewhere).items()):
+        for team in teams:
             members[team].append(user)
     return members
 
