@@ -81,14 +81,6 @@ def end(absence: Absence, *, by: User, actor: Actor) -> None:
     record("absence.ended", actor=actor, data={"absence": str(absence.pk), "person": str(absence.person_id)})
 
 
-def visible_to(user: User) -> QuerySet[Absence]:
-    """Those that concern this person; all of them for whoever may change them."""
-    found = Absence.objects.select_related("person", "deputy")
-    if user.has_perm(CHANGE):
-        return found
-    return found.filter(person=user) | found.filter(deputy=user)
-
-
 def possible_deputies(besides: User | None = None) -> QuerySet[User]:
     """Everybody who may decide, by name."""
     may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from governance import action_type_views, deployment_views, policy_views, views
+from governance import absence_views, action_type_views, deployment_views, policy_views, views
 
 app_name = "governance"
 urlpatterns = [
@@ -24,6 +24,7 @@ urlpatterns = [
     path("new-action-types/", action_type_views.asked, name="new-action-types"),
     path("new-action-types/take/", action_type_views.take, name="take-action-types"),
     path("action-types/<str:action>/", action_type_views.one, name="action-type"),
+    path("out-of-office/", absence_views.everybody, name="absences"),
     path("agents/", views.agents, name="agents"),
     path("agents/new/", views.new_agent, name="new-agent"),
     path("agents/<slug:name>/keys/", views.issue_key, name="issue-key"),

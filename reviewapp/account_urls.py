@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.urls import path
 
-from governance import token_views
+from governance import absence_views, token_views
 
 
 def no_sign_up(request: HttpRequest) -> NoReturn:
@@ -46,6 +46,8 @@ urlpatterns = [
         name="mfa_remove_webauthn",
     ),
     path("security/keys/<int:pk>/", transaction.atomic(keys.edit_webauthn), name="mfa_edit_webauthn"),
+    path("out-of-office/", absence_views.own, name="absence"),
+    path("out-of-office/<uuid:absence_id>/end/", absence_views.end, name="end-absence"),
     path("tokens/", token_views.tokens, name="tokens"),
     path("tokens/<int:token_id>/rotate/", token_views.rotate_token, name="rotate-token"),
     path("tokens/<int:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from approvals import beside_api, samples_api, simulator, standing_api
+from approvals import absence_api, beside_api, samples_api, simulator, standing_api
 from approvals.api import Decisions, Reopen
 from approvals.edit_api import Edits
 from audit.api import Events, EventsExport
@@ -63,6 +63,8 @@ api = [
     path("policies/<str:policy>/shadow/", policy_api.ShadowPolicy.as_view(), name="shadow-policy"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
+    path("absences/", absence_api.Absences.as_view(), name="absences"),
+    path("absences/<uuid:absence_id>/end/", absence_api.EndAbsence.as_view(), name="end-absence"),
     path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
     path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),

@@ -14,6 +14,12 @@ from governance.models.people import User
 
 
 class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def visible_to(self, user: User) -> Self:
+        """Those that concern this person; all of them for whoever may change them."""
+        if user.has_perm("governance.change_absence"):
+            return self
+        return self.filter(Q(person=user) | Q(deputy=user))
+
     def coming_or_running(self) -> Self:
         return self.filter(until__gt=Now(), ended_at=None)
 

@@ -28,7 +28,7 @@ from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedV
 from approvals.standing import Like
 from audit.actors import SYSTEM
 from audit.models import Event
-from governance import halts, keys
+from governance import absences, halts, keys
 from governance.gate_bounds import DEFAULTS
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.standing import Bound
@@ -157,6 +157,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:add-notice-target", "POST"): (LOGIN, 422, 422, 422, 422),  # nothing is allowed
     ("approvals:try-notice-target", "POST"): (LOGIN, 404, 404, 404, 302),  # it is olga's
     ("approvals:remove-notice-target", "POST"): (LOGIN, 404, 404, 404, 302),
+    ("absence", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("absence", "POST"): (LOGIN, 302, 302, 403, 302),  # who decides on nothing has no deputy
+    ("end-absence", "POST"): (LOGIN, 302, 404, 404, 302),  # it is ana's, and ben stands in
+    ("governance:absences", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:absences", "POST"): (LOGIN, 403, 403, 403, 302),
     ("tokens", "GET"): (LOGIN, 200, 200, 200, 200),
     ("tokens", "POST"): (LOGIN, 200, 200, 200, 200),
     ("rotate-token", "POST"): (LOGIN, 404, 404, 404, 200),  # it is olga's
@@ -231,6 +236,9 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:activate-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:shadow-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:roll-back-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:absences", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:absences", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
+    ("api:end-absence", "POST"): (401, 200, 404, 404, 200, 403, 403, 401),
     ("api:own-boundaries", "GET"): (401, 403, 403, 403, 403, 200, 200, 401),
     ("api:agent-boundaries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:agent-boundaries", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -395,6 +403,15 @@ def world(
             for place in ("api", "governance")
         },
     }
+    ids["absence_id"] = absences.set_out(
+        ana,
+        deputy=ben,
+        since=datetime.now(UTC) + timedelta(days=30),
+        until=datetime.now(UTC) + timedelta(days=31),
+        by=ana,
+        actor=actor_of(ana),
+    ).pk
+    ids["deputy"] = ben.pk
     return World(proposal, people, shown, ids, only)
 
 
@@ -547,6 +564,7 @@ SHIP = [{"name": "ship", "schema": {"type": "object"}}]
 def form(route: str, world: World) -> Any:
     """What a caller who may do it would send."""
     suggestion = world.proposal.suggestions.get()
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}"
     decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
     return {
         "approvals:approve": decision,
@@ -555,6 +573,13 @@ def form(route: str, world: World) -> Any:
             "suggestion": str(suggestion.pk),
             "arguments": {**suggestion.arguments, "amount": 40},
         },
+        "absence": {"deputy": world.ids["deputy"], "until": tomorrow},
+        "governance:absences": {
+            "person": world.people["cyd"].pk,
+            "deputy": world.ids["deputy"],
+            "until": tomorrow,
+        },
+        "api:absences": {"deputy": "ben", "until": f"{tomorrow}:00Z"},
         "approvals:reject": {"reason": "no"},
         "approvals:save-view": {"name": "Mine", "query": "?mine=1"},
         "approvals:saved-view": {"name": "Ours"},
