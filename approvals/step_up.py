@@ -13,11 +13,11 @@ from django.conf import settings
 
 from approvals.arguments import as_text
 from audit.refusals import Refusal
+from governance.data_classes import KEY_FIGURE
 from governance.models import User
 from governance.sentences import PLACE
 from suggestions.models import Proposal, Suggestion
 
-MARK = "x-key-figure"
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 _SPACES = re.compile(r"[\s'’]+")
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
@@ -63,7 +63,7 @@ def key_figure(
     kind = suggestion.action_type
     schema = kind.schema if isinstance(kind.schema, dict) else {}
     titles = dict(_properties(schema))
-    marked = [name for name, said in titles.items() if said.get(MARK) is True]
+    marked = [name for name, said in titles.items() if said.get(KEY_FIGURE) is True]
     told = [name for name in PLACE.findall(kind.template) if _is_number(_at(arguments, name))]
     required = [name for name in _names(schema.get("required")) if _is_number(arguments.get(name))]
     for name in [*marked, *told, *required]:

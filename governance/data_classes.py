@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-DATA_CLASS, SENSITIVE = "x-data-class", "x-sensitive"
+DATA_CLASS, SENSITIVE, KEY_FIGURE = "x-data-class", "x-sensitive", "x-key-figure"
 MASK = "•••"
 CLASS_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
@@ -184,6 +184,8 @@ def _check(path: str, part: dict[str, Any]) -> None:
             raise BadMark(f"{path}.{word}".lstrip("."), f"is unknown; known are {DATA_CLASS}, {SENSITIVE}")
     if not isinstance(part.get(SENSITIVE, True), bool):
         raise BadMark(f"{path}.{SENSITIVE}".lstrip("."), "must be true or false")
+    if not isinstance(part.get(KEY_FIGURE, True), bool):
+        raise BadMark(f"{path}.{KEY_FIGURE}".lstrip("."), "must be true or false")
     if DATA_CLASS in part:
         said, named = part[DATA_CLASS], classes_named(part)
         whole = len(named) == (len(said) if isinstance(said, list) else 1)
