@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from governance import absences
 from suggestions.models import Proposal
 from tests.browser.conftest import live
-from tests.browser.test_looks import check
+from tests.browser.test_looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
@@ -82,10 +82,7 @@ def test_a_wrong_figure_is_told_and_nothing_happens(
     assert Proposal.objects.get(pk=critical.pk).status == "pending"
 
 
-def test_security_and_out_of_office_look_right(
-    visit: Visit, ana: Any, ben: Any, olga: Any, watch: Any
-) -> None:
-    watch.expected.append("422")
+def test_the_pages_of_security(visit: Visit, ana: Any) -> None:
     page = visit(ana, "/accounts/security/")
     check(page, "security")
     shoot(page, "security")
@@ -96,10 +93,13 @@ def test_security_and_out_of_office_look_right(
     check(page, "setting up an app")
     shoot(page, "app")
     page.goto("/accounts/security/keys/add/")
-    check(page, "adding a key")
+    assert troubles(page) == []
     shoot(page, "key")
-    page.goto("/accounts/out-of-office/")
-    check(page, "out of office, nothing planned")
+
+
+def test_being_out_of_office(visit: Visit, ana: Any, ben: Any, olga: Any, watch: Any) -> None:
+    watch.expected.append("422")
+    page = visit(ana, "/accounts/out-of-office/")
     page.get_by_label("Who stands in").select_option(label="Ben")
     page.get_by_label("Until").fill("2099-01-01T08:00")
     page.get_by_role("button", name="Set out of office").click()
