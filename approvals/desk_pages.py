@@ -130,7 +130,7 @@ def _list_alone(request: Asked, context: dict[str, Any]) -> HttpResponse:
     """The list with its filters, and the address of a page that shows them beside what is open."""
     response = render(request, "approvals/_list_alone.html", context)
     here = urlsplit(request.htmx.current_url_abs_path or "").path
-    if here.startswith(reverse("approvals:queue")) and request.htmx.trigger:
+    if here.startswith(reverse("approvals:queue")):
         query = Filters.read(request.GET).query()
         kind = "HX-Replace-Url" if request.htmx.trigger == "q" else "HX-Push-Url"
         response[kind] = here + query

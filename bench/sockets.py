@@ -257,7 +257,10 @@ async def _hand_in(what: Flood, due: deque[float], handed_in: dict[bytes, tuple[
         if not answered.startswith(b"HTTP/1.1 201"):
             raise RuntimeError(answered[:500].decode("latin-1"))
         length = re.search(rb"content-length: (\d+)", answered, re.IGNORECASE)
-        answer = await reader.readexactly(int(length[1]) if length else 0)
+        if length:
+            answer = await reader.readexactly(int(length[1]))
+        else:  # in chunks
+            answer = await reader.readuntil(b"\r\n0\r\n\r\n")
         handed_in[_id_in(answer)] = (at, time.perf_counter())
     writer.close()
 

@@ -18,6 +18,7 @@ const version = (element) => Number(element.dataset.version);
 
 const unseen = new Map(); // id of a new proposal → its sentence
 let lastSeen = queue().dataset.version; // the queue's version as we know it
+let told = lastSeen; // the version up to which the socket told us who did what
 let connected = false;
 let synced = false; // nothing was missed: pushed versions may be believed
 
@@ -235,7 +236,7 @@ async function showNew() {
   if (!unseen.size) return;
   try {
     const fresh = document.adoptNode(await drawn());
-    lastSeen = fresh.dataset.version || lastSeen;
+    lastSeen = told = fresh.dataset.version || lastSeen;
     queue().replaceWith(fresh);
     htmx.process(fresh);
     unseen.clear();
@@ -245,12 +246,17 @@ async function showNew() {
     tell("page:toast", { text: "The list can't be read right now." });
   }
 }
+let menuUsed = "none";
+document.addEventListener("click", ({ target }) => (menuUsed = target.closest(".list .menu")?.id || "none"), true);
+
 // Filters, the order and the search bring another list: it is what the server said just now.
 document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   if (target.id !== "queue") return;
-  lastSeen = queue().dataset.version || lastSeen;
+  lastSeen = told = queue().dataset.version || lastSeen;
   unseen.clear();
   settle();
+  // What was pressed stood in a menu that is closed now: the focus goes to its button.
+  if (document.activeElement === document.body) document.querySelector(`#${menuUsed} > summary`)?.focus();
   tell("page:announce", { text: find(".list-count").textContent, topic: "list" });
 });
 // What is decided next goes on in the list as it is filtered then, not as it was when the form was drawn.
@@ -294,7 +300,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
     else if (part.dataset.presence) meet(part);
     else if (part.id === "queue-version") {
       if ("synced" in part.dataset) synced = true; // all that was missed came with it
-      if (synced) lastSeen = part.dataset.version;
+      if (synced) lastSeen = told = part.dataset.version;
     }
     else if (part.id === "queue-resync") resync();
     else if (part.id === "banner") tell("page:banner", { banner: part });
@@ -316,7 +322,7 @@ document.addEventListener("htmx:wsClose", ({ detail }) => {
   setTimeout(() => detail.socketWrapper?.reconnect(), wait + 2000 * Math.random());
 });
 // Whoever comes back says how far they were told.
-htmx.createWebSocket = (address) => new WebSocket(`${address}&since=${encodeURIComponent(lastSeen)}`, []);
+htmx.createWebSocket = (address) => new WebSocket(`${address}&since=${encodeURIComponent(told)}`, []);
 htmx.config.wsReconnectDelay = (tries) => Math.min(10_000, 500 * 2 ** tries) * (0.5 + Math.random() / 2);
 
 // --- Without pushes -----------------------------------------------------------------------------------------
@@ -334,6 +340,6 @@ const poll = () => document.hidden || quietly(look);
 
 setInterval(poll, POLL);
 document.addEventListener("visibilitychange", poll);
-addEventListener("online", poll);
+addEventListener("online", () => setTimeout(() => connected || poll(), 5000)); // the socket is back before, as a rule
 addEventListener("offline", () => shine("offline"));
 settle();

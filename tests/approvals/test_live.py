@@ -272,7 +272,7 @@ def test_who_was_away_for_too_long_reads_the_list_again(
     propose: Any, ana: Any, since: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, known = browser(ana), queries.version()
-    monkeypatch.setattr(live, "MOST_ROWS", 2)
+    monkeypatch.setattr(live, "MOST_MISSED", 2)
     for _ in range(3):
         propose()
 
@@ -294,6 +294,9 @@ def test_many_who_come_back_together_cost_as_much_as_one(
     propose()
     reader.look(set())
     assert len(reader.since(known).rows) == 2
+    propose()
+    reader.begin()  # nobody had a page open for a while
+    assert len(reader.since(known).rows) == 3
 
 
 # --- Who looks at what ----------------------------------------------------------------------------
