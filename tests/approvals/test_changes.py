@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from approvals import decide
 from approvals.changes import apply, changes, same
 from approvals.decide import DigestMismatch
+from approvals.edited import in_short
 from approvals.models import Decision
 from audit.canonical import canonical, commitment
 from audit.models import Event
+from governance.models import ActionType
+from suggestions.models import Suggestion
 from tests.conftest import actor_of
 
 NAMES = st.sampled_from(["a", "b", "", "/", "~", "~1", "a/b", "0", "\u202e", "ä"]) | st.text(max_size=3)
@@ -102,3 +105,27 @@ def test_true_in_the_place_of_one_is_an_edit(
 
     with pytest.raises(DigestMismatch):
         approve(proposal, ben, {"order_id": "#W1", "amount": True}, digest=edited)
+
+
+def test_on_one_line_an_edit_is_short_and_what_is_sensitive_is_masked() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "amount": {"type": "number", "title": "Amount"},
+            "iban": {"type": "string", "title": "Account", "x-sensitive": True},
+            "to": {"type": "object", "title": "To", "properties": {"tax": {"x-sensitive": True}}},
+        },
+    }
+    kind = ActionType(name="pay", schema=schema)
+    before = {"amount": 54.04, "iban": "DE1", "to": {"tax": "1"}, "note": "x" * 50}
+    after = {"amount": 40, "iban": "DE2", "to": {"tax": "2"}}
+    suggestion = Suggestion(action_type=kind, arguments=before)
+
+    def told(after: dict[str, Any]) -> str:
+        found = changes(before, after)
+        return in_short(Decision(suggestion=suggestion, arguments=after, changes=found))
+
+    assert told(after) == "edited: Amount 54.04 → 40; Account ••• → •••; To › Tax ••• → •••; and 1 more"
+    assert told({**before, "note": "y"}) == f"edited: Note {'x' * 39}… → y"
+    assert told({name: value for name, value in before.items() if name != "to"}) == "edited: To taken out"
+    assert told(before) == ""

@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from approvals import decide
 from approvals.models import Decision
+from audit.actors import SYSTEM
 from audit.models import Event
+from governance.action_types import register
 from governance.models import Agent
 from suggestions.models import Proposal
 from tests.approvals.conftest import BLOCKS_LARGE, TWO_PEOPLE
@@ -335,3 +337,13 @@ def test_an_editor_counts_where_the_policy_that_asks_for_more_says_so(
     )
 
     assert decided.resolution is not None
+
+
+def test_an_error_at_a_name_with_a_slash_finds_its_field(browser: Client, propose: Any) -> None:
+    schema = {"type": "object", "properties": {"a/b~c": {"type": "integer", "maximum": 5}}}
+    register({"name": "odd", "schema": schema}, actor=SYSTEM)
+    proposal = propose(suggestions=[suggestion_body(action="odd", arguments={"a/b~c": 1})])
+
+    answer = edit_and_check(browser, proposal, **{"a/b~c": "6"})
+
+    assert 'id="f-r-0-error"' in answer.content.decode()
