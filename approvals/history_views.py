@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from approvals import history as past
 from approvals.doors import Asked, signed_in
+from approvals.edited import in_short_by_proposal
 from approvals.history import OUTCOMES, Filters, Page, Position
 from approvals.pieces import pieces, shown
 from approvals.queries import teams_of
@@ -39,11 +40,12 @@ def history(request: Asked) -> HttpResponse:
     except Invalid as refusal:
         found, trouble = Page([]), " ".join(error["detail"] for error in refusal.errors)
     here = reverse("approvals:history")
+    edits = in_short_by_proposal(found.ids) if found.ids else {}
     return render(
         request,
         "approvals/history.html",
         {
-            "rows": [_row(one) for one in past.told(found.ids)] if found.ids else [],
+            "rows": [_row(one, edits) for one in past.told(found.ids)] if found.ids else [],
             "filters": filters,
             "trouble": trouble,
             "choices": _choices(request),
@@ -83,7 +85,7 @@ def _choices(request: Asked) -> dict[str, Any]:
     }
 
 
-def _row(one: dict[str, Any]) -> dict[str, Any]:
+def _row(one: dict[str, Any], edits: dict[str, str]) -> dict[str, Any]:
     execution = one["execution"]
     rank = f"{one['chosen_rank']} of {one['suggestions']}" if one["chosen_rank"] else ""
     return {
@@ -96,7 +98,8 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
         "agent": shown(one["agent"]),
         "risk": one["risk"],
         "rank": rank,
-        "edited": shown(one["edited"] or "").replace("_", " "),
+        "edited": edits.get(one["proposal"], "").removeprefix("edited: ")
+        or shown(one["edited"] or "").replace("_", " "),
         "took": _span(one["seconds"]),
         "execution": execution or "",
         "execution_label": Execution.Status(execution).label.capitalize() if execution else "",
