@@ -130,6 +130,6 @@ def _precedent(row: Resolution) -> Precedent:
         status=row.status,
         at=row.at,
         reason=pieces(row.reason),
-        ended=Execution.Status(ended).label if ended else "",
+        ended=Execution.Status(ended).label.lower() if ended else "",
         ended_badly=ended in _ENDED_BADLY,
     )
