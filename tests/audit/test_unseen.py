@@ -132,8 +132,8 @@ def test_one_line_stays_one_line() -> None:
 )
 def test_a_body_full_of_it_is_quick(part: str) -> None:
     worst = part * (300_000 // len(part))
-    began = time.perf_counter()
+    began = time.process_time()
 
     pieces(worst)
 
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
