@@ -9,19 +9,22 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals import check_plans, slip_in
+from approvals import check_plans, second, slip_in
 from approvals.check_models import MOST_SHARE, CheckPlan, CheckTemplate, Kind
 from approvals.check_plans import FEWEST_PEOPLE, AlreadyRetired, Wanted
-from approvals.pieces import pieces
+from approvals.pieces import pieces, shown
 from audit.asking import actor_of
 from audit.refusals import Invalid
 from governance.models import Agent, Team, User
 from governance.wilson import Share
+from suggestions.models import Proposal, SecondReview
 
 SEE, CHANGE = "approvals.view_checkplan", "approvals.change_checkplan"
 MOST_SHOWN = 200
+MOST_DIFFERED = 25
 
 
 @login_required
@@ -97,6 +100,17 @@ def retire(request: HttpRequest, template_id: UUID) -> HttpResponse:
     return redirect("checks:list")
 
 
+@login_required
+@permission_required(CHANGE, raise_exception=True)
+@require_POST
+def settle(request: HttpRequest, review_id: UUID) -> HttpResponse:
+    """Somebody has looked at what two people decided differently."""
+    review = get_object_or_404(SecondReview, pk=review_id, status=SecondReview.Status.DIFFERED)
+    second.settle(review, actor=actor_of(request))
+    messages.success(request, "Put away. Both of them still see it.")
+    return redirect("checks:list")
+
+
 _FIELDS = ("name", "agent", "kind", "why", "body")
 
 
@@ -147,6 +161,7 @@ def _page(
         "fewest_people": FEWEST_PEOPLE,
         "most_percent": f"{MOST_SHARE * 100:g}",
         "days": check_plans.DAYS,
+        "differed": [_differed(one, request) for one in second.unsettled()[:MOST_DIFFERED]],
     }
     return render(request, "approvals/checks.html", context, status=status)
 
@@ -163,6 +178,21 @@ def _team(team: Team, plan: CheckPlan | None, wrong_plan: tuple[str, dict[str, s
         "caught": _share(figures.caught),
         "right": _share(figures.right),
         "wrong": wrong,
+    }
+
+
+def _differed(review: SecondReview, request: HttpRequest) -> dict[str, Any]:
+    """What two people said of the same, without their names."""
+    proposal = review.proposal
+    known = Proposal.objects.visible_to(_person(request)).filter(pk=proposal.pk).exists()
+    return {
+        "id": review.pk,
+        "url": reverse("approvals:proposal", args=[proposal.pk]) if known else "",
+        "sentence": shown(proposal.sentence),
+        "team": review.team.name,
+        "first": shown(proposal.resolution.status),
+        "second": {"approve": "approved", "reject": "rejected", "return": "returned"}.get(review.verdict, ""),
+        "at": review.ended_at,
     }
 
 

@@ -439,6 +439,8 @@ def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
 
 
 def _status_label(proposal: Proposal) -> str:
+    if proposal.is_check and proposal.status != Proposal.Status.PENDING:
+        return "A check, over"
     return proposal.get_status_display().capitalize()
 
 

@@ -23,7 +23,7 @@ from audit.announce import announce
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Invalid, Refusal
-from governance.models import User
+from governance.models import Absence, User
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 
 ANSWER_WITHIN = timedelta(hours=72)  # over a weekend
@@ -79,6 +79,7 @@ def _others(proposal: Proposal) -> list[User]:
     waiting = Count("second_reviews", filter=Q(second_reviews__status=Status.OPEN))
     members = User.objects.filter(is_active=True, groups__name="reviewer", teams__in=proposal.teams)
     members = members.exclude(pk=proposal.agent.owner_id).exclude(pk__in=decided).exclude(pk__in=there)
+    members = members.exclude(pk__in=Absence.objects.running().values("person"))
     return list(members.annotate(waiting=waiting).filter(waiting__lt=MOST_WAITING).distinct())
 
 

@@ -95,6 +95,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("checks:list", "GET"): (LOGIN, 403, 403, 200, 200),
     ("checks:change", "POST"): (LOGIN, 403, 403, 403, 302),
     ("checks:slip-in", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("checks:settle", "POST"): (LOGIN, 403, 403, 403, 302),
     ("checks:add", "POST"): (LOGIN, 403, 403, 403, 302),
     ("checks:retire", "POST"): (LOGIN, 403, 403, 403, 302),
     ("standing:list", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -364,6 +365,7 @@ def world(
     shown |= {name: keys.issue_token(person, actor=SYSTEM) for name, person in people.items()}
     rejected = propose(suggestions=[suggestion_body(arguments={"order_id": "#W9", "amount": 1})])
     decide.reject(rejected.pk, reviewer=ana, actor=actor_of(ana), reason="no")
+    third_refund = [suggestion_body(arguments={"order_id": "#W7", "amount": 3})]
     other_refund = [suggestion_body(arguments={"order_id": "#W8", "amount": 2})]
     proposal = propose()
     ids = {
@@ -388,7 +390,12 @@ def world(
             Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
         ).pk,
     }
+    differed = asked_again(propose(suggestions=third_refund), first=ben, second=ana)
+    SecondReview.objects.filter(pk=differed.pk).update(
+        status="differed", verdict="approve", ended_at=datetime.now(UTC)
+    )
     only = {
+        "checks:settle": {"review_id": differed.pk},
         "api:execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
