@@ -167,7 +167,7 @@ def _choice(suggestion: Suggestion, chosen: bool) -> Choice:
         reversibility=kind.get_reversibility_display(),
         confidence=suggestion.confidence,
         success_probability=suggestion.success_probability,
-        arguments=list(_leaves(suggestion.arguments)),
+        arguments=_titled(kind.schema, suggestion.arguments),
         explanation=pieces(suggestion.explanation),
         indicators=[
             pieces(f"{i.get('code', '')}: {i.get('detail', '')}") for i in suggestion.risk_indicators
@@ -194,6 +194,18 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, list[Piece]]]:
             leaf for name, one in items for leaf in _leaves(one, f"{place}.{name}" if place else str(name))
         ]
     return [(shown(place), pieces(_text(value)))] if place else []
+
+
+def _titled(schema: Any, arguments: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
+    """The arguments under the titles that the schema gives them."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    known = properties if isinstance(properties, dict) else {}
+    found = []
+    for name, value in arguments.items():
+        said = known.get(name)
+        title = said.get("title") if isinstance(said, dict) else None
+        found += _leaves(value, title if isinstance(title, str) and title else name)
+    return found
 
 
 def _text(value: Any) -> str:
