@@ -31,6 +31,7 @@ from approvals.together import others_alike
 from approvals.undone import undone
 from approvals.voices import Voices, voices
 from approvals.worth import Record, Worth, record_of
+from execution.attend import CAN_BE_CANCELLED
 from execution.models import Execution
 from governance import halts
 from governance.models import Risk, User
@@ -505,6 +506,9 @@ def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
         else "",
         "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
+        "cancel_url": reverse("execution:cancel", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED
+        else "",
         "steps": [_step(step) for step in execution.steps.all()],
     }
 

@@ -23,6 +23,8 @@ from suggestions.tell_worker import tell_worker
 
 STATUS = Execution.Status
 LONGEST_TEXT = 2_000
+CAN_BE_CANCELLED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK)
+CAN_BE_MARKED_DONE = (STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
 
 
 class NotWaiting(Refusal):
@@ -73,7 +75,7 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
     evidence = _tidy(evidence)
     if not evidence:
         raise NoEvidence
-    locked = _lock(execution, STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
+    locked = _lock(execution, *CAN_BE_MARKED_DONE)
     for step in locked.steps.exclude(status=Step.Status.COMPLETED):
         receipt = step.receipt or {}
         complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})
@@ -88,7 +90,7 @@ def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | N
 
     Also in the grace period, while it is only scheduled. Raises `NotWaiting`.
     """
-    locked = _lock(execution, STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK)
+    locked = _lock(execution, *CAN_BE_CANCELLED)
     _move(locked, STATUS.CANCELLED, finished_at=Now(), reason=f"Cancelled by {by.printed_name}."[:500])
     _record("execution.cancelled", locked, actor or by.as_actor(), _tidy(reason))
     news.owe_agent(locked, STATUS.CANCELLED, "Cancelled by a person.")

@@ -64,6 +64,7 @@ def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
 
 
 def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+    attends = _person(request).has_perm("execution.attend_execution")
     return {
         "id": execution.pk,
         "proposal_url": _page_of(execution),
@@ -76,9 +77,14 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
-        "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION
-        and request.user.has_perm("execution.attend_execution"),
+        "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
         "retry_url": reverse("execution:retry", args=[execution.pk]),
+        "done_url": reverse("execution:mark-done", args=[execution.pk])
+        if attends and execution.status in attend.CAN_BE_MARKED_DONE
+        else "",
+        "cancel_url": reverse("execution:cancel", args=[execution.pk])
+        if attends and execution.status in attend.CAN_BE_CANCELLED
+        else "",
     }
 
 

@@ -73,7 +73,7 @@ function choose(rank) {
   radio.closest(".suggestion").scrollIntoView({ block: "nearest" });
 }
 
-const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".panel [type=submit], .panel button", it);
+const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".panel [type=submit]", it) ?? find(".panel button", it);
 
 function panel(verb) {
   const it = find(`#verb-${verb}`);
@@ -144,7 +144,7 @@ function keepOrClose() {
 document.addEventListener(
   "click",
   (event) => {
-    const verb = event.target.closest(".decision button, .decision summary, .decision [data-edit], .undo button");
+    const verb = event.target.closest(".decision button, .decision summary, .decision [data-edit], .undo-bar button");
     if (verb && event.detail > 1) stop(event);
     const row = event.target.closest(".row-link");
     if (!row) return;
@@ -334,7 +334,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.repeat && event.target.closest?.(".decision, .undo") && !typing(event.target)) stop(event);
+    if (event.repeat && event.target.closest?.(".decision, .undo-bar") && !typing(event.target)) stop(event);
   },
   true,
 );

@@ -25,6 +25,7 @@ function count() {
 /** Its time is over: what can't be undone is not offered. */
 function over(time) {
   const form = time.closest("form");
+  if (form.dataset.sent) return;
   if (form.contains(document.activeElement)) find("#detail h1")?.focus({ preventScroll: true });
   form.remove();
   lead();
@@ -53,7 +54,8 @@ function announce() {
 
 let asking = false;
 async function refresh() {
-  if (asking) return;
+  // A form whose answer is awaited must stay where that answer finds it; then this is asked again.
+  if (asking || find("[data-sent]", bar)) return;
   asking = true;
   try {
     await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
