@@ -54,8 +54,7 @@ function announce() {
 
 let asking = false;
 async function refresh() {
-  // A form whose answer is awaited must stay where that answer finds it; then this is asked again.
-  if (asking || find("[data-sent]", bar)) return;
+  if (asking) return;
   asking = true;
   try {
     await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
@@ -85,6 +84,7 @@ document.addEventListener("desk:decided", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && refresh());
 // Undone elsewhere, or by another who had approved it too: its row says so.
 document.addEventListener("desk:rows", () => {
+  if (find("[data-sent]", bar)) return; // a form must be there when its answer comes; that asks again
   for (const one of bar.querySelectorAll("[data-undo]")) {
     const row = document.getElementById(`proposal-${one.dataset.undo}`);
     if (row && row.dataset.status === "pending") return refresh();
