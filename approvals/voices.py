@@ -134,7 +134,7 @@ def _version(decision: Decision, suggestion: Suggestion, rank: int, *, counts: b
         suggestion=str(suggestion.pk),
         by=shown(decision.reviewer.printed_name),
         sentence=pieces(sentence(kind, arguments, found=Marks(kind.schema).of(arguments))),
-        arguments=table(kind.schema, arguments, before),
+        arguments=table(kind.schema, arguments, before, id=str(rank)),
         left_out=[shown(name) for name in suggestion.arguments if name not in arguments],
         digest=decision.action_digest,
         digest_short=shortened(decision.action_digest),

@@ -297,6 +297,8 @@ def test_the_verbs_fit_on_a_phone(visit: Visit, propose: Any, policy: Any, ana: 
     page.locator("#claim").click()
     expect(page.locator("#claim")).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(450)
+    page.locator("[data-seen=table-1]").scroll_into_view_if_needed()
+    expect(page.locator(".verb-unseen:visible")).to_have_count(0)
     page.locator(".button-approve:visible").click()
     opened(page, second)
     expect(page.locator("#undo button")).to_be_in_viewport(ratio=1)
