@@ -111,24 +111,25 @@ def go_on(batch: Batch, *, actor: Actor, seconds: float | None = None) -> int:
     Each in a transaction of its own: what was refused or decided meanwhile stops no other. Of two
     that go on at once each takes its own. Raises `BatchOver` once too much time has passed.
     """
+    if is_over(batch) and batch.items.filter(outcome=Outcome.WAITING).exists():
+        raise BatchOver
+    together = decide.Together(batch.pk, _share(batch))
     until = time.monotonic() + (SLICE if seconds is None else seconds)
-    while time.monotonic() < until and _next(batch, actor):
+    while time.monotonic() < until and _next(batch, actor, together):
         pass
     return batch.items.filter(outcome=Outcome.WAITING).count()
 
 
 @transaction.atomic
-def _next(batch: Batch, actor: Actor) -> bool:
+def _next(batch: Batch, actor: Actor, together: decide.Together) -> bool:
     """Decide on the next that nobody else is at; False where there is none."""
     waiting = batch.items.select_for_update(of=("self",), skip_locked=True).filter(outcome=Outcome.WAITING)
     item = waiting.order_by("position").first()
     if item is None:
         return False
-    if is_over(batch):
-        raise BatchOver
     try:
         with transaction.atomic():
-            decided = _decide(batch, item, actor)
+            decided = _decide(batch, item, actor, together)
     except Refusal as refusal:
         item.outcome, item.detail = Outcome.REFUSED, _in_words(refusal)[:500]
         told = {"verdict": batch.verdict, "refusal": type(refusal).__name__, "bulk": str(batch.pk)}
@@ -137,6 +138,13 @@ def _next(batch: Batch, actor: Actor) -> bool:
         _keep(item, decided)
     item.save(update_fields=["outcome", "detail", "decision"])
     return True
+
+
+def _share(batch: Batch) -> int | None:
+    """Of the time that the table was looked at, what falls to each of its lines."""
+    if batch.looked_seconds is None:
+        return None
+    return batch.looked_seconds // max(1, batch.items.count())
 
 
 def _keep(item: BatchItem, decided: Decided) -> None:
@@ -152,7 +160,7 @@ def is_over(batch: Batch) -> bool:
     return not Batch.objects.filter(pk=batch.pk, at__gt=Now() - LASTS).exists()
 
 
-def _decide(batch: Batch, item: BatchItem, actor: Actor) -> Decided:
+def _decide(batch: Batch, item: BatchItem, actor: Actor, together: decide.Together) -> Decided:
     """What was said of all, said of this one, if it still fits among others."""
     reviewer = batch.reviewer
     lock_pending(item.proposal_id)
@@ -161,8 +169,6 @@ def _decide(batch: Batch, item: BatchItem, actor: Actor) -> Decided:
         raise NotTogether("You can't see it any more.")
     if one.why_not:
         raise NotTogether(one.why_not)
-    share = None if batch.looked_seconds is None else batch.looked_seconds // max(1, batch.items.count())
-    together = decide.Together(batch.pk, share)
     if batch.verdict == "approve":
         return _approve(one, item, batch, actor, together)
     verb = decide.reject if batch.verdict == "reject" else decide.give_back

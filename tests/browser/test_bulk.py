@@ -70,9 +70,9 @@ def test_a_selection_outlives_what_changes_and_forgets_what_was_decided(
 
 def test_by_keyboard_alone(visit: Visit, five: list[Any], ana: Any) -> None:
     page = live(visit(ana))
-    for _ in range(2):
+    for one in boxes(page).all()[:2]:
         page.keyboard.press("j")
-        page.wait_for_timeout(300)
+        expect(page.locator(f'#proposal[data-id="{one.input_value()}"]')).to_be_visible()
         page.keyboard.press("x")
     expect(page.locator("[data-selected]")).to_have_text("2 selected")
     page.locator(".select-bar .button-primary").focus()
