@@ -40,6 +40,7 @@ class Row:
     status_label: str
     teams: tuple[str, ...]
     held: bool
+    ends_soon: bool
     title: str
     order: str
     due: str
@@ -174,6 +175,7 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         status_label=DECIDED if proposal.blind else status_label(proposal),  # type: ignore[attr-defined]
         teams=tuple(proposal.teams),
         held=pending and proposal.held,  # type: ignore[attr-defined]
+        ends_soon=pending and proposal.reminded_at is not None,
         title=shown(proposal.title),
         order=f"{proposal.queue_order:03d}",
         due=f"{deadline:%Y%m%dT%H%M%S%f}",

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from approvals import deadlines, decide
 from approvals.models import Decision
+from approvals.rows import drawn, rows_of
 from audit.models import Event
 from governance.models import Team
 from suggestions.models import Callback, Proposal
@@ -90,6 +91,8 @@ def test_people_and_the_agent_are_reminded_once(propose: Any, policy: Any) -> No
     assert callback.type == "proposal.reminded"
     assert callback.data == {"proposal": str(proposal.pk), "deadline": now.deadline.isoformat()}
     assert reload(other).reminded_at is None
+    assert [row.ends_soon for row in rows_of([proposal.pk, other.pk])] == [True, False]
+    assert "ends soon" in drawn(rows_of([proposal.pk])[0])
 
 
 def test_nobody_is_reminded_of_what_is_decided_or_over(propose: Any, policy: Any, ana: Any) -> None:

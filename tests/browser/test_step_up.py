@@ -67,11 +67,9 @@ def test_a_wrong_figure_is_told_and_nothing_happens(
     visit: Visit, critical: Any, ana: Any, watch: Any
 ) -> None:
     watch.expected.append("409")
-    page = visit(ana, "/accounts/reauthenticate/?next=/queue/")
+    page = visit(ana, f"/accounts/reauthenticate/?next=/queue/{critical.pk}/")
     page.get_by_label("Password").fill("ana-has-a-long-password")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/queue/")
-    page.goto(f"/queue/{critical.pk}/")
     page.get_by_label("Type 12000").fill("1200")
     page.locator(".button-approve:visible").click()
 
