@@ -24,7 +24,7 @@ from audit.ids import read_uuid
 from audit.record import record
 from audit.refusals import Invalid
 from governance.models import Agent, Risk, User
-from suggestions.models import Proposal, Resolution
+from suggestions.models import Proposal, Resolution, SecondReview
 
 PAGE = 50
 LOOK_AT = 3_000
@@ -105,6 +105,9 @@ def ready(filters: Filters, reader: User) -> Asked:
     values: dict[str, Any] = {}
     first: list[str] = []
     then = ["NOT p.is_check"]
+    if asked_again := list(SecondReview.objects.asked_of(reader).values_list("proposal", flat=True)):
+        values["asked_again"] = asked_again  # what they are to decide without knowing of the first
+        then.append("p.id <> ALL(%(asked_again)s)")
     for name, check in _CHECKS.items():
         value = getattr(filters, name)
         if not value:

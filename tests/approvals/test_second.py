@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from approvals import second, undo
 from approvals.models import Decision, Look
@@ -73,6 +74,9 @@ def test_until_they_have_answered_they_can_see_nothing_of_it(
     assert api.get(f"proposals/{proposal.pk}/execution/").status_code == 404
     assert str(proposal.pk) not in api.get("proposals/").content.decode()
     assert str(proposal.pk) not in client.get("/executions/").content.decode()
+    history = reverse("approvals:history")
+    for path in (history, f"{history}?q={proposal.pk}", f"{history}?q=customer-19122"):
+        assert f"/queue/{proposal.pk}/" not in client.get(path).content.decode()
     [row] = rows_of([proposal.pk])
     assert (row.status, row.status_label) == ("decided", "decided")
 
