@@ -19,7 +19,7 @@ from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
 
 Verdict = Decision.Verdict
-LABEL, BRIEF = 72, 36  # characters that a button shows of what it does; fewer on narrow screens
+LABEL = 72  # characters that a button shows of what it does
 NEARBY = 8
 SAID = {
     Verdict.APPROVE: "You approved this. It waits for somebody else to agree.",
@@ -38,7 +38,6 @@ class Approval:
     digest: str
     digest_short: str
     label: list[Piece]
-    brief: list[Piece]
     whole: str
     edit_url: str
 
@@ -171,7 +170,6 @@ def _approval(
         digest=digest,
         digest_short=shortened(digest),
         label=pieces(in_short(begin + sentence)),
-        brief=pieces(in_short(begin + sentence, BRIEF)),
         whole=shown(begin + sentence),
         edit_url=edit_url,
     )
