@@ -294,3 +294,23 @@ def test_taking_back_and_escalating_over_the_api(
     assert (escalated.status_code, escalated.json()["resolution"]) == (201, None)
     assert api_as(cyd).get(address).json()["teams"] == ["finance"]
     assert api_as(ana).get(address).status_code == 404
+
+
+# --- Executions ---------------------------------------------------------------------------------------
+
+
+def test_an_operator_cancels_what_is_not_to_be_carried_out(
+    propose: Any, policy: Any, ana: Any, olga: Any
+) -> None:
+    policy(GRACE)
+    proposal = propose()
+    approve(proposal, ana)
+    address = f"/executions/{Execution.objects.get().pk}/cancel/"
+
+    for place in (f"/queue/{proposal.pk}/", "/executions/"):
+        assert f'action="{address}"' in page(browser(olga), place)
+        assert f'action="{address}"' not in page(browser(ana), place)
+    browser(olga).post(address, {"reason": "The customer called."})
+
+    assert Execution.objects.get().status == "cancelled"
+    assert f'action="{address}"' not in page(browser(olga), "/executions/")
