@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -71,14 +72,11 @@ def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
             at__gt=Now() - timedelta(days=DAYS),
         )
         .order_by("-at")
-        .values("pk")[:COUNTED]
+        .values_list("pk", "status", "action_digest", "suggestion__action_digest")[:COUNTED]
     )
-    rows = list(
-        Resolution.objects.filter(pk__in=newest, proposal__in=Proposal.objects.visible_to(reader))
-        .exclude(pk=proposal.pk)
-        .order_by("-at")
-        .values_list("pk", "status", "action_digest", "suggestion__action_digest")
-    )
+    decided = [row for row in newest if row[0] != proposal.pk]
+    seen = _visible([row[0] for row in decided], reader)
+    rows = [row for row in decided if row[0] in seen]
     counted = Counter(status for _, status, _, _ in rows)
     changed = sum(status == "approved" and digest != proposed for _, status, digest, proposed in rows)
     told = [f"{counted[status]:,} {status}" for status in _DECIDED if counted[status]]
@@ -97,12 +95,14 @@ def _of_subject(proposal: Proposal, reader: User) -> list[object]:
         .order_by("-created_at")
         .values_list("pk", flat=True)[:OF_SUBJECT]
     )
-    decided = (
-        Resolution.objects.filter(pk__in=newest, proposal__in=Proposal.objects.visible_to(reader))
-        .exclude(pk=proposal.pk)
-        .order_by("-at")
-    )
+    seen = _visible([one for one in newest if one != proposal.pk], reader)
+    decided = Resolution.objects.filter(pk__in=seen).order_by("-at")
     return list(decided.values_list("pk", flat=True)[:SHOWN])
+
+
+def _visible(ids: list[UUID], reader: User) -> set[object]:
+    """Those of these few proposals that the reader may see: asked by their keys, for history is long."""
+    return set(Proposal.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 def _read(ids: Iterable[object]) -> dict[object, Precedent]:

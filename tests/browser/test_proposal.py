@@ -149,9 +149,7 @@ def revised(propose: Callable[..., Any], before: Any, ana: Any) -> Any:
     return propose(title="Refund for a broken kettle", revises=before.pk, suggestions=[better])
 
 
-def test_the_page_can_be_used_by_everybody(
-    visit: Visit, propose: Callable[..., Any], letter: Any, ana: Any, ben: Any
-) -> None:
+def test_a_revision_can_be_read_by_everybody(visit: Visit, propose: Callable[..., Any], ana: Any) -> None:
     for amount in range(3):
         one = propose(suggestions=[suggestion_body(arguments={"order_id": "#W2", "amount": 5 + amount})])
         first = one.suggestions.select_related("action_type").get()
@@ -161,6 +159,9 @@ def test_the_page_can_be_used_by_everybody(
     assert "Add a note." in page.locator(".feedback").inner_text()
     check(page, "revision")
     _picture(page, "revised")
+
+
+def test_long_and_nested_arguments_can_be_read_by_everybody(visit: Visit, letter: Any, ana: Any) -> None:
     page = live(visit(ana, f"/queue/{letter.pk}/"))
 
     page.locator("#long-1-7 summary").click()
