@@ -100,7 +100,7 @@ def _of_subject(proposal: Proposal, reader: User) -> list[object]:
     return list(decided.values_list("pk", flat=True)[:SHOWN])
 
 
-def _visible(ids: list[UUID], reader: User) -> set[object]:
+def _visible(ids: list[UUID], reader: User) -> set[UUID]:
     """Those of these few proposals that the reader may see: asked by their keys, for history is long."""
     return set(Proposal.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
 
