@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from approvals import decide
 from audit.actors import SYSTEM
 from governance.action_types import register
 from tests.browser.conftest import live
-from tests.browser.hostile import PAYLOADS
-from tests.conftest import suggestion_body
+from tests.browser.hostile import HONEST, PAYLOADS
+from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
 # What only our own templates put on the page, and so many of it.
@@ -92,31 +93,126 @@ def read_in(page: Any, places: Sequence[str]) -> dict[str, str]:
 # Where it stands: as it is, or within JSON.
 PLACES = ("#proposal-title", ".says .agent-text", ".args", ".chat", "#fold-context", "#fold-raw")
 NOTHING = {"ran": None, "foreign": [], "links": [], "handlers": [], "wide": False}
+AT_ONCE = 51  # of the corpus in one test, and 50 rows are on a page
+MANY = 40  # of it in one proposal
 
 
+def is_read(text: str, seen: str, read: str) -> bool:
+    return any(one_line(form) in one_line(read) for form in forms(text, seen))
+
+
+@pytest.mark.parametrize("part", [PAYLOADS[n : n + AT_ONCE] for n in range(0, len(PAYLOADS), AT_ONCE)])
 def test_hostile_text_is_read_and_does_nothing(
-    visit: Visit, propose: Callable[..., Any], anything: None, ana: Any
+    part: Any, visit: Visit, propose: Callable[..., Any], anything: None, ana: Any
 ) -> None:
     page = live(visit(ana))
-    made = [(propose(**everywhere(text)), text, seen) for text, seen in PAYLOADS]
+    made = [(propose(**everywhere(text)), text, seen) for text, seen in part]
     page.locator(f"#proposal-{made[-1][0].pk}").wait_for(state="attached")  # pushed into the open page
     for proposal, text, seen in made:
         page.locator(f"#proposal-{proposal.pk} a").dispatch_event("click")
         page.locator(f'#proposal[data-id="{proposal.pk}"]').wait_for()
         for place, read in read_in(page, PLACES).items():
-            assert any(one_line(form) in one_line(read) for form in forms(text, seen)), (place, text)
+            assert is_read(text, seen, read), (place, text)
         assert what_got_through(page) == NOTHING, text
         assert "elsewhere.example" not in page.url
 
 
-def test_hostile_text_in_whole_pages_does_nothing(
-    visit: Visit, propose: Callable[..., Any], anything: None, ana: Any, dora: Any
+def test_honest_text_has_no_mark(visit: Visit, propose: Callable[..., Any], anything: None, ana: Any) -> None:
+    page = visit(ana)
+    for text in HONEST:
+        page.goto(f"/queue/{propose(**everywhere(text)).pk}/")
+        assert page.locator("#proposal .mark-hidden").count() == 0, text
+
+
+def test_lists_of_hostile_sentences_do_nothing(
+    visit: Visit, propose: Callable[..., Any], anything: None, ana: Any, ben: Any, dora: Any
 ) -> None:
     made = [propose(**everywhere(text)) for text, _ in PAYLOADS]
     page = visit(ana)
-    assert what_got_through(page) == NOTHING
-    for proposal in made[::12]:
-        page.goto(f"/queue/{proposal.pk}/")
-        assert what_got_through(page) == NOTHING
-    page = visit(dora, "/audit/")
-    assert what_got_through(page) == NOTHING
+    seen = ""
+    for _ in range(len(made) // 50 + 1):
+        seen += harmless(page).inner_text("#rows")
+        more = page.locator(".list-more a")
+        if more.count():
+            page.goto(more.get_attribute("href"))
+    unread = [text for text, mark in PAYLOADS if not is_read(text[:100], mark[:100], seen)]
+    assert unread == []
+    for n in range(0, len(made), 100):
+        harmless(page, "/queue/bulk/?" + "&".join(f"id={proposal.pk}" for proposal in made[n : n + 100]))
+
+    for n, proposal in enumerate(made):
+        end(proposal, by=ben if n % 2 else ana, approve=n % 3 == 0, reason=PAYLOADS[n][0])
+    for address in (
+        "/queue/history/",
+        "/executions/",
+        "/queue/check/",
+        "/queue/notices/",
+        "/governance/standing/",
+    ):
+        harmless(page, address)
+        while (more := page.locator("main .pager a[rel=next]")).count():
+            harmless(page, more.get_attribute("href"))
+    harmless(visit(dora), "/audit/")
+
+
+def test_pages_about_one_proposal_do_nothing(
+    visit: Visit, propose: Callable[..., Any], anything: None, ana: Any
+) -> None:
+    page = visit(ana)
+    before = None
+    for n in range(0, len(PAYLOADS), MANY):
+        texts = [text for text, _ in PAYLOADS[n : n + MANY]]
+        proposal = propose(**many(texts), revises=before)
+        harmless(page, f"/queue/{proposal.pk}/")
+        page.emulate_media(media="print")
+        assert what_got_through(page) | {"wide": False} == NOTHING
+        page.emulate_media(media="screen")
+        harmless(page, f"/queue/{proposal.pk}/edit/")
+        harmless(page, f"/governance/simulator/?proposal={proposal.pk}")
+        end(proposal, by=ana, approve=n % 80 == 0, reason=texts[0])
+        harmless(page, f"/queue/{proposal.pk}/")
+        if n % 80 == 0:
+            harmless(page, f"/queue/{proposal.pk}/standing/")
+        before = str(proposal.pk)
+
+
+def harmless(page: Any, address: str = "") -> Any:
+    """The page, or the one at this address; nothing of what agents sent does anything on it."""
+    if address:
+        answer = page.goto(address)
+        assert answer.status == 200, address
+    assert what_got_through(page) == NOTHING, page.url
+    return page
+
+
+def many(texts: Sequence[str]) -> dict[str, Any]:
+    """One proposal with all of these in its arguments, its conversation and its indicators."""
+    arguments = {"what": texts[0], **{f"t{n}": text for n, text in enumerate(texts)}}
+    arguments |= {text[:80]: f"v{n}" for n, text in enumerate(texts)}
+    indicators = [{"code": text[:64], "detail": text} for text in texts]
+    return {
+        **everywhere(texts[0]),
+        "context": {"messages": [{"role": "user", "content": text} for text in texts]},
+        "suggestions": [
+            suggestion_body(
+                rank=rank,
+                action="do_anything",
+                arguments=arguments if rank == 1 else {"what": texts[-1]},
+                before={name: f"before {value}" for name, value in arguments.items()},
+                explanation="\n".join(texts),
+                risk={"level": "high", "indicators": indicators[(rank - 1) * 20 : rank * 20]},
+            )
+            for rank in (1, 2)
+        ],
+    }
+
+
+def end(proposal: Any, *, by: Any, approve: bool, reason: str) -> None:
+    """Decide on it, with words as hostile as its own."""
+    first = proposal.suggestions.select_related("action_type").first()
+    if approve:
+        decide.approve(
+            first, reviewer=by, actor=actor_of(by), shown_digest=first.action_digest, reason=reason
+        )
+    else:
+        decide.reject(proposal.pk, reviewer=by, actor=actor_of(by), reason=reason)
