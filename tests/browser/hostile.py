@@ -76,7 +76,6 @@ DISGUISED = [
     f"<a href=jav&#x09;ascript:{_CALL}>x</a>",
     f'<a href=" javascript:{_CALL}">x</a>',
     f"<a href=JaVaScRiPt:{_CALL}>x</a>",
-    f"<a href=\x01javascript:{_CALL}>x</a>",
     f"<a href=vbscript:{_CALL}>x</a>",
     f"<a href=data:text/html,<script>{_CALL}</script>>x</a>",
     "<a href=data:text/html;base64,PHNjcmlwdD53aW5kb3cucHduZWQ9MTwvc2NyaXB0Pg==>x</a>",
@@ -328,6 +327,7 @@ HIDDEN = [
             0x10FFFD,  # private
         )
     ],
+    (f"<a href=\x01javascript:{_CALL}>x</a>", "U+0001"),
     ("pa\u0443pal.com", "mixed letters"),
     ("\u0391pple", "mixed letters"),
     ("Amaz\u043en", "mixed letters"),
