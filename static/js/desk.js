@@ -65,12 +65,22 @@ const chosenForm = () => {
 };
 const openPanel = () => find(".verb-panel[open]");
 
+let missed = false; // a suggestion was chosen while another item was on its way: the next approval would be of the wrong one
+
 function choose(rank) {
+  missed = opening !== null || performance.now() < settledAt;
   const radio = find(`.suggestion-radio[data-rank="${rank}"]`);
-  if (!radio || busy()) return;
+  if (!radio || missed) return;
   radio.checked = true;
   radio.focus({ preventScroll: true });
   radio.closest(".suggestion").scrollIntoView({ block: "nearest" });
+}
+
+function approve() {
+  if (busy() || openPanel()) return;
+  if (missed) tell("page:announce", { text: "Nothing was chosen yet. Choose again, or press A once more.", now: true });
+  else chosenForm()?.requestSubmit();
+  missed = false;
 }
 
 const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".panel [type=submit]", it) ?? find(".panel button", it);
@@ -284,7 +294,7 @@ const toggle = find("#keys-on"); // the server keeps it for this person; here it
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
-  a: () => !busy() && !openPanel() && chosenForm()?.requestSubmit(),
+  a: approve,
   r: () => panel(find("#verb-wrong") ? "wrong" : "reject"),
   f: () => panel("return"),
   e: edit,

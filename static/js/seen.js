@@ -31,20 +31,33 @@ function missing(card) {
   return endsIn(card).filter((end) => !seen.has(end.dataset.seen));
 }
 
+const BAR = 64; // on a phone the bar of verbs lies over the end of the page
 const eyes = new IntersectionObserver(
   (entries) => {
-    for (const { isIntersecting, target } of entries) {
-      const card = target.closest(".suggestion");
-      const form = card && target.isConnected && formOf(card.dataset.rank);
-      const folded = target.closest(".long-value") && !target.closest(".long-value").previousElementSibling.open;
-      if (!form || !isIntersecting || folded || document.hidden) continue;
-      shownOf(form).add(target.dataset.seen);
-      eyes.unobserve(target);
-    }
+    for (const { isIntersecting, target } of entries) if (isIntersecting) see(target);
     tellAll();
   },
-  { rootMargin: "0px 0px -64px 0px" }, // on a phone the bar of verbs lies over the end of the page
+  { rootMargin: `0px 0px -${BAR}px 0px` },
 );
+
+function see(end) {
+  const card = end.closest(".suggestion");
+  const form = card && end.isConnected && formOf(card.dataset.rank);
+  const folded = end.closest(".long-value") && !end.closest(".long-value").previousElementSibling.open;
+  if (!form || folded || document.hidden) return;
+  shownOf(form).add(end.dataset.seen);
+  eyes.unobserve(end);
+}
+
+/** The observer is told a moment late: what came on the screen just now counts for a key pressed just now. */
+function glance(card) {
+  for (const end of missing(card)) {
+    const { top, height } = end.getBoundingClientRect();
+    const at = document.elementFromPoint(end.getBoundingClientRect().left + 1, top);
+    if (top >= 0 && top + height <= innerHeight - BAR && at && card.contains(at)) see(end);
+  }
+  tell(card);
+}
 
 function watch() {
   eyes.disconnect();
@@ -103,6 +116,8 @@ addEventListener(
     if (!form.matches?.('form[data-verb="approve"][data-rank]')) return;
     const card = find(`.suggestion[data-rank="${form.dataset.rank}"]`);
     if (!card || !missing(card).length) return;
+    glance(card);
+    if (!missing(card).length) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     showNext(card);

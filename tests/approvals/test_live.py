@@ -454,7 +454,7 @@ def test_checking_many_people_costs_a_handful_of_queries(ana: Any, ben: Any, cyd
     with CaptureQueriesContext(connection) as captured:
         answer = live.access_of(keys)
 
-    assert len(captured) == 5
+    assert len(captured) == 6
     assert [answer[key] for key in keys] == [
         live.Access(frozenset({"operations"})),
         live.Access(frozenset({"operations"})),

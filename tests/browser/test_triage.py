@@ -87,12 +87,12 @@ def test_who_comes_and_goes_is_seen_without_a_reload_and_oneself_is_no_news(
 
 def test_a_claim_ends_by_itself(visit: Visit, proposal: Any, ana: Any, ben: Any) -> None:
     claims.claim(proposal.pk, user=ben, actor=actor_of(ben))
-    Claim.objects.update(until=timezone.now() + timedelta(seconds=6))
+    Claim.objects.update(until=timezone.now() + timedelta(seconds=4))
     page = visit(ana)
 
     initials = page.locator(f"#proposal-{proposal.pk} .initials")
     expect(initials).to_be_visible()
-    expect(initials).to_have_count(0)
+    expect(initials).to_have_count(0, timeout=8_000)
 
 
 def test_searching_while_typing_keeps_the_focus_and_what_is_open(

@@ -42,9 +42,9 @@ def test_who_has_no_role_is_told_so(ana: Any) -> None:
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("ana", ["Queue", "Executions", "Governance"]),
-        ("dora", ["Queue", "Executions", "Governance", "Audit"]),
-        ("olga", ["Queue", "Executions", "Governance", "Audit"]),
+        ("ana", ["Queue", "History", "Executions", "Governance"]),
+        ("dora", ["Queue", "History", "Executions", "Governance", "Audit"]),
+        ("olga", ["Queue", "History", "Executions", "Governance", "Audit"]),
     ],
 )
 def test_the_way_around_holds_what_a_role_may_see(request: Any, who: str, labels: list[str]) -> None:
@@ -105,7 +105,7 @@ def test_the_frame_costs_the_same_however_much_there_is(
 ) -> None:
     client = browser(ana)
     client.get("/executions/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         client.get("/executions/")
 
 
@@ -213,9 +213,9 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
 
     client = browser(olga)
     client.get("/governance/agents/")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get("/governance/agents/")
     for number in range(11):
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(client.get("/governance/agents/").context["agents"]) == 12
