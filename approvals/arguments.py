@@ -208,14 +208,14 @@ def _compared(row: Argument, value: Any, before: Any) -> Argument:
 
 
 def _difference(before: Any, after: Any) -> str:
-    """How much more or less it is: "+842.10"; empty where that says nothing."""
+    """How much more or less it is: "+842.1"; empty where that says nothing."""
     numbers = (before, after)
     if not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e15 for n in numbers):
         return ""
     difference = Decimal(str(after)) - Decimal(str(before))
     if difference.adjusted() < -9:
         return ""
-    return f"{difference:+,f}".replace("-", "−") if difference else ""
+    return f"{difference.normalize():+,f}".replace("-", "−") if difference else ""
 
 
 # --- Values ---------------------------------------------------------------------------------------

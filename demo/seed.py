@@ -45,6 +45,7 @@ PEOPLE: list[dict[str, str]] = [
     {"username": "demo-operator-2", "role": "operator", "team": "operations"},
     {"username": "demo-reviewer", "role": "reviewer", "team": "operations"},
     {"username": "demo-reviewer-2", "role": "reviewer", "team": "finance"},
+    {"username": "demo-reviewer-3", "role": "reviewer", "team": "operations"},  # some things take two
     {"username": "demo-auditor", "role": "auditor", "team": "operations"},
 ]
 
