@@ -1,6 +1,6 @@
 """Any interleaving of what people, agents, workers and the clock do keeps what must always be true.
 
-The numbers are those of the invariants in docs/architecture.md.
+People differ in their teams; one of them owns the agent.
 """
 
 from __future__ import annotations
