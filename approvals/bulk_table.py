@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from approvals import sums
 from approvals.arguments import as_text
+from approvals.naming import listed
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.together import Candidate, Path, placeholders
@@ -128,8 +129,7 @@ def in_words(found: Sequence[Candidate]) -> str:
     if len(said) == 1:
         [(count, totals)] = said
         return f"{count}, {totals} in total" if totals else count
-    *others, last = [f"{count} ({totals} in total)" if totals else count for count, totals in said] or [""]
-    return f"{', '.join(others)} and {last}" if others else last
+    return listed([f"{count} ({totals} in total)" if totals else count for count, totals in said])
 
 
 def _totals(found: Sequence[Candidate]) -> str:

@@ -7,7 +7,6 @@ nothing of it.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +16,9 @@ from django.db.models.functions import Now
 from approvals.check_models import Check, Kind
 from approvals.models import Decision
 from audit.actors import TIMER, Actor
-from audit.announce import announce
 from audit.canonical import commitment
 from audit.record import record
+from suggestions import news
 from suggestions.models import Proposal, Resolution
 
 SLIPPED_IN = "check.slipped_in"
@@ -95,8 +94,7 @@ def _expire(proposal_id: UUID) -> bool:
 
 def _end(proposal: Proposal) -> None:
     proposal.status = Proposal.Status.WITHDRAWN
-    proposal.version += 1
-    proposal.save(update_fields=["status", "version"])
+    news.changed(proposal, "status")
     # For the slower of two people, who is told that it is over like with any other.
     Resolution.objects.create(
         proposal=proposal,
@@ -105,7 +103,6 @@ def _end(proposal: Proposal) -> None:
         actor_name="the system",
         agent_id=None,
     )
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
 
 
 # --- What the one who answered is told ------------------------------------------------------------

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Least, Now
 
 from approvals.decide import NotInTeam
 from approvals.models import Claim
 from audit.actors import Actor
-from audit.announce import announce
 from audit.record import record
 from audit.refusals import Invalid, Refusal
 from governance import people
 from governance.models import Absence, User
+from suggestions import news
 from suggestions.models import Proposal
 from suggestions.resolve import lock_pending
 
@@ -112,6 +110,5 @@ def _write(proposal: Proposal, *, user: User, by: User, lasts: timedelta) -> Cla
 
 
 def _tell(proposal: Proposal, event: str, actor: Actor, **data: Any) -> None:
-    Proposal.objects.filter(pk=proposal.pk).update(version=F("version") + 1)
+    news.changed(proposal)
     record(event, actor=actor, proposal=proposal.pk, data=data)
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)

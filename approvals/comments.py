@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
 from approvals.models import Comment
 from audit.actors import Actor
-from audit.announce import announce
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Invalid
 from governance.models import User
+from suggestions import news
 from suggestions.models import Proposal
 
 LONGEST = 2_000
@@ -31,10 +30,8 @@ def comment(proposal_id: UUID, *, author: User, actor: Actor, text: str) -> Comm
     if len(text) > LONGEST:
         raise Invalid.field("/text", f"Say it in at most {LONGEST:,} characters.")
     proposal = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal_id)
-    proposal.version += 1
-    proposal.save(update_fields=["version"])
+    news.changed(proposal)
     found = Comment.objects.create(proposal=proposal, author=author, text=text)
     data = {"comment": str(found.pk), "text": commitment(bytes(found.salt), text)}
     record("comment.written", actor=actor, proposal=proposal.pk, data=data)
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
     return found

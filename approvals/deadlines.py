@@ -7,7 +7,6 @@ and what a killed one had not committed is due for the next.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,11 +15,10 @@ from django.db.models.functions import Now
 from approvals.decide import hand_over
 from approvals.models import Decision
 from audit.actors import TIMER
-from audit.announce import announce
 from audit.record import record
 from governance.deciders import may_decide
 from governance.models import Team
-from suggestions import callbacks
+from suggestions import callbacks, news
 from suggestions.models import Proposal
 
 AT_ONCE = 200
@@ -55,7 +53,7 @@ def _some(due: Q, by: str, act: Callable[[Proposal], None]) -> int:
 
 def _remind(proposal: Proposal) -> None:
     proposal.remind_at, proposal.reminded_at = None, Now()
-    _changed(proposal, "remind_at", "reminded_at")
+    news.changed(proposal, "remind_at", "reminded_at")
     due = {"deadline": proposal.deadline.isoformat()}
     record("proposal.reminded", actor=TIMER, proposal=proposal.pk, data={**due, "teams": proposal.teams})
     callbacks.owe(proposal, "proposal.reminded", due)
@@ -90,12 +88,6 @@ def _has_spoken(proposal: Proposal) -> bool:
 
 def _skip(proposal: Proposal, why: str) -> None:
     proposal.escalate_at = None
-    _changed(proposal, "escalate_at")
+    news.changed(proposal, "escalate_at")
     told = {"from": proposal.team_id, "to": proposal.verdict.get("escalate_to"), "why": why}
     record("proposal.escalation_skipped", actor=TIMER, proposal=proposal.pk, data=told)
-
-
-def _changed(proposal: Proposal, *fields: str) -> None:
-    proposal.version += 1
-    proposal.save(update_fields=["version", *fields])
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)

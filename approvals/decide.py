@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from approvals.quorum import standing_of
 from approvals.reading import seconds_for
 from approvals.step_up import Proof
 from audit.actors import Actor
-from audit.announce import announce
 from audit.canonical import commitment
 from audit.prepared import execute
 from audit.record import record
@@ -26,7 +24,7 @@ from execution.schedule import schedule
 from governance import people
 from governance.deciders import may_decide
 from governance.models import Team, User
-from suggestions import asking_again, callbacks
+from suggestions import asking_again, callbacks, news
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.obligations import Asked, asked_of
 from suggestions.resolve import lock_pending, resolve
@@ -238,7 +236,7 @@ def take_back(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Decision:
     decision.save(update_fields=["standing"])
     data = {"decision": str(decision.pk), "verdict": decision.verdict}
     record("decision.taken_back", actor=actor, proposal=proposal.pk, data=data)
-    _changed(proposal)
+    news.changed(proposal)
     return decision
 
 
@@ -250,7 +248,7 @@ def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason:
     teams = [to.pk if team == place else team for team in proposal.teams]
     proposal.team_id, proposal.also_teams = teams[0], teams[1:]
     due_times.renew(proposal, to)
-    _changed(proposal, "team", "also_teams")
+    news.changed(proposal, "team", "also_teams")
     told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
     data = {"from": place, "to": to.pk, "version": proposal.version, **told}
     record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
@@ -450,11 +448,5 @@ def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -
 
 
 def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:
-    _changed(proposal)
+    news.changed(proposal)
     return Decided(decision, None)
-
-
-def _changed(proposal: Proposal, *fields: str) -> None:
-    proposal.version += 1
-    proposal.save(update_fields=["version", *fields])
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -11,13 +10,12 @@ from django.db.models.functions import Now
 
 from approvals.decide import NotInTeam, OwnAgent
 from audit.actors import Actor
-from audit.announce import announce
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Refusal
 from governance import people
 from governance.models import User
-from suggestions import callbacks
+from suggestions import callbacks, news
 from suggestions.models import Proposal, RejectedAction, RejectedActionQuerySet
 
 
@@ -41,12 +39,10 @@ def reopen(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str = "")
     reopened = standing_against(proposal, reviewer).update(reopened_at=Now(), reopened_by=reviewer)
     if not reopened:
         raise NothingToReopen
-    proposal.version += 1
-    proposal.save(update_fields=["version"])
+    news.changed(proposal)
     told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
     record("proposal.reopened", actor=actor, proposal=proposal.pk, data={"actions": reopened, **told})
     callbacks.owe(proposal, "proposal.reopened", {"actor": actor.name, "reason": reason})
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
     return reopened
 
 

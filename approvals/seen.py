@@ -5,6 +5,7 @@ from __future__ import annotations
 from approvals import looks
 from approvals.arguments import folds
 from approvals.models import Decision
+from approvals.naming import listed
 from approvals.pieces import shown
 from audit.refusals import Refusal
 from governance.models import User
@@ -47,5 +48,4 @@ def present(proposal: Proposal, reader: User) -> str:
         others = [*others[:2], f"{len(others) - 2} others"]
     if not others:
         return ""
-    names = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}"
-    return f"{names} {'is' if len(others) == 1 else 'are'} looking at this"
+    return f"{listed(others)} {'is' if len(others) == 1 else 'are'} looking at this"

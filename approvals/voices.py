@@ -8,6 +8,7 @@ from datetime import datetime
 
 from approvals.arguments import Argument, table
 from approvals.models import Decision
+from approvals.naming import listed
 from approvals.pieces import Piece, pieces, shown
 from approvals.quorum import Standing, disagree, standing_of
 from governance import deciders
@@ -178,7 +179,7 @@ def _agreements(
 def _missing(standing: Standing, names: dict[str, str]) -> str:
     """ "2 more people, with somebody of Finance among them"; empty once it is enough."""
     teams = standing.missing_teams if len(names) > 1 or not standing.needed else ()
-    of = _and([names.get(team, team) for team in teams])
+    of = listed([names.get(team, team) for team in teams])
     if not of:
         return _people(standing.needed) if standing.needed else ""
     if standing.needed <= len(teams):
@@ -192,7 +193,7 @@ def _people(count: int) -> str:
 
 def _asked(proposal: Proposal, asked: Asked, names: dict[str, str]) -> str:
     who = "1 person" if asked.approvals == 1 else f"{asked.approvals} people"
-    of = _and([names.get(team, team) for team in proposal.teams])
+    of = listed([names.get(team, team) for team in proposal.teams])
     told = f"{who} of {of} must approve exactly the same action"
     if proposal.also_teams:
         told = f"{who}, with somebody of {of} among them, must approve exactly the same action"
@@ -239,10 +240,6 @@ def _could(proposal: Proposal, standing: Iterable[Decision], asked: Asked) -> st
     if not names:
         return "Nobody else could approve it now: it can only be escalated, taken back or rejected."
     return f"Could still answer: {', '.join(names)}{' and others' if len(found) > MOST_NAMES else ''}."
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def assignable(proposal: Proposal, *, besides: User) -> list[User]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from audit.actors import Actor
-from audit.announce import announce
 from audit.canonical import commitment, new_salt
 from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Refusal
 from governance.models import User
-from suggestions import callbacks, numbers, settle
+from suggestions import callbacks, news, numbers, settle
 from suggestions.models import Proposal, Resolution, Suggestion
 
 
@@ -82,22 +78,20 @@ def resolve(
         action=proposal.action,
     )
     proposal.status = status
-    proposal.version += 1
     was, were = Proposal.Status.PENDING, proposal.numbers
-    changed = ["status", "version"]
+    changed = ["status"]
     if status == Proposal.Status.APPROVED and suggestion and arguments is not None:
         proposal.numbers = numbers.approved(suggestion.action_type.name, arguments)
         changed.append("numbers")
         _set_precedent(proposal, arguments)
     if by != Resolution.By.POLICY:  # which answers in the transaction that hands it in
         settle.correct(proposal, was=was, were=were)
-    proposal.save(update_fields=changed)
+    news.changed(proposal, *changed)
     told = {"by": by, "policy": proposal.policy_id, "action_digest": action_digest or None}
     if reason:
         told["reason"] = commitment(salt, reason)
     record(f"proposal.{status}", actor=actor, proposal=proposal.pk, data={**told, **(data or {})})
     callbacks.owe(proposal, f"proposal.{status}", presented(resolution))
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
     return resolution
 
 
@@ -111,13 +105,11 @@ def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None =
     resolution.delete()
     was, were = proposal.status, proposal.numbers
     proposal.status = Proposal.Status.PENDING
-    proposal.version += 1
     proposal.numbers = numbers.asked_for(list(proposal.suggestions.select_related("action_type")))
     settle.correct(proposal, was=was, were=were)
-    proposal.save(update_fields=["status", "version", "numbers"])
+    news.changed(proposal, "status", "numbers")
     record("proposal.approval_undone", actor=actor, proposal=proposal.pk, data=data or {})
     callbacks.owe(proposal, "proposal.approval_undone", {"actor": actor.name})
-    transaction.on_commit(partial(announce, proposal.pk), robust=True)
 
 
 _PRECEDENT = """
