@@ -201,8 +201,9 @@ def test_claims_end_and_what_was_assigned_goes_to_the_deputy(
     assert found == {assigned.pk: (cyd, ben), others.pk: (ben, ben)}
     [event] = [json.loads(e.body) for e in Event.objects.filter(type="absence.begun")]
     assert event["data"]["claims"] == 2
-    with pytest.raises(Invalid, match=""):
+    with pytest.raises(Invalid) as refused:
         claims.assign(own.pk, to=ana, by=ben, actor=actor_of(ben))
+    assert refused.value.errors == [{"pointer": "/to", "detail": "Ana is out of office."}]
 
 
 # --- Saying so ------------------------------------------------------------------------------------
