@@ -16,8 +16,8 @@ run: export DEMO := $(or $(DEMO),1)
 run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, PORT=8000
 	@exec $(BIN)/python manage.py up
 
-test: .venv/installed-dev ## Run the whole test suite, browsers included
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/installed-dev ## Run the whole test suite, browsers included; ARGS="-k slower" runs some
+	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
 lint: .venv/installed-dev ## Check style, types, imports and migrations
 	@$(BIN)/ruff check .

@@ -6,22 +6,19 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connections
 from django.test import Client, TransactionTestCase
-from psycopg import sql
+
+from tests import database
 
 SERVICES = pytest.StashKey[Any]()
-KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -44,17 +41,11 @@ def services(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def django_db_setup(services: Any, django_db_blocker: Any) -> Iterator[None]:
-    """A fresh database, made and owned by the owner; tests connect as the application's role."""
-    owner = settings.DATABASES["owner"]
-    name = sql.Identifier(owner["NAME"])
-    with psycopg.connect(services.superuser_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner["USER"])))
+    """A database of this process's own, owned by the owner; tests connect as the application's role."""
     _empty_valkey()
     with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections["owner"].close()
-    TransactionTestCase._fixture_teardown = lambda _: empty_database()  # type: ignore[method-assign]
+        database.fresh_copy(services.superuser_url)
+    TransactionTestCase._fixture_teardown = lambda _: database.empty(services.superuser_url)  # type: ignore[method-assign]
     yield
     with django_db_blocker.unblock():
         connections.close_all()
@@ -65,35 +56,6 @@ def _empty_valkey() -> None:
 
     with redis.Redis.from_url(settings.VALKEY_URL) as client:
         client.flushdb()
-
-
-def owner_connection() -> psycopg.Connection:
-    """As the owner of the tables; the application's role may not do what tests do to clean up."""
-    return psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
-
-
-def empty_database() -> None:
-    """What `flush` would do, where the log refuses to be emptied even by its owner."""
-    from governance import roles
-
-    with owner_connection() as connection:
-        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows if name not in KEPT)
-        connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
-        _truncate(connection, tables)
-        connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
-    roles.make_default_team()
-
-
-def _truncate(connection: psycopg.Connection, tables: sql.Composed) -> None:
-    """A browser that was closed may still be telling so: whoever comes second waits, or begins anew."""
-    for _ in range(5):
-        try:
-            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
-            return
-        except psycopg.errors.DeadlockDetected:
-            continue
-    raise AssertionError("Something keeps the tables busy.")
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +71,7 @@ def _fresh_caches() -> Iterator[None]:
 # --- People ---------------------------------------------------------------------------------
 
 
-def _person(name: str, role: str, team: str = "operations") -> Any:
+def make_person(name: str, role: str, team: str = "operations") -> Any:
     from django.contrib.auth.models import Group
 
     from governance.models import Team, User
@@ -125,32 +87,32 @@ def _person(name: str, role: str, team: str = "operations") -> Any:
 
 @pytest.fixture
 def ana(db: None) -> Any:
-    return _person("ana", "reviewer")
+    return make_person("ana", "reviewer")
 
 
 @pytest.fixture
 def ben(db: None) -> Any:
-    return _person("ben", "reviewer")
+    return make_person("ben", "reviewer")
 
 
 @pytest.fixture
 def cyd(db: None) -> Any:
-    return _person("cyd", "reviewer", team="finance")
+    return make_person("cyd", "reviewer", team="finance")
 
 
 @pytest.fixture
 def dora(db: None) -> Any:
-    return _person("dora", "auditor")
+    return make_person("dora", "auditor")
 
 
 @pytest.fixture
 def olga(db: None) -> Any:
-    return _person("olga", "operator")
+    return make_person("olga", "operator")
 
 
 @pytest.fixture
 def pia(db: None) -> Any:
-    return _person("pia", "operator")
+    return make_person("pia", "operator")
 
 
 # --- Agents and what they propose -----------------------------------------------------------
@@ -177,6 +139,10 @@ REFUND = {
 @pytest.fixture
 def action_type(db: None) -> Any:
     """`refund_payment`, without a workflow: tests that execute give it one."""
+    return make_action_type()
+
+
+def make_action_type() -> Any:
     from audit.actors import SYSTEM
     from governance.action_types import register
 
@@ -185,9 +151,13 @@ def action_type(db: None) -> Any:
 
 @pytest.fixture
 def agent(olga: Any) -> Any:
+    return make_agent(owner=olga)
+
+
+def make_agent(*, owner: Any) -> Any:
     from governance.models import Agent
 
-    return Agent.objects.create(name="support-bot", owner=olga)
+    return Agent.objects.create(name="support-bot", owner=owner)
 
 
 @pytest.fixture
@@ -212,9 +182,9 @@ def in_force(text: str) -> Any:
     for team in {sending.team for sending in sendings_of(parse(text))}:
         Team.objects.get_or_create(slug=team, defaults={"name": team.capitalize()})
         if not User.objects.filter(teams=team, groups__name="reviewer").exists():
-            _person(f"decides-for-{team}", "reviewer", team=team)
+            make_person(f"decides-for-{team}", "reviewer", team=team)
     author, second = (
-        User.objects.filter(username=name).first() or _person(name, "operator")
+        User.objects.filter(username=name).first() or make_person(name, "operator")
         for name in ("writes-policies", "approves-policies")
     )
     version, created = policy_lifecycle.draft(text, author=author)
@@ -273,6 +243,10 @@ def suggestion_body(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
     """`propose(**changes)` hands in a proposal through the verbs and returns it from the database."""
+    return proposing(agent)
+
+
+def proposing(agent: Any) -> Callable[..., Any]:
     from governance.authentication import caller_of
     from suggestions.bodies import ProposalBody, check
     from suggestions.models import Proposal

@@ -10,14 +10,14 @@ from django.core.management import CommandError, call_command
 
 from audit.models import Event
 from governance.models import ActionType, PolicyVersion
-from tests.conftest import _person
+from tests.conftest import make_person
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("policies/*.yaml")), ids=lambda file: file.name)
 def test_an_example_policy_can_be_put_in_force(file, ana, cyd, olga):
-    _person("otto", "operator")
+    make_person("otto", "operator")
 
     said = apply_policy(file, author="olga", approve=True, activate=True, second="otto")
 
@@ -68,7 +68,7 @@ def file(tmp_path):
 
 
 def test_a_policy_goes_its_way_step_by_step_and_no_step_is_made_twice(file, ana, olga):
-    _person("otto", "operator")
+    make_person("otto", "operator")
     for _ in range(2):
         assert "somebody but its author approves it" in apply_policy(file, author="olga", note="First.")[-2]
     for _ in range(2):

@@ -93,9 +93,9 @@ def test_nor_before_it_begins_once_it_is_over_or_for_whom_has_left(
 
 
 def test_chains_are_not_followed(proposal: Any, ana: Any, cyd: Any) -> None:
-    from tests.conftest import _person
+    from tests.conftest import make_person
 
-    eve = _person("eve", "reviewer", team="legal")
+    eve = make_person("eve", "reviewer", team="legal")
     out(ana, cyd)
     out(cyd, eve)
     assert {team.pk for team in people.teams_of(eve)} == {"legal", "finance"}
@@ -121,9 +121,9 @@ def test_in_the_place_of_one_team_nobody_speaks_for_the_other(
     propose: Any, policy: Any, ana: Any, ben: Any, cyd: Any
 ) -> None:
     policy(BOTH % 1)
-    from tests.conftest import _person
+    from tests.conftest import make_person
 
-    eve = _person("eve", "reviewer", team="legal")
+    eve = make_person("eve", "reviewer", team="legal")
     out(ana, eve)
     proposal = propose()
 

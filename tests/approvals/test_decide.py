@@ -236,10 +236,10 @@ def test_a_wrong_decision_is_refused(proposal: Any, ana: Any, api_as: Any, chang
 
 @pytest.mark.django_db(transaction=True)
 def test_of_fifty_deciders_at_once_one_wins_and_the_others_are_told_who(propose: Any, api_as: Any) -> None:
-    from tests.conftest import _person
+    from tests.conftest import make_person
 
     proposal = propose()
-    people = [_person(f"reviewer{n}", "reviewer") for n in range(50)]
+    people = [make_person(f"reviewer{n}", "reviewer") for n in range(50)]
     clients = [api_as(person) for person in people]
     ready = threading.Barrier(50)
     answers: list[Any] = []

@@ -35,7 +35,7 @@ from governance.models import Team, User
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest
 from suggestions.withdraw import withdraw
-from tests.conftest import _person, actor_of, suggestion_body
+from tests.conftest import actor_of, make_person, suggestion_body
 
 PEOPLE = ("ana", "ben", "eva", "cyd", "both", "owner")
 EDITS: tuple[dict[str, Any], ...] = (
@@ -287,9 +287,9 @@ class Desk(RuleBasedStateMachine):
 @pytest.fixture
 def everybody(agent: Any, ana: Any, ben: Any, cyd: Any) -> None:
     """`both` is in two teams; `owner` answers for the agent and reviews; `nobody` is a team of none."""
-    _person("eva", "reviewer")
-    _person("both", "reviewer").teams.add(Team.objects.get(pk="finance"))
-    agent.owner = _person("owner", "reviewer")
+    make_person("eva", "reviewer")
+    make_person("both", "reviewer").teams.add(Team.objects.get(pk="finance"))
+    agent.owner = make_person("owner", "reviewer")
     agent.save()
     Team.objects.create(slug="nobody", name="Nobody")
 

@@ -18,7 +18,8 @@ from approvals.rows import rows_of
 from audit.refusals import Invalid
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.conftest import actor_of, owner_connection, suggestion_body
+from tests.conftest import actor_of, suggestion_body
+from tests.database import owner_connection
 
 ALL = Filters()
 

@@ -11,7 +11,7 @@ from audit.actors import SYSTEM, Actor
 from audit.canonical import canonical
 from audit.models import Event
 from audit.record import NotInTransaction, record
-from tests.conftest import owner_connection
+from tests.database import owner_connection
 
 FORBIDDEN = [
     "UPDATE audit_event SET body = body",

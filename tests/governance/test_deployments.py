@@ -15,14 +15,14 @@ from audit.refusals import Invalid
 from governance import deployments
 from governance.deployment_diff import difference
 from governance.models import Deployment, PromptTemplate
-from tests.conftest import DEPLOYED, _person
+from tests.conftest import DEPLOYED, make_person
 
 TEXT = {"label": "support-bot@14", "model": "model-1", "prompts": {"system": "You are kind.\nBe brief."}}
 
 
 @pytest.fixture
 def otto(db: None) -> Any:
-    return _person("otto", "operator")
+    return make_person("otto", "operator")
 
 
 def register(agent: Any, by: Any, **changes: Any) -> Deployment:

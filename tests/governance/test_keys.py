@@ -254,12 +254,12 @@ def test_the_commands_issue_and_revoke(ana: Any, capsys: Any) -> None:
 
 
 def test_a_token_may_exactly_what_its_person_may(api_as: Any, ana: Any, dora: Any, olga: Any) -> None:
-    from governance.authentication import _person
+    from governance.authentication import make_person
     from governance.models import User
 
     for person in (ana, dora, olga):
         token = api_as(person).headers["Authorization"].removeprefix("Bearer ")
-        caller = _person(token)
+        caller = make_person(token)
         assert caller == person
         assert caller.get_all_permissions() == User.objects.get(pk=person.pk).get_all_permissions()
         assert caller.username == person.username

@@ -15,14 +15,14 @@ from django.core.management import call_command
 from audit.actors import SYSTEM
 from governance import policy_lifecycle
 from governance.models import PolicyVersion
-from tests.conftest import _person, in_force
+from tests.conftest import in_force, make_person
 
 TEXT = "version: 1\ndefaults: {priority: 61}\n"
 
 
 @pytest.fixture
 def otto(db: None) -> Any:
-    return _person("otto", "operator")
+    return make_person("otto", "operator")
 
 
 def post_yaml(api: Any, path: str, text: str) -> Any:
@@ -118,7 +118,7 @@ def test_an_activation_in_another_process_counts_within_a_second(
     ana: Any, olga: Any, api: Any, action_type: Any, tmp_path: Any
 ) -> None:
     """The API answers here; another process activates. Nothing is restarted."""
-    _person("otto", "operator")
+    make_person("otto", "operator")
     in_force("version: 1\n")
     assert api.submit().json()["verdict"]["priority"] == 50
     file = tmp_path / "policy.yaml"

@@ -19,7 +19,7 @@ from audit.refusals import Invalid
 from governance import policy_lifecycle as lifecycle
 from governance.models import ActionType, PolicyVersion, Team, User
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
-from tests.conftest import _person, in_force
+from tests.conftest import in_force, make_person
 
 STATUS = PolicyVersion.Status
 NUMBERS = itertools.count(1)
@@ -36,7 +36,7 @@ def text(priority: int | None = None, **defaults: Any) -> str:
 
 @pytest.fixture
 def otto(db: None) -> Any:
-    return _person("otto", "operator")
+    return make_person("otto", "operator")
 
 
 def events() -> list[tuple[str, Any]]:
@@ -129,7 +129,7 @@ ROLES = ("author", "operator", "reviewer", "auditor", "nobody", "inactive operat
 
 @pytest.fixture
 def people(ana: Any, dora: Any, olga: Any, otto: Any) -> dict[str, User]:
-    left = _person("left", "operator")
+    left = make_person("left", "operator")
     left.is_active = False
     left.save()
     nobody = User.objects.create_user("nobody", password="nobody-has-a-long-password")

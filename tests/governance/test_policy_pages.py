@@ -13,7 +13,7 @@ from audit.actors import SYSTEM
 from governance import policy_lifecycle
 from governance.models import PolicyVersion
 from governance.policy_views import BEGINNING
-from tests.conftest import _person, in_force
+from tests.conftest import in_force, make_person
 
 TEXT = "version: 1\ndefaults: {priority: 61}\nrules:\n  - {name: a, when: 'true', then: {approvals: 1}}\n"
 WRONG = "version: 1\nrules:\n  - {name: a, when: 'agent.nmae == 1', then: {tem: <b>x}}\n"
@@ -22,7 +22,7 @@ NEW = "/governance/policies/new/"
 
 @pytest.fixture
 def otto(db: None) -> Any:
-    return _person("otto", "operator")
+    return make_person("otto", "operator")
 
 
 def browser(person: Any) -> Client:

@@ -6,17 +6,16 @@ An address that has no line here fails the first test.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin import site
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -34,7 +33,17 @@ from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, P
 from governance.standing import Bound
 from suggestions.models import Backtest, Proposal, Sample, SecondReview
 from suggestions.rejudge import Chosen
-from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
+from tests.conftest import (
+    ApiClient,
+    actor_of,
+    make_action_type,
+    make_agent,
+    make_person,
+    proposal_body,
+    proposing,
+    suggestion_body,
+)
+from tests.database import taken_back
 
 CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
 #           anonymous, reviewer, other team's reviewer, auditor, operator, keys of agents
@@ -346,8 +355,32 @@ class World:
         ).count()
 
 
+@pytest.fixture(scope="module")
+def settled(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """The world, made once for all the tests that take back what they do in it."""
+    with django_db_blocker.unblock(), taken_back():
+        people = [make_person(name, role, team=team) for name, (role, team) in PEOPLE.items()]
+        agent = make_agent(owner=people[-1])
+        make_action_type()
+        yield make_world(*people, agent, proposing(agent))
+
+
 @pytest.fixture
-def world(
+def world(settled: World) -> Iterator[World]:
+    with taken_back():
+        yield copy.deepcopy(settled)
+
+
+PEOPLE = {
+    "ana": ("reviewer", "operations"),
+    "ben": ("reviewer", "operations"),
+    "cyd": ("reviewer", "finance"),
+    "dora": ("auditor", ""),
+    "olga": ("operator", ""),
+}
+
+
+def make_world(
     ana: Any, ben: Any, cyd: Any, dora: Any, olga: Any, agent: Agent, propose: Callable[..., Any]
 ) -> World:
     olga.is_staff = True  # as create_user makes an operator
@@ -658,14 +691,6 @@ def form(route: str, world: World) -> Any:
     }.get(route, {})
 
 
-@contextmanager
-def untouched() -> Iterator[None]:
-    """What happens inside is taken back, so that the next caller finds the same world."""
-    savepoint = transaction.savepoint()
-    yield
-    transaction.savepoint_rollback(savepoint)
-
-
 @pytest.mark.parametrize(("route", "method"), PAGES)
 def test_pages(world: World, route: str, method: str) -> None:
     row = dict(zip(CALLERS, PAGES[route, method], strict=False))
@@ -674,13 +699,13 @@ def test_pages(world: World, route: str, method: str) -> None:
         client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7")
         if caller != "nobody":
             client.force_login(world.people[caller])
-        with untouched():
+        with taken_back():
             answers[caller] = page(client, world, route, method)
     # What opens pages is a session: an agent's key and a person's token are as good as nothing.
     for caller in ("agent", "ana"):
         shown = {"Authorization": f"Bearer {world.keys[caller]}"}
         client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7", headers=shown)
-        with untouched():
+        with taken_back():
             answers[f"{caller} by key"] = page(client, world, route, method)
     assert answers == {**row, "agent by key": row["nobody"], "ana by key": row["nobody"]}
 
@@ -709,7 +734,7 @@ def page(client: Client, world: World, route: str, method: str) -> Any:
 def test_the_api(world: World, route: str, method: str) -> None:
     answers = {}
     for caller in CALLERS:
-        with untouched():
+        with taken_back():
             answers[caller] = call(world, route, method, caller)
     assert answers == dict(zip(CALLERS, API[route, method], strict=True))
 
@@ -759,7 +784,9 @@ def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     assert world.state() == before
 
 
-@pytest.mark.parametrize(("caller", "expected"), zip(CALLERS[:5], (302, 403, 403, 403, 200), strict=True))
+@pytest.mark.parametrize(
+    ("caller", "expected"), list(zip(CALLERS[:5], (302, 403, 403, 403, 200), strict=True))
+)
 def test_the_admin_is_for_operators_to_look_at(world: World, caller: str, expected: int) -> None:
     client = Client(raise_request_exception=False)
     if caller != "nobody":
@@ -797,7 +824,7 @@ def test_the_admin_shows_no_secret(world: World) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", SOCKETS)
-def test_sockets(world: World, path: str) -> None:
+def test_sockets(ana: Any, cyd: Any, dora: Any, olga: Any, path: str) -> None:
     from tests.approvals.test_live import Socket
 
     async def code(client: Client) -> int:
@@ -810,8 +837,9 @@ def test_sockets(world: World, path: str) -> None:
         await socket.disconnect()
         return int(code)
 
+    people = {"ana": ana, "cyd": cyd, "dora": dora, "olga": olga}
     for caller, expected in zip(CALLERS, SOCKETS[path], strict=False):
         client = Client()
         if caller != "nobody":
-            client.force_login(world.people[caller])
+            client.force_login(people[caller])
         assert (caller, asyncio.run(code(client))) == (caller, expected)

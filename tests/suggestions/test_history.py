@@ -22,6 +22,7 @@ from suggestions.models import Correction, Proposal, Settled, Subtotal, Suggesti
 from suggestions.turns import one_at_a_time
 from tests import conftest
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
+from tests.database import owner_connection
 
 NONE = {"type": "customer", "id": "nobody"}
 
@@ -535,7 +536,7 @@ def test_a_question_reads_indexes_alone_however_many_proposals_there_are(
         "created_at": "now() - interval '1 s' * n",
     }
     selected = ", ".join(own.get(name, name) for name in columns)
-    with conftest.owner_connection() as owner:
+    with owner_connection() as owner:
         owner.execute(
             f"INSERT INTO suggestions_proposal ({', '.join(columns)}) "
             f"SELECT {selected} FROM suggestions_proposal, generate_series(1, 20000) AS n"
