@@ -1,7 +1,7 @@
 # `make` lists what can be done. Needs Python 3.11, 3.12 or 3.13 and nothing else; PYTHON= names one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench lock clean erase
+.PHONY: help run test thorough lint format bench lock clean erase
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -19,6 +19,9 @@ run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, P
 test: .venv/installed-dev ## Run the whole test suite, browsers included; ARGS="-k slower" runs some
 	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
+thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
+	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
+
 lint: .venv/installed-dev ## Check style, types, imports and migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -31,7 +34,7 @@ format: .venv/installed-dev ## Put the code into shape
 	@$(BIN)/ruff format .
 
 bench: .venv/installed-dev ## Measure against the limits
-	@exec $(BIN)/python -m bench
+	@$(BIN)/python -m bench; missed=$$?; $(MAKE) --no-print-directory thorough && exit $$missed
 
 lock: ## Pin requirements anew (needs uv)
 	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }

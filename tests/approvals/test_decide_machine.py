@@ -36,6 +36,7 @@ from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest
 from suggestions.withdraw import withdraw
 from tests.conftest import actor_of, make_person, suggestion_body
+from tests.searching import examples
 
 PEOPLE = ("ana", "ben", "eva", "cyd", "both", "owner")
 EDITS: tuple[dict[str, Any], ...] = (
@@ -294,6 +295,7 @@ def everybody(agent: Any, ana: Any, ben: Any, cyd: Any) -> None:
     Team.objects.create(slug="nobody", name="Nobody")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(240)
 def test_any_interleaving_keeps_what_must_be_true(propose: Callable[..., Any], everybody: None) -> None:
     class ThisDesk(Desk):
@@ -303,7 +305,7 @@ def test_any_interleaving_keeps_what_must_be_true(propose: Callable[..., Any], e
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         ThisDesk,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals import samples
@@ -23,6 +23,7 @@ from suggestions.models import Proposal, Sample
 from suggestions.prepare import prepare
 from suggestions.submit import submit
 from tests.conftest import DEPLOYED, actor_of, in_force, proposal_body
+from tests.searching import searched
 
 ACTION = "refund_payment"
 _keys = itertools.count()
@@ -57,7 +58,7 @@ EVENTS = st.sampled_from(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(60)
 @given(st.lists(EVENTS, min_size=1, max_size=14))
 def test_nothing_passes_that_nobody_signed_for(
     passes: Any, trusted: Any, ana: Any, pia: Any, happening: list[str]

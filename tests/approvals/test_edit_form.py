@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from approvals import edit_nodes, edit_page
@@ -18,6 +18,7 @@ from audit.canonical import digest
 from governance.catalogue import compiled
 from suggestions import gate
 from tests.approvals.forms import parsed, sent_back
+from tests.searching import searched
 
 HOSTILE = [
     "",
@@ -111,7 +112,7 @@ def page_of(schema: Any, suggested: Any, tree: Any, errors: Any = None) -> str:
     return render_to_string("approvals/_edit_field.html", {"f": drawing, "focus": ""})
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(250, suppress=list(HealthCheck))
 @given(SCHEMAS, OBJECTS)
 def test_what_nobody_touched_comes_back_as_it_was(schema: dict[str, Any], value: dict[str, Any]) -> None:
     """Of any schema and any value: the types, and the digest."""
@@ -125,7 +126,7 @@ def test_what_nobody_touched_comes_back_as_it_was(schema: dict[str, Any], value:
     assert same(read, value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(150, suppress=list(HealthCheck))
 @given(SCHEMAS, OBJECTS)
 def test_json_goes_there_and_back(schema: dict[str, Any], value: dict[str, Any]) -> None:
     tree = edit_nodes.of(value, schema, schema)
@@ -140,7 +141,7 @@ def test_json_goes_there_and_back(schema: dict[str, Any], value: dict[str, Any])
     assert digest(in_form.value) == digest(value)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(100, suppress=list(HealthCheck))
 @given(SCHEMAS, OBJECTS, st.data())
 def test_no_button_on_any_place_breaks_the_form(schema: Any, value: Any, data: Any) -> None:
     """Nor does any of them change what it is not about to something that can't be drawn and read again."""

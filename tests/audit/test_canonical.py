@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit.canonical import canonical, commitment, digest
+from tests.searching import searched
 
 JSON = st.recursive(
     st.none()
@@ -22,7 +23,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=1_500, deadline=None)
+@searched(1_500)
 @given(JSON)
 @example({"\ufb33": 1, "\U0001f600": 2})
 @example([1e-7, 0.1, -0.0, 1.0, 123456789012345.6, 5e-324])
@@ -31,7 +32,7 @@ def test_the_quick_way_spells_every_value_as_the_library_does(value: Any) -> Non
     assert canonical(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=300, deadline=None)
+@searched(300)
 @given(JSON)
 def test_the_spelling_survives_reading_it_again(value: Any) -> None:
     assert canonical(json.loads(canonical(value))) == canonical(value)

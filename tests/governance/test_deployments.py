@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.models import Event
@@ -16,6 +16,7 @@ from governance import deployments
 from governance.deployment_diff import difference
 from governance.models import Deployment, PromptTemplate
 from tests.conftest import DEPLOYED, make_person
+from tests.searching import searched
 
 TEXT = {"label": "support-bot@14", "model": "model-1", "prompts": {"system": "You are kind.\nBe brief."}}
 
@@ -115,7 +116,7 @@ ALLOWED = {
 }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(40)
 @given(st.lists(st.tuples(st.sampled_from(list(MOVES)), st.sampled_from(["olga", "otto", "ana", "dora"]))))
 def test_no_way_around_approval_by_a_second_operator(
     request: Any, agent: Any, olga: Any, moves: list[tuple[str, str]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.actors import SYSTEM
@@ -20,6 +20,7 @@ from governance import policy_lifecycle as lifecycle
 from governance.models import ActionType, PolicyVersion, Team, User
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from tests.conftest import in_force, make_person
+from tests.searching import searched
 
 STATUS = PolicyVersion.Status
 NUMBERS = itertools.count(1)
@@ -183,7 +184,7 @@ def test_a_move_by_the_wrong_role_or_from_the_wrong_state_changes_nothing(
         assert (rows(), len(events())) == (before, told)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(25)
 @given(
     st.lists(
         st.tuples(st.sampled_from([*MOVES, "validate"]), st.sampled_from(ROLES), st.integers(0, 3)),

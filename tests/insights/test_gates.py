@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.actors import SYSTEM
@@ -18,6 +18,7 @@ from insights import gates
 from insights.gates import measured_now
 from tests.conftest import actor_of, in_force
 from tests.insights.conftest import HARMLESS, carried_out, checked
+from tests.searching import searched
 
 pytestmark = pytest.mark.django_db
 
@@ -144,7 +145,7 @@ def ece(said: list[tuple[float | None, bool]]) -> float:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(25)
 @given(
     st.lists(
         st.tuples(st.none() | st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.55, 0.9, 0.99, 1.0]), st.booleans()),

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.authentication import caller_of
@@ -17,6 +17,7 @@ from suggestions.prepare import prepare
 from suggestions.rejudge import Judge
 from suggestions.submit import submit
 from tests.conftest import DEPLOYED, in_force, proposal_body
+from tests.searching import searched
 
 POLICY = """
 version: 1
@@ -75,7 +76,7 @@ def body_of(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(60)
 @given(st.lists(proposal, min_size=1, max_size=4))
 def test_a_backtest_of_the_active_version_says_what_it_said(trusted, action_type, ana, cyd, drawn):
     version = in_force(POLICY)

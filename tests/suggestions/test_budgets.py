@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals import decide, edits
@@ -23,6 +23,7 @@ from governance.models import Agent
 from suggestions.budgets import used
 from suggestions.models import Proposal
 from tests.conftest import REFUND, ApiClient, actor_of, proposal_body, suggestion_body
+from tests.searching import searched
 
 
 def budget(agent: Agent, *stated: dict[str, Any], **one: Any) -> None:
@@ -309,7 +310,7 @@ def test_edits_and_submissions_at_once_stay_within_the_budget(
     assert used(agent, Budget(argument="amount", most=Decimal(100))) == 100
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(25)
 @given(
     most=st.integers(0, 60),
     amounts=st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=3), max_size=8),

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.actors import SYSTEM
@@ -25,6 +25,7 @@ from governance.standing import Bound, Scope
 from suggestions.explain import explain_recorded
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, REFUND, actor_of, in_force, proposal_body, suggestion_body
+from tests.searching import searched
 
 Propose = Callable[..., Any]
 SMALL = {"order_id": Bound(prefix="#W"), "amount": Bound(at_most=60)}
@@ -278,7 +279,7 @@ ENDS = {
 AMOUNTS = st.one_of(st.integers(1, 120), st.floats(0.01, 120))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@searched(40)
 @given(ends=st.lists(st.sampled_from([*ENDS, ""]), min_size=1, max_size=4), amount=AMOUNTS)
 def test_what_has_ended_never_counts(
     ends: list[str], amount: float, trusted: Any, approve_the_like: Any, ask: Any, ana: Any

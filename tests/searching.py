@@ -1,0 +1,28 @@
+"""How long a search for counter-examples goes on: a quarter in every run, all of it with THOROUGH=1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+
+def examples(full: int) -> int:
+    return full if os.environ.get("THOROUGH") == "1" else max(10, full // 4)
+
+
+def searched(full: int, *, suppress: list[HealthCheck] | None = None) -> Callable[[Any], Any]:
+    """Mark a property: `full` examples where there is time (`make thorough`), fewer in the daily run."""
+
+    def decorate(test: Any) -> Any:
+        bounded = settings(
+            max_examples=examples(full),
+            deadline=None,
+            suppress_health_check=suppress or [HealthCheck.function_scoped_fixture],
+        )
+        return pytest.mark.thorough(bounded(test))
+
+    return decorate
