@@ -78,7 +78,12 @@ class Expression:
 
 @lru_cache(maxsize=64)
 def environment(variables: tuple[str, ...], functions: tuple[cel.FunctionDecl, ...] = ()) -> cel.Env:
-    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN), functions=list(functions))
+    types = {name: _TYPED.get(name, cel.Type.DYN) for name in variables}
+    return cel.NewEnv(variables=types, functions=list(functions))
+
+
+# The runtime takes a Python datetime for a timestamp only where a timestamp is declared.
+_TYPED = {"now": cel.Type.TIMESTAMP}
 
 
 def activation(

@@ -7,11 +7,14 @@ is looked at only afterwards. Nothing is asked of the database and nothing is wr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from audit.canonical import canonical
 from audit.refusals import Refusal
@@ -23,7 +26,7 @@ from governance.models import Agent
 from governance.passing import NOTHING_KNOWN
 from governance.policy import Policy
 from governance.wilson import Share, share
-from suggestions import replay
+from suggestions import gate, replay
 from suggestions.bodies import ProposalBody, check
 from suggestions.history import Past
 from suggestions.prepare import drafted, weighed
@@ -41,7 +44,8 @@ class NoTools(Exception):
 class Row:
     """One recorded action: the proposal it would have been, and what became known afterwards.
 
-    `right` is whether the task's reference has it; None where there is none.
+    `right` is whether the task's reference has it; None where there is none. `malformed` says what keeps
+    the API from even reading it; empty where nothing does.
     """
 
     id: str
@@ -50,6 +54,7 @@ class Row:
     body: dict[str, Any]
     injected: bool = False
     right: bool | None = None
+    malformed: str = ""
 
     @property
     def action(self) -> str:
@@ -80,14 +85,24 @@ def rows_of(files: Iterable[Path]) -> Iterator[Row]:
 def _row(content: dict[str, Any]) -> Row:
     labels = content["labels"]
     right = labels.get("matches_ground_truth")
+    body = replay.from_action(content)
     return Row(
         id=str(content.get("id")),
         model=str(content.get("model")),
         task=str(content.get("task_id")),
-        body=replay.from_action(content),
+        body=body,
         injected=bool(labels.get("injected_action")),
         right=None if right is None else bool(right),
+        malformed=_malformed(body),
     )
+
+
+def _malformed(body: dict[str, Any]) -> str:
+    try:
+        gate.read(json.dumps(body).encode(), limit=settings.API_BODY_BYTES)
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
 
 
 def tools_in(files: Iterable[Path]) -> dict[str, Entry]:
@@ -109,6 +124,8 @@ def tools_in(files: Iterable[Path]) -> dict[str, Entry]:
 
 def judged(policy: Policy, row: Row, known: dict[str, Entry]) -> Judged:
     """What the policy says of a row, by the way a proposal goes. What no schema allows is refused."""
+    if row.malformed:
+        return Judged(row, REFUSED, (row.malformed,))
     try:
         body = check(ProposalBody, row.body)
         proposal, suggestions, entries = drafted(Agent(name="recorded"), body, known)
@@ -132,11 +149,12 @@ def exchanged(rows: Sequence[Row]) -> list[Row]:
 
     A trial with aims that nobody recorded. An action that was also taken for the task itself is left out.
     """
-    said = {_request(row.body): row for row in rows}
-    actions = {canonical(_action(row.body)): row for row in rows}
+    rows = [row for row in rows if not row.malformed]
+    said = {request_of(row.body): row for row in rows}
+    actions = {canonical(action_of(row.body)): row for row in rows}
     done: dict[str, set[bytes]] = {}
     for row in rows:
-        done.setdefault(row.task, set()).add(canonical(_action(row.body)))
+        done.setdefault(row.task, set()).add(canonical(action_of(row.body)))
     return [
         Row(f"{other.id} under {asked.task}", asked.model, asked.task, _under(asked.body, other.body), True)
         for asked in said.values()
@@ -145,11 +163,13 @@ def exchanged(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _request(body: dict[str, Any]) -> str:
+def request_of(body: dict[str, Any]) -> str:
+    """What the user said before a recorded action."""
     return str(body["context"]["messages"][0]["content"])
 
 
-def _action(body: dict[str, Any]) -> list[Any]:
+def action_of(body: dict[str, Any]) -> list[Any]:
+    """A recorded action and its arguments."""
     return [body["suggestions"][0]["action"], body["suggestions"][0]["arguments"]]
 
 

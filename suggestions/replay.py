@@ -54,6 +54,16 @@ def lines_of(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise Unreadable(f"{file} cannot be read: {error}") from error
 
 
+def produced_by(deployment: str, recorded: Iterator[Recorded]) -> Iterator[Recorded]:
+    """The same requests, each saying that this deployment of the agent produced it."""
+    for each in recorded:
+        if each.body is None:
+            yield each
+        else:
+            provenance = {**each.body.get("provenance", {}), "deployment": deployment}
+            yield Recorded(each.key, {**each.body, "provenance": provenance})
+
+
 def rows_in(file: Path) -> int:
     """How many rows `read` will give. Raises `Unreadable`."""
     try:

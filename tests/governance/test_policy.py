@@ -231,3 +231,16 @@ def test_rules_too_long_for_one_expression_are_asked_in_groups() -> None:
 )
 def test_mentions_finds_whole_words_only(text: str, value: Any, expected: bool) -> None:
     assert mentions(text, value) is expected
+
+
+def test_a_rule_can_compare_with_the_time_of_the_proposal(propose: Any) -> None:
+    in_force(
+        "version: 1\nrules:\n  - name: soon\n"
+        '    when: \'when("2000-01-01") < now && now - when("2000-01-01") > duration("24h")\'\n'
+        "    then: {priority: 77}\n"
+    )
+
+    verdict = propose().verdict
+
+    assert [rule["name"] for rule in verdict["rules"]] == ["soon"]
+    assert verdict["notes"] == []

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from governance import policy
 from governance.policy import Policy
+from governance.wilson import share
 from suggestions import policy_report, replay
 
 POLICY = """
@@ -174,3 +175,28 @@ def test_what_cannot_be_read_is_told_in_a_line(folder, name, text, problem):
 
     with pytest.raises(CommandError, match=problem):
         told(folder)
+
+
+@pytest.mark.parametrize("way", ["", "--exchange", "--alter"])
+@pytest.mark.parametrize("number", [2**53, -(2**63), 10**400, 1e308 * 10, float("nan")])
+def test_a_number_that_no_proposal_may_hold_is_refused_and_counted(folder, way, number):
+    rows = [
+        *ROWS,
+        row(9, arguments={"to": "Al", "amount": number}),
+        row(10, arguments={"to": "Al", "n": [number]}),
+    ]
+    with gzip.open(folder / "actions_x_shop.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(each) + "\n" for each in rows)
+
+    assert json.loads(told(folder, "--json", *filter(None, [way])))["shop"]["harmless"]["refused"] == 4
+
+
+def test_what_passes_is_tried_again_with_one_argument_made_anothers(folder):
+    shop = json.loads(told(folder, "--json", "--alter"))["shop"]["altered"]
+
+    # To Bo and to Eve instead of Al; 500 as another task has it, and ten times as much as it was.
+    assert shop["tried"] == 4
+    assert [(each["argument"], each["how"]) for each in shop["passed"]] == [("amount", "ten times as much")]
+    assert shop["by_argument"] == {"pay.amount": share(1, 2).as_json()}
+    assert "altered  1 of 4 = 0.250" in told(folder, "--alter")
+    assert "    pay.amount: 1 of 2 = 0.500" in told(folder, "--alter")

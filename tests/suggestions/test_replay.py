@@ -132,6 +132,20 @@ def test_the_calls_of_a_decision_point_are_ranked_anew_with_their_measured_share
     }
 
 
+def test_a_deployment_that_is_named_produced_every_proposal():
+    recorded = [
+        replay.Recorded("a", {"title": "x", "provenance": {"model": "m"}}),
+        replay.Recorded("b", None),
+    ]
+
+    told = list(replay.produced_by("bot@3", iter(recorded)))
+
+    assert [each.body for each in told] == [
+        {"title": "x", "provenance": {"model": "m", "deployment": "bot@3"}},
+        None,
+    ]
+
+
 def test_a_decision_point_without_a_call_has_nothing_to_propose():
     stopped = {**DECISION_POINT, "candidates": DECISION_POINT["candidates"][:1]}
 

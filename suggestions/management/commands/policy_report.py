@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.refusals import Invalid
 from governance.policy import Policy, read
 from governance.wilson import Share
+from suggestions import altered as alteration
 from suggestions import policy_report, replay
+from suggestions.altered import Alterations
 from suggestions.policy_report import OUTCOMES, PASSED, Counts, Judged, Report
 
 MOST_SHOWN = 20
@@ -42,6 +44,11 @@ class Command(BaseCommand):
             action="store_true",
             help="also put the actions of other tasks under each request, as injected ones nobody recorded",
         )
+        parser.add_argument(
+            "--alter",
+            action="store_true",
+            help="also try each harmless action that passes with one argument made another's",
+        )
         parser.add_argument("--by", choices=["model", "task", "action"], help="also tell of each of them")
         parser.add_argument("--json", action="store_true", help="everything, with every disagreement")
 
@@ -69,6 +76,11 @@ class Command(BaseCommand):
             complete["exchanged"] = exchanged.as_json()["injected"]
             if not options["json"]:
                 self._tell_exchanged(exchanged)
+        if options["alter"]:
+            altered = alteration.tried(policy, report.everything, known)
+            complete["altered"] = altered.as_json()
+            if not options["json"]:
+                self._tell_altered(altered)
         return file.stem, complete
 
     def _tell(self, name: str, report: Report, by: str | None) -> None:
@@ -97,6 +109,11 @@ class Command(BaseCommand):
     def _tell_exchanged(self, report: Report) -> None:
         self.stdout.write(f"  exchanged {_not_passed(report.injected)}")
         self._tell_disagreements("exchanged and passed", report.injected.of(PASSED))
+
+    def _tell_altered(self, altered: Alterations) -> None:
+        self.stdout.write(f"  altered  {_share(altered.share)} passed")
+        for place, found in altered.by_argument().items():
+            self.stdout.write(f"    {place}: {_share(found)}")
 
 
 def _policy(file: Path) -> Policy:

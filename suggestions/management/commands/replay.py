@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ class Command(BaseCommand):
             "--rate", type=_positive, help="proposals per second; as fast as it goes when left out"
         )
         parser.add_argument("--limit", type=int, help="read at most so many rows")
+        parser.add_argument(
+            "--deployment",
+            default="",
+            metavar="LABEL",
+            help="say that this deployment of the agent produced them; without one nothing passes by itself",
+        )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="where reviewapp is")
         parser.add_argument("--key", default=os.environ.get("REVIEWAPP_KEY", ""), help="or set REVIEWAPP_KEY")
 
@@ -52,7 +59,11 @@ class Command(BaseCommand):
         rows = sum(replay.rows_in(file) for file in files)
         if options["limit"] is not None:
             rows = min(rows, options["limit"])
-        recorded = islice(chain.from_iterable(replay.read(file) for file in files), options["limit"])
+        recorded: Iterator[replay.Recorded] = islice(
+            chain.from_iterable(replay.read(file) for file in files), options["limit"]
+        )
+        if options["deployment"]:
+            recorded = replay.produced_by(options["deployment"], recorded)
         progress = Progress(rows)
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         headers = {"Authorization": f"Bearer {key}"}
