@@ -19,6 +19,7 @@ from django.test import Client, TransactionTestCase
 from tests import database
 
 SERVICES = pytest.StashKey[Any]()
+HERE = Path(__file__).parent
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -31,6 +32,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if SERVICES in session.config.stash:
         session.config.stash[SERVICES].stop()
+
+
+LONGEST = ("browser/test_hostile", "browser/", "bench/", "reviewapp/test_up", "reviewapp/test_access")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process is left with it at the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    path = item.path.relative_to(HERE).as_posix()
+    return next((turn for turn, longest in enumerate(LONGEST) if path.startswith(longest)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")
