@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -43,7 +44,14 @@ class Stage:
         from reviewapp import embedded
         from reviewapp.embedded.credentials import free_port
 
-        self.services = embedded.start(self.var, say=_quiet)
+        # Whoever runs the services already knows these.
+        owner, superuser = (
+            os.environ.get(f"BENCH_{role}_PASSWORD") or secrets.token_urlsafe(24)
+            for role in ("OWNER", "SUPERUSER")
+        )
+        privileged = embedded.Privileged(owner, superuser)
+        self.services = embedded.start(self.var, say=_quiet, privileged=privileged)
+        os.environ["DATABASE_OWNER_URL"] = self.services.owner_url
         try:
             self.downstream_port = free_port()
             os.environ["EGRESS_ALLOW"] = f"127.0.0.1:{self.downstream_port}"

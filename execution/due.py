@@ -13,6 +13,7 @@ from audit.record import record
 from execution import failures, news
 from execution.models import Execution
 from governance.halts import HELD
+from suggestions.tell_worker import lost_after
 
 AT_ONCE = 500
 STATUS = Execution.Status
@@ -22,10 +23,10 @@ def due() -> list[UUID]:
     """Executions that a worker should take, and that the broker was not told of lately.
 
     A message that was sent before the work became due says nothing; one that was sent since is
-    given half a minute before it is taken for lost.
+    given some time before it is taken for lost.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [AT_ONCE])
+        cursor.execute(_DUE, {"lost_after": lost_after(), "at_once": AT_ONCE})
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -35,13 +36,13 @@ UPDATE execution_execution SET queued_at = statement_timestamp()
     SELECT id FROM execution_execution e
      WHERE ((status = 'scheduled' AND due_at <= statement_timestamp()
              AND (queued_at IS NULL OR queued_at < due_at
-                  OR queued_at < statement_timestamp() - interval '30 seconds'))
+                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second'))
          OR (status = 'running' AND lease_until <= statement_timestamp()
              AND (queued_at IS NULL OR queued_at < lease_until
-                  OR queued_at < statement_timestamp() - interval '30 seconds')))
+                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second')))
        AND deadline > statement_timestamp()
        AND NOT {HELD}
-     ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+     ORDER BY due_at LIMIT %(at_once)s FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 

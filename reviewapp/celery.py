@@ -1,14 +1,45 @@
 """The Celery application; its settings are the CELERY_* ones in reviewapp.settings."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
-app = Celery("reviewapp")
+
+class _Patient(Connection):  # type: ignore[misc]
+    """Outlives the loss of its broker, and asks for it every three seconds, however long it is away."""
+
+    def _ensure_connection(
+        self,
+        errback: Any = None,
+        max_retries: int | None = None,
+        interval_start: int = 1,
+        interval_step: int = 1,
+        interval_max: int = 3,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        waits = (interval_start, interval_step, interval_max)
+        return super()._ensure_connection(errback, max_retries, *waits, *args, **kwargs)
+
+    def maybe_close_channel(self, channel: Any) -> None:
+        # Closing one that holds messages, after its broker has gone, fails in kombu 5.7 and would end the
+        # worker in the middle of its calls. The messages come back by themselves.
+        with suppress(AttributeError):
+            super().maybe_close_channel(channel)
+
+
+class _Messages(AMQP):  # type: ignore[misc]
+    Connection = BrokerConnection = _Patient
+
+
+app = Celery("reviewapp", amqp=_Messages)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

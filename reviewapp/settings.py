@@ -10,7 +10,7 @@ from typing import Any
 import environ
 from kombu import Exchange, Queue
 
-from reviewapp import embedded, logs
+from reviewapp import embedded, logs, queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -144,11 +144,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-# Long work has a queue of its own and comes in short turns: what somebody waits for never stands behind it.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "background")]
+# What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
 CELERY_TASK_ROUTES = {
     "suggestions.tasks.run_backtest": {"queue": "background"},
-    "approvals.tasks.send_notice": {"queue": "background"},  # waits for servers that are not ours
+    "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
 }
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
@@ -160,6 +160,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "visibility_timeout": 60,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        "queue_order_strategy": "reviewapp.queues:PeopleFirst",
         "global_keyprefix": f"{VALKEY_PREFIX}:",
     }
     if CELERY_BROKER_URL.startswith(("redis", "unix", "valkey"))
@@ -172,7 +173,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "reviewapp.beat.Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": 10}}
+    # One of each waits at most (`reviewapp.beat`), and not for long: the next one does the same.
+    name: {"task": task, "schedule": seconds, "options": {"queue": "ticks", "expires": max(seconds, 10)}}
     for name, task, seconds in [
         ("expire", "approvals.tasks.expire", 1.0),
         ("deadline", "approvals.tasks.deadline", 1.0),

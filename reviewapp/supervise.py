@@ -19,6 +19,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a dead child is started
 STEADY_AFTER = 60.0  # seconds of life after which a child's earlier deaths are forgotten
 LONGEST_ALARM = 200  # characters
 SAME_AGAIN_AFTER = 60.0  # seconds before the same warning is shown again
+_TASK_ID = re.compile(r"\[[0-9a-f-]{36}\]")  # a hundred tasks that fail alike are one alarm
 _ALARMING = re.compile(r"\b(WARNING|ERROR|CRITICAL|Traceback|[A-Z]\w*(Error|Exception):)")
 
 
@@ -48,6 +50,7 @@ class Child:
     started_at: float = 0.0
     deaths: int = 0
     due: float = 0.0
+    leave_by: float = 0.0  # when it was asked to end and start again, and has not ended yet
     rest: bytes = b""
 
 
@@ -85,6 +88,12 @@ class Supervisor:
         self.children.append(child)
         self._launch(child)
 
+    def restart(self, child: Child, *, patience: float) -> None:
+        """End it within `patience` seconds, and start it again at once as it is described now."""
+        if child.process:
+            child.leave_by = time.monotonic() + patience
+            child.process.terminate()
+
     def _launch(self, child: Child) -> None:
         child.process = processes.spawn(
             child.command,
@@ -109,21 +118,49 @@ class Supervisor:
     def turn(self) -> None:
         """Read what there is to read, start what is due."""
         self._read(0.5)
+        self._care()
+        self.look_after()
+
+    def breathe(self, seconds: float) -> None:
+        """For whoever waits for something else: wait without neglecting the children.
+
+        May be over sooner. Raises `Stopped` once a signal says stop.
+        """
+        self._read(seconds)
+        self._care()
+        if self.signals:
+            raise Stopped
+
+    def _care(self) -> None:
         for child in self.children:
             if child.process and self._ended(child):
                 self._mourn(child)
+            elif child.process and 0 < child.leave_by < time.monotonic():
+                _kill_group(child.process.pid)
             elif child.process is None and child.due <= time.monotonic():
-                self._launch(child)
-        self.look_after()
+                self._try_to_launch(child)
 
-    def wait(self, answered: Callable[[], bool], *, seconds: float) -> bool:
-        """Take turns until `answered`; False when it takes too long."""
+    def _try_to_launch(self, child: Child) -> None:
+        try:
+            self._launch(child)
+        except OSError as problem:  # no memory, no processes, no open files left: there will be again
+            self._put_off(child, f"can't be started ({problem})")
+
+    def wait(
+        self,
+        answered: Callable[[], bool],
+        *,
+        seconds: float = float("inf"),
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Take turns, and do something `meanwhile`, until `answered`; False when it takes too long."""
         deadline = time.monotonic() + seconds
         while not answered():
             if time.monotonic() > deadline:
                 return False
             self._read(0.1)
             self.turn()
+            meanwhile()
         return True
 
     def _ended(self, child: Child) -> bool:
@@ -141,14 +178,19 @@ class Supervisor:
     def _mourn(self, child: Child) -> None:
         status = child.process.returncode if child.process else 0
         self._forget(child)
+        if child.leave_by:
+            child.leave_by = child.due = 0.0
+            return
         if time.monotonic() - child.started_at > STEADY_AFTER:
             child.deaths = 0
+        self._put_off(child, f"ended ({f'signal {-status}' if status < 0 else f'status {status}'})")
+
+    def _put_off(self, child: Child, what: str) -> None:
         pause = min(FIRST_PAUSE * 2**child.deaths, LONGEST_PAUSE)
         child.deaths += 1
         child.due = time.monotonic() + pause
-        cause = f"signal {-status}" if status < 0 else f"status {status}"
         log = self.logs / f"{child.name}.log"
-        self.say(f"{child.name} ended ({cause}) and starts again in {pause:g} s; see {log}")
+        self.say(f"{child.name} {what} and starts again in {pause:g} s; see {log}")
 
     def _forget(self, child: Child) -> None:
         output = child.process.stdout if child.process else None
@@ -217,7 +259,8 @@ class Supervisor:
         if self.verbose:
             self.say(f"{name:8} {line}")
             return
-        alarm = "" if self.signals else alarm_in(line)  # what ends complains of what has ended
+        # What ends complains of what has ended.
+        alarm = "" if self.signals else _TASK_ID.sub("", alarm_in(line))
         if alarm and time.monotonic() - self._shown.get((name, alarm), -SAME_AGAIN_AFTER) >= SAME_AGAIN_AFTER:
             self._shown[(name, alarm)] = time.monotonic()
             self.say(f"{name}: {alarm}")
@@ -225,10 +268,18 @@ class Supervisor:
     def _log(self, name: str) -> logging.Handler:
         if name not in self._files:
             self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._files[name] = logging.handlers.RotatingFileHandler(
+            self._files[name] = _PrivateLog(
                 self.logs / f"{name}.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
             )
         return self._files[name]
+
+
+class _PrivateLog(logging.handlers.RotatingFileHandler):
+    """A log that nobody but us can read."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).touch(mode=0o600)
+        return super()._open()
 
 
 def alarm_in(line: str) -> str:

@@ -23,13 +23,14 @@ from audit.record import record
 from governance import egress
 from governance.callback_secret import callback_secret
 from suggestions.models import Callback, Proposal
+from suggestions.tell_worker import lost_after
 
 # Seconds after each attempt that failed: ten attempts in about 75 hours.
 WAITS = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
 ATTEMPTS = len(WAITS) + 1
 JITTER = 0.1
 TIMEOUT = 15.0  # seconds for one attempt
-CLAIMED_SECONDS = 60  # by then an attempt is over, or the worker that made it is gone
+CLAIMED_SECONDS = 20  # by then an attempt is over, or the worker that made it is gone
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,11 @@ def due() -> list[UUID]:
              WHERE id IN (SELECT id FROM suggestions_callback
                            WHERE status = 'waiting' AND due_at <= statement_timestamp()
                              AND (queued_at IS NULL OR queued_at < due_at
-                                  OR queued_at < statement_timestamp() - interval '30 seconds')
+                                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second')
                            ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED)
          RETURNING id
-            """
+            """,
+            {"lost_after": lost_after()},
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -16,7 +16,10 @@ import structlog
 from celery import Task
 from django.db import transaction
 
+from suggestions import broker
+
 LONGEST_QUEUE = 10_000
+LOST_AFTER, LOST_IN_A_BACKLOG = 5.0, 30.0  # seconds
 _log = structlog.get_logger(__name__)
 
 
@@ -38,6 +41,15 @@ class _Messenger:
 
 _messengers: dict[int, _Messenger] = {}
 _lock = threading.Lock()
+
+
+def lost_after(queue: str = "celery") -> float:
+    """The seconds after which a message that no worker has acted on counts as lost.
+
+    Few where none waits in its queue: then it is not on its way either. More where many do, or nobody can
+    say, so that the sweepers don't pile up doubles of what merely waits.
+    """
+    return LOST_AFTER if broker.is_empty(queue) else LOST_IN_A_BACKLOG
 
 
 def tell_worker(task: Task[Any, Any], row_id: UUID) -> None:

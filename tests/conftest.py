@@ -25,8 +25,12 @@ HERE = Path(__file__).parent
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start PostgreSQL and Valkey of the tests, in the one process that outlives all others."""
     from reviewapp import embedded
+    from tests.settings import OWNER_PASSWORD, SUPERUSER_PASSWORD
 
-    session.config.stash[SERVICES] = embedded.start(Path(settings.VAR_DIR), say=lambda _: None)
+    known = embedded.Privileged(owner=OWNER_PASSWORD, superuser=SUPERUSER_PASSWORD)
+    session.config.stash[SERVICES] = embedded.start(
+        Path(settings.VAR_DIR), say=lambda _: None, privileged=known
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ os.environ.setdefault("DEBUG", "0")
 os.environ.setdefault("STATIC_UNHASHED", "1")
 os.environ.setdefault("RATE_LIMIT", "100000/minute")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
+OWNER_PASSWORD, SUPERUSER_PASSWORD = "the-owner-in-tests", "the-superuser-in-tests"
 DATABASE = f"test_reviewapp_{WORKER}"
 VALKEY_NUMBER = 0 if WORKER == "main" else 1 + int(WORKER.removeprefix("gw"))
 
@@ -18,6 +19,10 @@ if os.environ.get("TEST_READY") != WORKER:  # a worker of xdist inherits what it
     from reviewapp import embedded
 
     embedded.fill_environment(Path(os.environ["VAR_DIR"]))
+    parts = urlsplit(os.environ["DATABASE_OWNER_URL"])
+    if parts.password is None:  # tests clean up as the owner, whose password nothing else knows
+        netloc = f"{parts.username}:{OWNER_PASSWORD}@"
+        os.environ["DATABASE_OWNER_URL"] = urlunsplit(parts._replace(netloc=netloc))
     for variable in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         parts = urlsplit(os.environ[variable])
         os.environ[variable] = urlunsplit(parts._replace(path=f"/{DATABASE}"))

@@ -17,6 +17,7 @@ from approvals.telling.tell import still_news
 from audit.actors import WORKER
 from audit.record import record
 from governance.models import Risk
+from suggestions.tell_worker import lost_after
 
 WAITS = [20, 120, 900, 3_600]  # seconds after each attempt that failed
 ATTEMPTS = len(WAITS) + 1
@@ -55,10 +56,11 @@ def due() -> list[UUID]:
              WHERE id IN (SELECT id FROM approvals_delivery
                            WHERE status = 'waiting' AND due_at <= statement_timestamp()
                              AND (queued_at IS NULL OR queued_at < due_at
-                                  OR queued_at < statement_timestamp() - interval '30 seconds')
+                                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second')
                            ORDER BY due_at LIMIT 200 FOR UPDATE SKIP LOCKED)
          RETURNING id
-            """
+            """,
+            {"lost_after": lost_after("notices")},
         )
         return [row[0] for row in cursor.fetchall()]
 

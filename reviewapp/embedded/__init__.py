@@ -5,16 +5,26 @@ They live under `VAR_DIR` and are used where neither `DATABASE_URL` nor
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewapp.embedded.credentials import CannotStart, Credentials
+from reviewapp.embedded.credentials import CannotStart, Credentials, Privileged
 
 if TYPE_CHECKING:
     from reviewapp.embedded.services import Services
 
-__all__ = ["CannotStart", "environment", "erase", "fill_environment", "in_use", "own_environment", "start"]
+__all__ = [
+    "CannotStart",
+    "Privileged",
+    "environment",
+    "erase",
+    "fill_environment",
+    "in_use",
+    "own_environment",
+    "start",
+]
 
 _filled: set[str] = set()
 
@@ -52,8 +62,17 @@ def environment(var_dir: Path) -> dict[str, str]:
     return credentials.environment(Home.of(var_dir, credentials).sockets)
 
 
-def start(var_dir: Path, *, say: Callable[[str], None] = print) -> "Services":
+def start(
+    var_dir: Path,
+    *,
+    say: Callable[[str], None] = print,
+    pause: Callable[[float], None] = time.sleep,
+    privileged: Privileged | None = None,
+) -> "Services":
     """Start PostgreSQL and Valkey and wait until they answer; raises `CannotStart`.
+
+    There is no limit to the wait but the end of what is waited for: `say` is told now and then for what,
+    and `pause`, which is called meanwhile, may raise.
 
     Where another living process of ours runs them already, hands out a handle
     whose `stop` leaves them alone. What a killed process left behind is
@@ -62,7 +81,7 @@ def start(var_dir: Path, *, say: Callable[[str], None] = print) -> "Services":
     """
     from reviewapp.embedded import services
 
-    return services.start(var_dir, say=say)
+    return services.start(var_dir, say=say, pause=pause, privileged=privileged or Privileged())
 
 
 def erase(var_dir: Path) -> None:

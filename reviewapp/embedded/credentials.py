@@ -1,11 +1,15 @@
-"""What is known of the embedded services before they run: one private file, made on first use."""
+"""What is known of the embedded services before they run: one private file, made on first use.
+
+It holds what web, worker and beat need, and nothing that they may not have: no file holds a password of
+the tables' owner or of the superuser (see `Privileged`).
+"""
 
 import json
 import os
 import secrets
 import socket
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
@@ -40,13 +44,23 @@ def port_taken(host: str, port: int) -> bool:
 
 
 @dataclass(frozen=True)
+class Privileged:
+    """Passwords of the two roles that the product does not run as, kept in memory alone.
+
+    The owner's is made anew at each start. The superuser has none and can't log in, unless one is given
+    to whoever needs it, as tests do.
+    """
+
+    owner: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    superuser: str = ""
+
+
+@dataclass(frozen=True)
 class Credentials:
     """Passwords of the services of one `var`, and where they are found."""
 
     id: str
     secret_key: str
-    superuser_password: str
-    owner_password: str
     application_password: str
     valkey_password: str
     valkey_port: int
@@ -66,8 +80,9 @@ class Credentials:
         if file.stat().st_uid != os.geteuid():
             raise CannotStart(f"{file.parent} belongs to another user: run as that user or set VAR_DIR.")
         try:
-            return cls(**json.loads(file.read_text()))
-        except (ValueError, TypeError) as problem:
+            kept, ours = json.loads(file.read_text()), {one.name for one in fields(cls)}
+            return cls(**{name: value for name, value in kept.items() if name in ours})
+        except (ValueError, TypeError, AttributeError) as problem:
             raise CannotStart(f"{file} is damaged: {problem}.") from None
 
     @classmethod
@@ -75,8 +90,6 @@ class Credentials:
         return cls(
             id=secrets.token_hex(5),
             secret_key=secrets.token_urlsafe(48),
-            superuser_password=secrets.token_urlsafe(24),
-            owner_password=secrets.token_urlsafe(24),
             application_password=secrets.token_urlsafe(24),
             valkey_password=secrets.token_urlsafe(24),
             valkey_port=free_port(),
@@ -103,19 +116,20 @@ class Credentials:
         finally:
             Path(draft).unlink()
 
+    def keep_nothing_else(self, var_dir: Path) -> None:
+        """Forget what an older version kept in the file: passwords of the owner and the superuser."""
+        file = var_dir.resolve() / FILE
+        if json.loads(file.read_text()) != asdict(self):
+            self._write(file, replacing=True)
+
     def moved(self, var_dir: Path) -> Self:
         """The same with another port for Valkey, kept."""
         other = replace(self, valkey_port=free_port())
         other._write(var_dir.resolve() / FILE, replacing=True)
         return other
 
-    def database_url(self, role: str, sockets: Path, *, database: str = DATABASE) -> str:
-        password = {
-            SUPERUSER: self.superuser_password,
-            OWNER: self.owner_password,
-            APPLICATION: self.application_password,
-        }[role]
-        return f"postgres://{role}:{password}@/{database}?{urlencode({'host': str(sockets)}, safe='/')}"
+    def database_url(self, sockets: Path) -> str:
+        return address(APPLICATION, self.application_password, sockets)
 
     @property
     def valkey_url(self) -> str:
@@ -124,8 +138,14 @@ class Credentials:
 
     def environment(self, sockets: Path) -> dict[str, str]:
         return {
-            "DATABASE_URL": self.database_url(APPLICATION, sockets),
-            "DATABASE_OWNER_URL": self.database_url(OWNER, sockets),
+            "DATABASE_URL": self.database_url(sockets),
+            "DATABASE_OWNER_URL": address(OWNER, "", sockets),  # who may migrate adds the password
             "VALKEY_URL": self.valkey_url,
             "SECRET_KEY": self.secret_key,
         }
+
+
+def address(role: str, password: str, sockets: Path, *, database: str = DATABASE) -> str:
+    """Where the database is found as this role; without a password nobody is let in."""
+    who = f"{role}:{password}" if password else role
+    return f"postgres://{who}@/{database}?{urlencode({'host': str(sockets)}, safe='/')}"

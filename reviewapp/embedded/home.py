@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from reviewapp.embedded.credentials import CannotStart, Credentials
 
@@ -131,6 +131,7 @@ class Home:
                 elif part.exists():
                     shutil.copy2(part, target)
             _readable(draft)
+            copy.parent.chmod(0o755)
             draft.replace(copy)
         return copy / wanted.relative_to(package.parent)
 
@@ -226,3 +227,8 @@ def temporary_folder(prefix: str, parent: Path, account: Account | None) -> Path
     if account:
         os.chown(folder, account.uid, account.gid)
     return folder
+
+
+def private_log(file: Path) -> IO[bytes]:
+    """A log to write at the end of, which nobody but us can read."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")

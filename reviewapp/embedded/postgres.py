@@ -1,4 +1,8 @@
-"""The embedded PostgreSQL: one cluster, one database, two roles besides the superuser."""
+"""The embedded PostgreSQL: one cluster, one database, two roles besides the superuser.
+
+Roles and database are made and passwords set before the server starts, by PostgreSQL's single-user mode.
+So nobody ever has to log in as superuser, and the superuser has no password.
+"""
 
 import os
 import re
@@ -6,17 +10,24 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
-from psycopg import sql
 
 from reviewapp.embedded import processes
-from reviewapp.embedded.credentials import APPLICATION, DATABASE, OWNER, SUPERUSER, CannotStart, Credentials
-from reviewapp.embedded.home import Account, Home, Programs, temporary_folder
-
-LONGEST_RECOVERY = 120.0  # seconds; replaying the log after a crash takes a while
+from reviewapp.embedded.credentials import (
+    APPLICATION,
+    DATABASE,
+    OWNER,
+    SUPERUSER,
+    CannotStart,
+    Credentials,
+    Privileged,
+)
+from reviewapp.embedded.home import Account, Home, Programs, private_log, temporary_folder
+from reviewapp.embedded.waiting import Pause, Say, Waiting
 
 # Durability is left as PostgreSQL has it: fsync and synchronous_commit are on.
 _CONFIGURATION = """\
@@ -42,6 +53,22 @@ include = '{extra}'
 """
 _WHO_MAY_CONNECT = "local all all scram-sha-256\n"
 
+# One statement a line. What is there already stays, and is complained of to nobody.
+_ROLE = """\
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{0}') \
+THEN CREATE ROLE {0}; END IF; END $$"""
+_PREPARE = f"""\
+{_ROLE.format(OWNER)}
+{_ROLE.format(APPLICATION)}
+ALTER ROLE {OWNER} LOGIN PASSWORD {{owner}}
+ALTER ROLE {APPLICATION} LOGIN PASSWORD {{application}}
+ALTER ROLE {SUPERUSER} PASSWORD {{superuser}}
+CREATE DATABASE {DATABASE} OWNER {OWNER}
+REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC
+GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION}
+"""
+_THERE_ALREADY = f'database "{DATABASE}" already exists'
+
 
 @dataclass
 class Postgres:
@@ -52,18 +79,31 @@ class Postgres:
     account: Account | None
     credentials: Credentials
     log: Path
+    privileged: Privileged = field(default_factory=Privileged)
+    say: Say = print
+    pause: Pause = time.sleep
     process: subprocess.Popen[bytes] | None = None
+    name: ClassVar[str] = "PostgreSQL"
 
     def start(self) -> None:
+        """Start it, with its roles and database; returns when it answers, however long it recovers."""
         self._end_leftover()
         if not self.home.postgres.exists():
             self._make_cluster()
         self._check_version()
         self._configure()
+        self._prepare()
+        self._run_server()
+
+    def start_again(self) -> None:
+        """Start after an unasked end, with the passwords that it has."""
+        self._end_leftover()
+        self._run_server()
+
+    def _run_server(self) -> None:
         self._launch()
         try:
             self._wait()
-            self._prepare()
         except BaseException:
             self.stop()
             raise
@@ -86,7 +126,7 @@ class Postgres:
 
     def answers(self) -> bool:
         try:
-            self._connect(DATABASE).close()
+            self._connect().close()
         except psycopg.OperationalError:
             return False
         return True
@@ -95,56 +135,64 @@ class Postgres:
 
     def _end_leftover(self) -> None:
         """Stop the PostgreSQL that a killed supervisor left behind, or forget a number that isn't one."""
-        file = self.home.postgres / "postmaster.pid"
-        try:
-            pid = int(file.read_text().split()[0])
-        except (FileNotFoundError, IndexError, ValueError):
-            return
-        command = processes.command_of(pid) if processes.running(pid) else ["gone"]
-        if str(self.home.postgres) in command:
-            processes.end([pid], (signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 1))
-        elif command:
-            # PostgreSQL takes any process with this number for its own.
-            file.unlink(missing_ok=True)
+        for file in (self.home.postgres / "postmaster.pid", *self.home.sockets.glob(".s.PGSQL.*.lock")):
+            try:
+                # Single-user mode writes its number with a minus.
+                pid = abs(int(file.read_text().split()[0]))
+            except (FileNotFoundError, IndexError, ValueError):
+                continue
+            command = processes.command_of(pid) if processes.running(pid) else ["gone"]
+            if str(self.home.postgres) in command:
+                processes.end([pid], (signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 1))
+            elif command:
+                # PostgreSQL takes any process with this number for its own.
+                file.unlink(missing_ok=True)
 
     def _make_cluster(self) -> None:
         # Made aside and moved into place whole, so that a start which is cut short leaves nothing half made.
         for draft in self.home.folder.glob("new-*"):
             shutil.rmtree(draft)
         workshop = temporary_folder("new-", self.home.folder, self.account)
-        password = workshop / "password"
-        password.touch(mode=0o600)
-        password.write_text(self.credentials.superuser_password)
-        if self.account:
-            os.chown(password, self.account.uid, self.account.gid)
-        made = self._run(
+        status, said = self._run(
+            "PostgreSQL to make its data folder",
             self.programs.postgres / "bin" / "initdb",
             f"--pgdata={workshop / 'data'}",
             f"--username={SUPERUSER}",
-            f"--pwfile={password}",
-            "--auth=scram-sha-256",
+            "--auth=reject",  # of a file that is not used
             "--encoding=UTF8",
             "--locale=C",
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
         )
-        if made.returncode:
-            raise CannotStart(f"PostgreSQL can't make its data folder: {_cause(made.stdout)}")
+        if status:
+            raise CannotStart(f"PostgreSQL can't make its data folder: {_cause(said)}")
         (workshop / "data").rename(self.home.postgres)
         shutil.rmtree(workshop)
 
-    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603
+    def _run(self, what: str, *command: str | Path, given: str = "") -> tuple[int, str]:
+        """Run one of PostgreSQL's programs to its end; returns its status and all that it said."""
+        waiting, text = Waiting(what, say=self.say, pause=self.pause), given or None
+        with subprocess.Popen(  # noqa: S603
             [str(part) for part in command],
             env=_environment(),
             cwd=self.home.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
             **processes.as_account(self.account),  # type: ignore[call-overload]
-        )
+        ) as process:
+            try:
+                while True:
+                    try:
+                        said, _ = process.communicate(text, timeout=0.1)
+                        return process.returncode, said
+                    except subprocess.TimeoutExpired:
+                        text = None  # it was handed over
+                        waiting.on(0)
+            except BaseException:
+                process.kill()
+                raise
 
     def _check_version(self) -> None:
         file = self.home.postgres / "PG_VERSION"
@@ -168,10 +216,32 @@ class Postgres:
     def _file(self) -> Path:
         return self.home.folder / "postgresql.conf"
 
+    def _prepare(self) -> None:
+        """Roles and database, whatever of them is not there yet, and this start's passwords."""
+        passwords = {
+            "owner": self.privileged.owner,
+            "application": self.credentials.application_password,
+            "superuser": self.privileged.superuser,
+        }
+        status, said = self._run(
+            "PostgreSQL to look after its data",
+            self.programs.postgres / "bin" / "postgres",
+            "--single",
+            *("-D", self.home.postgres),
+            *("-c", f"config_file={self._file}"),
+            # A password that is in a statement that fails goes to no log.
+            *("-c", "log_min_error_statement=panic"),
+            "postgres",
+            given=_PREPARE.format(**{name: _quoted(value) for name, value in passwords.items()}),
+        )
+        said = "\n".join(line for line in said.splitlines() if _THERE_ALREADY not in line)
+        if status or re.search(r"FATAL|PANIC|ERROR", said):
+            raise CannotStart(f"PostgreSQL can't be prepared: {_cause(said)}")
+
     # --- The start --------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        with self.log.open("ab") as log:
+        with private_log(self.log) as log:
             self._log_from = log.tell()
             self.process = processes.spawn(
                 [
@@ -188,56 +258,33 @@ class Postgres:
             )
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + LONGEST_RECOVERY
+        waiting = Waiting("PostgreSQL", say=self.say, pause=self.pause)
         while True:
             try:
-                return self._connect("postgres").close()
+                return self._connect().close()
             except psycopg.OperationalError as problem:
-                if "password authentication failed" in str(problem):
-                    raise CannotStart(
-                        f"The passwords in {self.home.var}/services.json are not those of the data "
-                        f"in {self.home.postgres}."
-                    ) from None
+                said = _cause(str(problem))
+            if "password authentication failed" in said:
+                raise CannotStart(
+                    f"The passwords in {self.home.var}/services.json are not those of the data "
+                    f"in {self.home.postgres}."
+                )
             if self.fallen:
                 raise CannotStart(f"PostgreSQL did not start: {_cause(self._said())} (more in {self.log})")
-            if time.monotonic() > deadline:
-                raise CannotStart(f"PostgreSQL did not answer in {LONGEST_RECOVERY:.0f} s; see {self.log}.")
-            time.sleep(0.03)
+            waiting.on(0.03, because=said)
 
     def _said(self) -> str:
         with self.log.open("rb") as log:
             log.seek(self._log_from)
             return log.read(100_000).decode(errors="replace")
 
-    def _connect(self, database: str) -> psycopg.Connection:
-        url = self.credentials.database_url(SUPERUSER, self.home.sockets, database=database)
+    def _connect(self) -> psycopg.Connection:
+        url = self.credentials.database_url(self.home.sockets)
         return psycopg.connect(url, autocommit=True, connect_timeout=10)
 
-    def _prepare(self) -> None:
-        """Roles and database, whatever of them is not there yet."""
-        passwords = {
-            OWNER: self.credentials.owner_password,
-            APPLICATION: self.credentials.application_password,
-        }
-        with self._connect("postgres") as connection:
-            roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-            for role in passwords.keys() - roles:
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), passwords[role])
-                )
-            made = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if not made:
-                database, owner = sql.Identifier(DATABASE), sql.Identifier(OWNER)
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-            for grant in (
-                "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
-                "GRANT CONNECT ON DATABASE {database} TO {application}",
-            ):
-                connection.execute(
-                    sql.SQL(grant).format(
-                        database=sql.Identifier(DATABASE), application=sql.Identifier(APPLICATION)
-                    )
-                )
+
+def _quoted(password: str) -> str:
+    return "'" + password.replace("'", "''") + "'" if password else "NULL"
 
 
 def _environment() -> dict[str, str]:

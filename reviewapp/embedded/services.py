@@ -4,20 +4,31 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from reviewapp.embedded import processes
-from reviewapp.embedded.credentials import FILE, SUPERUSER, CannotStart, Credentials
+from reviewapp.embedded.credentials import (
+    FILE,
+    OWNER,
+    SUPERUSER,
+    CannotStart,
+    Credentials,
+    Privileged,
+    address,
+)
 from reviewapp.embedded.home import Home, installed_programs
 from reviewapp.embedded.postgres import Postgres
 from reviewapp.embedded.valkey import Valkey
+from reviewapp.embedded.waiting import Pause, Say, Waiting
 
-LONGEST_WAIT = 300.0  # seconds, for another process that starts or still uses the services
+LONGEST_WAIT = 300.0  # seconds, for another process that still uses the services
 LOG_BYTES = 10 * 1024 * 1024
+
+
+Service = Postgres | Valkey
 
 
 @dataclass
@@ -39,13 +50,20 @@ class Services:
         return self.valkey.credentials.environment(self.postgres.home.sockets)
 
     @property
-    def superuser_url(self) -> str:
-        """For making test databases; the product never connects so."""
-        return self.postgres.credentials.database_url(SUPERUSER, self.postgres.home.sockets)
+    def owner_url(self) -> str:
+        """For migrating; only whoever started them knows the owner's password."""
+        postgres = self.postgres
+        return address(OWNER, postgres.privileged.owner, postgres.home.sockets)
 
-    def fallen(self) -> list[Postgres | Valkey]:
+    @property
+    def superuser_url(self) -> str:
+        """For making test databases; lets in whoever started them with a password for the superuser."""
+        postgres = self.postgres
+        return address(SUPERUSER, postgres.privileged.superuser, postgres.home.sockets)
+
+    def fallen(self) -> list[Service]:
         """Those of our services that ended without being asked to."""
-        both: tuple[Postgres, Valkey] = (self.postgres, self.valkey)
+        both: tuple[Service, Service] = (self.valkey, self.postgres)
         return [one for one in both if self.ours and one.fallen]
 
     def stop(self, seconds: float | None = None) -> None:
@@ -76,22 +94,24 @@ class Services:
         self.stop()
 
 
-def start(var_dir: Path, *, say: Callable[[str], None]) -> Services:
+def start(var_dir: Path, *, say: Say, pause: Pause, privileged: Privileged) -> Services:
     credentials = Credentials.of(var_dir)
     home = Home.of(var_dir, credentials)
     account = home.make(say=say)
-    lock = _take_or_wait(home)
+    lock = _take_or_wait(home, say=say, pause=pause)
     if lock is None:
-        services = _attached(var_dir)
+        services = _attached(var_dir, privileged)
         services.use = _use(home)
         return services
     try:
         _end_leftovers(credentials)
+        credentials.keep_nothing_else(home.var)
         programs = home.programs(account)
         logs = _logs(home)
+        postgres, valkey = logs / "postgres.log", logs / "valkey.log"
         services = Services(
-            Postgres(home, programs, account, credentials, logs / "postgres.log"),
-            Valkey(home, programs, account, credentials, logs / "valkey.log"),
+            Postgres(home, programs, account, credentials, postgres, privileged, say, pause),
+            Valkey(home, programs, account, credentials, valkey, say, pause),
             lock,
         )
         services.postgres.start()
@@ -126,25 +146,26 @@ def erase(var_dir: Path) -> None:
     (var_dir / FILE).unlink()
 
 
-def _attached(var_dir: Path) -> Services:
+def _attached(var_dir: Path, privileged: Privileged | None = None) -> Services:
     """A handle on services that another process runs."""
     credentials = Credentials.of(var_dir)
     home, programs, log = Home.of(var_dir, credentials), installed_programs(), Path(os.devnull)
+    unknown = privileged or Privileged(owner="")
     return Services(
-        Postgres(home, programs, None, credentials, log), Valkey(home, programs, None, credentials, log), None
+        Postgres(home, programs, None, credentials, log, unknown),
+        Valkey(home, programs, None, credentials, log),
+        None,
     )
 
 
-def _take_or_wait(home: Home) -> int | None:
+def _take_or_wait(home: Home, *, say: Say, pause: Pause) -> int | None:
     """The lock of the services, or None once another living process runs them."""
-    deadline = time.monotonic() + LONGEST_WAIT
+    waiting = Waiting("the services to answer", say=say, pause=pause)
     while True:
         lock = _take(home)
         if lock is not None or running(home.var):
             return lock
-        if time.monotonic() > deadline:
-            raise CannotStart(f"Another process holds {home.lock}, but its services don't answer.")
-        time.sleep(0.1)
+        waiting.on(0.1, because=f"process {home.lock.read_text().strip()} starts them")
 
 
 def _take(home: Home) -> int | None:
@@ -194,6 +215,9 @@ def _end_leftovers(credentials: Credentials) -> None:
 def _logs(home: Home) -> Path:
     folder = home.var / "log"
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    for file in folder.iterdir():  # an older version let others read them
+        file.chmod(0o600)
     for file in (folder / "postgres.log", folder / "valkey.log"):
         if file.exists() and file.stat().st_size > LOG_BYTES:
             file.replace(file.with_suffix(".log.1"))

@@ -5,13 +5,17 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import redis
 
 from reviewapp.embedded import processes
 from reviewapp.embedded.credentials import CannotStart, Credentials, port_taken
-from reviewapp.embedded.home import Account, Home, Programs
+from reviewapp.embedded.home import Account, Home, Programs, private_log
 from reviewapp.embedded.postgres import _write
+from reviewapp.embedded.waiting import Pause, Say, Waiting
+
+HOLD_ON = 10.0  # seconds in which whoever took our port while we were down may give it back
 
 _CONFIGURATION = """\
 # Written at every start.
@@ -39,11 +43,14 @@ class Valkey:
     account: Account | None
     credentials: Credentials
     log: Path
+    say: Say = print
+    pause: Pause = time.sleep
     process: subprocess.Popen[bytes] | None = None
+    name: ClassVar[str] = "Valkey"
 
-    def start(self) -> None:
-        """Start on the known port, or on another where that is taken."""
-        if port_taken("127.0.0.1", self.credentials.valkey_port):
+    def start(self, *, hold_on: float = 0.0) -> None:
+        """Start on the known port, or on another where that stays taken for `hold_on` seconds."""
+        if not self._port_is_free(hold_on):
             self.credentials = self.credentials.moved(self.home.var)
         self._configure()
         self._launch()
@@ -52,6 +59,10 @@ class Valkey:
         except BaseException:
             self.stop()
             raise
+
+    def start_again(self) -> None:
+        """Start after an unasked end: who uses it knows the port, so that is waited for a while."""
+        self.start(hold_on=HOLD_ON)
 
     def stop(self, seconds: float = 9.0) -> None:
         if self.process and self.process.poll() is None:
@@ -70,6 +81,16 @@ class Valkey:
             except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError):
                 return False  # silent, still loading, or somebody else's
 
+    def _port_is_free(self, hold_on: float) -> bool:
+        port, until = self.credentials.valkey_port, time.monotonic() + hold_on
+        if hold_on and port_taken("127.0.0.1", port):
+            self.say(f"Another program has taken Valkey's port {port}: waiting {hold_on:g} s for it.")
+        while port_taken("127.0.0.1", port):
+            if time.monotonic() >= until:
+                return False
+            self.pause(0.1)
+        return True
+
     def _configure(self) -> None:
         _write(
             self._file,
@@ -85,7 +106,7 @@ class Valkey:
         return self.home.folder / "valkey.conf"
 
     def _launch(self) -> None:
-        with self.log.open("ab") as log:
+        with private_log(self.log) as log:
             self.process = processes.spawn(
                 [self.programs.valkey, self._file],
                 mark=self.credentials.id,
@@ -97,10 +118,8 @@ class Valkey:
             )
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        waiting = Waiting("Valkey", say=self.say, pause=self.pause)
         while not self.answers():
             if self.fallen:
                 raise CannotStart(f"Valkey did not start; see {self.log}.")
-            if time.monotonic() > deadline:
-                raise CannotStart(f"Valkey did not answer in 60 s; see {self.log}.")
-            time.sleep(0.02)
+            waiting.on(0.02, because=f"it reads what it kept; see {self.log}")

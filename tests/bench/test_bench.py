@@ -19,7 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     report = tmp_path / "figures.json"
     environment = {name: value for name, value in os.environ.items() if name != "TEST_READY"}
-    environment |= {"VAR_DIR": str(settings.VAR_DIR), "DJANGO_SETTINGS_MODULE": "reviewapp.settings"}
+    environment |= {
+        "VAR_DIR": str(settings.VAR_DIR),
+        "DJANGO_SETTINGS_MODULE": "reviewapp.settings",
+        "BENCH_OWNER_PASSWORD": services.postgres.privileged.owner,
+        "BENCH_SUPERUSER_PASSWORD": services.postgres.privileged.superuser,
+    }
 
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--tiny", "--json", str(report)],

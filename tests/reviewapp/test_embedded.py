@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -26,6 +27,7 @@ from reviewapp.embedded.services import Services
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 AS_ROOT = os.geteuid() == 0
+KNOWN = embedded.Privileged(superuser="told-to-this-test-alone")
 VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "SECRET_KEY")
 
 
@@ -42,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def services(place: Path) -> Iterator[Services]:
-    with embedded.start(place) as services:
+    with embedded.start(place, privileged=KNOWN) as services:
         yield services
 
 
@@ -72,6 +74,7 @@ def test_an_empty_environment_is_filled_with_the_embedded_services(
     assert {name: os.environ[name] for name in VARIABLES} == embedded.environment(tmp_path / "var")
     assert stat.S_IMODE((tmp_path / "var/services.json").stat().st_mode) == 0o600
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == ["services.json"]
+    assert urlsplit(os.environ["DATABASE_OWNER_URL"]).password is None
 
 
 @pytest.mark.parametrize("given", ["DATABASE_URL", "VALKEY_URL"])
@@ -205,7 +208,9 @@ def test_no_password_is_on_a_command_line(services: Services) -> None:
     )
 
     assert services.valkey.credentials.valkey_password not in shown
-    assert services.postgres.credentials.superuser_password not in shown
+    assert services.postgres.credentials.application_password not in shown
+    assert services.postgres.privileged.owner not in shown
+    assert services.postgres.privileged.superuser not in shown
 
 
 def test_the_application_may_create_nothing(services: Services) -> None:
@@ -302,7 +307,7 @@ class Killed:
 
 def test_services_end_when_their_starter_is_killed_and_nothing_written_is_lost(tmp_path: Path) -> None:
     var = tmp_path / "var"
-    with embedded.start(var) as services, psycopg.connect(services.superuser_url) as connection:
+    with embedded.start(var) as services, psycopg.connect(services.owner_url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
     try:
         killed = Killed(var, spare=False)
@@ -311,7 +316,7 @@ def test_services_end_when_their_starter_is_killed_and_nothing_written_is_lost(t
             time.sleep(0.05)
         assert [pid for pid in killed.pids if processes.running(pid)] == []
 
-        with embedded.start(var) as services, psycopg.connect(services.superuser_url) as connection:
+        with embedded.start(var) as services, psycopg.connect(services.owner_url) as connection:
             assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
     finally:
         embedded.erase(var)

@@ -1,20 +1,23 @@
 """`manage.py up`: one command starts everything, one signal ends it, and no kill leaves a mess."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
 
 from reviewapp import embedded
 from reviewapp.embedded import processes
-from reviewapp.embedded.credentials import Credentials, free_port
+from reviewapp.embedded.credentials import OWNER, SUPERUSER, Credentials, address, free_port
 from reviewapp.embedded.home import Home
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
@@ -31,11 +34,11 @@ class Up:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
 
-    def command(self, *arguments: str) -> "subprocess.Popen[str]":
+    def command(self, *arguments: str, manage: str = "up") -> "subprocess.Popen[str]":
         passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         settings = {"VAR_DIR": str(self.var), "DEMO": "0", "WORKER_CONCURRENCY": "1", "STATIC_UNHASHED": "1"}
         return subprocess.Popen(
-            [sys.executable, "manage.py", "up", *arguments],
+            [sys.executable, "manage.py", manage, *arguments],
             cwd=HOUSE,
             env={**passed, **settings},
             stdout=subprocess.PIPE,
@@ -98,7 +101,7 @@ def can_connect(url: str) -> bool:
 
 
 def soon(true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not true():
         if time.monotonic() > deadline:
             return False
@@ -124,12 +127,42 @@ def test_one_command_starts_everything_and_says_where(up: Up) -> None:
 
 
 def test_no_child_knows_the_owner_of_the_tables(up: Up) -> None:
-    password = Credentials.of(up.var).owner_password
-
     for pid in up.children.values():
         environment = environment_of(pid)
-        assert "DATABASE_URL" in environment
-        assert password not in " ".join(environment.values())
+        assert "reviewapp_app:" in environment["DATABASE_URL"]
+        assert "reviewapp_owner" not in " ".join(environment.values())
+
+
+def test_what_is_written_is_readable_by_its_user_alone(up: Up) -> None:
+    home = Home.of(up.var, Credentials.of(up.var))
+    inside = [path for folder in (up.var, home.sockets, home.valkey) for path in [folder, *folder.rglob("*")]]
+
+    open_to_others = {str(path) for path in inside if path.lstat().st_mode & 0o077}
+
+    assert {path.name for path in inside} >= {"services.json", "web.log", "worker.log", "postgres.log"}
+    assert open_to_others == set()
+
+
+def test_nothing_that_a_child_can_read_makes_it_owner_or_superuser(up: Up) -> None:
+    sockets = Home.of(up.var, Credentials.of(up.var)).sockets
+    words = {str(word) for word in json.loads((up.var / "services.json").read_text()).values()} | {""}
+    for pid in up.children.values():
+        words |= set(environment_of(pid).values())
+        words |= {str(urlsplit(value).password) for value in environment_of(pid).values() if "://" in value}
+    if up.process:
+        words |= set(environment_of(up.process.pid).values())
+
+    assert can_connect(embedded.environment(up.var)["DATABASE_URL"])
+    for role in (OWNER, SUPERUSER):
+        assert [word for word in words if can_connect(address(role, quote(word, safe=""), sockets))] == []
+
+
+def test_migrating_by_hand_says_who_migrates(up: Up) -> None:
+    process = up.command(manage="migrate")
+    said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert said.strip().endswith("`manage.py up` migrates whenever it starts, so start it again.")
 
 
 def test_a_second_start_names_the_first(up: Up) -> None:
@@ -182,8 +215,29 @@ def test_a_database_that_dies_is_started_again(up: Up) -> None:
     home = Home.of(up.var, Credentials.of(up.var))
     os.kill(int((home.postgres / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
 
-    assert up.hear("Postgres ended and is started again")
+    assert up.hear("PostgreSQL ended and is started again")
     assert soon(lambda: can_connect(embedded.environment(up.var)["DATABASE_URL"]))
+
+
+def test_everybody_follows_when_valkeys_port_stays_taken(up: Up) -> None:
+    before = up.children
+    credentials = Credentials.of(up.var)
+    [valkey] = [
+        pid for pid in processes.marked(credentials.id) if "valkey-server" in processes.command_of(pid)[0]
+    ]
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(valkey, signal.SIGKILL)
+        assert soon(lambda: not processes.running(valkey))
+        thief.bind(("127.0.0.1", credentials.valkey_port))
+        thief.listen()
+        assert up.hear("web, worker and beat start again to follow it")
+
+    now = embedded.environment(up.var)["VALKEY_URL"]
+    assert now != credentials.valkey_url
+    assert soon(lambda: len(up.children) == 3 and not set(up.children.values()) & set(before.values()))
+    assert {environment_of(pid)["VALKEY_URL"] for pid in up.children.values()} == {now}
+    assert soon(up.answers)
 
 
 def test_after_kill_9_the_next_start_recovers_by_itself(up: Up) -> None:

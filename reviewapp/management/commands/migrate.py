@@ -6,11 +6,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
+from django.core.management import CommandError
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from reviewapp import privileges
+from reviewapp import embedded, privileges
 
 OWNER = "owner"
 LOCK = 0x7265_7669_6577  # any number that nothing else in this database locks
@@ -27,8 +28,14 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         if options["plan"] or options["check_unapplied"]:
+            options["database"] = DEFAULT_DB_ALIAS if _owner_is_locked_out(alias) else alias
             super().handle(*args, **options)
             return
+        if _owner_is_locked_out(alias):
+            raise CommandError(
+                "Nobody knows the password of the embedded tables' owner: "
+                "`manage.py up` migrates whenever it starts, so start it again."
+            )
         with self._alone(alias):
             super().handle(*args, **options)
             self._grant(alias)
@@ -59,3 +66,7 @@ class Command(migrate.Command):
     def _locked(cursor: Any) -> bool:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
+
+
+def _owner_is_locked_out(alias: str) -> bool:
+    return embedded.in_use() and alias == OWNER and not connections[alias].settings_dict["PASSWORD"]

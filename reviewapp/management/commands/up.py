@@ -22,12 +22,16 @@ from reviewapp import children, embedded, static_files
 from reviewapp.demonstrate import Demo
 from reviewapp.embedded import CannotStart, processes
 from reviewapp.embedded.credentials import port_taken
-from reviewapp.embedded.services import Services, running
+from reviewapp.embedded.services import running
+from reviewapp.embedded.waiting import Waiting
+from reviewapp.look_after import LookAfter
 from reviewapp.supervise import Child, Stopped, Supervisor
 
+PRODUCT = ("web", "worker", "beat")
 ALL_GONE = 9.5  # seconds after we are told to stop
 PATIENCE = 6.5  # of these for the children; the rest is the services'
-FIRST_ANSWER = 60.0  # seconds
+ANSWERS_WITHIN = 10.0  # seconds, on a machine that is very slow
+DEATHS = 3  # of the web process before it ever answered: then it never will
 
 
 class Command(BaseCommand):
@@ -48,6 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("--verbose", action="store_true", help="show everything the processes say")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # whatever we and our children write is ours alone
         try:
             if options["only"]:
                 self._alone(options["only"], options["host"], options["port"])
@@ -88,8 +93,7 @@ class Start:
         self.port = port
         self.var: Path = settings.VAR_DIR.resolve()
         self.began = time.monotonic()
-        self.services: Services | None = None
-        self.looked = 0.0
+        self.care: LookAfter | None = None
         self.demo: Demo | None = None
         self.logins = ""
         self.supervisor = Supervisor(
@@ -131,21 +135,36 @@ class Start:
 
     def _prepare(self) -> None:
         if embedded.in_use():
-            with self._step("PostgreSQL and Valkey"):
-                self.services = embedded.start(self.var, say=self.say)
-            self._move_with_services(self.services)
+            self._start_services()
         with self._step("Database up to date"):
             call_command("migrate", verbosity=0, interactive=False)
+        if self.care:
+            _lock_out_the_owner()
         with self._step("Static files"):
             static_files.collect()
         connections.close_all()
 
-    def _move_with_services(self, services: Services) -> None:
-        """Begin anew where Valkey had to take another port: the settings know only the old one."""
+    def _start_services(self) -> None:
+        with self._step("PostgreSQL and Valkey"):
+            services = embedded.start(self.var, say=self._say_aside, pause=self.supervisor.breathe)
+        self.care = LookAfter(services, say=self._say_aside, moved=self._move_with_valkey)
+        if not services.ours:
+            raise CannotStart(f"Another process runs the services of {self.var}: stop it first.")
         if services.environment["VALKEY_URL"] != settings.VALKEY_URL:
+            # The settings know only the old address.
             self._say_aside("Valkey's port was taken, so it moved to another; starting again with it.")
             services.stop()
             os.execve(sys.executable, sys.orig_argv, embedded.own_environment())  # noqa: S606
+        connections["owner"].settings_dict["PASSWORD"] = services.postgres.privileged.owner
+
+    def _move_with_valkey(self, url: str) -> None:
+        """Valkey runs elsewhere: whoever talks to it starts again with the new address."""
+        os.environ["VALKEY_URL"] = url
+        self._say_aside("Valkey moved to another port; web, worker and beat start again to follow it.")
+        for child in self.supervisor.children:
+            if child.name in PRODUCT:
+                child.environment["VALKEY_URL"] = url
+                self.supervisor.restart(child, patience=PATIENCE)
 
     @contextmanager
     def _step(self, title: str) -> Iterator[None]:
@@ -160,7 +179,7 @@ class Start:
             self.demo = Demo(self.var)
         metrics = self.var / "metrics" / "up"
         shutil.rmtree(metrics, ignore_errors=True)
-        for name in ("web", "worker", "beat"):
+        for name in PRODUCT:
             environment = children.environment(name, port=self.port, metrics=metrics)
             if self.demo:
                 environment["EGRESS_ALLOW"] = self.demo.reachable
@@ -178,14 +197,21 @@ class Start:
             self.supervisor.start(Child(name, command, self.demo.environment(), wave=1))
 
     def _wait_for_answer(self) -> None:
+        """However long it takes on a slow machine, unless the web process keeps dying."""
+        waiting = Waiting("the web process to answer", say=self._say_aside, pause=lambda _: None)
+        log = f"see {self.var}/log/web.log"
+
+        def tell() -> None:
+            waiting.on(0, because=log)
+            if any(child.name == "web" and child.deaths >= DEATHS for child in self.supervisor.children):
+                raise CannotStart(f"The web process ended {DEATHS} times before it answered; {log}.")
+
         with self._step("Web, worker and beat"):
-            if not self.supervisor.wait(self._answers, seconds=FIRST_ANSWER):
-                raise CannotStart(
-                    f"The web process did not answer in {FIRST_ANSWER:.0f} s; see {self.var}/log/web.log."
-                )
+            self.supervisor.wait(self._answers, meanwhile=tell)
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(_reachable(self.host), self.port, timeout=2)
+        address = _reachable(self.host)
+        connection = http.client.HTTPConnection(address, self.port, timeout=ANSWERS_WITHIN)
         try:
             connection.request("GET", "/healthz", headers={"Host": "localhost"})
             return connection.getresponse().status == 200
@@ -206,24 +232,21 @@ class Start:
         self.say(f"  {line}")
 
     def _look_after_services(self) -> None:
-        """Start a service again that ended without being asked to."""
-        if self.services is None or time.monotonic() - self.looked < 1:
-            return
-        self.looked = time.monotonic()
-        for service in self.services.fallen():
-            name = type(service).__name__
-            self._say_aside(f"{name} ended and is started again; see {service.log}")
-            try:
-                service.start()
-            except CannotStart as problem:
-                self._say_aside(str(problem))
+        if self.care:
+            self.care.look()
 
     def _stop(self) -> None:
         deadline = time.monotonic() + ALL_GONE
         connections.close_all()
         self.supervisor.stop(patience=PATIENCE)
-        if self.services:
-            self.services.stop(deadline - time.monotonic())
+        if self.care:
+            self.care.services.stop(deadline - time.monotonic())
+
+
+def _lock_out_the_owner() -> None:
+    """From here on nobody can be the owner of the tables, until the next start makes a password anew."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER PASSWORD NULL")
 
 
 def _check_port(host: str, port: int) -> None:
