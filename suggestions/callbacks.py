@@ -22,6 +22,7 @@ from audit.actors import WORKER
 from audit.record import record
 from governance import egress
 from governance.callback_secret import callback_secret
+from suggestions.insist import insist
 from suggestions.models import Callback, Proposal
 from suggestions.tell_worker import lost_after
 
@@ -69,8 +70,12 @@ def send(callback_id: UUID) -> None:
     if taken is None:
         return
     attempt, now = taken
-    callback = Callback.objects.select_related("proposal__agent").get(pk=callback_id)
+    callback = insist(lambda: Callback.objects.select_related("proposal__agent").get(pk=callback_id))
     failed = _attempt(callback, now)
+    insist(lambda: _note(callback, attempt, failed))
+
+
+def _note(callback: Callback, attempt: int, failed: _Failed | None) -> None:
     if failed is None:
         _close(callback, attempt, Callback.Status.SENT, "callback.sent")
     elif failed.final or attempt >= ATTEMPTS:

@@ -17,6 +17,7 @@ from approvals.telling.tell import still_news
 from audit.actors import WORKER
 from audit.record import record
 from governance.models import Risk
+from suggestions.insist import insist
 from suggestions.tell_worker import lost_after
 
 WAITS = [20, 120, 900, 3_600]  # seconds after each attempt that failed
@@ -42,9 +43,10 @@ def attempt(delivery_id: UUID) -> None:
         address = seal.opened(bytes(delivery.target.sealed))
         carrier.carry(address, title=delivery.message.title, body=delivery.message.body, key=str(delivery.pk))
     except (carrier.NotCarried, seal.Unreadable) as error:
-        _failed(delivery, number, str(error)[:200])
+        said = str(error)[:200]
+        insist(lambda: _failed(delivery, number, said))
     else:
-        _arrived(delivery, number)
+        insist(lambda: _arrived(delivery, number))
 
 
 def due() -> list[UUID]:

@@ -270,8 +270,14 @@ class Postgres:
                     f"in {self.home.postgres}."
                 )
             if self.fallen:
-                raise CannotStart(f"PostgreSQL did not start: {_cause(self._said())} (more in {self.log})")
+                raise CannotStart(f"PostgreSQL did not start: {self._why()} (more in {self.log})")
             waiting.on(0.03, because=said)
+
+    def _why(self) -> str:
+        """Why it ended; what it told callers meanwhile is not that."""
+        if self.process and self.process.returncode < 0:
+            return f"it was ended by signal {-self.process.returncode}"
+        return _cause(self._said())
 
     def _said(self) -> str:
         with self.log.open("rb") as log:

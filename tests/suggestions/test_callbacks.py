@@ -241,3 +241,22 @@ def test_the_time_of_the_signature_is_the_time_of_sending(owed, hook):
 
     [(headers, _)] = hook.heard
     assert abs(int(headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_came_of_an_attempt_is_written_down_although_the_database_was_away(db, monkeypatch):
+    from suggestions import insist
+
+    monkeypatch.setattr(insist, "PAUSE", 0.01)
+    tries = []
+
+    def write():
+        tries.append(1)
+        with connection.cursor() as cursor:
+            if len(tries) == 1:  # as when PostgreSQL is killed under it
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            cursor.execute("SELECT 'there again'")
+            return cursor.fetchone()[0]
+
+    assert insist.insist(write) == "there again"
+    assert len(tries) == 2
