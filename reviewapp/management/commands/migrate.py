@@ -25,17 +25,21 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=OWNER if OWNER in settings.DATABASES else DEFAULT_DB_ALIAS)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if _owner_is_locked_out(options["database"]):
+            if not (options["plan"] or options["check_unapplied"]):
+                raise CommandError(
+                    "Nobody knows the password of the embedded tables' owner: "
+                    "`manage.py up` migrates whenever it starts, so start it again."
+                )
+            options["database"] = DEFAULT_DB_ALIAS
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         if options["plan"] or options["check_unapplied"]:
-            options["database"] = DEFAULT_DB_ALIAS if _owner_is_locked_out(alias) else alias
             super().handle(*args, **options)
             return
-        if _owner_is_locked_out(alias):
-            raise CommandError(
-                "Nobody knows the password of the embedded tables' owner: "
-                "`manage.py up` migrates whenever it starts, so start it again."
-            )
         with self._alone(alias):
             super().handle(*args, **options)
             self._grant(alias)

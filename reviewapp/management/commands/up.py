@@ -267,6 +267,7 @@ def _reachable(host: str) -> str:
 def _claimed(var: Path) -> Iterator[None]:
     """Be the only `up` of this `var`, for as long as we live."""
     var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    var.chmod(0o700)  # whatever an older version left in it
     with (var / "up.lock").open("a+") as claim:
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
