@@ -13,11 +13,13 @@ from urllib.parse import unquote
 import uritemplate
 
 from execution.models import Attempt, Execution
-from governance import egress
-from governance.cel import Expression, NoAnswer
+from governance import cel_bounds, egress
+from governance.cel import BadExpression, Expression, NoAnswer
 from governance.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
 
 KEPT = 2_000  # characters of an answer
+LONGEST_URL = 64 * 1024  # characters; no service takes half as much
+LONGEST_VALUES = 256 * 1024  # bytes that are put into one at all
 NOT_DONE = {425, 429}  # the service says that it has not begun
 LATER = {408, 425, 429}  # and the server's errors: they may pass
 
@@ -97,7 +99,7 @@ def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str,
     said = f"HTTP {answer.status}."
     try:
         succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": response(answer)})
-    except NoAnswer as error:
+    except (NoAnswer, BadExpression) as error:
         if answer.status < 300:
             return Result(UNKNOWN, f"{said} Success cannot be told: {error}.", answer)
         succeeded = False
@@ -124,15 +126,18 @@ def probe(verify: Verify, known: Mapping[str, Any], *, timeout: float) -> tuple[
             return True, ""
     except (Unusable, egress.Refused, egress.NotSent, egress.Lost) as error:
         return False, f"the probe got no answer: {error}"
-    except NoAnswer as error:
+    except (NoAnswer, BadExpression) as error:
         return False, f"HTTP {answer.status}, and the expectation cannot be told: {error}"
     return False, f"HTTP {answer.status}, and it is not as expected"
 
 
 def response(answer: egress.Answer) -> dict[str, Any]:
-    """The answer as expressions see it."""
+    """The answer as expressions see it; JSON that holds too much for them reads as none."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    return {"status": answer.status, "json": answer.json, "text": answer.text, "headers": headers}
+    content = answer.json
+    if not cel_bounds.fits(content, cel_bounds.ANSWER):
+        content = None
+    return {"status": answer.status, "json": content, "text": answer.text, "headers": headers}
 
 
 def kept(answer: egress.Answer) -> str:
@@ -154,11 +159,21 @@ def expand(template: uritemplate.URITemplate, arguments: Mapping[str, Any]) -> s
             if value in (None, "", [], {}) and variable.operator.value not in ("?", "&"):
                 raise Unusable(f"the address needs the argument {name}")
             values[name] = _plain(value)
+    if sum(_length(name, value) for name, value in values.items()) > LONGEST_VALUES:
+        raise Unusable("the arguments are too long for an address")
     url = template.expand(values)
+    if len(url) > LONGEST_URL:
+        raise Unusable(f"the address would have more than {LONGEST_URL:,} characters")
     path = url.partition("://")[2].partition("?")[0]
     if any(unquote(part) in (".", "..") for part in re.split(r"[/;]", path)):
         raise Unusable("the arguments would lead to another address")
     return url
+
+
+def _length(name: str, value: Any) -> int:
+    """The bytes of a value in an address, before they are escaped; its name may stand at every item."""
+    items = len(value) if isinstance(value, list | dict) else 1
+    return len(str(value).encode("utf-8", "replace")) + items * len(name)
 
 
 def _plain(value: Any) -> Any:
@@ -191,7 +206,7 @@ def _filled(value: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(value, str) and value.startswith("="):
         try:
             return Expression(value[1:], KNOWN).evaluate(known)
-        except NoAnswer as error:
+        except (NoAnswer, BadExpression) as error:
             raise Unusable(f"{value[:100]} cannot be told: {error}") from error
     if isinstance(value, dict):
         return {key: _filled(item, known) for key, item in value.items()}

@@ -27,7 +27,7 @@ _STANDS = """
        a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.boundaries, a.callback_secret_version,
        (SELECT digest FROM governance_policyversion WHERE status = 'active'),
        (SELECT max(id) FROM governance_actiontype),
-       (SELECT digest FROM governance_policyversion WHERE shadow),
+       (SELECT digest FROM governance_policyversion WHERE shadow AND status IN ('approved', 'retired')),
        (SELECT label FROM governance_deployment d WHERE d.agent_id = a.id AND d.status = 'active'),
        ARRAY(SELECT CASE scope WHEN 'action' THEN 'action:' || action ELSE scope END
                FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id)),

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from governance import effort
+from governance.mentions import at_most
 from governance.reading import page_meant, said
 
 # --- Where it leads -------------------------------------------------------------------------
@@ -20,8 +22,11 @@ def adds(text: str, content: str) -> list[str]:
     asked, carried = said(text), said(content)
     named = {*asked.contacts, *asked.words}
     strange = [page for page in carried.pages if page_meant(page) not in asked.pages_meant]
-    return strange + [found for found in carried.contacts if found not in named]
+    found = strange + [found for found in carried.contacts if found not in named]
+    return at_most(found, effort.MOST_FOUND)
 
+
+_MANY_PATTERNS, _EACH_SIGN = 130, 30  # units of effort for a character
 
 # --- Secrets --------------------------------------------------------------------------------
 
@@ -42,6 +47,7 @@ _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 
 def has_secret(value: Any) -> bool:
     """Whether a text, or any text in a list or map, holds a key, a token, a password or a card number."""
+    effort.spend(sum(_MANY_PATTERNS * (len(text) + 5) for text in _texts(value)))
     return any(_SECRET.search(text) or _has_card(text) for text in _texts(value))
 
 
@@ -72,6 +78,7 @@ _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 
 def has_hidden(value: Any) -> bool:
     """Whether a text, or any in a list or map, has characters nobody sees or letters that pass for others."""
+    effort.spend(sum(_EACH_SIGN * (len(text) + 5) for text in _texts(value)))
     return any(_hides(text) for text in _texts(value))
 
 

@@ -1,7 +1,9 @@
 """Expressions in CEL, the Common Expression Language: checked when written, bounded when run.
 
 Policy rules and workflows both speak it. An expression knows the names it may use; a name it may not
-use is an error with line and column when it is compiled, never a surprise when it is asked.
+use is an error with line and column when it is compiled, never a surprise when it is asked. What could cost
+too much on the largest facts there can be is not compiled either (`cel_cost`), and facts that are larger
+are not handed over (`cel_bounds`): so it is evaluated right here, in the process that asks.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
+from governance import cel_bounds, cel_cost, effort
+from governance.cel_tree import tree
+
 LONGEST = 4_000  # characters
 
 
@@ -22,10 +27,19 @@ class Problem(NamedTuple):
     line: int
     column: int
     text: str
+    is_cost: bool = False  # nothing is wrong but what it could cost
 
 
 class BadExpression(ValueError):
     """It cannot be compiled; the message has line and column."""
+
+
+class TooCostly(BadExpression):
+    """It could take more time or memory than an expression may; `problem` says which part of it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.line}:{problem.column}: {problem.text}")
+        self.problem = problem
 
 
 class NoAnswer(Exception):
@@ -35,17 +49,17 @@ class NoAnswer(Exception):
 class Expression:
     """One compiled expression over `variables`; compiling the same one twice costs nothing.
 
-    `functions` are `cel.FunctionDecl`s beyond CEL's own.
+    `functions` are `cel.FunctionDecl`s beyond CEL's own. Raises `BadExpression`, `TooCostly` among it.
     """
 
-    __slots__ = ("_compiled", "_env", "source")
+    __slots__ = ("_compiled", "_env", "cost", "source")
 
     def __init__(
         self, source: str, variables: Sequence[str], functions: Sequence[cel.FunctionDecl] = ()
     ) -> None:
         self.source = source
         self._env = environment(tuple(variables), tuple(functions))
-        self._compiled = _compile(source, tuple(variables), tuple(functions))
+        self._compiled, self.cost = _compile(source, tuple(variables), tuple(functions))
 
     def evaluate(self, facts: Mapping[str, Any] | cel.Activation) -> Any:
         """The answer as plain Python. Raises `NoAnswer`.
@@ -53,8 +67,9 @@ class Expression:
         `facts` names every variable; many expressions on the same facts share one `activation`.
         """
         try:
-            known = facts if isinstance(facts, cel.Activation) else self._env.Activation(dict(facts))
-            value = self._compiled.eval(known)
+            known = facts if isinstance(facts, cel.Activation) else _ready(self._env, facts)
+            with effort.limited():
+                value = self._compiled.eval(known)
             if value.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
                 raise NoAnswer(_tidy(str(value.plain_value())))
             return value.plain_value()
@@ -64,7 +79,8 @@ class Expression:
     def holds(self, facts: Mapping[str, Any] | cel.Activation) -> bool:
         """Whether it is true. Raises `NoAnswer`, also for an answer that is neither true nor false."""
         if isinstance(facts, cel.Activation):  # the busiest call of all: many rules on the same facts
-            answer = self._compiled.eval(facts).plain_value()
+            with effort.limited():
+                answer = self._compiled.eval(facts).plain_value()
             if answer is True or answer is False:
                 return answer
         answer = self.evaluate(facts)
@@ -89,20 +105,54 @@ _TYPED = {"now": cel.Type.TIMESTAMP}
 def activation(
     facts: Mapping[str, Any], variables: Sequence[str], functions: Sequence[cel.FunctionDecl] = ()
 ) -> cel.Activation:
-    """Facts made ready once, for many expressions."""
-    return environment(tuple(variables), tuple(functions)).Activation(dict(facts))
+    """Facts made ready once, for many expressions. What those take in memory stays until this is let go."""
+    return _ready(environment(tuple(variables), tuple(functions)), facts)
+
+
+def _ready(env: cel.Env, facts: Mapping[str, Any]) -> cel.Activation:
+    return env.Activation(cel_bounds.within(facts))
 
 
 @lru_cache(maxsize=2_048)
 def _compile(
     source: str, variables: tuple[str, ...], functions: tuple[cel.FunctionDecl, ...]
-) -> cel.Expression:
+) -> tuple[cel.Expression, cel_cost.Cost]:
     if len(source) > LONGEST:
         raise BadExpression(f"an expression has at most {LONGEST} characters")
     try:
-        return environment(variables, functions).compile(source)
+        compiled = environment(variables, functions).compile(source)
     except RuntimeError as error:
         raise BadExpression(_tidy(str(error))) from error
+    root, places = tree(compiled)
+    try:
+        return compiled, cel_cost.check(root)
+    except cel_cost.Unbounded as error:
+        at = places.get(error.number, 0)
+        line, column = source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
+        raise TooCostly(Problem(line, column, str(error), is_cost=True)) from error
+
+
+class Together:
+    """Several expressions as one, whose answer is the list of theirs; each was bounded by itself."""
+
+    __slots__ = ("_compiled",)
+
+    def __init__(
+        self, source: str, variables: Sequence[str], functions: Sequence[cel.FunctionDecl] = ()
+    ) -> None:
+        self._compiled = environment(tuple(variables), tuple(functions)).compile(source)
+
+    def answers(self, known: cel.Activation) -> list[bool] | None:
+        """True or false for each; None where one of them is neither."""
+        try:
+            with effort.limited():
+                value = self._compiled.eval(known)
+            answers = value.plain_value() if value.type() == cel.Type.LIST else None
+        except (RuntimeError, TypeError, ValueError):
+            return None
+        if not isinstance(answers, list):
+            return None
+        return answers if all(answer is True or answer is False for answer in answers) else None
 
 
 def problems_of(source: str, env: cel.Env) -> list[Problem]:
@@ -119,10 +169,13 @@ def problems_of(source: str, env: cel.Env) -> list[Problem]:
 
 
 _AT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE)
+_LARGE = re.compile(r"Non-CEL value type for '(\w+)\b.*TooMuch", re.DOTALL)
 _NOISE = re.compile(r"^[A-Z_]+: |ERROR: <input>:| \[[A-Z_]+\]$")
 
 
 def _tidy(message: str) -> str:
     """The first line of the runtime's message: `1:6: undeclared reference to 'foo'`."""
+    if found := _LARGE.search(message):
+        return f"{found[1]} is larger than what a rule looks at"
     lines = message.strip().splitlines() or ["unknown error"]
     return _NOISE.sub("", _NOISE.sub("", lines[0])).strip()[:300]

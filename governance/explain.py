@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from governance import boundaries
+from governance import boundaries, effort
 from governance.cel import BadExpression, Expression, NoAnswer, activation
 from governance.durations import written
 from governance.functions import FUNCTIONS
 from governance.models import Agent
 from governance.policy import VARIABLES, Obligations, Policy, RuleText
+
+MOST_SHOWN = 1_000  # characters of a value
 
 Outcome = Literal["matched", "did not match", "failed"]
 
@@ -50,9 +52,17 @@ class RuleLookedAt:
 
 
 def looked_at(policy: Policy, facts: Mapping[str, Any]) -> list[RuleLookedAt]:
-    """Every rule of a policy in its order, with what it saw; for people, not for deciding."""
-    known = activation(facts, VARIABLES, FUNCTIONS)
-    return [_look(rule, facts, known) for rule in policy.rules]
+    """Every rule of a policy in its order, with what it saw; for people, not for deciding.
+
+    A rule is asked part by part and then as a whole, each with facts of its own: what that takes in memory
+    is given back before the next.
+    """
+    shown: dict[str, Any] = {}
+    looked = []
+    for rule in policy.rules:
+        with effort.limited(anew=True):
+            looked.append(_look(rule, facts, shown))
+    return looked
 
 
 def boundaries_looked_at(agent: Agent, limits: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -84,26 +94,52 @@ def _budget(budget: boundaries.Budget) -> str:
     return f"{budget.argument}{of}: at most {budget.most:,} in {written(budget.per)}"
 
 
-def _look(rule: RuleText, facts: Mapping[str, Any], known: Any) -> RuleLookedAt:
-    conditions = [_condition(part, facts, known) for part in parts(rule.when)]
+def _look(rule: RuleText, facts: Mapping[str, Any], shown: dict[str, Any]) -> RuleLookedAt:
     try:
-        holds = Expression(rule.when, VARIABLES, FUNCTIONS).holds(known)
+        expression = Expression(rule.when, VARIABLES, FUNCTIONS)
+    except BadExpression as error:  # it is not asked at all, nor are its parts
+        return RuleLookedAt(rule.name, "failed", rule.then, [], str(error))
+    conditions = [_condition(part, facts, shown) for part in parts(rule.when)]
+    try:
+        holds = expression.holds(facts)
     except NoAnswer as error:
         return RuleLookedAt(rule.name, "failed", rule.then, conditions, str(error))
     return RuleLookedAt(rule.name, "matched" if holds else "did not match", rule.then, conditions)
 
 
-def _condition(text: str, facts: Mapping[str, Any], known: Any) -> Condition:
+def _condition(text: str, facts: Mapping[str, Any], shown: dict[str, Any]) -> Condition:
+    known = activation(facts, VARIABLES, FUNCTIONS)
     values = {}
     for path in facts_in(text):
-        try:
-            values[path] = Expression(path, VARIABLES, FUNCTIONS).evaluate(known)
-        except (NoAnswer, BadExpression):
-            continue  # the condition itself says what is missing
+        if path not in shown:
+            shown[path] = _shown(path, known)
+        if shown[path] is not _MISSING:
+            values[path] = shown[path]
     try:
         return Condition(text, Expression(text, VARIABLES, FUNCTIONS).holds(known), values)
     except (NoAnswer, BadExpression) as error:
         return Condition(text, None, values, str(error))
+
+
+_MISSING = object()  # the condition itself says what is missing
+
+
+def _shown(path: str, known: Any) -> Any:
+    """What a fact is; of what is long the beginning, for every rule may show it again."""
+    try:
+        value = Expression(path, VARIABLES, FUNCTIONS).evaluate(known)
+    except (NoAnswer, BadExpression):
+        return _MISSING
+    return _short(value)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        left = len(value) - MOST_SHOWN
+        return value if left <= 0 else f"{value[:MOST_SHOWN]}… (and {left:,} more characters)"
+    if isinstance(value, list | dict) and len(written_out := str(value)) > MOST_SHOWN:
+        return _short(written_out)
+    return value
 
 
 def parts(expression: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The functions a policy may call: few, pure, linear in what they read; docs/policies.md tells of each."""
+"""The functions a policy may call: few, pure, bounded by `effort`; docs/policies.md tells of each.
+
+What each may answer at most is known to `cel_cost`: who adds one here adds it there.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from cel_expr_python import cel
 
 from governance import history
-from governance.cel import BadExpression, Expression, NoAnswer, Problem, problems_of
+from governance.cel import BadExpression, Expression, NoAnswer, Problem, TooCostly, problems_of
 from governance.functions import FUNCTIONS
 
 ANYTHING, TEXT, WHOLE, NUMBER, YES_NO, TIME = (
@@ -108,7 +108,17 @@ def check(source: str) -> list[Problem]:
     unknown = list(_unknown_members(source, members))
     kept = [_told(problem, source) for problem in found if _counts(problem)]
     wrong = sorted({*unknown, *kept}) or _of_the_answer(source, members)
-    return wrong or list(_never_answered(source))
+    return wrong or list(_too_costly(source)) or list(_never_answered(source))
+
+
+def _too_costly(source: str) -> Iterator[Problem]:
+    """What could take too long or too much memory with the largest facts there can be."""
+    try:
+        Expression(source, tuple(FACTS), FUNCTIONS)
+    except TooCostly as error:
+        yield error.problem
+    except BadExpression as error:
+        yield Problem(1, 1, str(error))
 
 
 @lru_cache(maxsize=1)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from governance import effort
 from governance.reading import Said, folded, page_meant, said
 
 MOST_TRIES = 1_000  # occurrences of a value that go on in other words; what comes after them is not looked at
+_TRY = 60  # units of effort for one of them
 _JOINS = frozenset("-._@/\\:+%#&=~?$*")
 _JOINED = 8  # such signs in a row
 _SCHEME = re.compile(r"https?://|www\.", re.IGNORECASE)
@@ -23,29 +26,40 @@ _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[t ](\d\d):(\d\d)(?::00)?)?")
 
 def mentions(text: str, value: Any) -> bool:
     """Whether a text names a value; a list, when it names every one of its items."""
+    _about_to_look(text, value)
     return names(said(text), value)
 
 
 def unmentioned(text: str, arguments: dict[str, Any]) -> list[str]:
     """The names of the arguments whose value the text does not mention; what is empty has no value."""
+    _about_to_look(text, arguments)
     read = said(text)
     empty: tuple[Any, ...] = (None, "", [], {})
-    return sorted(name for name, value in arguments.items() if value not in empty and not names(read, value))
+    found = sorted(name for name, value in arguments.items() if value not in empty and not names(read, value))
+    return at_most(found, effort.MOST_NAMES)
 
 
 def quotes(text: str, value: str) -> bool:
     """Whether a value stands in the text letter for letter, as whole words."""
+    _about_to_look(text, value)
     return bool(value.strip()) and _stands(text, value)
 
 
 def numbers(text: str) -> list[float]:
     """The numbers a text names, in order. Parts of words, dates and times are none, nor are percentages."""
-    return list(said(text).numbers)
+    return at_most(list(said(text).numbers), effort.MOST_FOUND)
 
 
 def pages(text: str) -> list[str]:
     """The web addresses in a text, with or without scheme, in order."""
-    return list(said(text).pages)
+    return at_most(list(said(text).pages), effort.MOST_FOUND)
+
+
+def at_most(found: list[Any], most: int) -> list[Any]:
+    """The same. Raises `effort.TooMuch` for more than a rule may go through."""
+    if len(found) > most:
+        raise effort.TooMuch(f"{len(found):,} were found, and {most:,} is the most a rule goes through")
+    return found
 
 
 def when(text: str) -> datetime:
@@ -79,6 +93,32 @@ def names(text: Said, value: Any) -> bool:
     if isinstance(value, int | float):
         return float(value) in text.numbers
     return isinstance(value, str) and _names(text, value)
+
+
+def _about_to_look(text: str, value: Any) -> None:
+    """Say what it can take to look for every text in a value."""
+    effort.spend(sum(looking_for(leaf, len(text)) for leaf in leaves(value)))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every value in a value that is neither a list nor a map, without recursion."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+        else:
+            yield found
+
+
+def looking_for(value: Any, length: int) -> int:
+    """The effort to look for one value in a text of this length."""
+    wanted = len(value) if isinstance(value, str) else 20
+    if wanted > 2 * length + 20:  # it can't stand there
+        return wanted
+    return length + wanted + min(MOST_TRIES, length) * (_TRY + wanted)
 
 
 def _names(text: Said, value: str) -> bool:

@@ -48,7 +48,8 @@ def in_rules(written: Written) -> Iterator[dict[str, Any]]:
                 yield _error(pointer, f"There is a rule {name} already.", written.place(pointer))
             names.add(name)
         if isinstance(when, str):
-            yield from _in_condition(written, f"/rules/{index}/when", when)
+            said = f"Rule {name}: " if isinstance(name, str) else ""
+            yield from _in_condition(written, f"/rules/{index}/when", when, said[:100])
 
 
 def obligations_in(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,9 +75,11 @@ def in_escalations(written: Written) -> Iterator[dict[str, Any]]:
             yield _error(at, f"{names[0]} needs {' and '.join(missing)} beside it.", written.place(at))
 
 
-def _in_condition(written: Written, pointer: str, when: str) -> Iterator[dict[str, Any]]:
+def _in_condition(written: Written, pointer: str, when: str, rule: str) -> Iterator[dict[str, Any]]:
     for problem in known_facts.check(when):
         detail = f"{problem.text[:1].upper()}{problem.text[1:]}"
+        if problem.is_cost:
+            detail = f"{rule}{problem.text}"
         place = written.inside(pointer, problem.line, problem.column)
         yield _error(pointer, detail if detail.endswith("?") else f"{detail}.", place)
 

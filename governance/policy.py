@@ -13,8 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from audit.canonical import digest
 from audit.refusals import Invalid
-from governance import mistakes, policy_yaml
-from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, activation
+from governance import effort, mistakes, policy_yaml
+from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, Together, activation
+from governance.cel_cost import MOST_TOGETHER, in_words
 from governance.durations import Duration
 from governance.functions import FUNCTIONS
 from governance.history import asks_about
@@ -129,7 +130,7 @@ class Policy:
         self.defaults = text.defaults
         self.rules = text.rules
         self.may_pass = frozenset(text.may_pass)
-        self._groups = [_Group(rules) for rules in _in_groups(text.rules)]
+        self._groups = [_Group(group) for group in _in_groups(_all_compiled(text.rules))]
         said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
         self.lets_pass = "auto_approve" in said
         self.asks_past, self.asks_past_of_others = asks_about(rule.when for rule in text.rules)
@@ -138,8 +139,12 @@ class Policy:
         """The rules that apply to one suggestion, in the policy's order."""
         if not self.rules:
             return []
-        known = activation(facts, VARIABLES, FUNCTIONS)
-        return [m for group in self._groups for m in group.matched(known)]
+        with effort.limited(anew=True):
+            known = activation(facts, VARIABLES, FUNCTIONS)
+            return [m for group in self._groups for m in group.matched(known)]
+
+
+Compiled = tuple[RuleText, "Expression | BadExpression"]
 
 
 class _Group:
@@ -148,42 +153,73 @@ class _Group:
     Where that gives no answer, because one of them fails, they are asked one by one.
     """
 
-    def __init__(self, rules: list[RuleText]) -> None:
-        self.rules = [(rule, _compiled(rule)) for rule in rules]
-        several = len(rules) > 1 and all(isinstance(compiled, Expression) for _, compiled in self.rules)
-        self.together = Expression(_together(rules), VARIABLES, FUNCTIONS) if several else None
+    def __init__(self, rules: list[Compiled]) -> None:
+        self.rules = rules
+        several = len(rules) > 1 and all(isinstance(compiled, Expression) for _, compiled in rules)
+        self.together = Together(_together(rules), VARIABLES, FUNCTIONS) if several else None
 
     def matched(self, known: Any) -> list[Matched]:
-        answers = self._answers(known)
+        answers = self.together.answers(known) if self.together else None
         if answers is None:
             return [m for rule, expression in self.rules if (m := _try(rule, expression, known))]
         applying = [rule for (rule, _), answer in zip(self.rules, answers, strict=True) if answer]
         return [Matched(rule.name, rule.then) for rule in applying]
 
-    def _answers(self, known: Any) -> list[bool] | None:
-        """True or false for each rule; None where one of them is neither."""
-        if self.together is None:
-            return None
-        try:
-            answers: list[Any] = self.together.evaluate(known)
-        except NoAnswer:
-            return None
-        return answers if all(answer is True or answer is False for answer in answers) else None
 
-
-def _in_groups(rules: list[RuleText]) -> list[list[RuleText]]:
-    """As many rules together as one expression may be long."""
-    groups: list[list[RuleText]] = []
+def _in_groups(rules: list[Compiled]) -> list[list[Compiled]]:
+    """As many rules together as one expression may be long; one that can't be asked is by itself."""
+    groups: list[list[Compiled]] = []
+    alone = False
     for rule in rules:
-        if not groups or len(_together([*groups[-1], rule])) > LONGEST:
+        was_alone, alone = alone, isinstance(rule[1], BadExpression)
+        if not groups or alone or was_alone or len(_together([*groups[-1], rule])) > LONGEST:
             groups.append([])
         groups[-1].append(rule)
     return groups
 
 
-def _together(rules: list[RuleText]) -> str:
+def _together(rules: list[Compiled]) -> str:
     # A line each: what follows // in a rule is a comment to the end of its line.
-    return "[" + ",".join(f"({rule.when}\n)" for rule in rules) + "]"
+    return "[" + ",".join(f"({rule.when}\n)" for rule, _ in rules) + "]"
+
+
+def _all_compiled(rules: list[RuleText]) -> list[Compiled]:
+    """Every rule made ready, as far as all of them together cost no more than a policy may."""
+    compiled: list[Compiled] = []
+    seconds = memory = 0.0
+    for rule in rules:
+        one = _compiled(rule)
+        if isinstance(one, Expression):
+            seconds, memory = seconds + one.cost.seconds, memory + one.cost.memory
+            if seconds > MOST_TOGETHER.seconds or memory > MOST_TOGETHER.memory:
+                seconds, memory = seconds - one.cost.seconds, memory - one.cost.memory
+                one = BadExpression(_TOO_MUCH_TOGETHER)
+        compiled.append((rule, one))
+    return compiled
+
+
+_TOO_MUCH_TOGETHER = (
+    "it and the rules before it can together take more than "
+    f"{in_words(MOST_TOGETHER)}, which is the most for a policy"
+)
+
+
+def never_asked(policy: PolicyText) -> list[tuple[str, str]]:
+    """The rules of a stored version that can't be asked, and why; they ask for review of everything."""
+    return [
+        (rule.name, str(error))
+        for rule, error in _all_compiled(policy.rules)
+        if isinstance(error, BadExpression)
+    ]
+
+
+def too_costly(policy: PolicyText) -> list[dict[str, str]]:
+    """Rules that a version could never ask, because of what they could cost, by their pointers."""
+    return [
+        {"pointer": f"/rules/{index}/when", "detail": f"Rule {rule.name}: {error}."}
+        for index, (rule, error) in enumerate(_all_compiled(policy.rules))
+        if isinstance(error, BadExpression)
+    ]
 
 
 def _compiled(rule: RuleText) -> Expression | BadExpression:
@@ -213,6 +249,8 @@ def read(text: str) -> tuple[PolicyText, str]:
         errors += mistakes.in_form(written, error, _KNOWN)
     if errors:
         raise Invalid(mistakes.in_order(errors))
+    if costly := too_costly(policy):
+        raise Invalid(mistakes.placed(written, costly))
     return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
 
 

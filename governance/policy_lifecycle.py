@@ -21,6 +21,7 @@ from governance.models import PolicyVersion, User
 PERMISSION = "governance.change_policyversion"
 LONGEST_NOTE, LONGEST_REASON = 300, 500
 STATUS = PolicyVersion.Status
+COULD_DECIDE = (STATUS.APPROVED, STATUS.RETIRED)  # from where a version may judge what comes in
 
 
 class MayNotChangePolicies(Refusal):
@@ -94,10 +95,12 @@ def approve(version: PolicyVersion, *, by: User, actor: Actor | None = None) -> 
 def activate(version: PolicyVersion, *, by: User, actor: Actor | None = None) -> PolicyVersion:
     """From now on this version decides, one that was approved or has decided before.
 
-    Raises `MayNotChangePolicies`, `WrongState`, and `Invalid` where a team that it needs can't decide.
+    Raises `MayNotChangePolicies`, `WrongState`, and `Invalid` where a team that it needs can't decide or
+    its rules could cost too much.
     """
     _permit(by)
-    locked = _lock(version, STATUS.APPROVED, STATUS.RETIRED)
+    locked = _lock(version, *COULD_DECIDE)
+    _check_again(locked)
     before = _put_in_force(locked)
     facts = {"before": before.pk if before else None, "rules": len(policy.parse(locked.text).rules)}
     _record("policy.activated", locked, actor or by.as_actor(), **facts)
@@ -128,7 +131,8 @@ def rollback(*, by: User, reason: str, actor: Actor | None = None) -> PolicyVers
 def set_shadow(version: PolicyVersion | None, *, by: User, actor: Actor | None = None) -> None:
     """Let this version run beside the active one, without effect; None: no version.
 
-    Raises `MayNotChangePolicies`, `WrongState` for the active one.
+    Every submission waits for it, so it needs what an activation needs: a second person's approval too.
+    Raises what `activate` raises.
     """
     _permit(by)
     _alone()
@@ -139,7 +143,8 @@ def set_shadow(version: PolicyVersion | None, *, by: User, actor: Actor | None =
         PolicyVersion.objects.filter(pk=before.pk).update(shadow=False)
         _record("policy.unshadowed", before, actor or by.as_actor())
     if version is not None:
-        locked = _lock(version, *(status for status in STATUS if status != STATUS.ACTIVE))
+        locked = _lock(version, *COULD_DECIDE)
+        _check_again(locked)
         locked.shadow = True
         locked.save(update_fields=["shadow"])
         _record("policy.shadowed", locked, actor or by.as_actor())
@@ -152,6 +157,14 @@ def rollback_target() -> PolicyVersion | None:
     been = PolicyVersion.objects.filter(status=STATUS.RETIRED, rolled_back_because="")
     # Older installations did not write down when.
     return been.order_by(Coalesce("activated_at", "created_at").desc()).first()
+
+
+def _check_again(version: PolicyVersion) -> None:
+    """What was no mistake when it was written may be one now. Raises `Invalid`."""
+    content = policy.parse(version.text)
+    deciders.check(content)
+    if costly := policy.too_costly(content):
+        raise Invalid(costly)
 
 
 def _put_in_force(version: PolicyVersion) -> PolicyVersion | None:

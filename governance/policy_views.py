@@ -18,7 +18,7 @@ from audit.asking import actor_of
 from audit.refusals import Invalid, Refusal
 from governance import check_policy, known_facts, policies, policy_lifecycle, policy_words
 from governance.models import PolicyVersion, User
-from governance.policy import parse
+from governance.policy import never_asked, parse
 from governance.policy_diff import difference
 
 STATUS = PolicyVersion.Status
@@ -74,6 +74,7 @@ def one(request: HttpRequest, policy: str) -> HttpResponse:
         "rules": policy_words.sentences(content),
         "defaults": policy_words.defaults(content),
         "may_pass": content.may_pass,
+        "never_asked": never_asked(content),
         "lines": list(enumerate(version.text.splitlines(), start=1)),
         "history": [{**told, "at": parse_datetime(told["at"])} for told in policies.history(version)],
         "other": _other(version, active),
@@ -324,7 +325,7 @@ def _moves(version: PolicyVersion, person: User) -> list[dict[str, Any]]:
     if version.shadow:
         says = "Its differences from the active version are no longer written down."
         moves.append({**_button("shadow-policy", version, "Take it out of the shadow", says), "on": "no"})
-    elif version.status != STATUS.ACTIVE:
+    elif version.status in policy_lifecycle.COULD_DECIDE:
         says = "It then judges every new proposal too, without effect; where it differs is written down."
         moves.append({**_button("shadow-policy", version, "Let it run in the shadow", says), "on": "yes"})
     return moves

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
+from governance import effort
+
 Page = tuple[str, str]  # scheme, and the rest of an address
 
 LONGEST_QUESTION = 500  # characters
@@ -52,6 +54,11 @@ class Said:
         return folded(self.text)
 
     @cached_property
+    def sentence_count(self) -> int:
+        """How many sentences there are, or a few more."""
+        return len(self.text.splitlines()) + sum(1 for _ in _SENTENCE_ENDS.finditer(self.text))
+
+    @cached_property
     def sentences(self) -> tuple[Said, ...]:
         parts = (p for line in self.text.splitlines() for p in _SENTENCE_ENDS.split(line.strip()))
         return tuple(Said(part) for part in parts if part)
@@ -93,10 +100,28 @@ class Said:
         return tuple(_contacts(self.folded))
 
 
-@lru_cache(maxsize=16)
+LONG = 32 * 1024  # characters; what is known of longer texts takes megabytes
+_READ = 700  # units of effort for a character, until everything that can be asked of a text is found
+_SENTENCE = 12_000  # and for a sentence
+
+
 def said(text: str) -> Said:
-    """The text, read; many rules ask about the same one."""
-    return Said(text)
+    """The text, read; many rules ask about the same one. Raises `effort.TooMuch`."""
+    effort.spend_once(text, "read", _READ * len(text))
+    return (_long if len(text) > LONG else _short)(text)
+
+
+def sentences_of(text: str) -> tuple[Said, ...]:
+    """The sentences of a text. Raises `effort.TooMuch`, also for more than anybody says."""
+    read = said(text)
+    if read.sentence_count > effort.MOST_SENTENCES:
+        raise effort.TooMuch(f"the text has more than {effort.MOST_SENTENCES:,} sentences")
+    effort.spend_once(text, "sentences", _SENTENCE * read.sentence_count)
+    return read.sentences
+
+
+_short = lru_cache(maxsize=16)(Said)
+_long = lru_cache(maxsize=2)(Said)
 
 
 def folded(text: str) -> str:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from governance.mentions import names
-from governance.reading import Said, said
+from governance import effort
+from governance.mentions import leaves, looking_for, names
+from governance.reading import Said, said, sentences_of
 
 _ENGLISH = (
     *("not", "no", "never", "none", "neither", "nor", "nobody", "nothing", "without", "cannot", "dont"),
     *("doesnt", "wont", "cant", "shouldnt", "mustnt", "stop", "avoid", "refuse", "refrain", "except"),
     *("instead", "unless", "forget", "disregard", "ignore", "undo"),
 )
+_LOOK, _PHRASE = 30, 2_000  # units of effort to look into a sentence, and to read a phrase
 _OTHERS = ("nicht", "kein", "keine", "keinen", "nie", "ohne", "ne", "pas", "jamais", "non", "nunca", "niet")
 _TAKING_BACK = frozenset((*_ENGLISH, *_OTHERS))
 
 
 def about(text: str, value: Any) -> str:
     """The sentences of a text that name a value (of a list: every item of it), a line each."""
-    read = said(text)
-    return read.abouts.of(repr(value), lambda: "\n".join(s.text for s in read.sentences if names(s, value)))
+    read, sentences = said(text), sentences_of(text)
+    effort.spend(sum(looking_for(leaf, len(text)) + _LOOK * len(sentences) for leaf in leaves(value)))
+    return read.abouts.of(repr(value), lambda: "\n".join(s.text for s in sentences if names(s, value)))
 
 
 def asks(text: str, words: list[Any]) -> bool:
@@ -28,8 +31,10 @@ def asks(text: str, words: list[Any]) -> bool:
 
     It is taken back by a word such as "not", "never" or "instead" in the same sentence or the next.
     """
+    effort.spend(sum(_PHRASE + 40 * len(word) for word in words if isinstance(word, str)))
+    sentences = sentences_of(text)
+    effort.spend((len(words) + 20) * (len(text) + _LOOK * len(sentences)))
     wanted = [phrase for word in words if isinstance(word, str) and (phrase := _phrase(word)).strip()]
-    sentences = said(text).sentences
     asking = (n for n, sentence in enumerate(sentences) if any(word in sentence.spaced for word in wanted))
     return any(not any(map(_takes_back, sentences[n : n + 2])) for n in asking)
 

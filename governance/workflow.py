@@ -93,12 +93,21 @@ def _condition(source: str) -> str:
     return source
 
 
+MOST_BODY = 16e6  # bytes that the answers of all expressions in one body may take
+
+
 def _body(value: Any) -> Any:
+    size = 0.0
     for source in _expressions(value):
         try:
-            Expression(source, KNOWN)
+            size += Expression(source, KNOWN).cost.memory
         except BadExpression as error:
-            raise ValueError(f"{source!r}: {error}") from error
+            raise ValueError(f"{source[:200]!r}: {error}") from error
+        if size > MOST_BODY:
+            raise ValueError(
+                f"{source[:200]!r}: with this one the body can take more than "
+                f"{MOST_BODY / 1e6:.0f} MB; it says too much too often"
+            )
     return value
 
 

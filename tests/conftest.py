@@ -187,6 +187,18 @@ def agent_key(agent: Any) -> str:
     return issue_key(agent, actor=SYSTEM)
 
 
+def approved(version: Any) -> Any:
+    """The same version of a policy, approved by a second person after a backtest."""
+    from audit.actors import SYSTEM
+    from governance import policy_lifecycle
+    from governance.models import User
+
+    name = "approves-policies"
+    second = User.objects.filter(username=name).first() or make_person(name, "operator")
+    policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+    return policy_lifecycle.approve(version, by=second)
+
+
 def in_force(text: str) -> Any:
     """Put a policy in force by its whole life cycle; the teams it names exist and can decide.
 

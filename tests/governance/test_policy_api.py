@@ -49,9 +49,10 @@ def test_a_policy_walks_its_whole_way_over_the_api(ana: Any, olga: Any, otto: An
     policy_lifecycle.mark_validated(PolicyVersion.objects.get(pk=digest), {"proposals": 4}, actor=SYSTEM)
     own = author.post(f"policies/{digest}/approve/")
     assert (own.status_code, own.json()["type"]) == (403, "urn:reviewapp:problem:own-policy")
-    assert second.post(f"policies/{digest}/shadow/", {}).json()["shadow"] is True
-    assert second.post(f"policies/{digest}/shadow/", {"on": False}).json()["shadow"] is False
+    assert second.post(f"policies/{digest}/shadow/", {}).status_code == 409
     assert second.post(f"policies/{digest}/approve/").json()["approved_by"] == "otto"
+    assert author.post(f"policies/{digest}/shadow/", {}).json()["shadow"] is True
+    assert second.post(f"policies/{digest}/shadow/", {"on": False}).json()["shadow"] is False
     assert author.post(f"policies/{digest[7:19]}/activate/").json()["status"] == "active"
     assert author.get("policies/active/").json()["digest"] == digest
     assert second.post("policies/rollback/", {}).status_code == 422

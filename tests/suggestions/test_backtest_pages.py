@@ -18,7 +18,7 @@ from suggestions import backtest, disagreements
 from suggestions.backtest_shown import percent
 from suggestions.models import Backtest
 from suggestions.rejudge import Chosen
-from tests.conftest import actor_of, in_force, suggestion_body
+from tests.conftest import actor_of, approved, in_force, suggestion_body
 
 PASSES = "version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}"
 
@@ -183,7 +183,7 @@ def test_the_shadows_differences_are_listed_in_words(rejected, propose, olga, an
         "version: 1\nrules:\n  - {name: two, when: 'true', then: {approvals: 2, decide_within: 1h}}",
         author=olga,
     )
-    policy_lifecycle.set_shadow(candidate, by=olga)
+    policy_lifecycle.set_shadow(approved(candidate), by=olga)
     proposal = propose()
     address = f"/governance/policies/{candidate.pk}/differences/"
 
@@ -242,7 +242,7 @@ def test_a_page_that_is_none_is_refused(version, olga, api_as, query):
 def test_programs_are_told_of_the_shadows_differences(propose, olga, ana, api_as):
     in_force("version: 1")
     candidate, _ = policy_lifecycle.draft("version: 1\ndefaults: {verdict: block}", author=olga)
-    policy_lifecycle.set_shadow(candidate, by=olga)
+    policy_lifecycle.set_shadow(approved(candidate), by=olga)
     proposal = propose()
 
     told = api_as(olga).get(f"policies/{candidate.pk}/differences/").json()

@@ -14,7 +14,7 @@ from suggestions import prepare as prepare_module
 from suggestions import shadow
 from suggestions.history import Past
 from suggestions.models import Proposal, ShadowDifference
-from tests.conftest import DEPLOYED, in_force, suggestion_body
+from tests.conftest import DEPLOYED, approved, in_force, suggestion_body
 
 ACTIVE = """
 version: 1
@@ -32,7 +32,7 @@ def in_shadow(olga: Any, ana: Any):
     def put(text: str, active: str = ACTIVE) -> Any:
         in_force(active)
         version, _ = policy_lifecycle.draft(text, author=olga)
-        policy_lifecycle.set_shadow(version, by=olga)
+        policy_lifecycle.set_shadow(approved(version), by=olga)
         return version
 
     return put
