@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from cel_expr_python import cel
 
 from governance import cel_bounds, cel_cost, effort
-from governance.cel_tree import tree
+from governance.cel_tree import place, tree
 
 LONGEST = 4_000  # characters
 
@@ -123,11 +123,10 @@ def _compile(
         compiled = environment(variables, functions).compile(source)
     except RuntimeError as error:
         raise BadExpression(_tidy(str(error))) from error
-    root, places = tree(compiled)
     try:
-        return compiled, cel_cost.check(root)
+        return compiled, cel_cost.check(tree(compiled))
     except cel_cost.Unbounded as error:
-        at = places.get(error.number, 0)
+        at = place(compiled, error.number)
         line, column = source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
         raise TooCostly(Problem(line, column, str(error), is_cost=True)) from error
 

@@ -84,6 +84,12 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
 }
 
 
+# What the database or we ourselves keep within these bounds, so that nobody has to look again.
+_KEPT_SMALL = frozenset(
+    ("suggestion", "action", "risk", "agent", "subject", "deployment", "history", "execution", "now")
+)
+
+
 class TooMuch:
     """Stands in the place of a fact that is too large; the runtime can't read it, and so gives no answer."""
 
@@ -109,7 +115,10 @@ def bound_of(name: str) -> Bound:
 
 def within(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The same facts; in the place of what is larger than its bound stands `TooMuch`."""
-    return {name: value if _fits(name, value) else TooMuch(name) for name, value in facts.items()}
+    return {
+        name: value if name in _KEPT_SMALL or _fits(name, value) else TooMuch(name)
+        for name, value in facts.items()
+    }
 
 
 def fits(value: Any, bound: Bound) -> bool:

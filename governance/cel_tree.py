@@ -47,15 +47,23 @@ class Node:
     is_test: bool = False  # `has(a.b)`: asks for the member only
 
 
-def tree(compiled: cel.Expression) -> tuple[Node, dict[int, int]]:
-    """The tree, and where in the source each of its numbers stands (in characters, from 0)."""
-    checked = _last(memoryview(compiled.serialize()), _VALUE)
-    places = {}
-    for number, entry in _fields(_last(checked, _SOURCE_INFO)):
-        if number == _POSITIONS and isinstance(entry, memoryview):
+def tree(compiled: cel.Expression) -> Node:
+    """What the expression is made of."""
+    return _node(_last(_checked(compiled), _EXPR))
+
+
+def place(compiled: cel.Expression, number: int) -> int:
+    """Where in the source the node of this number stands, in characters from 0."""
+    for field, entry in _fields(_last(_checked(compiled), _SOURCE_INFO)):
+        if field == _POSITIONS and isinstance(entry, memoryview):
             known = dict(_fields(entry))
-            places[_whole_of(known.get(_ENTRY_KEY))] = _whole_of(known.get(_ENTRY_VALUE))
-    return _node(_last(checked, _EXPR)), places
+            if known.get(_ENTRY_KEY, 0) == number:
+                return _whole_of(known.get(_ENTRY_VALUE))
+    return 0
+
+
+def _checked(compiled: cel.Expression) -> memoryview:
+    return _last(memoryview(compiled.serialize()), _VALUE)
 
 
 def _node(buffer: memoryview) -> Node:
