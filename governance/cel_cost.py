@@ -193,6 +193,7 @@ _MAPPED = 70.0  # `map` and `filter` copy the list they build with every item: t
 _MAPPED_BYTES = 20.0
 _KEPT = 40.0  # bytes for one item of a list that is built or joined
 _FOUND = (5.0, 0.03)  # `contains`: a byte of the text, and a byte of it for each of what is looked for
+_COMPARED = 5.0  # a byte
 _CALL = 3_000.0  # into Python and back
 
 _SHORT_TEXT = 64.0  # what numbers, times and durations are when they are written out
@@ -215,14 +216,15 @@ class _Walk:
         """Count this for every round that the node is looked at in; `at_most` nanoseconds in all."""
         part = self.found.parts.setdefault(node.number, _Part())
         self.found.nodes[node.number] = node
-        seconds = min(self._in_all(time), at_most) / 1e9
-        bytes_ = self._in_all(memory)
+        seconds = min(self.in_all(time), at_most) / 1e9
+        bytes_ = self.in_all(memory)
         part.seconds += seconds
         part.memory += bytes_
         self.found.seconds += seconds
         self.found.memory += bytes_
 
-    def _in_all(self, amount: Size | float) -> float:
+    def in_all(self, amount: Size | float) -> float:
+        """What an amount adds up to over all rounds it is looked at in."""
         amount = amount if isinstance(amount, dict) else _once(amount)
         return self._over(amount, len(self.rounds))
 
@@ -369,12 +371,6 @@ def _text(value: Value) -> Size:
     return value.weight if set(value.weight) - {_ONCE} else _once(min(value.weight.get("", 0.0), value.text))
 
 
-def _lighter(one: Value, other: Value) -> Size:
-    """What two values have to be looked at to be compared: no more than either is."""
-    plain = [v.weight for v in (one, other) if not set(v.weight) - {_ONCE}]
-    return min(plain, key=lambda weight: weight.get(_ONCE, 0.0)) if plain else one.weight
-
-
 Cheap = Callable[[_Walk, Node, list[Value]], Value]
 
 
@@ -383,15 +379,15 @@ def _plain(walk: _Walk, node: Node, values: list[Value]) -> Value:
 
 
 def _compare(walk: _Walk, node: Node, values: list[Value]) -> Value:
-    time = _times(_lighter(*values), 5.0)
-    compared = sorted({*values[0].weight, *values[1].weight})
-    if len(walk.rounds) == 2 and compared == sorted(r.symbol for r in walk.rounds):
-        # Each item of one list with each of another. Looked at is no more than either item is, so of the
-        # two lists the shorter one says how often the other is gone through; that is 100 times at most.
-        most = max(walk.at_most(r.together) for r in walk.rounds) * MOST_ROUNDS**0.5
-        walk.spend(node, time=time, at_most=5.0 * most)
-    else:
-        walk.spend(node, time=time)
+    # No more is looked at than either value is.
+    one, other = (_times(value.weight, _COMPARED) for value in values)
+    most = walk.in_all(other)
+    if len(walk.rounds) == 2 and sorted({*one, *other}) == sorted(r.symbol for r in walk.rounds):
+        # Each item of one list with each of another: of the two lists the shorter one says how often the
+        # other is gone through, and that is 100 times at most.
+        longer = max(walk.at_most(r.together) for r in walk.rounds)
+        most = min(most, _COMPARED * longer * MOST_ROUNDS**0.5)
+    walk.spend(node, time=one, at_most=most)
     return _PLAIN
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from cel_expr_python import cel
 
 from governance import history
-from governance.cel import BadExpression, Expression, NoAnswer, Problem, TooCostly, problems_of
+from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, Problem, TooCostly, problems_of
 from governance.functions import FUNCTIONS
 
 ANYTHING, TEXT, WHOLE, NUMBER, YES_NO, TIME = (
@@ -101,6 +101,17 @@ _NUMBERS_COMPARED = re.compile(
 
 def check(source: str) -> list[Problem]:
     """What is wrong with a rule's `when`: words that don't exist, types that don't go together."""
+    return list(_checked(source))
+
+
+@lru_cache(maxsize=512)  # one text may stand in many rules, by an alias
+def _checked(source: str) -> tuple[Problem, ...]:
+    return tuple(_problems(source))
+
+
+def _problems(source: str) -> list[Problem]:
+    if len(source) > LONGEST:
+        return [Problem(1, 1, f"an expression has at most {LONGEST:,} characters")]
     members = _members()
     found = problems_of(_without_has(source, members), _typed())
     if any(problem.text.startswith("Syntax error") for problem in found):

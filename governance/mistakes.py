@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from governance import known_facts
+from governance.cel import LONGEST
 from governance.policy_yaml import Place, Written, pointer_of
 
 MOST = 100
@@ -80,7 +81,11 @@ def _in_condition(written: Written, pointer: str, when: str, rule: str) -> Itera
         detail = f"{problem.text[:1].upper()}{problem.text[1:]}"
         if problem.is_cost:
             detail = f"{rule}{problem.text}"
-        place = written.inside(pointer, problem.line, problem.column)
+        place = (
+            written.inside(pointer, problem.line, problem.column)
+            if len(when) <= LONGEST
+            else written.place(pointer)
+        )
         yield _error(pointer, detail if detail.endswith("?") else f"{detail}.", place)
 
 

@@ -18,6 +18,8 @@ from governance.cel import Expression, NoAnswer, TooCostly
 from governance.functions import FUNCTIONS
 from governance.known_facts import FACTS
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 VARIABLES = tuple(FACTS)
 
 

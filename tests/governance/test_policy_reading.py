@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -241,3 +242,23 @@ def test_a_proposal_yields_exactly_the_known_facts(proposal: Any, agent: Any) ->
 
 def test_every_function_is_known_by_name() -> None:
     assert {"mentions", "has_secret", "host"} <= set(known_facts._functions())
+
+
+LARGE = {
+    "a number of many parts": "x: " + ":".join(["1"] * 120_000),
+    "a long list": "x: [" + "1," * 120_000 + "1]",
+    "a wide map": "x: {" + "".join(f"k{n}: 1, " for n in range(20_000)) + "}",
+    "one text in many rules": f"a: &a '{'x' * 200_000}'\nrules: ["
+    + "{name: r, when: *a, then: {}}," * 1_200
+    + "]",
+    "lists of lists of lists": "a: &a [1,1,1,1,1,1,1,1,1]\n"
+    + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(8)),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_no_text_takes_long_to_be_refused(kind: str) -> None:
+    began = time.process_time()
+    with pytest.raises(Invalid):
+        policy.read("version: 1\n" + LARGE[kind])
+    assert time.process_time() - began < 5  # of the processor; some took a minute
