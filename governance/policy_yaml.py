@@ -129,7 +129,7 @@ def _count(text: str) -> None:
                 raise _wrong(
                     "It says too much.", Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
                 )
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):
         return  # told by the reader that knows the places better
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from governance import cel_bounds, cel_regex, effort
 from governance.cel import Expression, NoAnswer, TooCostly
 from governance.functions import FUNCTIONS
 from governance.known_facts import FACTS
+from tests.searching import searched
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -168,14 +169,9 @@ EXPRESSIONS = st.recursive(
 ).map(lambda one: one[1])
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.filter_too_much,
-    ],
+@searched(
+    600,
+    suppress=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(EXPRESSIONS)
 def test_no_expression_that_passes_takes_more_than_its_estimate(child: Child, source: str) -> None:

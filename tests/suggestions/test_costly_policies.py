@@ -17,7 +17,7 @@ from governance.action_types import InvalidActionType, register
 from governance.models import ActionType, PolicyVersion
 from suggestions import backtest
 from suggestions.rejudge import Chosen
-from tests.conftest import DEPLOYED, _person, approved, in_force, proposal_body
+from tests.conftest import DEPLOYED, approved, in_force, make_person, proposal_body
 from tests.governance.test_cel_cost import ATTACK
 
 TEXT = f"""version: 1
@@ -48,7 +48,7 @@ def little_memory() -> Iterator[None]:
 
 @pytest.fixture
 def otto(db: None) -> Any:
-    return _person("otto", "operator")
+    return make_person("otto", "operator")
 
 
 @pytest.fixture
