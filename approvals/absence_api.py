@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,7 +20,7 @@ from governance.authentication import person_of
 from governance.models import Absence, User
 from governance.models.absences import AbsenceQuerySet
 from governance.permissions import has_permission
-from suggestions.bodies import Strict, check
+from suggestions.bodies import Moment, Strict, check
 
 MOST = 200
 SEES = has_permission("suggestions.view_proposal")
@@ -31,8 +31,8 @@ class AbsenceBody(Strict):
 
     person: str = Field("", max_length=150)
     deputy: str = Field(max_length=150)
-    since: AwareDatetime | None = None
-    until: AwareDatetime
+    since: Moment | None = None
+    until: Moment
     reason: str = Field("", max_length=200)
 
 

@@ -194,6 +194,8 @@ def _until(value: str) -> _Condition:
 
 def _time(value: str) -> datetime:
     try:
+        if value[4:5] != "-":  # milliseconds since 1970 read like a date of the year 1733
+            raise ValueError
         moment = datetime.fromisoformat(value)
         return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -90,6 +90,8 @@ def _uuid(value: str) -> UUID:
 
 def _time(value: str) -> datetime:
     try:
+        if value[4:5] != "-":  # milliseconds since 1970 read like a date of the year 1733
+            raise ValueError
         moment = datetime.fromisoformat(value.replace(" ", "+") if value[-6:-5] == " " else value)
         return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
     except (ValueError, OverflowError):

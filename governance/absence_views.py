@@ -143,8 +143,9 @@ def _moment(typed: str, pointer: str, *, needed: bool = False) -> datetime | Non
     if not typed.strip() and not needed:
         return None
     try:
-        return datetime.fromisoformat(typed.strip()).replace(tzinfo=UTC)
-    except ValueError as error:
+        moment = datetime.fromisoformat(typed.strip())
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Invalid.field(pointer, "Say a day and a time.") from error
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +20,7 @@ from governance.authentication import person_of
 from governance.models import PolicyVersion
 from governance.permissions import has_permission
 from suggestions import backtest, disagreements
-from suggestions.bodies import Strict, check
+from suggestions.bodies import Moment, Strict, check
 from suggestions.models import Backtest, Disagreement
 from suggestions.rejudge import DEFAULT_NEWEST, MOST, Chosen
 from suggestions.tally import name_of, sentences
@@ -36,10 +36,10 @@ KINDS = {name_of(kind): kind for kind in Disagreement.Kind}
 class BacktestBody(Strict):
     """Which recorded proposals to judge: the newest so many of those that fit."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     agent: str = Field("", max_length=100)
-    action: str = Field("", max_length=100)
+    action: str = Field("", max_length=128)
     newest: int = Field(DEFAULT_NEWEST, ge=1, le=MOST, strict=True)
 
     def chosen(self) -> Chosen:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from audit.refusals import Invalid
@@ -18,6 +28,29 @@ MOST_IN_A_BATCH = 500
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Level = Literal["low", "medium", "high", "critical"]
+
+
+_MOMENT = re.compile(r"(\d{4})-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+EARLIEST, LATEST = 1970, 2200
+
+
+def _is_moment(said: Any) -> Any:
+    """RFC 3339 alone: a bare number could count seconds or milliseconds, a time without zone is no moment."""
+    if said is None or isinstance(said, datetime):
+        return said
+    found = _MOMENT.fullmatch(said) if isinstance(said, str) else None
+    if found is None:
+        raise ValueError("must be a date and time with its zone, such as 2026-11-22T10:00:00Z")
+    if not EARLIEST <= int(found[1]) <= LATEST:
+        raise ValueError(f"must lie in the years {EARLIEST} to {LATEST}")
+    return said
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment), AfterValidator(_in_utc)]
 
 
 class Strict(BaseModel):
@@ -49,7 +82,7 @@ class SuggestionBody(Strict):
     """One option: an action with its arguments, and what the agent thinks of it."""
 
     rank: int = Field(ge=1, le=MOST_SUGGESTIONS, strict=True)
-    action: str = Field(min_length=1, max_length=100)
+    action: str = Field(min_length=1, max_length=128)
     arguments: dict[str, Any]
     confidence: Share | None = None
     success_probability: Share | None = None
@@ -121,7 +154,7 @@ class ProposalBody(Strict):
         Field(min_length=1, max_length=MOST_SUGGESTIONS),
         AfterValidator(_ranked_without_gaps),
     ]
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     revises: UUID | None = None
     callback_url: Annotated[str, Field(max_length=2_000), AfterValidator(_is_web_address)] | None = None
     provenance: Provenance = Field(default_factory=Provenance)

@@ -22,6 +22,10 @@ BATCH_KEYS = 500 * 200
 STRING_BYTES = 16 * 1024
 SHORT = STRING_BYTES // 4  # characters that fit whatever they are
 INTEGER = 2**53 - 1
+TOO_LARGE = (
+    "Whole numbers must lie within ±(2^53−1): beyond that, programs read them differently. A larger one, "
+    "such as a 64-bit id, can be sent as text only, and only where the schema of the action asks for text."
+)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAYBE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # JSON in UTF-8 can hold them escaped only
 
@@ -48,16 +52,23 @@ class GatedJSONParser(BaseParser):
             body = stream.read(limit + 1)
         except RequestDataTooBig:
             body = b" " * (limit + 1)
-        return read(body, limit=limit, keys=getattr(view, "body_keys", KEYS))
+        keys = getattr(view, "body_keys", KEYS)
+        return read(body, limit=limit, keys=keys, of_schemas=getattr(view, "body_of_schemas", False))
 
 
-def read(body: bytes, *, limit: int, keys: int = KEYS) -> Any:
-    """The JSON value of a body. Raises `TooLarge`, `Malformed` or `Invalid` (naming the place)."""
+def read(body: bytes, *, limit: int, keys: int = KEYS, of_schemas: bool = False) -> Any:
+    """The JSON value of a body. Raises `TooLarge`, `Malformed` or `Invalid` (naming the place).
+
+    The limits in schemas are no values: where a body is `of_schemas` numbers may be large.
+    """
     if len(body) > limit:
         raise TooLarge(f"The body may have at most {limit:,} bytes.", limit=limit)
     try:
         value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=float if of_schemas else _finite,
         )
     except UnicodeDecodeError as error:
         raise Malformed("The body is not UTF-8.") from error
@@ -67,7 +78,8 @@ def read(body: bytes, *, limit: int, keys: int = KEYS) -> Any:
         raise Malformed(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
     except ValueError as error:  # an integer of thousands of digits
         raise Malformed("A number has too many digits.") from error
-    _Walk(keys, look_into_text=bool(_MAYBE_UNSTORABLE.search(body))).value(value, "", 1)
+    look_into_text = bool(_MAYBE_UNSTORABLE.search(body))
+    _Walk(keys, look_into_text=look_into_text, of_schemas=of_schemas).value(value, "", 1)
     return value
 
 
@@ -92,7 +104,7 @@ def _no_constant(name: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if not -INTEGER <= number <= INTEGER:  # a database gives it back as an integer
-        raise Malformed(f"The number {text[:40]} is out of range; send it as text.")
+        raise Malformed(f"The number {text[:40]} is out of range: larger ones can be sent as text only.")
     if number == 0 and re.search("[1-9]", text.lower().split("e")[0]):
         raise Malformed(f"The number {text[:40]} is too small to be kept.")
     return number
@@ -101,8 +113,9 @@ def _finite(text: str) -> float:
 class _Walk:
     """Looks at every value once and says where one is out of bounds."""
 
-    def __init__(self, keys: int, *, look_into_text: bool) -> None:
+    def __init__(self, keys: int, *, look_into_text: bool, of_schemas: bool = False) -> None:
         self.keys_allowed = keys
+        self.of_schemas = of_schemas
         self.keys = 0
         self.look_into_text = look_into_text
 
@@ -118,8 +131,8 @@ class _Walk:
             for index, item in enumerate(value):
                 if type(item) not in (float, bool):
                     self.value(item, f"{pointer}/{index}", depth + 1)
-        elif kind is int and not -INTEGER <= value <= INTEGER:
-            raise Invalid.field(pointer, "Integers must lie within ±(2^53−1); send larger ones as text.")
+        elif kind is int and not self.of_schemas and not -INTEGER <= value <= INTEGER:
+            raise Invalid.field(pointer, TOO_LARGE)
 
     def _object(self, value: dict[str, Any], pointer: str, depth: int) -> None:
         self._deeper(depth)

@@ -70,6 +70,7 @@ def prepare(
     """
     agent = caller.agent
     _check_boundaries(caller, body)
+    _check_end(caller, body, key)
     known = catalogue.at(caller.newest_action_type)
     proposal, suggestions, entries = drafted(
         agent, body, known, key=key, body_digest=body_digest, traceparent=traceparent
@@ -188,6 +189,15 @@ def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Ent
     if errors:
         raise Invalid(errors)
     return entries
+
+
+def _check_end(caller: AgentCaller, body: ProposalBody, key: str) -> None:
+    """Nobody could answer what has ended already; a request that is sent again may have ended since."""
+    if body.expires_at is None or body.expires_at > caller.at:
+        return
+    if not Proposal.objects.filter(agent=caller.agent, idempotency_key=key).exists():
+        said = f"This is past: it is {caller.at:%Y-%m-%dT%H:%M:%SZ} here. Name a moment that is to come."
+        raise Invalid.field("/expires_at", said)
 
 
 def _check_revised(agent: Agent, body: ProposalBody) -> None:
