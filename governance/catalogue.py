@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
+from governance import formats, schema_words
 from governance.data_classes import Marks
 from governance.models import ActionType
+from governance.schema_work import MOST, MOST_TO_EXPLAIN, PATTERNS, TooMuch, Work
 
-# Patterns see what agents send: no look-around or back-references, so that none takes for ever.
-_LINEAR = jsonschema_rs.RegexOptions()
+MOST_ERRORS = 20
+_TOO_LONG = "These arguments would take too long to check by the schema: send fewer or shorter ones."
+_NOT_SAID = "They do not fit the schema, and are too many for it to be said where."
 
 
 @dataclass(frozen=True)
@@ -22,23 +27,40 @@ class Entry:
     type: ActionType
     validator: Any
     marks: Marks
+    work: Work | TooMuch
 
     def touched(self, arguments: dict[str, Any]) -> frozenset[str]:
         """The classes of data that these arguments touch: the type's own, and those of marked properties."""
         return self.marks.of(arguments).classes.union(self.type.data_classes)
 
     def errors(self, arguments: dict[str, Any], pointer: str) -> list[dict[str, str]]:
-        """What is wrong with the arguments, each with its place; at most 20."""
+        """What is wrong with the arguments, each with its place; at most 20.
+
+        How long that takes has a bound, whatever the schema and the arguments are.
+        """
+        if isinstance(self.work, TooMuch):
+            detail = (
+                f"The schema of {self.type.name} has no bound ({self.work}); it has to be registered anew."
+            )
+            return [{"pointer": pointer, "detail": detail}]
+        units = 0 if self.work.is_cheap else self.work.of(arguments)
+        if units > MOST:
+            return [{"pointer": pointer, "detail": _TOO_LONG}]
         if self.validator.is_valid(arguments):
             return []
-        found = []
-        for error in self.validator.iter_errors(arguments):
-            steps = (str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path)
-            place = pointer + "".join(f"/{step}" for step in steps)
-            found.append({"pointer": place, "detail": error.message[:300]})
-            if len(found) == 20:
-                break
-        return found
+        wrong = self._wrong(self.work, arguments)
+        found = [told for error in wrong for told in schema_words.told(error, self.type.schema, pointer)]
+        return found[:MOST_ERRORS] or [{"pointer": pointer, "detail": _NOT_SAID}]
+
+    def _wrong(self, work: Work, arguments: dict[str, Any]) -> Iterator[Any]:
+        """The errors; of very many arguments the first, and none where to find it would take too long."""
+        if work.of(arguments) <= MOST_TO_EXPLAIN:
+            yield from islice(self.validator.iter_errors(arguments), MOST_ERRORS)
+        elif not work.has_alternatives:
+            try:
+                self.validator.validate(arguments)
+            except jsonschema_rs.ValidationError as error:
+                yield error
 
 
 class _Catalogue:
@@ -58,8 +80,17 @@ class _Catalogue:
 
 
 def entry(action_type: ActionType) -> Entry:
-    """This very version, with its schema compiled; remote references are never fetched."""
-    return Entry(action_type, compiled(action_type.schema), Marks(action_type.schema))
+    """This very version, with its schema compiled; remote references are never fetched.
+
+    One whose schema has no bound, from before such were refused, takes no arguments at all.
+    """
+    schema = action_type.schema
+    marks = Marks(schema)
+    try:
+        work = Work(schema, marks)
+    except TooMuch as error:
+        return Entry(action_type, None, marks, error)
+    return Entry(action_type, compiled(schema), marks, work)
 
 
 def compiled(schema: Any) -> Any:
@@ -68,7 +99,12 @@ def compiled(schema: Any) -> Any:
     References reach within the schema only: nothing is fetched from anywhere.
     """
     return jsonschema_rs.validator_for(
-        schema, validate_formats=True, retriever=_fetch_nothing, pattern_options=_LINEAR
+        schema,
+        validate_formats=True,
+        formats=formats.CHECKS,
+        retriever=_fetch_nothing,
+        pattern_options=PATTERNS,
+        mask="this",
     )
 
 

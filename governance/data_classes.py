@@ -106,7 +106,7 @@ class Marks:
             if path and "$id" in part:
                 raise BadMark(f"{path}.$id", f"must not stand here in a schema with {DATA_CLASS}")
             for word in _REFERENCES:
-                if word in part and not self._targets(part[word]):
+                if word in part and not self.targets(part[word]):
                     raise BadMark(f"{path}.{word}".lstrip("."), "leads to no part of this schema")
 
     def applying(self, schemas: Sequence[Any]) -> list[dict[str, Any]]:
@@ -119,14 +119,14 @@ class Marks:
                 continue
             found[id(part)] = part
             for word in _REFERENCES:
-                waiting += self._targets(part.get(word))
+                waiting += self.targets(part.get(word))
             for word in ("allOf", "anyOf", "oneOf"):
                 waiting += part.get(word, [])
             waiting += [part.get(word) for word in ("if", "then", "else")]
             waiting += part.get("dependentSchemas", {}).values()
         return list(found.values())
 
-    def _targets(self, reference: Any) -> list[Any]:
+    def targets(self, reference: Any) -> list[Any]:
         """What a reference within the schema leads to."""
         if not isinstance(reference, str) or not reference.startswith("#"):
             return []
