@@ -54,7 +54,7 @@ class HaltBody(Strict):
 
     scope: Literal["everything", "agent", "action"]
     agent: str = Field("", max_length=100)
-    action: str = Field("", max_length=100)
+    action: str = Field("", max_length=128)
     reason: str = Field(max_length=halts.LONGEST_REASON)
 
 

@@ -82,7 +82,7 @@ class Execution(models.Model):
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, db_index=False)
     action_digest = models.CharField(max_length=71)
     agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="+", db_index=False)
-    action = models.CharField(max_length=100, default="", help_text="Name of the action type.")
+    action = models.CharField(max_length=128, default="", help_text="Name of the action type.")
     passed = models.BooleanField(default=False, help_text="By the policy, without a person.")
     assisted = models.BooleanField(
         default=False, help_text="At stage 1: no worker calls anything, the agent or a person does it."

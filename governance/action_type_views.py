@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from audit.asking import actor_of
 from governance import action_type_words as words
 from governance import action_types
-from governance.action_types import Change, InvalidActionType
+from governance.action_type_changes import Change, NeedsConsent, Registered
+from governance.action_types import InvalidActionType, Problem
 from governance.data_classes import Marks
 from governance.models import ActionType, Agent
 from governance.policy_diff import lines
@@ -84,30 +85,96 @@ def take(request: HttpRequest) -> HttpResponse:
         uploaded = request.FILES.get("file")
         if uploaded is not None and not text.strip():
             text = _decoded(uploaded)
-        found = action_types.read(text)
-        if "register" in request.POST:
-            return _registered(request, action_types.register_all(found.tools, actor=actor_of(request)))
-        changes = action_types.preview(found.tools)
+        return _taken(request, text)
     except InvalidActionType as refusal:
-        return _form(request, text=text, error=refusal.detail)
-    preview = [_change(change) for change in changes]
-    counted = {"new": sum(c["kind"] != "unchanged" for c in preview), "all": len(preview)}
-    context = {"text": text, "preview": preview, "notes": found.notes, "counted": counted}
-    return render(request, "governance/take_action_types.html", context)
+        return _form(request, text=text, problems=refusal.problems)
 
 
-def _registered(request: HttpRequest, done: list[tuple[ActionType, bool]]) -> HttpResponse:
-    changed = [str(action_type) for action_type, new in done if new]
-    told = f"Registered: {', '.join(changed[:5])}" + (
-        f" and {len(changed) - 5} more." if changed[5:] else "."
-    )
-    messages.success(request, told if changed else "Nothing changed: all of them were registered before.")
+def _taken(request: HttpRequest, text: str) -> HttpResponse:
+    source = action_types.clean_source(request.POST.get("source", ""))
+    found = action_types.read(text)
+    tools, problems = action_types.sifted(found.tools)
+    if problems and not _ticked(request, "skip_wrong"):
+        return _form(request, text=text, problems=problems, right=len(tools))
+    if "register" not in request.POST:
+        return _previewed(request, text, found.notes, action_types.preview(tools, source=source), problems)
+    try:
+        done = action_types.register_all(
+            tools,
+            actor=actor_of(request),
+            source=source,
+            accept_milder=_ticked(request, "accept_milder"),
+            take_over=_ticked(request, "take_over"),
+        )
+    except NeedsConsent as refusal:
+        changes = action_types.preview(tools, source=source)
+        return _previewed(request, text, found.notes, changes, problems, unsaid=refusal)
+    return _registered(request, done)
+
+
+def _previewed(
+    request: HttpRequest,
+    text: str,
+    notes: list[str],
+    changes: list[Change],
+    problems: list[Problem],
+    *,
+    unsaid: NeedsConsent | None = None,
+) -> HttpResponse:
+    """What would change, the gravest first, and a tick for each thing that has to be meant."""
+    preview = sorted((_change(change) for change in changes), key=lambda change: change["order"])
+    kinds = [change.kind for change in changes]
+    context = {
+        **_typed(request, text),
+        "preview": preview,
+        "notes": notes,
+        "problems": problems,
+        "counted": {
+            "new": kinds.count("new"),
+            "replaced": kinds.count("replaces"),
+            "unchanged": kinds.count("unchanged"),
+            "changing": len(kinds) - kinds.count("unchanged"),
+            "all": len(kinds),
+        },
+        "asks_milder": any(change.milder for change in changes),
+        "asks_take_over": any(change.taken_from for change in changes),
+        "unsaid": unsaid.flag if unsaid else "",
+    }
+    return render(request, "governance/take_action_types.html", context, status=409 if unsaid else 200)
+
+
+def _registered(request: HttpRequest, done: list[Registered]) -> HttpResponse:
+    new = [one for one in done if one.new and one.change.before is None]
+    replaced = [one for one in done if one.new and one.change.before is not None]
+    told = [
+        f"{word}: {', '.join(str(one.action_type) for one in found[:MOST_NAMED])}"
+        + (f" and {len(found) - MOST_NAMED} more." if found[MOST_NAMED:] else ".")
+        for word, found in (("Registered", new), ("Replaced", replaced))
+        if found
+    ]
+    messages.success(request, " ".join(told) or "Nothing changed: all of them were registered before.")
     return redirect("governance:action-types")
 
 
-def _form(request: HttpRequest, *, text: str = "", error: str = "") -> HttpResponse:
-    context = {"text": text, "error": error}
-    return render(request, "governance/take_action_types.html", context, status=422 if error else 200)
+def _form(
+    request: HttpRequest, *, text: str = "", problems: list[Problem] | None = None, right: int = 0
+) -> HttpResponse:
+    context = {**_typed(request, text), "problems": problems, "right": right, "refused": bool(problems)}
+    return render(request, "governance/take_action_types.html", context, status=422 if problems else 200)
+
+
+def _typed(request: HttpRequest, text: str) -> dict[str, Any]:
+    return {
+        "text": text,
+        "source": request.POST.get("source", "")[:200],
+        "skip_wrong": _ticked(request, "skip_wrong"),
+        "accept_milder": _ticked(request, "accept_milder"),
+        "take_over": _ticked(request, "take_over"),
+    }
+
+
+def _ticked(request: HttpRequest, name: str) -> bool:
+    return request.POST.get(name) == "yes"
 
 
 def _decoded(file: Any) -> str:
@@ -121,12 +188,15 @@ def _decoded(file: Any) -> str:
 
 def _change(change: Change) -> dict[str, Any]:
     before = words.written(action_types.definition_of(change.before)) if change.before else []
-    kind = "unchanged" if not change.changes else "changed" if change.before else "new"
     return {
         "name": change.name,
-        "kind": kind,
-        "version": (change.before.version if change.before else 0) + (kind != "unchanged"),
-        "lines": list(lines(before, words.written(change.complete))) if kind != "unchanged" else [],
+        "kind": change.kind,
+        "said": change.in_words,
+        "milder": change.milder,
+        "taken_from": change.taken_from,
+        "order": (not (change.milder or change.taken_from), change.kind != "replaces", change.kind != "new"),
+        "version": (change.before.version if change.before else 0) + change.changes,
+        "lines": list(lines(before, words.written(change.complete))) if change.changes else [],
     }
 
 

@@ -3,49 +3,76 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 from django.db import connection, transaction
 from django.db.models import Max
 
 from audit.actors import Actor
-from audit.canonical import canonical, digest
+from audit.canonical import digest
 from audit.record import record
 from audit.refusals import Refusal
-from governance.catalogue import compiled
-from governance.data_classes import CLASS_NAME, BadMark, Marks
+from governance import schema_reading
+from governance.action_type_changes import Change, MilderHazards, Registered, TakenOver, change_of
+from governance.data_classes import CLASS_NAME, Marks
 from governance.models import ActionType
 from governance.property_order import order_of
 from governance.tool_forms import BadForm, Found, ours, tools_in
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_BYTES = 64 * 1024
 DEFINITION_DEPTH = 24
+LONGEST_DESCRIPTION = 10_000
+MOST_PROBLEMS = 200
 HINTS = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True}
-KEYS = {
-    "name",
-    "description",
-    "schema",
-    "annotations",
-    "reversibility",
-    "data_classes",
-    "template",
-    "workflow",
-}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
+# As MCP has them, with a colon more; one that is all dots would be no place in an address.
+_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+_NAMES = "must be 1 to 128 letters of A to Z, digits or _ . : - with a letter or digit among them"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")  # an empty one too, to refuse it
 
 
-class InvalidActionType(Refusal):
-    """A definition that cannot be registered: which one, where in it, and what would be right."""
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a definition: of which tool (`index` counts from 0), where in it, and what."""
 
-    def __init__(self, name: str, path: str, problem: str) -> None:
-        super().__init__(f"{name}: {path}: {problem}" if path else f"{name}: {problem}")
+    name: str
+    path: str
+    problem: str
+    index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.path}: {self.problem}" if self.path else f"{self.name}: {self.problem}"
+
+
+class InvalidActionType(Refusal):
+    """Definitions that can't be registered: of each which one, where in it, and what would be right."""
+
+    def __init__(self, name: str, path: str, problem: str, *more: Problem, index: int = 0) -> None:
+        self.problems = [Problem(name, path, problem, index), *more]
+        errors = [
+            {"pointer": f"/{one.index}", "tool": one.name, "path": one.path, "detail": str(one)}
+            for one in self.problems[:MOST_PROBLEMS]
+        ]
+        super().__init__("; ".join(str(one) for one in self.problems[:20]), errors=errors)
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> InvalidActionType:
+        first, *more = problems
+        return cls(first.name, first.path, first.problem, *more, index=first.index)
+
+
+@dataclass
+class Looked:
+    """A definition that was looked at: complete where it may be registered, else its mistakes."""
+
+    name: str
+    complete: dict[str, Any] | None
+    notes: list[str]
+    problems: list[Problem]
 
 
 def parse(text: str) -> list[Any]:
@@ -63,44 +90,85 @@ def read(text: str) -> Found:
 
 
 def definitions(content: Any) -> Found:
-    """The same of what was read already."""
+    """The same of what was read already; the notes say of which tools they are."""
     try:
         found = tools_in(content)
-        notes = [note for tool in found.tools for note in ours(tool)[1]]
     except BadForm as error:
         raise InvalidActionType(error.name, error.path, error.problem) from error
-    return Found(found.tools, list(dict.fromkeys([*found.notes, *notes])))
+    told: dict[str, list[str]] = {}
+    for looked in looked_at(found.tools):
+        for note in dict.fromkeys(looked.notes):
+            told.setdefault(note, []).append(looked.name)
+    notes = [f"{note.removesuffix('.')} ({_some(names)})." for note, names in told.items()]
+    return Found(found.tools, [*found.notes, *notes])
 
 
-@dataclass(frozen=True)
-class Change:
-    """What registering a definition would do; `before` is None where there is no such type yet."""
-
-    name: str
-    before: ActionType | None
-    complete: dict[str, Any]
-
-    @property
-    def changes(self) -> bool:
-        return self.before is None or self.before.definition_digest != digest(self.complete)
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
 
 
-def preview(tools: Sequence[Any]) -> list[Change]:
+def looked_at(tools: Sequence[Any]) -> list[Looked]:
+    """All of a file's definitions, right and wrong ones; a name that stands twice is wrong each time."""
+    found = [_looked(tool, index) for index, tool in enumerate(tools)]
+    counted = Counter(one.name for one in found)
+    for index, one in enumerate(found):
+        if counted[one.name] > 1 and one.complete is not None:
+            one.problems.append(Problem(one.name, "", "stands twice in one file", index))
+            one.complete = None
+    return found
+
+
+def sifted(tools: Sequence[Any]) -> tuple[list[Any], list[Problem]]:
+    """The definitions that may be registered, and what is wrong with the others."""
+    looked = looked_at(tools)
+    right = [tool for tool, one in zip(tools, looked, strict=True) if one.complete is not None]
+    return right, [problem for one in looked for problem in one.problems]
+
+
+def preview(tools: Sequence[Any], *, source: str = "") -> list[Change]:
     """What `register` would do with these; nothing is written. Raises `InvalidActionType`."""
-    complete = [normalised(tool) for tool in tools]
-    twice = [name for name, n in Counter(one["name"] for one in complete).items() if n > 1]
-    if twice:
-        raise InvalidActionType(twice[0], "", "stands twice in one file")
+    looked = looked_at(tools)
+    if problems := [problem for one in looked for problem in one.problems]:
+        raise InvalidActionType.of(problems)
+    complete = [one.complete for one in looked if one.complete is not None]
     names = [one["name"] for one in complete]
     current = {of.name: of for of in ActionType.objects.current().filter(name__in=names)}
-    return [Change(one["name"], current.get(one["name"]), one) for one in complete]
+    return [change_of(current.get(one["name"]), one, source) for one in complete]
 
 
 @transaction.atomic
-def register_all(tools: Sequence[Any], *, actor: Actor) -> list[tuple[ActionType, bool]]:
-    """`register` for all of them, or for none. Raises `InvalidActionType`."""
-    preview(tools)
-    return [register(tool, actor=actor) for tool in tools]
+def register_all(
+    tools: Sequence[Any],
+    *,
+    actor: Actor,
+    source: str = "",
+    accept_milder: bool = False,
+    take_over: bool = False,
+) -> list[Registered]:
+    """`register` for all of them, or for none.
+
+    Raises `InvalidActionType`; `MilderHazards` where one that is there already would count as less
+    dangerous, `TakenOver` where it came from another source, unless that was said to be meant.
+    """
+    source = clean_source(source)
+    names = [tool["name"] for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
+    for name in sorted(set(names)):
+        _lock(name)  # what is weighed here is what is replaced
+    changes = preview(tools, source=source)
+    if milder := [change for change in changes if change.milder and not accept_milder]:
+        raise MilderHazards(milder)
+    if taken := [change for change in changes if change.taken_from and not take_over]:
+        raise TakenOver(taken)
+    done = [register(tool, actor=actor, source=source) for tool in tools]
+    return [Registered(made, new, change) for (made, new), change in zip(done, changes, strict=True)]
+
+
+def clean_source(source: str) -> str:
+    """The name of where definitions come from. Raises `InvalidActionType`."""
+    source = source.strip()
+    if len(source) > 100 or not source.isprintable():
+        raise InvalidActionType("source", "", "must be a name of at most 100 characters")
+    return source
 
 
 def definition_of(action_type: ActionType) -> dict[str, Any]:
@@ -118,12 +186,13 @@ def definition_of(action_type: ActionType) -> dict[str, Any]:
 
 
 @transaction.atomic
-def register(definition: dict[str, Any], *, actor: Actor) -> tuple[ActionType, bool]:
+def register(definition: dict[str, Any], *, actor: Actor, source: str = "") -> tuple[ActionType, bool]:
     """Make this definition the current version of its action type.
 
     Takes our own form and those of `governance.tool_forms`. The second answer is False when
-    it is what is current already, to the letter of its canonical form. Raises
-    `InvalidActionType`, which names the type and the path in it.
+    it is what is current already, to the letter of its canonical form. `source` is the server or
+    file that it came from; without one that of the version before is kept. Raises
+    `InvalidActionType`, which names the type and each wrong path in it.
     """
     complete = normalised(definition)
     name, digest_ = complete["name"], digest(complete)
@@ -134,12 +203,12 @@ def register(definition: dict[str, Any], *, actor: Actor) -> tuple[ActionType, b
     ActionType.objects.current().filter(name=name).update(current=False)
     newest = ActionType.objects.filter(name=name).aggregate(version=Max("version"))["version"] or 0
     action_type = described(complete, version=newest + 1)
+    action_type.source = source or (current.source if current else "")
     action_type.save(force_insert=True)
-    record(
-        "action_type.registered",
-        actor=actor,
-        data={"action": name, "version": action_type.version, "definition_digest": digest_},
-    )
+    told = {"action": name, "version": action_type.version, "definition_digest": digest_}
+    if action_type.source:
+        told["source"] = action_type.source
+    record("action_type.registered", actor=actor, data=told)
     return action_type, True
 
 
@@ -166,102 +235,121 @@ def described(complete: dict[str, Any], *, version: int = 1) -> ActionType:
 
 def normalised(definition: Any) -> dict[str, Any]:
     """The complete definition, every default filled in. Raises `InvalidActionType`."""
-    if not isinstance(definition, dict):
-        raise InvalidActionType("action type", "", "must be a JSON object")
+    looked = _looked(definition, 0)
+    if looked.complete is None:
+        raise InvalidActionType.of(looked.problems)
+    return looked.complete
+
+
+def _looked(tool: Any, index: int) -> Looked:
+    """A definition in full, or all that is wrong with it."""
+    if not isinstance(tool, dict):
+        called = f"tool {index + 1}"
+        return Looked(called, None, [], [Problem(called, "", "must be a JSON object", index)])
+    form = ours(tool)
+    name, said = _called(form.definition.get("name"), index), form.definition
     try:
-        definition, _notes = ours(definition)
-    except BadForm as error:
-        raise InvalidActionType(error.name, error.path, error.problem) from error
-    name = _name(definition)
-    _known_keys(name, "", definition, KEYS)
-    _bounded(name, definition)
-    schema = _schema(name, definition.get("schema"))
-    annotations, reversibility = _hazards(name, definition)
-    return {
-        "name": name,
-        "description": _text(name, "description", definition.get("description", ""), 10_000),
-        "schema": schema,
-        "annotations": annotations,
-        "reversibility": reversibility,
-        "data_classes": _data_classes(name, definition.get("data_classes", [])),
-        "template": _template(name, definition.get("template", ""), schema),
-        "workflow": _workflow(name, definition.get("workflow"), schema),
+        _bounded(name, tool)
+    except InvalidActionType as error:
+        return Looked(name, None, form.notes, [_at(problem, index) for problem in error.problems])
+    problems = [Problem(name, path, problem, index) for path, problem in form.mistakes]
+    if "schema" not in said and form.mistakes:  # no form that has one
+        return Looked(name, None, form.notes, problems)
+    reading = schema_reading.read(said.get("schema"))
+    problems += [
+        Problem(name, _join(form.schema_path, path), problem, index)
+        if path
+        else Problem(name, form.schema_path, problem, index)
+        for path, problem in reading.mistakes
+    ]
+    schema = reading.schema if isinstance(reading.schema, dict) else {}
+    steps: dict[str, Callable[[], Any]] = {
+        "name": lambda: _name(name, said),
+        "description": lambda: _text(name, "description", said.get("description") or "", LONGEST_DESCRIPTION),
+        "hazards": lambda: _hazards(name, said),
+        "data_classes": lambda: _data_classes(name, _or(said.get("data_classes"), [])),
+        "template": lambda: _template(name, _or(said.get("template"), ""), schema),
+        "workflow": lambda: _workflow(name, said.get("workflow"), schema),
     }
+    complete: dict[str, Any] = {"schema": schema}
+    for key, step in steps.items():
+        try:
+            complete[key] = step()
+        except InvalidActionType as error:
+            problems += [_at(problem, index) for problem in error.problems]
+    notes = [*form.notes, *reading.notes]
+    if problems:
+        return Looked(name, None, notes, problems)
+    annotations, reversibility = complete.pop("hazards")
+    complete |= {"annotations": annotations, "reversibility": reversibility}
+    return Looked(name, complete, notes, [])
 
 
-def _name(definition: dict[str, Any]) -> str:
+def _at(problem: Problem, index: int) -> Problem:
+    return Problem(problem.name, problem.path, problem.problem, index)
+
+
+def _called(name: Any, index: int) -> str:
+    """The tool's name as a message may have it, whatever it is."""
+    if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 128:
+        return name
+    said = f" ({name[:40]!r})" if isinstance(name, str) and name else ""
+    return f"tool {index + 1}{said}"
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _name(called: str, definition: dict[str, Any]) -> str:
     name = definition.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidActionType(
-            "action type", "name", "must begin with a letter and hold at most 100 letters, digits or _ . : -"
-        )
+        raise InvalidActionType(called, "name", _NAMES)
     return name
-
-
-def _known_keys(name: str, path: str, found: dict[str, Any], known: set[str]) -> None:
-    for key in found:
-        if key not in known:
-            raise InvalidActionType(
-                name, _join(path, key), f"is unknown here; known are {', '.join(sorted(known))}"
-            )
 
 
 def _bounded(name: str, definition: dict[str, Any]) -> None:
     # Depth first: what is nested too deeply cannot be written out either.
     if any(depth > DEFINITION_DEPTH for depth, _path, _value in _walk(definition)):
         raise InvalidActionType(name, "", f"is nested deeper than {DEFINITION_DEPTH} levels")
-    try:
-        size = len(canonical(definition))
-    except ValueError as error:
-        raise InvalidActionType(name, "", f"has no canonical JSON form: {error}") from error
-    if size > SCHEMA_BYTES:
-        raise InvalidActionType(name, "", f"has {size} bytes; {SCHEMA_BYTES} are allowed")
     for _depth, path, value in _walk(definition):
         if isinstance(value, str) and "\0" in value:
             raise InvalidActionType(name, path, "must not contain NUL")
-
-
-def _schema(name: str, schema: Any) -> dict[str, Any]:
-    if not isinstance(schema, dict):
-        raise InvalidActionType(name, "schema", "must be a JSON Schema object")
-    if schema.get("$schema", DIALECT).rstrip("#") != DIALECT:
-        raise InvalidActionType(name, "schema.$schema", f"must be {DIALECT}, or left out")
-    if schema.get("type") != "object":
-        raise InvalidActionType(name, "schema.type", 'must be "object": arguments have names')
-    for _depth, path, value in _walk(schema):
-        word = path.rpartition(".")[2]
-        if word in {"$ref", "$dynamicRef"} and isinstance(value, str) and not value.startswith("#"):
-            raise InvalidActionType(name, f"schema.{path}", "must begin with #: nothing outside is fetched")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidActionType(name, path, "is a number beyond all bounds")
     try:
-        jsonschema_rs.meta.validate({**schema, "$schema": DIALECT})
-        compiled(schema)
-    except jsonschema_rs.ValidationError as error:
-        path = ".".join(["schema", *(str(part) for part in error.instance_path)])
-        raise InvalidActionType(name, path, error.message) from error
-    except (jsonschema_rs.ReferencingError, ValueError) as error:
-        raise InvalidActionType(name, "schema", str(error)) from error
-    try:
-        Marks(schema).check()
-    except BadMark as error:
-        raise InvalidActionType(name, _join("schema", error.path), error.problem) from error
-    return schema
+        size = len(json.dumps(definition, ensure_ascii=False, separators=(",", ":")).encode())
+    except UnicodeEncodeError as error:
+        raise InvalidActionType(name, "", "holds a lone surrogate, which is no text") from error
+    if size > SCHEMA_BYTES:
+        told = f"has {size:,} bytes; {SCHEMA_BYTES:,} are allowed for one definition"
+        raise InvalidActionType(name, "", told)
 
 
 def _hazards(name: str, definition: dict[str, Any]) -> tuple[dict[str, bool], str]:
     """The hazards, the worse where nothing is said, and how far the action can be taken back."""
-    said = definition.get("annotations", {})
+    said = _or(definition.get("annotations"), {})
     if not isinstance(said, dict):
         raise InvalidActionType(name, "annotations", "must be an object")
-    _known_keys(name, "annotations", said, {*HINTS, "title"})
-    for hint in HINTS:
-        if not isinstance(said.get(hint, True), bool):
-            raise InvalidActionType(name, f"annotations.{hint}", "must be true or false")
+    said = {hint: value for hint, value in said.items() if value is not None}
+    known = ", ".join(sorted(HINTS))
+    problems = [
+        Problem(name, f"annotations.{hint}", f"is unknown here; known are {known}")
+        for hint in said
+        if hint not in HINTS and hint != "title"
+    ]
+    problems += [
+        Problem(name, f"annotations.{hint}", "must be true or false")
+        for hint in HINTS
+        if not isinstance(said.get(hint, True), bool)
+    ]
+    if problems:
+        raise InvalidActionType.of(problems)
     hints = {hint: said.get(hint, worst) for hint, worst in HINTS.items()}
 
     choices = ActionType.Reversibility
-    reversibility = definition.get(
-        "reversibility", choices.READ_ONLY if hints["readOnlyHint"] else choices.IRREVERSIBLE
-    )
+    unsaid = choices.READ_ONLY if hints["readOnlyHint"] else choices.IRREVERSIBLE
+    reversibility = _or(definition.get("reversibility"), unsaid)
     if reversibility not in choices.values:
         raise InvalidActionType(name, "reversibility", f"must be one of {', '.join(choices.values)}")
     if reversibility == choices.READ_ONLY:
@@ -275,7 +363,8 @@ def _hazards(name: str, definition: dict[str, Any]) -> tuple[dict[str, bool], st
 
 def _text(name: str, path: str, value: Any, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
-        raise InvalidActionType(name, path, f"must be a text of at most {longest} characters")
+        has = f"; it has {len(value):,}" if isinstance(value, str) else ""
+        raise InvalidActionType(name, path, f"must be a text of at most {longest:,} characters{has}")
     return value
 
 

@@ -31,7 +31,7 @@ MOST_BUDGETS = 20
 LONGEST_WINDOW = 90 * 86_400
 UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,99}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DataClass = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 

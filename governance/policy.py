@@ -26,7 +26,7 @@ VARIABLES = tuple(FACTS)
 STRICTNESS = ("auto_approve", "review", "block")
 
 
-ActionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,99}$")]
+ActionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
 def _share(value: Any) -> float:

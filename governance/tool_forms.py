@@ -1,26 +1,39 @@
 """The forms in which others describe tools, turned into our own definition of an action type.
 
-MCP's `tools/list` (the plain result or its JSON-RPC envelope) and OpenAI's functions (nested, as Chat
-Completions has them; flat, as Responses has them; the older `functions`), also mixed in one file.
-Beside what such a form has, a tool may carry members of ours: reversibility, data_classes, template,
-workflow.
+MCP's `tools/list` (the plain result or its JSON-RPC envelope), OpenAI's functions (nested, as Chat
+Completions has them; flat, as Responses has them; the older `functions`) and Anthropic's tools
+(`input_schema`), also mixed in one file. Beside what such a form has, a tool may carry members of ours:
+reversibility, data_classes, template, workflow. What a form has no use for is left aside and told.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
-from governance.data_classes import schemas_in
-
 OURS = {"reversibility", "data_classes", "template", "workflow"}
-FUNCTION = {"name", "description", "parameters", "strict"}
-# What of an MCP tool is about results, looks or the protocol. Nothing of it bears on an approval.
-MCP_ELSE = {"title", "outputSchema", "icons", "execution", "_meta"}
+DEFINITION = {"name", "description", "schema", "annotations", *OURS}
+HINTS = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+SCHEMAS = {"inputSchema": "MCP", "input_schema": "Anthropic", "parameters": "OpenAI"}
+# Known to the forms, and of no use here: results, looks, the protocol, how a model is to call it.
+ELSE = {
+    "title",
+    "outputSchema",
+    "icons",
+    "execution",
+    "_meta",
+    "strict",
+    "type",
+    "cache_control",
+    "input_examples",
+    "defer_loading",
+    "allowed_callers",
+    "eager_input_streaming",
+}
+EFFECT = "x-effect"
 EFFECTS = {"read", "external_read", "write", "handoff"}
-OLDER_DIALECTS = {"draft-04", "draft-06", "draft-07"}
-# In older dialects these mean something that the present one does not read.
-OLDER_WORDS = {"additionalItems", "dependencies"}
+TYPES = {"function", "custom"}  # of tools that a program of one's own carries out
 
 
 class BadForm(ValueError):
@@ -37,6 +50,16 @@ class Found:
 
     tools: list[Any]
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Ours:
+    """A tool in our own form; `schema_path` is where its schema stood, for whoever looks it up."""
+
+    definition: dict[str, Any]
+    schema_path: str = "schema"
+    notes: list[str] = field(default_factory=list)
+    mistakes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def tools_in(content: Any) -> Found:
@@ -62,84 +85,106 @@ def _notes(content: dict[str, Any]) -> list[str]:
     return []
 
 
-def ours(tool: Any) -> tuple[Any, list[str]]:
-    """A tool in our own form, and what of it was left aside. Raises `BadForm`."""
-    if not isinstance(tool, dict):
-        return tool, []
-    if "inputSchema" in tool:
-        return _from_mcp(tool)
-    if tool.get("type") == "function" or ("parameters" in tool and "schema" not in tool):
-        return _from_function(tool)
-    if "type" in tool and "schema" not in tool:
-        problem = f"{str(tool['type'])[:50]!r} is no kind of tool that acts; only functions are taken"
-        raise BadForm(_name(tool), "type", problem)
-    return tool, []
+def ours(tool: dict[str, Any]) -> Ours:
+    """A tool in our own form, what of it was left aside, and what can't be read: each with its path."""
+    if "schema" in tool:
+        return _own(tool)
+    if "function" in tool and tool.get("type", "function") == "function":
+        inner = tool["function"]
+        if not isinstance(inner, dict):
+            return Ours({}, mistakes=[("function", "must be an object with a name")])
+        twice = [word for word in ("name", "description") if word in tool]
+        beside = {word: said for word, said in tool.items() if word not in ("function", "type", *twice)}
+        found = _foreign({**inner, **beside}, "parameters", "function.")
+        found.mistakes += [(word, "stands beside the function, too") for word in twice]
+        return found
+    for word in SCHEMAS:
+        if word in tool:
+            return _foreign(tool, word, "")
+    said = tool.get("type")
+    if said in TYPES:
+        return _foreign(tool, "parameters" if said == "function" else "input_schema", "")
+    if said is not None:
+        problem = f"{str(said)[:50]!r} is no kind of tool that acts; only functions are taken"
+        return Ours({"name": tool.get("name")}, mistakes=[("type", problem)])
+    return _own(tool)
 
 
-def _from_mcp(tool: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    name = _name(tool)
-    known = {"name", "description", "inputSchema", "annotations", *MCP_ELSE, *OURS}
-    _only(name, "", tool, known)
-    schema, notes = _present_dialect(name, "inputSchema", tool["inputSchema"])
-    aside = sorted(MCP_ELSE.intersection(tool))
+def _own(tool: dict[str, Any]) -> Ours:
+    """Our own form: a word that it does not know is a mistake, unless it says that it is somebody else's."""
+    found = Ours(dict(tool))
+    _set_aside(found, [word for word in tool if word.startswith("x-") and not _close(word)])
+    for word in found.definition.keys() - DEFINITION:
+        near = _close(word)
+        told = f"; did you mean {near}?" if near else f"; known are {', '.join(sorted(DEFINITION))}"
+        found.mistakes.append((word, f"is unknown here{told}"))
+    return found
+
+
+def _foreign(tool: dict[str, Any], word: str, before: str) -> Ours:
+    schema = tool.get(word)
+    found = Ours({}, before + word)
+    if schema is None or (schema == {} and word == "parameters"):
+        schema = {"type": "object", "properties": {}}
+        found.notes.append(f"{word} says nothing, so the action takes no arguments that are named.")
+    found.definition = {
+        "name": tool.get("name"),
+        "description": tool.get("description") or "",
+        "schema": schema,
+    }
+    others = [one for one in tool if one not in ("name", "description", word)]
+    for member in others:
+        if member in OURS or member == "annotations":
+            found.definition[member] = tool[member]
+        elif member == EFFECT:
+            _effect(found, tool[member], "annotations" in tool)
+        elif (near := _close(member)) and member not in ELSE and not member.startswith("x-"):
+            found.mistakes.append((member, f"is unknown here; did you mean {near}?"))
+    known = {"annotations", EFFECT, *OURS}
+    _set_aside(found, [one for one in others if one not in known and one not in dict(found.mistakes)])
+    _hints(found)
+    return found
+
+
+def _effect(found: Ours, effect: Any, has_annotations: bool) -> None:
+    """What a recorded tool says of its effect; of what is unknown the worst is taken."""
+    if effect == "read" and not has_annotations:
+        found.definition["annotations"] = {"readOnlyHint": True, "openWorldHint": False}
+    elif not isinstance(effect, str) or effect not in EFFECTS:
+        known = ", ".join(sorted(EFFECTS))
+        said = str(effect)[:40]
+        found.notes.append(f"{EFFECT}: {said!r} is unknown (known are {known}), so the worst is taken.")
+
+
+def _hints(found: Ours) -> None:
+    """Hints that are unknown say nothing, so that the worst is taken; null is left out."""
+    said = found.definition.get("annotations")
+    if said is None:
+        found.definition.pop("annotations", None)
+        return
+    if not isinstance(said, dict):
+        return
+    kept = {hint: value for hint, value in said.items() if value is not None and hint in {*HINTS, "title"}}
+    aside = sorted(hint for hint in said if hint not in {*HINTS, "title"})
     if aside:
-        notes.append(f"Left aside, for an action type has no use for it: {', '.join(aside)}.")
-    taken = {key: tool[key] for key in ("annotations", *sorted(OURS)) if key in tool}
-    return {"name": name, "description": tool.get("description") or "", "schema": schema, **taken}, notes
+        found.notes.append(f"Left aside among the annotations, for no hint has that name: {_named(aside)}.")
+    found.definition["annotations"] = kept
 
 
-def _from_function(tool: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """`{"type": "function", "function": {…}}`, or the same members without the inner object."""
-    nested = "function" in tool
-    inner = tool["function"] if nested else {key: tool[key] for key in FUNCTION if key in tool}
-    if not isinstance(inner, dict):
-        raise BadForm("action type", "function", "must be an object with a name")
-    name = _name(inner)
-    if nested:
-        _only(name, "function", inner, FUNCTION)
-    taken = {"type", "function"} if nested else {"type", *FUNCTION}
-    rest = {key: value for key, value in tool.items() if key not in taken}
-    effect = rest.pop("x-effect", None)
-    if effect is not None and effect not in EFFECTS:
-        raise BadForm(name, "x-effect", f"must be one of {', '.join(sorted(EFFECTS))}")
-    if effect == "read":
-        rest.setdefault("annotations", {"readOnlyHint": True, "openWorldHint": False})
-    path = "function.parameters" if nested else "parameters"
-    parameters = inner.get("parameters") or {"type": "object", "properties": {}}
-    schema, notes = _present_dialect(name, path, parameters)
-    if "name" in rest or "description" in rest:
-        raise BadForm(name, "name" if "name" in rest else "description", "stands beside the function, too")
-    return {"name": name, "description": inner.get("description") or "", "schema": schema, **rest}, notes
+def _set_aside(found: Ours, words: list[str]) -> None:
+    for word in words:
+        found.definition.pop(word, None)
+    told = sorted(word for word in words if word not in ("type", "strict"))
+    if told:
+        found.notes.append(f"Left aside, for an action type has no use for it: {_named(told)}.")
 
 
-def _present_dialect(name: str, path: str, schema: Any) -> tuple[Any, list[str]]:
-    """The schema as the present dialect reads it, where an older one says the same in the same words."""
-    said = schema.get("$schema") if isinstance(schema, dict) else None
-    if not isinstance(said, str) or not any(f"/{older}/" in said for older in OLDER_DIALECTS):
-        return schema, []
-    for place, part in schemas_in(schema):
-        for word in OLDER_WORDS.intersection(part):
-            raise BadForm(
-                name, _join(path, place, word), f"is not read in the dialect of 2020-12 as in {said}"
-            )
-        if isinstance(part.get("items"), list):
-            raise BadForm(
-                name, _join(path, place, "items"), "is a list; in the dialect of 2020-12 prefixItems"
-            )
-    told = f"A schema names an older dialect, {said}; it is read as one of 2020-12."
-    return {word: value for word, value in schema.items() if word != "$schema"}, [told]
+def _named(words: list[str]) -> str:
+    return ", ".join(word[:60] for word in words[:10]) + (" and more" if words[10:] else "")
 
 
-def _name(tool: dict[str, Any]) -> str:
-    name = tool.get("name")
-    return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 100 else "action type"
-
-
-def _only(name: str, path: str, found: dict[str, Any], known: set[str]) -> None:
-    for key in found:
-        if key not in known:
-            raise BadForm(name, _join(path, key), f"is unknown here; known are {', '.join(sorted(known))}")
-
-
-def _join(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
+def _close(word: str) -> str:
+    """The member of ours that was probably meant."""
+    bare = word.removeprefix("x-").replace("-", "_")
+    near = get_close_matches(bare, OURS, n=1, cutoff=0.8)
+    return near[0] if near else ""

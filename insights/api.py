@@ -65,7 +65,7 @@ class ChangeAnswer(BaseModel):
 
 class PromoteBody(Strict):
     agent: str = Field(max_length=100)
-    action: str = Field(max_length=100)
+    action: str = Field(max_length=128)
     reason: str = Field(max_length=500)
 
 
@@ -77,7 +77,7 @@ class ReportBody(Strict):
     """Something is wrong with an agent; without an action, with all it does."""
 
     agent: str = Field(max_length=100)
-    action: str = Field("", max_length=100)
+    action: str = Field("", max_length=128)
     kind: Literal["reported", "drift"] = "reported"
     detail: str = Field(max_length=500)
 

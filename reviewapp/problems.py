@@ -40,6 +40,7 @@ from execution.hand_back import NotHandedBack
 from execution.undo import TooLateToUndo
 from governance import hits, standing
 from governance.absences import NothingToEnd, NotYourAbsence
+from governance.action_type_changes import NeedsConsent
 from governance.agents import ChangedMeanwhile
 from governance.authentication import AgentCaller
 from governance.autonomy import (
@@ -93,6 +94,7 @@ STATUS: dict[type[Refusal], int] = {
     OwnersWord: 403,
     OwnSample: 403,
     NotAnOperator: 403,
+    NeedsConsent: 409,
     UnknownAction: 422,
     UnknownAgent: 422,
     UnknownStage: 422,

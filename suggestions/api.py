@@ -19,6 +19,7 @@ from audit.asking import actor_of
 from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
 from governance import action_types, boundaries, halts, hits, rate
+from governance.action_type_changes import Change
 from governance.authentication import AgentCaller, person_of
 from governance.boundaries import BoundaryHit
 from governance.models import ActionType
@@ -170,6 +171,7 @@ class Withdraw(APIView):
 class ActionTypes(APIView):
     body_bytes = settings.API_BATCH_BYTES
     body_keys = gate.BATCH_KEYS
+    body_of_schemas = True
 
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
@@ -188,22 +190,48 @@ class ActionTypes(APIView):
         operation_id="register_action_types",
         request=OpenApiTypes.OBJECT,
         responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
-        parameters=[OpenApiParameter("preview", bool, default=False)],
+        parameters=[
+            OpenApiParameter("preview", bool, default=False),
+            OpenApiParameter("skip_wrong", bool, default=False),
+            OpenApiParameter("source", str, default=""),
+            OpenApiParameter("accept_milder", bool, default=False),
+            OpenApiParameter("take_over", bool, default=False),
+        ],
     )
     def post(self, request: Request) -> Response:
-        """Register action types: ours, an MCP server's `tools/list`, or OpenAI functions; all or none.
+        """Register action types: ours, an MCP server's `tools/list`, OpenAI's or Anthropic's; all or none.
 
-        What changed becomes a new version. With `?preview=true` nothing is written.
+        What changed becomes a new version. With `?preview=true` nothing is written; with
+        `?skip_wrong=true` what is wrong is told in `wrong` and the rest is taken. `source` names the
+        server it comes from. 409 where a type that is there would count as less dangerous, unless
+        `accept_milder`, or came from another source, unless `take_over`.
         """
-        _only(request, {"preview"})
+        _only(request, {"preview", "skip_wrong", "source", "accept_milder", "take_over"})
         found = action_types.definitions(request.data)
+        source = action_types.clean_source(request.query_params.get("source", ""))
+        tools, wrong = found.tools, []
+        if _flag(request, "skip_wrong", default=False):
+            tools, problems = action_types.sifted(tools)
+            wrong = [{"tool": one.name, "path": one.path, "detail": str(one)} for one in problems]
+        more = {"notes": found.notes, "wrong": wrong}
         if _flag(request, "preview", default=False):
-            told = [{"name": c.name, "changed": c.changes} for c in action_types.preview(found.tools)]
-            return Response({"action_types": told, "notes": found.notes})
-        done = action_types.register_all(found.tools, actor=actor_of(request))
-        told = [{**_action_type(action_type), "changed": changed} for action_type, changed in done]
-        status = 201 if any(changed for _, changed in done) else 200
-        return Response({"action_types": told, "notes": found.notes}, status=status)
+            changes = action_types.preview(tools, source=source)
+            return Response({"action_types": [_change(change) for change in changes], **more})
+        done = action_types.register_all(
+            tools,
+            actor=actor_of(request),
+            source=source,
+            accept_milder=_flag(request, "accept_milder", default=False),
+            take_over=_flag(request, "take_over", default=False),
+        )
+        told = [{**_action_type(one.action_type), **_change(one.change), "changed": one.new} for one in done]
+        status = 201 if any(one.new for one in done) else 200
+        return Response({"action_types": told, **more}, status=status)
+
+
+def _change(change: Change) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": change.name, "changed": change.changes, "change": change.in_words}
+    return {**told, "milder": change.milder} if change.milder else told
 
 
 def _agent(request: Request) -> AgentCaller:

@@ -110,7 +110,7 @@ class Disagreement(models.Model):
     backtest = models.ForeignKey(Backtest, models.CASCADE, related_name="disagreements", db_index=False)
     proposal = models.ForeignKey("suggestions.Proposal", models.CASCADE, related_name="+", db_index=False)
     kind = models.PositiveSmallIntegerField(choices=Kind)
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     verdict = models.CharField(max_length=12)
     answer = models.CharField(max_length=9, help_text="As in `suggestions.tally.ANSWERS`.")
     rules = ArrayField(models.CharField(max_length=64), help_text="Which rules matched.")

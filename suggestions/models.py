@@ -109,7 +109,7 @@ class Proposal(models.Model):
     escalate_at = models.DateTimeField(null=True, help_text="Silent by then, another team is asked.")
 
     # Of the first suggestion, so that the queue is read from one table.
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     sentence = models.CharField(max_length=500)
 
     # What later proposals are judged by: `suggestions.history` reads it.
@@ -277,7 +277,7 @@ class Resolution(models.Model):
 
     # Of the proposal and its first suggestion, so that the record of an agent is read from one index.
     agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="+", db_index=False)
-    action = models.CharField(max_length=100, default="")
+    action = models.CharField(max_length=128, default="")
 
     class Meta:
         constraints = [
@@ -331,7 +331,7 @@ class Sample(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="sample")
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="samples", db_index=False)
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     team = models.ForeignKey(Team, models.PROTECT, db_index=False, help_text="Who is asked.")
     status = models.CharField(max_length=8, choices=Status, default=Status.CHOSEN)
     share = models.FloatField(help_text="Of what passes, the share that was to be chosen.")
@@ -451,7 +451,7 @@ class Subtotal(models.Model):
     id = models.BigAutoField(primary_key=True)
     key = models.UUIDField()
     argument = models.TextField(help_text="Empty: no number, only how many.")
-    action = models.CharField(max_length=100, help_text="Empty: of any.")
+    action = models.CharField(max_length=128, help_text="Empty: of any.")
     span = models.PositiveIntegerField()
     start = models.DateTimeField()
     status = models.CharField(max_length=10, choices=Proposal.Status)

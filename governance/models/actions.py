@@ -33,7 +33,7 @@ class ActionType(models.Model):
         EXTERNALLY_REVERSIBLE = "externally_reversible", "reversible by others"
         IRREVERSIBLE = "irreversible", "irreversible"
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=128)
     version = models.PositiveIntegerField()
     current = models.BooleanField(default=True)
     definition_digest = models.CharField(max_length=71)
@@ -52,6 +52,13 @@ class ActionType(models.Model):
     data_classes = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     template = models.CharField(max_length=300, blank=True)
     workflow = models.JSONField(null=True, blank=True)
+    source = models.CharField(
+        max_length=100,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The server or file that this version was taken from.",
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = ActionTypeQuerySet.as_manager()

@@ -19,7 +19,7 @@ class Agent(models.Model):
     owner = models.ForeignKey(User, models.PROTECT, related_name="agents")
     enabled = models.BooleanField(default=True)
     allowed_actions = ArrayField(
-        models.CharField(max_length=100),
+        models.CharField(max_length=128),
         null=True,
         blank=True,
         help_text="Names of the action types it may propose; null means every one.",

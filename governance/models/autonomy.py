@@ -22,7 +22,7 @@ class Autonomy(models.Model):
         STRATEGIC = 4  # may pass within policy, budgets and sampling
 
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="autonomy")
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     stage = models.PositiveSmallIntegerField(choices=Stage, default=Stage.GUIDED)
     since = models.DateTimeField(db_default=Now(), help_text="When it came to this stage.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why it is at this stage.")
@@ -50,7 +50,7 @@ class Incident(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="incidents")
-    action = models.CharField(max_length=100, blank=True, help_text="Empty: every action.")
+    action = models.CharField(max_length=128, blank=True, help_text="Empty: every action.")
     kind = models.CharField(max_length=10, choices=Kind)
     detail = models.CharField(max_length=500)
     proposal = models.UUIDField(
@@ -98,7 +98,7 @@ class StageChange(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="stage_changes", db_index=False)
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     kind = models.CharField(max_length=8, choices=Kind)
     before = models.PositiveSmallIntegerField(choices=Autonomy.Stage)
     stage = models.PositiveSmallIntegerField(choices=Autonomy.Stage)
@@ -131,7 +131,7 @@ class GateBounds(models.Model):
     and one action's own) the stricter word counts.
     """
 
-    action = models.CharField(max_length=100, unique=True, blank=True, help_text="Empty: every action.")
+    action = models.CharField(max_length=128, unique=True, blank=True, help_text="Empty: every action.")
     decisions = models.PositiveSmallIntegerField(default=50)
     approved_unchanged = models.FloatField(default=0.95)
     verified_success = models.FloatField(default=0.99)

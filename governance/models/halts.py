@@ -41,7 +41,7 @@ class Halt(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     scope = models.CharField(max_length=10, choices=Scope)
     agent = models.ForeignKey(Agent, models.CASCADE, null=True, blank=True, related_name="halts")
-    action = models.CharField(max_length=100, blank=True)
+    action = models.CharField(max_length=128, blank=True)
     reason = models.CharField(max_length=500)
     by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="halts")
     at = models.DateTimeField(db_default=Now())

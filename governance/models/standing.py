@@ -49,7 +49,7 @@ class StandingApproval(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7)
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="standing_approvals", db_index=False)
-    action = models.CharField(max_length=100)
+    action = models.CharField(max_length=128)
     version = models.PositiveIntegerField(null=True, blank=True, help_text="Of the action type; null: any.")
     subject_type = models.CharField(max_length=64, blank=True)
     subject_id = models.CharField(max_length=200, blank=True)

@@ -101,14 +101,14 @@ def test_what_is_taken_in_is_shown_first_and_registered_then(olga: Any) -> None:
     client = signed_in(olga)
     text = json.dumps({"tools": [MCP, {**REFUND, "reversibility": "irreversible"}], "nextCursor": "2"})
 
-    shown = client.post(f"{NEW}take/", {"text": text}).content.decode()
-    assert "2 of 2 would be registered" in shown
-    assert "becomes version 2" in shown
+    shown = " ".join(client.post(f"{NEW}take/", {"text": text}).content.decode().split())
+    assert "2 of 2 would be registered: 1 new, 1 replaced" in shown
+    assert "replaces @1: reversibility externally_reversible → irreversible (becomes version 2)" in shown
     assert "The list goes on" in shown
     assert ActionType.objects.count() == 1
 
     done = client.post(f"{NEW}take/", {"text": text, "register": "yes"}, follow=True).content.decode()
-    assert "Registered: send_mail@1, refund_payment@2." in done
+    assert "Registered: send_mail@1. Replaced: refund_payment@2." in done
     again = client.post(f"{NEW}take/", {"text": text}).content.decode()
     assert "Nothing would change" in again
 
@@ -118,6 +118,7 @@ def test_a_file_may_be_uploaded_instead(olga: Any) -> None:
 
     shown = signed_in(olga).post(f"{NEW}take/", {"text": "", "file": file}).content.decode()
 
+    shown = " ".join(shown.split())
     assert "1 of 1 would be registered" in shown
     assert "inputSchema" in shown  # in the field, to be registered from there
 
@@ -126,7 +127,7 @@ def test_a_file_may_be_uploaded_instead(olga: Any) -> None:
     ("text", "said"),
     [
         ("{", "is not JSON that can be read"),
-        ('[{"name": "<b>"}]', "must begin with a letter"),
+        ('[{"name": "<b>"}]', "must be 1 to 128 letters"),
         ('[{"name": "pay", "schema": {"type": "object", "x-sensitive": "yes"}}]', "schema.x-sensitive"),
     ],
 )
@@ -146,7 +147,7 @@ def test_the_api_takes_every_form_and_previews(api_as: Any, olga: Any, ana: Any,
     shown = api_as(olga).post("action-types/?preview=true", envelope)
     assert (shown.status_code, shown.json()["action_types"]) == (
         200,
-        [{"name": "send_mail", "changed": True}],
+        [{"name": "send_mail", "changed": True, "change": "new"}],
     )
     assert not ActionType.objects.exists()
 

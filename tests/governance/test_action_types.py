@@ -148,21 +148,22 @@ for _ in range(40):
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
-        ({"name": "1st"}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"name": ".."}, "name"),
+        ({"name": "two words"}, "name"),
         ({"name": None}, "name"),
-        ({"name": "x" * 101}, "name"),
+        ({"name": "x" * 129}, "name"),
         ({"colour": "red"}, "colour"),
         ({"schema": None}, "schema"),
         ({"schema": {"type": "array"}}, "schema.type"),
-        ({"schema": {}}, "schema.type"),
         ({"schema": {"type": "object", "properties": {"a": {"type": "strin"}}}}, "schema.properties.a.type"),
         (
-            {"schema": {"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"}},
+            {"schema": {"type": "object", "$schema": "https://example.com/our-own-dialect"}},
             "schema.$schema",
         ),
         ({"schema": {**SCHEMA, "$defs": {"a": {"$ref": "http://127.0.0.1:9/x"}}}}, "schema.$defs.a.$ref"),
         ({"schema": {**SCHEMA, "$defs": {"a": {"$ref": "file:///etc/passwd"}}}}, "schema.$defs.a.$ref"),
-        ({"schema": {**SCHEMA, "allOf": [{"$ref": "#/$defs/missing"}]}}, "schema"),
+        ({"schema": {**SCHEMA, "allOf": [{"$ref": "#/$defs/missing"}]}}, "schema.allOf.0.$ref"),
         ({"schema": {**SCHEMA, "patternProperties": {"(?=x)": {}}}}, "schema.patternProperties.(?=x)"),
         ({"schema": {**SCHEMA, "description": "a\0b"}}, "schema.description"),
         ({"schema": {"type": "object", **DEEP}}, ""),
@@ -197,8 +198,9 @@ def test_a_mistake_is_named_with_its_type_and_path(db: None, changes: Any, path:
     with pytest.raises(InvalidActionType) as refused:
         register(wrong, actor=SYSTEM)
 
-    name = "action type" if "name" in changes else "refund_payment"
-    assert str(refused.value).startswith(f"{name}: {path}: " if path else f"{name}: ")
+    said = changes.get("name", "refund_payment")
+    name = said if isinstance(said, str) and len(said) < 129 else "tool 1"
+    assert str(refused.value).startswith((f"{name}: {path}: ", f"{name} (") if path else f"{name}: ")
     assert "\n" not in str(refused.value)
     assert not ActionType.objects.exists()
 

@@ -80,7 +80,10 @@ def test_a_sensitive_part_is_named_by_its_place() -> None:
         ({"x-sensitive": "yes"}, "x-sensitive"),
         ({"x-data-classes": "personal"}, "x-data-classes"),
         ({"X_Sensitive": True}, "X_Sensitive"),
-        ({"x-data-class": "personal", "items": {"$id": "https://a.test/b"}}, "items.$id"),
+        (
+            {"x-data-class": "personal", "items": {"$id": "https://a.test/b", "not": {"$ref": "#"}}},
+            "items.$id",
+        ),
     ],
 )
 def test_a_mark_that_says_nothing_is_refused_with_its_path(db: None, part: Any, path: str) -> None:

@@ -65,7 +65,7 @@ def test_what_is_left_aside_and_what_is_missing_is_told() -> None:
 
     assert found.notes == [
         "The list goes on: nextCursor says that the server has more tools than are in here.",
-        "Left aside, for an action type has no use for it: _meta, outputSchema, title.",
+        "Left aside, for an action type has no use for it: _meta, outputSchema, title (send_mail, other).",
     ]
 
 
@@ -83,15 +83,18 @@ def test_our_own_members_may_stand_beside_any_form() -> None:
         ({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601}}, "file: is a JSON-RPC message without"),
         ({"jsonrpc": "2.0", "id": 1}, "file: is a JSON-RPC message without"),
         ({"tools": 7}, "file: must hold a list"),
-        ([{"type": "web_search"}], "action type: type: 'web_search' is no kind of tool that acts"),
-        ([{**MCP, "colour": "red"}], "send_mail: colour: is unknown here"),
-        ([{**MCP, "inputSchema": {"type": "string"}}], 'send_mail: schema.type: must be "object"'),
-        ([{**MCP, "annotations": {"harmless": True}}], "send_mail: annotations.harmless: is unknown"),
-        ([{**MCP, "name": "a/b"}], "action type: name: must begin with a letter"),
+        ([{"type": "web_search"}], "tool 1: type: 'web_search' is no kind of tool that acts"),
+        (
+            [{**MCP, "data_clases": ["personal"]}],
+            "send_mail: data_clases: is unknown here; did you mean data_",
+        ),
+        ([{**OURS, "colour": "red"}], "send_mail: colour: is unknown here"),
+        ([{**MCP, "inputSchema": {"type": "string"}}], 'send_mail: inputSchema.type: must be "object"'),
+        ([{**OURS, "annotations": {"harmless": True}}], "send_mail: annotations.harmless: is unknown"),
+        ([{**MCP, "name": "a/b"}], "a/b: name: must be 1 to 128 letters"),
         ([{**NESTED, "name": "other"}], "send_mail: name: stands beside the function"),
-        ([{**FLAT, "colour": "red"}], "send_mail: colour: is unknown here"),
         ([MCP, NESTED], "send_mail: stands twice in one file"),
-        ([7], "action type: must be a JSON object"),
+        ([7], "tool 1: must be a JSON object"),
     ],
 )
 def test_what_is_wrong_is_named(db: None, content: Any, said: str) -> None:
