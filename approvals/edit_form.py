@@ -16,6 +16,7 @@ from approvals.edit_nodes import ROOT, Node
 from approvals.edit_schema import Shape, shapes
 from approvals.pieces import Piece, is_honest, pieces, shown
 from governance.data_classes import Found, Marks
+from governance.schema_words import counted, such_as
 
 LONG = 60  # characters, from which on a text gets lines
 LONG_BEFORE = 300
@@ -329,16 +330,14 @@ def _hint(node: Node, schema: dict[str, Any]) -> str:
     said = [f"{word} {as_text(schema[name])}." for name, word in _WORDS.get(node.kind, ()) if name in schema]
     if node.kind == "text":
         lengths = [("minLength", "At least"), ("maxLength", "At most")]
-        said += [f"{word} {schema[name]:,} characters." for name, word in lengths if schema.get(name)]
+        said += [
+            f"{word} {counted(schema[name], 'character')}." for name, word in lengths if schema.get(name)
+        ]
         said += [_LIKE[schema["format"]]] if schema.get("format") in _LIKE else []
-        said += [f"It has to fit {shown(schema['pattern'])}"] if "pattern" in schema else []
+        said += [f"It must be {shown(such_as(schema, schema['pattern']))}."] if "pattern" in schema else []
     if node.kind == "list":
         counts = [("minItems", "At least"), ("maxItems", "At most")]
-        said += [
-            f"{word} {schema[name]} item{'s' if schema[name] != 1 else ''}."
-            for name, word in counts
-            if schema.get(name)
-        ]
+        said += [f"{word} {counted(schema[name], 'item')}." for name, word in counts if schema.get(name)]
         said += ["No item twice."] if schema.get("uniqueItems") else []
     return " ".join(said)
 
