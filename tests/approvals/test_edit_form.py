@@ -371,3 +371,32 @@ def test_hints_are_never_stricter_than_the_schema() -> None:
     gate.check({"a": 200})
     assert "Number (1)" in page
     assert "Number (2)" in page
+
+
+def test_of_alternatives_the_error_stands_at_the_field_that_was_left_empty() -> None:
+    from governance import catalogue
+    from governance.models import ActionType
+
+    by = {
+        "address": {"type": "string", "format": "email"},
+        "number": {"type": "string", "pattern": r"^\+[0-9]{6,}$", "examples": ["+4915112345"]},
+    }
+    ways = [{"type": "object", "properties": {name: part}, "required": [name]} for name, part in by.items()]
+    schema = {"type": "object", "properties": {"to": {"anyOf": ways}}}
+    entry = catalogue.entry(ActionType(name="tell", version=1, schema=schema))
+    value = {"to": {"number": ""}}
+    typed = edit_page.Typed(edit_nodes.of(value, schema, schema), value=value)
+
+    assert not edit_page.check(entry, typed)
+
+    assert typed.errors == {"r-0-0": "It must not be empty: write text such as +4915112345."}
+
+
+def test_the_limits_of_a_field_are_told_by_an_example() -> None:
+    number = {"type": "string", "title": "Customer number", "pattern": "^customer-[0-9]{5}$", "minLength": 1}
+    schema = {"type": "object", "properties": {"number": number}}
+
+    page = page_of(schema, {"number": "x"}, edit_nodes.of({"number": "x"}, schema, schema))
+
+    assert "At least 1 character. It must be a customer number such as customer-19129." in page
+    assert "[0-9]" not in page

@@ -257,3 +257,65 @@ def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, a
 
     expected = digest({"action": "refund_payment", "version": 1, "arguments": edited})
     assert (execution.action_digest, decided.resolution.action_digest) == (expected, expected)
+
+
+# --- Mistakes, sources and consent ----------------------------------------------------------------
+
+MERGE = {"name": "merge_pull_request", "inputSchema": {"type": "object"}}
+MILDER = {**MERGE, "annotations": {"destructiveHint": False}}
+WRONG = {"name": "bad", "inputSchema": {"type": "object", "properties": {"a": {"type": "strin"}}}}
+
+
+def test_a_tick_takes_what_is_right_and_leaves_the_rest(olga: Any) -> None:
+    client = signed_in(olga)
+    text = json.dumps([MERGE, WRONG, {**MERGE, "name": "two words"}])
+
+    answer = client.post(f"{NEW}take/", {"text": text, "source": "github-mcp"})
+    page = answer.content.decode()
+    assert (answer.status_code, answer.context["text"], answer.context["source"]) == (422, text, "github-mcp")
+    assert "bad: inputSchema.properties.a.type: is" in page
+    assert "two words: name: must be" in page
+    assert 'name="skip_wrong"' in page
+
+    ticked = {"text": text, "source": "github-mcp", "skip_wrong": "yes"}
+    assert "Left out: <bdi>bad: inputSchema" in client.post(f"{NEW}take/", ticked).content.decode()
+    client.post(f"{NEW}take/", {**ticked, "register": "yes"})
+
+    assert list(ActionType.objects.values_list("name", "source")) == [("merge_pull_request", "github-mcp")]
+    assert "github-mcp" in client.get(f"{HOME}merge_pull_request/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "source", "needs"),
+    [(MILDER, "github-mcp", "accept_milder"), ({**MERGE, "description": "Other."}, "", "take_over")],
+)
+def test_what_gets_milder_or_comes_from_elsewhere_wants_a_tick(
+    olga: Any, sent: Any, source: str, needs: str
+) -> None:
+    register(MERGE, actor=SYSTEM, source="github-mcp")
+    client = signed_in(olga)
+    asked = {"text": json.dumps([sent]), "source": source, "register": "yes"}
+
+    answer = client.post(f"{NEW}take/", asked)
+    assert (answer.status_code, f'name="{needs}"' in answer.content.decode()) == (409, True)
+    assert ActionType.objects.count() == 1
+
+    done = client.post(f"{NEW}take/", {**asked, needs: "yes"}, follow=True).content.decode()
+    assert "Replaced: merge_pull_request@2." in done
+
+
+def test_the_api_skips_what_is_wrong_and_asks_what_is_meant(api_as: Any, olga: Any) -> None:
+    api = api_as(olga)
+
+    refused = api.post("action-types/", [MERGE, WRONG])
+    assert (refused.status_code, [e["tool"] for e in refused.json()["errors"]]) == (422, ["bad"])
+    taken = api.post("action-types/?skip_wrong=true&source=github-mcp", [MERGE, WRONG])
+    assert (taken.status_code, [w["tool"] for w in taken.json()["wrong"]]) == (201, ["bad"])
+    milder = api.post("action-types/?source=github-mcp", [MILDER])
+    assert (milder.status_code, milder.json()["type"]) == (409, "urn:reviewapp:problem:milder-hazards")
+    assert api.post("action-types/?accept_milder=true", [MILDER]).status_code == 409
+    done = api.post("action-types/?accept_milder=true&take_over=true", [MILDER])
+    assert (done.status_code, done.json()["action_types"][0]["milder"]) == (
+        201,
+        ["it would no longer count as destroying anything"],
+    )
