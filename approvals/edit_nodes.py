@@ -233,7 +233,7 @@ def _read_number(node: Node) -> int | float:
         raise Invalid.field("", f"This is no number.{told}")
     try:
         value = gate.read(text.encode(), limit=400)
-    except (Invalid, gate.Malformed, gate.TooLarge) as error:
+    except (gate.Malformed, gate.TooLarge) as error:
         raise Invalid.field("", "This number is out of range, or too small to be kept.") from error
     if isinstance(value, float) and Decimal(text) != Decimal(repr(value)):
         raise Invalid.field("", f"It has more digits than can be kept; the nearest is {number_text(value)}.")

@@ -151,8 +151,8 @@ def register_all(
     dangerous, `TakenOver` where it came from another source, unless that was said to be meant.
     """
     source = clean_source(source)
-    names = [tool["name"] for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
-    for name in sorted(set(names)):
+    forms = [ours(tool).definition.get("name") for tool in tools if isinstance(tool, dict)]
+    for name in sorted({name for name in forms if isinstance(name, str)}):
         _lock(name)  # what is weighed here is what is replaced
     changes = preview(tools, source=source)
     if milder := [change for change in changes if change.milder and not accept_milder]:

@@ -39,10 +39,8 @@ class Entry:
         How long that takes has a bound, whatever the schema and the arguments are.
         """
         if isinstance(self.work, TooMuch):
-            detail = (
-                f"The schema of {self.type.name} has no bound ({self.work}); it has to be registered anew."
-            )
-            return [{"pointer": pointer, "detail": detail}]
+            why = f"has no bound ({self.work.problem}); it has to be registered anew"
+            return [{"pointer": pointer, "detail": f"The schema of {self.type.name} {why}."}]
         units = 0 if self.work.is_cheap else self.work.of(arguments)
         if units > MOST:
             return [{"pointer": pointer, "detail": _TOO_LONG}]
@@ -87,10 +85,12 @@ def entry(action_type: ActionType) -> Entry:
     schema = action_type.schema
     marks = Marks(schema)
     try:
-        work = Work(schema, marks)
+        work = Work(schema, marks)  # first: what has no end is not compiled either
+        return Entry(action_type, compiled(schema), marks, work)
     except TooMuch as error:
         return Entry(action_type, None, marks, error)
-    return Entry(action_type, compiled(schema), marks, work)
+    except ValueError:  # a pattern that grows too large
+        return Entry(action_type, None, marks, TooMuch("", "a pattern can't be tried within bounds"))
 
 
 def compiled(schema: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
@@ -180,7 +181,7 @@ def classes_named(part: dict[str, Any]) -> list[str]:
 
 def _check(path: str, part: dict[str, Any]) -> None:
     for word in part:
-        if _LOOK_ALIKE.match(word) and word not in (DATA_CLASS, SENSITIVE):
+        if _looks_alike(word):
             raise BadMark(f"{path}.{word}".lstrip("."), f"is unknown; known are {DATA_CLASS}, {SENSITIVE}")
     if not isinstance(part.get(SENSITIVE, True), bool):
         raise BadMark(f"{path}.{SENSITIVE}".lstrip("."), "must be true or false")
@@ -192,6 +193,13 @@ def _check(path: str, part: dict[str, Any]) -> None:
         if not named or not whole or not all(CLASS_NAME.fullmatch(name) for name in named):
             problem = 'must be a short name such as "personal", or a list of such'
             raise BadMark(f"{path}.{DATA_CLASS}".lstrip("."), problem)
+
+
+def _looks_alike(word: str) -> bool:
+    """A mark that is misspelt hides what it should tell; x-data-source is somebody else's word."""
+    if word in (DATA_CLASS, SENSITIVE) or not _LOOK_ALIKE.match(word):
+        return False
+    return bool(get_close_matches(word.lower().replace("_", "-"), (DATA_CLASS, SENSITIVE), cutoff=0.8))
 
 
 def schemas_in(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:

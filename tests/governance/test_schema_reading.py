@@ -530,6 +530,20 @@ def test_arguments_that_would_take_too_long_are_told_so() -> None:
     ]
 
 
+def test_words_of_others_in_a_schema_are_no_marks_of_ours() -> None:
+    part = {"type": "string", "x-data-source": "crm", "x-order": 1, "x-ms-visibility": "advanced"}
+
+    assert normalised(mcp(properties={"a": part}))["schema"]["properties"]["a"] == part
+
+
+def test_a_pattern_too_large_from_before_such_were_refused_takes_nothing(db: None) -> None:
+    old = ActionType(name="old", version=1, schema={"type": "object", "pattern": r"^(\p{L}{1,200}){20}$"})
+
+    [error] = catalogue.entry(old).errors({}, "/arguments")
+
+    assert "it has to be registered anew" in error["detail"]
+
+
 def test_a_schema_without_an_end_from_before_such_were_refused_takes_nothing(db: None) -> None:
     old = ActionType(name="old", version=1, schema={"type": "object", "$ref": "#"})
 
