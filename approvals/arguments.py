@@ -13,6 +13,10 @@ from typing import Any
 from approvals.pieces import Piece, pieces, shown, told
 from approvals.text_diff import Change, changes
 from governance.data_classes import Found, Marks, Place, inside
+from governance.showing.labels import holding, labels, left_out, ordered
+from governance.showing.names import readable
+from governance.showing.numbers import grouped, written
+from governance.showing.values import in_the_middle
 
 LONG = 600  # characters, from which on a value opens at a click
 MANY_LINES = 8
@@ -90,9 +94,7 @@ def folds(schema: Any, arguments: dict[str, Any]) -> int:
 def also_there(arguments: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
     """What the agent says is there now of what no argument names."""
     return [
-        (shown(_words(name)), pieces(as_text(value)))
-        for name, value in before.items()
-        if name not in arguments
+        (readable(name), pieces(as_text(value))) for name, value in before.items() if name not in arguments
     ]
 
 
@@ -100,9 +102,11 @@ def edited(schema: Any, proposed: dict[str, Any], approved: dict[str, Any]) -> I
     """What a reviewer changed before approving, each as it was approved."""
     changed = {name: value for name, value in approved.items() if proposed.get(name, _MISSING) != value}
     for argument in table(schema, changed, {}, id="approved"):
-        yield replace(argument, title=f"{argument.title}, as approved")
-    for name in proposed.keys() - approved.keys():
-        yield Argument(shown(name), f"{shown(name)}, as approved", "", [Piece("left out")], "string")
+        if argument.kind != "left":
+            yield replace(argument, title=f"{argument.title}, as approved")
+    called = labels(holding(Marks(schema), [schema], approved), [*proposed, *approved])
+    for name in ordered([], proposed.keys() - approved.keys()):
+        yield Argument(shown(name), f"{called[name]}, as approved", "", [Piece("left out")], "string")
 
 
 # --- Rows -----------------------------------------------------------------------------------------
@@ -117,19 +121,51 @@ class _Table:
     def rows(self, place: Place, value: Any, before: Any, schemas: Sequence[Any], id: str) -> list[Argument]:
         """A row for each part of an object or a list, and for what the agent says was there besides."""
         applying = self.marks.applying(schemas)
+        parts = holding(self.marks, schemas, value)
         old = _parts(before) if type(before) is type(value) else {}
-        names = _in_order(value, applying)
+        gone = [name for name in old if name not in _parts(value)] if place else []
+        called = labels(parts, [*value, *gone]) if isinstance(value, dict) else {}
+        names: list[Any] = list(range(len(value)))
+        if isinstance(value, dict):
+            names = ordered(parts, value, as_written=True)
         self.left -= len(names)
         found = [
-            self._row((*place, name), _parts(value)[name], old.get(name, _MISSING), applying, f"{id}-{n}")
+            self._row(
+                (*place, name),
+                _parts(value)[name],
+                old.get(name, _MISSING),
+                applying,
+                f"{id}-{n}",
+                called.get(name) or str(n),
+            )
             for n, name in enumerate(names, start=1)
         ]
-        gone = [name for name in old if name not in _parts(value)] if place else []
-        return [*found, *(_gone(name, old[name]) for name in gone)]
+        found += [_gone(name, called.get(name) or str(name + 1), old[name]) for name in gone]
+        return [*found, *self._left_out(parts, value, called, id)]
 
-    def _row(self, place: Place, value: Any, before: Any, above: list[dict[str, Any]], id: str) -> Argument:
+    def _left_out(
+        self, parts: Sequence[dict[str, Any]], value: Any, called: dict[str, str], id: str
+    ) -> Iterator[Argument]:
+        """What is not given and has a default: that is what will hold."""
+        given = left_out(self.marks, parts, value) if isinstance(value, dict) else {}
+        for n, (name, default) in enumerate(given.items(), start=1):
+            told = in_the_middle(in_words(default), LONG)
+            yield Argument(
+                name=shown(name),
+                title=called[name],
+                description="",
+                shown=[Piece("left out; default "), *pieces(told)],
+                kind="left",
+                id=f"{id}-d{n}",
+                type="left out",
+            )
+
+    def _row(
+        self, place: Place, value: Any, before: Any, above: list[dict[str, Any]], id: str, title: str
+    ) -> Argument:
         applying = self.marks.applying([s for s in inside(above, place[-1]) if s is not None])
-        row = replace(_described(place[-1], value, applying), id=id, sensitive=place in self.found.sensitive)
+        row = _described(place[-1], value, applying, title)
+        row = replace(row, id=id, sensitive=place in self.found.sensitive)
         if isinstance(value, dict | list) and value and len(place) < DEEP and len(value) <= self.left:
             rows = self.rows(place, value, before, applying, id)
             same = before is not _MISSING and before == value
@@ -143,20 +179,11 @@ def _parts(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
 
 
-def _in_order(value: Any, applying: Iterable[dict[str, Any]]) -> list[Any]:
-    """The names of an object's parts as the schema orders them, then the others."""
-    if isinstance(value, list):
-        return list(range(len(value)))
-    properties = (part.get("properties") for part in applying)
-    named = [name for names in properties if isinstance(names, dict) for name in names]
-    return [name for name in dict.fromkeys([*named, *value]) if name in value]
-
-
-def _gone(name: str | int, value: Any) -> Argument:
+def _gone(name: str | int, title: str, value: Any) -> Argument:
     """A part that the agent says is there now, and would be no longer."""
     return Argument(
         shown(str(name)),
-        _title(name, []),
+        title,
         "",
         [Piece("left out")],
         "gone",
@@ -165,13 +192,13 @@ def _gone(name: str | int, value: Any) -> Argument:
     )
 
 
-def _described(name: str | int, value: Any, applying: list[dict[str, Any]]) -> Argument:
+def _described(name: str | int, value: Any, applying: list[dict[str, Any]], title: str) -> Argument:
     """The row as the schema speaks of it, without its value."""
     own = [part for part in applying if "const" not in part]
     unit = _first(own, "x-unit") or _first(own, "unit")
     return Argument(
         name=shown(str(name)),
-        title=_title(name, own),
+        title=title,
         description=shown(_first(own, "description")),
         shown=[],
         kind=_kind(value, applying),
@@ -187,7 +214,7 @@ def _whole(row: Argument, value: Any, applying: list[dict[str, Any]]) -> Argumen
     meaning, moment = _meaning(value, applying)
     return replace(
         row,
-        shown=pieces(_in_words(value, text)),
+        shown=pieces(in_words(value)),
         told=meaning,
         moment=moment,
         long=long,
@@ -203,7 +230,7 @@ def _compared(row: Argument, value: Any, before: Any) -> Argument:
         return replace(row, same=True)
     if isinstance(value, str) and isinstance(before, str) and min(len(value), len(before)) > _SHORT:
         return replace(row, changes=changes(before, value))
-    said = pieces(_in_words(before, as_text(before)))
+    said = pieces(in_words(before))
     return replace(row, before=said, difference=_difference(before, value))
 
 
@@ -215,7 +242,9 @@ def _difference(before: Any, after: Any) -> str:
     difference = Decimal(str(after)) - Decimal(str(before))
     if difference.adjusted() < -9:
         return ""
-    return f"{difference.normalize():+,f}".replace("-", "−") if difference else ""
+    decimals = max(0, -int(difference.normalize().as_tuple().exponent))
+    sign = "−" if difference < 0 else "+"
+    return f"{sign}{grouped(abs(difference), decimals)}" if difference else ""
 
 
 # --- Values ---------------------------------------------------------------------------------------
@@ -227,15 +256,16 @@ def as_text(value: Any) -> str:
         return value if value.strip() else json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, indent=2)
-    # 612.0 and 612 are one number, in the digest too.
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return json.dumps(int(value) if whole else value, ensure_ascii=False)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return written(value)
+    return json.dumps(value)
 
 
-def _in_words(value: Any, text: str) -> str:
+def in_words(value: Any) -> str:
+    """A value as a person says it: yes, no, nothing; anything else as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "nothing" if value is None else text
+    return "nothing" if value is None else as_text(value)
 
 
 def _meaning(value: Any, applying: Iterable[dict[str, Any]]) -> tuple[str, str]:
@@ -257,19 +287,9 @@ def _meaning(value: Any, applying: Iterable[dict[str, Any]]) -> tuple[str, str]:
     return "", ""
 
 
-def _title(name: str | int, own: list[dict[str, Any]]) -> str:
-    if isinstance(name, int):
-        return str(name + 1)
-    return shown(_first(own, "title") or _words(name))
-
-
 def _first(parts: Iterable[dict[str, Any]], word: str) -> str:
     """What the nearest of these schemas says under this word."""
     return next((part[word] for part in parts if isinstance(part.get(word), str) and part[word]), "")
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").strip().capitalize() or "(no name)"
 
 
 def _type(value: Any) -> str:

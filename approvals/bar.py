@@ -12,14 +12,14 @@ from django.urls import NoReverseMatch, reverse
 from approvals import undo
 from approvals.models import Claim, Decision
 from approvals.pieces import Piece, pieces, shown
-from approvals.voices import Version, assignable, shortened
+from approvals.voices import Version, assignable, brief, shortened
 from governance import deciders, people
 from governance.models import Team, User
+from governance.showing.names import lowered
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
 
 Verdict = Decision.Verdict
-LABEL = 72  # characters that a button shows of what it does
 NEARBY = 8
 SAID = {
     Verdict.APPROVE: "You approved this. It waits for somebody else to agree.",
@@ -151,31 +151,37 @@ def _approvals(
     several = len(suggestions) + len(versions) > 1
     edit = _optional("approvals:edit", proposal)
     found = [
-        _approval(s.rank, str(s.pk), s.action_digest, s.sentence, several, _edit_url(edit, s, query))
+        _approval(
+            s.rank,
+            str(s.pk),
+            s.action_digest,
+            (brief(s.action_type, s.arguments), s.sentence),
+            several,
+            _edit_url(edit, s, query),
+        )
         for s in suggestions
     ]
-    texts = {v.rank: "".join(piece.mark or piece.text for piece in v.sentence) for v in versions}
+    texts = {v.rank: (v.brief, "".join(piece.text for piece in v.sentence)) for v in versions}
     return found + [_approval(v.rank, v.suggestion, v.digest, texts[v.rank], several, "") for v in versions]
 
 
 def _approval(
-    rank: int, suggestion: str, digest: str, sentence: str, several: bool, edit_url: str
+    rank: int, suggestion: str, digest: str, said: tuple[str, str], several: bool, edit_url: str
 ) -> Approval:
     begin = f"Approve {rank}: " if several else "Approve "
-    if sentence[1:2].islower():  # "Refund 54.04" and not "ACH transfer"
-        sentence = sentence[0].lower() + sentence[1:]
+    in_brief, whole = map(lowered, said)
     return Approval(
         rank=rank,
         suggestion=suggestion,
         digest=digest,
         digest_short=shortened(digest),
-        label=pieces(in_short(begin + sentence)),
-        whole=shown(begin + sentence),
+        label=pieces(begin + in_brief),
+        whole=shown(begin + whole),
         edit_url=edit_url,
     )
 
 
-def in_short(text: str, most: int = LABEL) -> str:
+def in_short(text: str, most: int) -> str:
     """A long text without its middle: how it begins and ends is what tells two apart."""
     if len(text) <= most:
         return text

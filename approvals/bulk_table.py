@@ -12,11 +12,13 @@ from django.urls import reverse
 
 from approvals import sums
 from approvals.arguments import as_text
+from approvals.arguments import in_words as in_words_of
 from approvals.naming import listed
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.together import Candidate, Path, placeholders
 from governance.models import Risk
+from governance.showing.sentences import path_label
 from suggestions.models import Proposal
 from suggestions.obligations import asked_of
 
@@ -239,19 +241,12 @@ def _cell(value: Any, note: str) -> Cell:
 
 
 def _text(value: Any) -> list[Piece]:
-    return pieces(as_text(value)) if value not in ("", [], {}) else [Piece("(empty)")]
+    return pieces(in_words_of(value)) if value not in ("", [], {}) else [Piece("(empty)")]
 
 
 def _title(path: Path, one: Candidate) -> str:
-    """By the schema's own titles: "Address › City"."""
-    schema: Any = one.suggestion.action_type.schema
-    said = []
-    for name in path:
-        properties = schema.get("properties") if isinstance(schema, dict) else None
-        schema = properties.get(name) if isinstance(properties, dict) else None
-        title = schema.get("title") if isinstance(schema, dict) else None
-        said.append(str(title or name.replace("_", " ").strip().capitalize() or "(no name)"))
-    return shown(" › ".join(said))
+    """By the labels of its parts: "Address › City"."""
+    return path_label(one.suggestion.action_type, one.suggestion.arguments, path)
 
 
 def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:

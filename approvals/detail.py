@@ -29,15 +29,21 @@ from approvals.stepping_up import StepUp, step_up_of
 from approvals.timeline import Entry, timeline
 from approvals.together import others_alike
 from approvals.undone import undone
-from approvals.voices import Voices, voices
+from approvals.voices import Version, Voices, voices
 from approvals.worth import Record, Worth, record_of
 from execution.attend import CAN_BE_CANCELLED
 from execution.models import Execution
 from governance import halts
+from governance.data_classes import Marks
 from governance.models import Risk, User
+from governance.policy import ready
+from governance.showing import findings
+from governance.showing.findings import Finding
+from governance.showing.sentences import sentence
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
+MOST_FOUND = 4
 ROLES = ("user", "assistant", "tool", "system")
 
 
@@ -74,6 +80,14 @@ class Option:
     @property
     def claims(self) -> bool:
         return any(argument.claims for argument in self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What would happen, by the choice of this rank: the sentence that the server made of it."""
+
+    rank: int
+    sentence: list[Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,8 @@ class Detail:
     status_label: str
     url: str
     page_title: str
+    headings: list[Heading]
+    found: list[Finding]
     title: list[Piece]
     summary: list[Piece]
     agent: str
@@ -179,13 +195,18 @@ def detail_of(
     context = dict(proposal.context)
     messages = _messages(context)
     said = voices(proposal, decisions, suggestions)
+    options = _options(proposal, suggestions, resolution, chosen)
+    headings = _headings(options, said.versions, open=resolution is None)
+    earlier = precedents(proposal, reader)
     return Detail(
         id=str(proposal.pk),
         version=proposal.version,
         status=proposal.status,
         status_label=_status_label(proposal),
         url=address + query,
-        page_title=shown(proposal.title),
+        page_title=_on_one_line(next(o.sentence for o in options if o.chosen)),
+        headings=headings,
+        found=_found(proposal, earlier),
         title=pieces(proposal.title),
         summary=pieces(proposal.summary),
         agent=shown(proposal.agent.name),
@@ -193,13 +214,13 @@ def detail_of(
         risk=Risk(proposal.risk).label,
         deadline=proposal.deadline,
         warnings=_page_warnings(proposal),
-        suggestions=_options(proposal, suggestions, resolution, chosen),
+        suggestions=options,
         context_messages=messages,
         context_json=pieces(_json(context)) if context else [],
         raw_json=pieces(_json(_raw(proposal, suggestions))),
         produced=produced(proposal),
         verdict=_verdict(proposal, decisions),
-        precedents=precedents(proposal, reader),
+        precedents=earlier,
         revised=revised(proposal, suggestions, reader),
         timeline=timeline(proposal, decisions),
         present=present(proposal, reader),
@@ -255,6 +276,24 @@ def _options(
         _as_approved(o, s, resolution) if str(s.pk) == approved else o
         for o, s in zip(options, suggestions, strict=True)
     ]
+
+
+def _headings(options: Sequence[Option], versions: Sequence[Version], *, open: bool) -> list[Heading]:
+    """One for each that can be chosen; of what was answered the one that was."""
+    if open:
+        chosen = [(one.rank, one.sentence) for one in options]
+        return [Heading(*one) for one in chosen + [(v.rank, v.sentence) for v in versions]]
+    return [Heading(one.rank, one.sentence) for one in options if one.chosen]
+
+
+def _on_one_line(sentence: Sequence[Piece]) -> str:
+    return shown("".join(piece.text for piece in sentence))
+
+
+def _found(proposal: Proposal, earlier: Precedents) -> list[Finding]:
+    """What the policy found, and what the record says against it, the worst first."""
+    found = [*findings.of(ready(proposal.policy_id), proposal.verdict["rules"]), *earlier.speaks_against]
+    return sorted(found, key=lambda one: -one.weight)[:MOST_FOUND]
 
 
 def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool) -> Option:
@@ -330,14 +369,15 @@ def _look_url(proposal: Proposal, reader: User) -> str:
 
 def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution) -> Option:
     """With what the reviewer changed, for that is what runs."""
-    changes = list(
-        edited(suggestion.action_type.schema_as_written, suggestion.arguments, resolution.arguments or {})
-    )
+    kind = suggestion.action_type
+    changes = list(edited(kind.schema_as_written, suggestion.arguments, resolution.arguments or {}))
     if not changes:
         return option
     digest = resolution.action_digest
+    approved = resolution.arguments or {}
     return replace(
         option,
+        sentence=pieces(sentence(kind, approved, found=Marks(kind.schema).of(approved))),
         arguments=[*option.arguments, *changes],
         digest=digest,
         digest_short=f"{digest[:11]}…{digest[-4:]}",

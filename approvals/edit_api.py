@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from approvals import edits
 from audit.refusals import Invalid
+from audit.unseen import shown
 from governance.authentication import person_of
 from governance.permissions import has_permission
 from suggestions.bodies import Strict, check
@@ -89,7 +90,7 @@ def _presented(suggestion: Suggestion, found: edits.Preview) -> dict[str, Any]:
     return {
         "suggestion": str(suggestion.pk),
         "action_digest": found.digest,
-        "sentence": found.sentence,
+        "sentence": shown(found.sentence),
         "changes": found.changes,
         "asked": found.asked,
         "asked_now": found.was_asked,

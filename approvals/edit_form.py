@@ -10,13 +10,15 @@ from datetime import date
 from typing import Any
 
 from approvals import edit_nodes, edit_schema
-from approvals.arguments import as_text
+from approvals.arguments import as_text, in_words
 from approvals.changes import parts, pointer, same
 from approvals.edit_nodes import ROOT, Node
 from approvals.edit_schema import Shape, shapes
 from approvals.pieces import Piece, is_honest, pieces, shown
 from governance.data_classes import Found, Marks
 from governance.schema_words import counted, such_as
+from governance.showing.labels import labels, left_out
+from governance.showing.values import in_the_middle
 
 LONG = 60  # characters, from which on a text gets lines
 LONG_BEFORE = 300
@@ -104,7 +106,8 @@ class Drawing:
         self.tree = tree
         self.errors = errors
         self.sent = sent
-        self.found: Found = Marks(schema).of(_object(edit_nodes.value_of(tree)[0]))
+        self.marks = Marks(schema)
+        self.found: Found = self.marks.of(_object(edit_nodes.value_of(tree)[0]))
 
     def field(self) -> Field:
         return self._field(self.tree, self.schema, ROOT, (), self.suggested, "Arguments", holder=None)
@@ -127,7 +130,8 @@ class Drawing:
         value, _ = edit_nodes.value_of(node)
         differs = suggested is not _NOT_TOLD and (suggested is _GONE or not _same(value, suggested))
         is_leaf = node.kind not in ("group", "list")
-        marks = [] if node.kind != "text" or is_honest(node.text) else pieces(node.text)
+        as_sent = edit_nodes.as_sent(node)
+        marks = [] if node.kind != "text" or is_honest(as_sent) else pieces(as_sent)
         return Field(
             path=path,
             pointer=pointer(place),
@@ -165,6 +169,7 @@ class Drawing:
         self, node: Node, shape: Shape, path: str, place: tuple[str | int, ...], suggested: Any
     ) -> Iterator[Field]:
         required = set(edit_schema.required(shape.schema))
+        called = labels([shape.schema], [name for name, _ in node.inside]) if node.kind == "group" else {}
         for n, (name, inner) in enumerate(node.inside):
             if node.kind == "list":
                 part = edit_schema.of_item(shape.schema, n)
@@ -189,7 +194,7 @@ class Drawing:
                     f"{path}-{n}",
                     (*place, name),
                     before,
-                    title_of(self.schema, part, name),
+                    called[name],
                     holder=node,
                     must_be=name in required,
                 )
@@ -207,17 +212,16 @@ class Drawing:
         names = (
             [name for name in edit_schema.known(schema) if name not in there] if node.kind == "group" else []
         )
-        return [
-            (json.dumps(name), title_of(self.schema, edit_schema.of_property(schema, name), name))
-            for name in names
-        ]
+        called = labels([schema], there)
+        defaults = left_out(self.marks, [schema], dict.fromkeys(there)) if names else {}
+        return [(json.dumps(name), _with_default(called[name], name, defaults)) for name in names]
 
 
-def title_of(root: Any, part: Any, name: str) -> str:
-    """The schema's title of a property, else its name in words."""
-    title = part.get("title") if isinstance(part, dict) else None
-    title = title or (edit_schema.merged(root, part).get("title") if isinstance(part, dict) else None)
-    return shown(str(title or name.replace("_", " ").strip().capitalize())) or "(no name)"
+def _with_default(label: str, name: str, defaults: Mapping[str, Any]) -> str:
+    """What is left out and has a default says so: that is what will hold."""
+    if name not in defaults:
+        return label
+    return f"{label} (left out; default {in_the_middle(in_words(defaults[name]), LONG)})"
 
 
 def titles(schema: Any, place: str, arguments: Any) -> str:
@@ -233,8 +237,9 @@ def titles(schema: Any, place: str, arguments: Any) -> str:
             said.append(str(int(step) + 1))
         else:
             part = edit_schema.of_property(shape.schema, step)
+            there = list(value) if isinstance(value, dict) else []
+            said.append(labels([shape.schema], [*there, step])[step])
             value = value.get(step) if isinstance(value, dict) else None
-            said.append(title_of(schema, part, step))
     return " › ".join(said)
 
 

@@ -20,6 +20,7 @@ from approvals.changes import pointer, same
 from approvals.edit_schema import Shape, kind_of, shapes
 from approvals.pieces import pieces
 from audit.refusals import Invalid, Refusal
+from governance.showing.numbers import typed
 from suggestions import gate
 
 ROOT = "r"
@@ -103,13 +104,12 @@ def _leaf(value: Any, shape: Shape, index: int) -> Node:
     moment = _MOMENT.fullmatch(value) if shape.schema.get("format") == "date-time" else None
     if moment and _time(moment[1]):
         return Node("moment", moment[1], moment[2], value, index)
-    return Node("text", value, was=value if "\r" in value else None, shape=index)
+    return Node("text", _lines(value), was=value if "\r" in value else None, shape=index)
 
 
 def number_text(value: int | float) -> str:
-    """54.0 and 54 are one number, and 1e21 is as it stands in JSON."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return json.dumps(int(value) if whole else value)
+    """54.0 and 54 are one number, 0.00005 is not 5e-05, and 1e300 is as it stands in JSON."""
+    return typed(value)
 
 
 def blank(root: Any, part: Any, *, shape: int = 0, depth: int = 0) -> Node:
@@ -213,12 +213,16 @@ def _value(node: Node, path: str, errors: dict[str, str]) -> Any:
         return node.text + node.zone
 
 
+def as_sent(node: Node) -> str:
+    """The text with the line ends that it came with, as long as nobody changed it."""
+    untouched = node.was is not None and _lines(node.was) == _lines(node.text)
+    return node.was if untouched and node.was is not None else node.text
+
+
 def _text(node: Node) -> str:
-    was = node.was
-    if was is None:
-        return node.text
-    if _lines(was) == node.text:
-        return was
+    was, found = node.was, as_sent(node)
+    if was is None or found is was:
+        return found
     return (
         node.text.replace("\n", "\r\n") if "\r\n" in was and not re.search(r"(?<!\r)\n", was) else node.text
     )

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from approvals import edit_nodes, edit_schema
 from approvals.arguments import as_text
-from approvals.bar import in_short
 from approvals.changes import Change, parts, same
 from approvals.edit_form import Drawing, Field, as_json, titles
 from approvals.edit_nodes import ROOT, Node, TooLargeForAForm
 from approvals.edit_schema import kind_of
 from approvals.edits import EditBlocked, EditOutOfBounds, Preview
 from approvals.pieces import Piece, pieces, shown
+from approvals.voices import brief
 from audit.canonical import digest
 from audit.refusals import Invalid, Refusal
 from governance.catalogue import Entry
@@ -350,7 +350,8 @@ def drawn(
     )
     stops = isinstance(refusal, EditBlocked | EditOutOfBounds)
     wrong = _wrong(drawing, typed)
-    approves = f"Approve edited: {preview.sentence}" if preview else ""
+    begin = "Approve edited: "
+    label = begin + brief(suggestion.action_type, preview.arguments) if preview else ""
     dirty = typed.value is None or not same(typed.value, suggestion.arguments)
     return Editing(
         url=url,
@@ -372,8 +373,8 @@ def drawn(
         closed=closed,
         said=list(said),
         key_figure=key_figure,
-        label=pieces(in_short(approves)),
-        label_whole=shown(approves),
+        label=pieces(label),
+        label_whole=shown(begin + preview.sentence) if preview else "",
     )
 
 

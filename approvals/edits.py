@@ -9,11 +9,12 @@ from typing import Any
 from approvals.changes import Change, changes, same
 from approvals.step_up import KeyFigure, key_figure
 from audit.refusals import Invalid, Refusal
-from governance import boundaries, catalogue, sentences
+from governance import boundaries, catalogue
 from governance.boundaries import BoundaryHit
 from governance.catalogue import Entry
 from governance.models import PolicyVersion, Risk
 from governance.passing import NOTHING_KNOWN
+from governance.showing.sentences import sentence
 from governance.verdict import Verdict
 from suggestions import budgets, obligations
 from suggestions.history import Past
@@ -112,7 +113,7 @@ def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any
     return Preview(
         arguments,
         found.digest,
-        sentences.sentence(entry.type, arguments, found=entry.marks.of(arguments)),
+        sentence(entry.type, arguments, found=entry.marks.of(arguments)),
         changes(suggestion.arguments, arguments),
         now,
         asked,

@@ -300,7 +300,7 @@ _CELLS = {
     "outcome": "r.status",
     "by": "r.by",
     "decided_by": "r.actor_name",
-    "what": "coalesce(s.sentence, p.sentence)",
+    "what": "coalesce(nullif(r.sentence, ''), s.sentence, p.sentence)",
     "agent": "agent.name",
     "action": "p.action",
     "subject_type": "p.subject_type",

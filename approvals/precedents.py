@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from approvals.models import Decision
 from approvals.pieces import Piece, pieces, shown
 from execution.models import Execution
 from governance.models import User
-from suggestions.models import Proposal, Resolution
+from governance.showing.findings import Finding, Weight
+from suggestions.models import Proposal, Resolution, Sample, SecondReview
 
 DAYS = 90
 COUNTED = 500  # of the newest decisions on an agent and an action, for the sums
@@ -37,6 +40,8 @@ class Precedent:
     reason: list[Piece]
     ended: str
     ended_badly: bool
+    doubts: tuple[str, ...] = ()  # why it is no example to follow
+    same: bool = False  # the very same, to the sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,23 @@ class Precedents:
     of_subject: list[Precedent]
     days: int = DAYS
 
+    @property
+    def speaks_against(self) -> list[Finding]:
+        """What of the record has to be known before anybody approves."""
+        found = []
+        for one in [*self.of_action, *self.of_subject]:
+            if one.same and one.status == "rejected":
+                found.append(Finding(Weight.ALARM, f"Exactly this was {one.said} on {one.at:%-d %b}"))
+            elif one.same and one.doubts:
+                found.append(Finding(Weight.ALARM, f"Exactly this was {one.said}; {one.doubts[0]}"))
+        return found[:1]
+
 
 def precedents(proposal: Proposal, reader: User) -> Precedents:
     """The last decisions on this agent and action, and those about this subject, that the reader may see."""
     told, newest = _of_action(proposal, reader)
     subject = _of_subject(proposal, reader)
-    found = _read([*newest, *subject])
+    found = _read([*newest, *subject], proposal)
     return Precedents(
         told,
         [found[one] for one in newest if one in found],
@@ -62,7 +78,10 @@ def precedents(proposal: Proposal, reader: User) -> Precedents:
 
 
 def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
-    """What people decided, in sums; and the newest of it."""
+    """What people decided, in sums; and the newest of it, what they rejected first.
+
+    A no says more about the like of it than many a yes; but it does not hide the newest yes.
+    """
     newest = (
         Resolution.objects.filter(
             agent=proposal.agent_id,
@@ -81,7 +100,10 @@ def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
     changed = sum(status == "approved" and digest != proposed for _, status, digest, proposed in rows)
     told = [f"{counted[status]:,} {status}" for status in _DECIDED if counted[status]]
     told += [f"{changed:,} edited"] if changed else []
-    return ", ".join(told), [one for one, *_ in rows[:SHOWN]]
+    refused = [one for one, status, *_ in rows if status == "rejected"]
+    others = [one for one, status, *_ in rows if status != "rejected"]
+    first = refused[: SHOWN - 1] if others else refused[:SHOWN]
+    return ", ".join(told), [*first, *others[: SHOWN - len(first)]]
 
 
 def _of_subject(proposal: Proposal, reader: User) -> list[object]:
@@ -97,7 +119,8 @@ def _of_subject(proposal: Proposal, reader: User) -> list[object]:
     )
     seen = _visible([one for one in newest if one != proposal.pk], reader)
     decided = Resolution.objects.filter(pk__in=seen).order_by("-at")
-    return list(decided.values_list("pk", flat=True)[:SHOWN])
+    newest_first = list(decided.values_list("pk", "status")[:SHOWN])
+    return [one for one, _ in sorted(newest_first, key=lambda row: row[1] != "rejected")]
 
 
 def _visible(ids: list[UUID], reader: User) -> set[UUID]:
@@ -105,21 +128,39 @@ def _visible(ids: list[UUID], reader: User) -> set[UUID]:
     return set(Proposal.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
 
 
-def _read(ids: Iterable[object]) -> dict[object, Precedent]:
+def _read(ids: Iterable[object], proposal: Proposal) -> dict[object, Precedent]:
+    of_it = {"proposal": OuterRef("pk")}
+    wrong = Sample.objects.filter(**of_it, status=Sample.Status.WRONG)
+    otherwise = SecondReview.objects.filter(**of_it, status=SecondReview.Status.DIFFERED)
+    undone = Decision.objects.filter(**of_it, standing=False, verdict=Decision.Verdict.APPROVE)
     rows = (
         Resolution.objects.filter(pk__in=set(ids))
         .select_related("suggestion", "proposal")
         .defer("proposal__context", "proposal__verdict", "proposal__provenance", "arguments")
         .annotate(ended=F("proposal__execution__status"), why=F("proposal__execution__reason"))
+        .annotate(wrong=Exists(wrong), otherwise=Exists(otherwise), undone=Exists(undone))
     )
-    return {row.pk: _precedent(row) for row in rows}
+    return {row.pk: _precedent(row, same=row.proposal.sentence == proposal.sentence) for row in rows}
 
 
-def _precedent(row: Resolution) -> Precedent:
+def _doubts(row: Any) -> Iterator[str]:
+    """Why an approval is no example: it was warned of, or somebody thought otherwise afterwards."""
+    if row.wrong:
+        yield "checked afterwards: it was wrong"
+    if row.otherwise:
+        yield "a second person decided otherwise"
+    if row.undone:
+        yield "an approval of it was taken back"
+    level, text = row.proposal.glance.get("found", ("", ""))
+    if level == "alarm":
+        yield f"although: {text}"
+
+
+def _precedent(row: Resolution, *, same: bool) -> Precedent:
     said = f"{row.status} by {shown(row.actor_name)}" if row.by != Resolution.By.TIMER else str(row.status)
     sentence = row.proposal.sentence
     if row.suggestion:
-        sentence = row.suggestion.sentence
+        sentence = row.sentence or row.suggestion.sentence
         said += f", suggestion {row.suggestion.rank}" if row.suggestion.rank > 1 else ""
         said += ", edited" if row.action_digest != row.suggestion.action_digest else ""
     ended = row.ended  # type: ignore[attr-defined]
@@ -132,4 +173,6 @@ def _precedent(row: Resolution) -> Precedent:
         reason=pieces(row.reason),
         ended=Execution.Status(ended).label.lower() if ended else "",
         ended_badly=ended in _ENDED_BADLY,
+        doubts=tuple(_doubts(row)) if row.status == "approved" else (),
+        same=same,
     )

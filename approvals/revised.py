@@ -14,6 +14,8 @@ from approvals.pieces import Piece, pieces, shown
 from approvals.rows import status_label
 from approvals.text_diff import Change, changes
 from governance.models import User
+from governance.showing.labels import holding, labels, ordered
+from governance.showing.sentences import wording
 from suggestions.models import Proposal, Suggestion
 
 LONGEST_CHAIN = 10
@@ -25,7 +27,7 @@ class Link:
     """Another proposal of the chain."""
 
     url: str
-    title: str
+    sentence: str
     status: str
     said: str
     at: datetime
@@ -93,7 +95,7 @@ def _chain(proposal: Proposal, visible: Any) -> list[Proposal]:
 def _link(proposal: Proposal) -> Link:
     return Link(
         url=reverse("approvals:proposal", args=[proposal.pk]),
-        title=shown(proposal.title),
+        sentence=shown(proposal.sentence),
         status=proposal.status,
         said=status_label(proposal) or "waiting",
         at=proposal.created_at,
@@ -108,8 +110,8 @@ def _differs(compared: Compared) -> bool:
 
 
 def _compared(before: Proposal, now: Proposal, suggestions: Sequence[Suggestion]) -> Iterator[Compared]:
-    yield _texts("Title", before.title, now.title)
-    yield _texts("Summary", before.summary, now.summary)
+    yield _texts("The agent’s title", before.title, now.title)
+    yield _texts("The agent’s summary", before.summary, now.summary)
     old = {one.rank: one for one in before.suggestions.select_related("action_type")}
     new = {one.rank: one for one in suggestions}
     several = len(old) > 1 or len(new) > 1
@@ -121,14 +123,12 @@ def _compared(before: Proposal, now: Proposal, suggestions: Sequence[Suggestion]
 def _suggestions(before: Suggestion | None, now: Suggestion | None, of: str) -> Iterator[Compared]:
     if before is None or now is None or before.action_type.name != now.action_type.name:
         yield _texts(f"Action{of}", _action(before), _action(now))
-    schema = (now or before).action_type.schema_as_written  # type: ignore[union-attr]
-    titles = schema.get("properties", {}) if isinstance(schema.get("properties"), dict) else {}
     old, new = (one.arguments if one else {} for one in (before, now))
-    for name in [n for n in dict.fromkeys([*titles, *new, *old]) if n in new or n in old]:
-        said = titles.get(name)
-        title = said.get("title") if isinstance(said, dict) else None
-        label = shown(str(title or name.replace("_", " ").capitalize())) + of
-        yield _texts(label, _value(old, name), _value(new, name))
+    marks = wording((now or before).action_type).marks  # type: ignore[union-attr]
+    parts = holding(marks, [marks.root], new or old)
+    called = labels(parts, [*new, *old])
+    for name in ordered(parts, [*new, *old], as_written=True):
+        yield _texts(called[name] + of, _value(old, name), _value(new, name))
     yield _texts(f"Stated confidence{of}", _share(before, "confidence"), _share(now, "confidence"))
     stated = "success_probability"
     yield _texts(f"Stated success{of}", _share(before, stated), _share(now, stated))

@@ -17,6 +17,8 @@ from approvals import looks, quorum
 from approvals.models import Claim, Decision
 from approvals.pieces import shown
 from governance.models import Halt, Risk
+from governance.showing.figures import Figure
+from governance.showing.findings import Finding, Weight
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.
@@ -42,6 +44,8 @@ class Row:
     held: bool
     ends_soon: bool
     title: str
+    figures: tuple[Figure, ...]
+    found: Finding | None
     order: str
     due: str
     made: str
@@ -165,7 +169,7 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         id=str(proposal.pk),
         version=proposal.version,
         url=reverse("approvals:proposal", args=[proposal.pk]),
-        sentence=shown(proposal.sentence),
+        sentence=shown(_sentence(proposal)),
         agent=shown(proposal.agent.name),
         action=shown(proposal.action),
         subject=subject_of(proposal),
@@ -177,6 +181,8 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         held=pending and proposal.held,  # type: ignore[attr-defined]
         ends_soon=pending and proposal.reminded_at is not None,
         title=shown(proposal.title),
+        figures=tuple(Figure(label, text) for label, text in proposal.glance.get("figures", ())),
+        found=_found(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",
         due=f"{deadline:%Y%m%dT%H%M%S%f}",
         made=f"{proposal.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}",
@@ -186,6 +192,18 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         looking=Looking(tuple((user, shown(name)) for user, name in looking)),
         agreement=agreement,
     )
+
+
+def _sentence(proposal: Proposal) -> str:
+    """What waits, or what was approved in its place."""
+    resolution = getattr(proposal, "resolution", None) if proposal.status == "approved" else None
+    return (resolution.sentence if resolution else "") or proposal.sentence
+
+
+def _found(proposal: Proposal) -> Finding | None:
+    """The worst of what the policy found."""
+    level, text = proposal.glance.get("found", ("", ""))
+    return Finding(Weight[level.upper()], text) if level else None
 
 
 def _claimed(claim: Claim) -> Claimed:

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from approvals import samples
 from approvals.samples import asked_of
 from audit.refusals import Invalid
+from audit.unseen import shown
 from governance.authentication import person_of
 from governance.permissions import has_permission
 from suggestions.bodies import Strict, check
@@ -104,7 +105,7 @@ def _presented(sample: Sample) -> dict[str, Any]:
         "proposal": str(sample.proposal_id),
         "agent": sample.agent.name,
         "action": sample.action,
-        "sentence": sample.proposal.sentence,
+        "sentence": shown(sample.proposal.sentence),
         "team": sample.team_id,
         "status": sample.status,
         "opened_at": sample.opened_at,

@@ -15,14 +15,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import second
+from approvals.arguments import in_words as said_of
 from approvals.desk_pages import in_words, reason_of, suggestion_named
 from approvals.doors import Asked, signed_in
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
+from approvals.together import defaults, leaves
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from governance.models import ActionType, Risk
+from governance.showing.sentences import path_label
 from suggestions.models import Proposal, SecondReview, Suggestion
 
 MOST_ENDED = 50
@@ -55,6 +58,7 @@ class Blind:
     which is added to a proposal's page later can tell.
     """
 
+    sentence: list[Piece]
     title: list[Piece]
     summary: list[Piece]
     agent: str
@@ -145,6 +149,7 @@ def blind(proposal: Proposal, *, chosen: str = "") -> Blind:
     found = proposal.context.get("messages")
     told = found if isinstance(found, list) else [] if found is None else [found]
     return Blind(
+        sentence=pieces(proposal.sentence),
         title=pieces(proposal.title),
         summary=pieces(proposal.summary),
         agent=shown(proposal.agent.name),
@@ -167,7 +172,10 @@ def _choice(suggestion: Suggestion, chosen: bool) -> Choice:
         reversibility=kind.get_reversibility_display(),
         confidence=suggestion.confidence,
         success_probability=suggestion.success_probability,
-        arguments=_titled(kind.schema, suggestion.arguments),
+        arguments=[
+            (path_label(kind, suggestion.arguments, path), pieces(said_of(value)))
+            for path, value in [*leaves(suggestion.arguments, kind), *defaults(suggestion.arguments, kind)]
+        ],
         explanation=pieces(suggestion.explanation),
         indicators=[
             pieces(f"{i.get('code', '')}: {i.get('detail', '')}") for i in suggestion.risk_indicators
@@ -194,18 +202,6 @@ def _leaves(value: Any, place: str = "") -> list[tuple[str, list[Piece]]]:
             leaf for name, one in items for leaf in _leaves(one, f"{place}.{name}" if place else str(name))
         ]
     return [(shown(place), pieces(_text(value)))] if place else []
-
-
-def _titled(schema: Any, arguments: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
-    """The arguments under the titles that the schema gives them."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    known = properties if isinstance(properties, dict) else {}
-    found = []
-    for name, value in arguments.items():
-        said = known.get(name)
-        title = said.get("title") if isinstance(said, dict) else None
-        found += _leaves(value, title if isinstance(title, str) and title else name)
-    return found
 
 
 def _text(value: Any) -> str:

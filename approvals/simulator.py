@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from approvals.explained import told, versions
 from audit.refusals import Invalid, Refusal
+from audit.unseen import shown
 from governance.authentication import caller_of, person_of
 from governance.models import Agent, PolicyVersion, User
 from governance.permissions import has_permission
@@ -79,7 +80,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "suggestions": [
             {
                 "rank": suggestion.rank,
-                "sentence": suggestion.sentence,
+                "sentence": shown(suggestion.sentence),
                 "rules": [
                     {
                         "name": rule.name,

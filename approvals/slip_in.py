@@ -32,6 +32,7 @@ from governance import catalogue
 from governance.authentication import caller_of
 from governance.models import ActionType, Agent, Risk, Team, User
 from suggestions.bodies import ProposalBody, check
+from suggestions.glance import glance
 from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import drafted, judged, told_of
@@ -143,6 +144,7 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     proposal.risk = max(s.risk for s in suggestions)
     proposal.action = suggestions[0].action_type.name
     proposal.sentence = suggestions[0].sentence
+    proposal.glance = glance(proposal, suggestions[0])
     proposal = _write(proposal, suggestions, verdict.decide_within)
     item = Check.objects.create(
         proposal=proposal,

@@ -28,6 +28,7 @@ from audit.ids import read_uuid
 from audit.refusals import Invalid, Refusal
 from governance import standing
 from governance.models import StandingApproval, User
+from governance.showing.sentences import path_label
 from governance.standing import Bound
 from suggestions.bodies import check
 from suggestions.models import Proposal, Resolution
@@ -125,7 +126,6 @@ def _fields(resolution: Resolution, typed: Mapping[str, str]) -> list[Field]:
     """What was approved, then what was left out; the form knows them by their places here."""
     kind = resolution.suggestion.action_type  # type: ignore[union-attr] # an approval names one
     approved = resolution.arguments or {}
-    properties = kind.schema.get("properties", {})
     required = [name for name in kind.schema.get("required", []) if name in approved]
     names = list(dict.fromkeys([*required, *sorted(approved)]))
     found = [_field(name, approved[name], typed, place) for place, name in enumerate(names)]
@@ -134,9 +134,7 @@ def _fields(resolution: Resolution, typed: Mapping[str, str]) -> list[Field]:
         for place, name in enumerate(optional_of(kind.schema, approved), len(names))
     ]
     for one in found:
-        described = properties.get(one.name)
-        title = described.get("title") if isinstance(described, dict) else None
-        one.title = shown(str(title or one.name))
+        one.title = path_label(kind, approved, (one.name,))
     return found
 
 

@@ -15,7 +15,7 @@ from approvals.arguments import as_text
 from audit.refusals import Refusal
 from governance.data_classes import KEY_FIGURE
 from governance.models import User
-from governance.sentences import PLACE
+from governance.showing.sentences import PLACE, path_label
 from suggestions.models import Proposal, Suggestion
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -69,8 +69,8 @@ def key_figure(
     for name in [*marked, *told, *required]:
         value = _at(arguments, name)
         if value not in (None, "") and not isinstance(value, dict | list):
-            title = titles.get(name, {}).get("title")
-            return KeyFigure(name, title if isinstance(title, str) and title else name, value)
+            path = (name,) if name in arguments else tuple(name.split("."))
+            return KeyFigure(name, path_label(kind, arguments, path), value)
     if proposal.subject_id:
         return KeyFigure("subject", proposal.subject_type or "subject", proposal.subject_id)
     return KeyFigure("digest", "last four characters of the digest", digest[-4:])

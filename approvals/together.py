@@ -6,7 +6,7 @@ gives: nothing critical, nothing with a step-up, nothing that the policy keeps a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,15 @@ from uuid import UUID
 from django.db.models import BooleanField, Case, Prefetch, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from approvals.arguments import as_text
+from approvals.arguments import as_text, in_words
 from approvals.models import Decision
 from approvals.pieces import is_honest
 from approvals.rows import status_label
 from governance import people
 from governance.data_classes import Marks
 from governance.models import ActionType, Risk, Team, User
-from governance.sentences import PLACE
+from governance.showing.labels import holding, left_out, ordered
+from governance.showing.sentences import PLACE, wording
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
 
@@ -95,7 +96,8 @@ def _with_all(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
 
 def _candidate(proposal: Proposal, reader: User, teams: set[str]) -> Candidate:
     first, *others = proposal.suggestions.all()
-    values = dict(leaves(first.arguments, first.action_type))
+    kind = first.action_type
+    values = dict([*leaves(first.arguments, kind), *defaults(first.arguments, kind)])
     why_not = _undecidable(proposal, first, reader, teams) or _apart(proposal) or _not_whole(first, values)
     if not why_not and not all(map(is_honest, (proposal.title, proposal.subject_id, proposal.subject_type))):
         why_not = "Hidden or mixed characters stand in what it is about."
@@ -155,14 +157,18 @@ def _name(path: Path) -> str:
 
 
 def leaves(arguments: dict[str, Any], kind: ActionType) -> Iterable[tuple[Path, Any]]:
-    """Each value that stands alone, with its place: required arguments first, in the schema's order."""
-    schema: Any = kind.schema if isinstance(kind.schema, dict) else {}
-    required, properties = schema.get("required"), schema.get("properties")
-    first = [n for n in required if isinstance(n, str)] if isinstance(required, list) else []
-    named = list(properties) if isinstance(properties, dict) else []
-    for name in dict.fromkeys([*first, *named, *arguments]):
-        if name in arguments:
-            yield from _leaves((name,), arguments[name])
+    """Each value that stands alone, with its place: in the order of the sentence."""
+    marks = wording(kind).marks
+    for name in ordered(holding(marks, [marks.root], arguments), arguments):
+        yield from _leaves((name,), arguments[name])
+
+
+def defaults(arguments: dict[str, Any], kind: ActionType) -> Iterator[tuple[Path, str]]:
+    """What is left out and has a default, in words: that is what will hold."""
+    marks = wording(kind).marks
+    given = left_out(marks, holding(marks, [marks.root], arguments), arguments)
+    for name, value in given.items():
+        yield (name,), f"left out; default {in_words(value)}"
 
 
 def _leaves(path: Path, value: Any) -> Iterable[tuple[Path, Any]]:

@@ -85,7 +85,13 @@ def undoable(reviewer: User, *, proposal: Proposal | None = None) -> list[Undoab
         own = own.filter(proposal=proposal)
     until = F("proposal__execution__due_at")
     found = own.annotate(until=until, left=ExpressionWrapper(until - Now(), DurationField()))
+    rows = found.select_related("proposal__resolution").order_by("-at", "-pk")[:MOST]
     return [
-        Undoable(d.proposal_id, d.proposal.sentence, d.until, d.left.total_seconds())  # type: ignore[attr-defined]
-        for d in found.select_related("proposal").order_by("-at", "-pk")[:MOST]
+        Undoable(
+            d.proposal_id,
+            d.proposal.resolution.sentence or d.proposal.sentence,
+            d.until,
+            d.left.total_seconds(),  # type: ignore[attr-defined]
+        )
+        for d in rows
     ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from approvals import together
 from approvals.arguments import Argument, table
 from approvals.models import Decision
 from approvals.naming import listed
@@ -13,14 +15,15 @@ from approvals.pieces import Piece, pieces, shown
 from approvals.quorum import Standing, disagree, standing_of
 from governance import deciders
 from governance.data_classes import Marks
-from governance.models import Team, User
-from governance.sentences import sentence
+from governance.models import ActionType, Team, User
+from governance.showing.sentences import path_label, sentence
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import Asked, asked_of
 
 Verdict = Decision.Verdict
 MOST_NAMES = 5
 MOST_COMMENTS = 100
+BRIEF = 96  # characters that a button shows of what it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Version:
     suggestion: str
     by: str
     sentence: list[Piece]
+    brief: str
     arguments: list[Argument]
     left_out: list[str]
     digest: str
@@ -135,12 +139,25 @@ def _version(decision: Decision, suggestion: Suggestion, rank: int, *, counts: b
         suggestion=str(suggestion.pk),
         by=shown(decision.reviewer.printed_name),
         sentence=pieces(sentence(kind, arguments, found=Marks(kind.schema).of(arguments))),
-        arguments=table(kind.schema, arguments, before, id=str(rank)),
-        left_out=[shown(name) for name in suggestion.arguments if name not in arguments],
+        brief=brief(kind, arguments),
+        arguments=table(kind.schema_as_written, arguments, before, id=str(rank)),
+        left_out=_left_out(kind, suggestion.arguments, arguments),
         digest=decision.action_digest,
         digest_short=shortened(decision.action_digest),
         counts=counts,
     )
+
+
+def _left_out(kind: ActionType, before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What was taken out, by its label; what has a default stands in the table, with that."""
+    defaults = {path[0] for path, _ in together.defaults(now, kind)}
+    gone = [name for name in before if name not in now and name not in defaults]
+    return [path_label(kind, before, (name,)) for name in gone]
+
+
+def brief(kind: ActionType, arguments: dict[str, Any]) -> str:
+    """The sentence as a button has room for it: what decides is in it, and how much more there is."""
+    return sentence(kind, arguments, found=Marks(kind.schema).of(arguments), longest=BRIEF)
 
 
 def shortened(digest: str) -> str:

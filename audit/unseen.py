@@ -52,6 +52,7 @@ _TWINS = dict(
         strict=True,
     )
 )
+SAME_LETTERS = str.maketrans(_TWINS)  # for who compares how words look
 # The alphabets of mathematics spell words that search and rules do not find.
 _STYLED = re.compile("[\U0001d400-\U0001d7ff]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]+")

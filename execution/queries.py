@@ -18,7 +18,10 @@ MOST_COUNTED = 99
 
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
     """The newest executions this person may know about, one more than a page has."""
-    rows = Execution.objects.visible_to(user).select_related("proposal__agent", "suggestion").order_by("-pk")
+    known = Execution.objects.visible_to(user).select_related(
+        "proposal__agent", "proposal__resolution", "suggestion"
+    )
+    rows = known.defer("proposal__resolution__arguments", "proposal__context").order_by("-pk")
     if status:
         rows = rows.filter(status=status)
     if before:

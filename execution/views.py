@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.asking import actor_of
 from audit.ids import read_uuid
 from audit.refusals import Refusal
+from audit.unseen import shown
 from execution import attend, queries
 from execution.models import Execution
 from governance.models import User
@@ -63,12 +64,18 @@ def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
     ]
 
 
+def _sentence(execution: Any) -> str:
+    """What was approved, edits included."""
+    resolution = getattr(execution.proposal, "resolution", None)
+    return (resolution.sentence if resolution else "") or execution.suggestion.sentence
+
+
 def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
     attends = _person(request).has_perm("execution.attend_execution")
     return {
         "id": execution.pk,
         "proposal_url": _page_of(execution),
-        "sentence": execution.suggestion.sentence,
+        "sentence": shown(_sentence(execution)),
         "status": execution.status,
         "status_label": f"{execution.get_status_display()}, held"
         if execution.is_held

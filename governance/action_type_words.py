@@ -9,7 +9,7 @@ from typing import Any
 
 from governance.data_classes import Marks, classes_named, schemas_in
 from governance.models import ActionType
-from governance.sentences import sentence
+from governance.showing.sentences import sentence
 
 _TAKEN_BACK = {
     ActionType.Reversibility.READ_ONLY: "It only reads: nothing changes.",

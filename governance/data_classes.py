@@ -127,6 +127,21 @@ class Marks:
             waiting += part.get("dependentSchemas", {}).values()
         return list(found.values())
 
+    def inside_of(self, part: dict[str, Any]) -> list[dict[str, Any]]:
+        """What holds wherever this part of the schema does: what it refers to, and all of its `allOf`."""
+        found: dict[int, dict[str, Any]] = {}
+        waiting: list[Any] = [part]
+        while waiting:
+            one = waiting.pop(0)
+            if not isinstance(one, dict) or id(one) in found:
+                continue
+            found[id(one)] = one
+            for word in _REFERENCES:
+                waiting += self.targets(one.get(word))
+            both = one.get("allOf")
+            waiting += both if isinstance(both, list) else []
+        return list(found.values())[1:]
+
     def targets(self, reference: Any) -> list[Any]:
         """What a reference within the schema leads to."""
         if not isinstance(reference, str) or not reference.startswith("#"):

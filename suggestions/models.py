@@ -11,6 +11,7 @@ from django.db.models.functions import MD5, Cast, Concat, Now
 
 from audit.canonical import new_salt
 from audit.ids import uuid7
+from audit.unseen import shown
 from governance import people
 from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
 
@@ -111,6 +112,11 @@ class Proposal(models.Model):
     # Of the first suggestion, so that the queue is read from one table.
     action = models.CharField(max_length=128)
     sentence = models.CharField(max_length=500)
+    glance = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="What lists tell beside the sentence: see `suggestions.glance`.",
+    )
 
     # What later proposals are judged by: `suggestions.history` reads it.
     numbers = models.JSONField(
@@ -210,7 +216,7 @@ class Proposal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return shown(self.sentence)
 
     @property
     def teams(self) -> list[str]:
@@ -271,6 +277,9 @@ class Resolution(models.Model):
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, null=True, db_index=False)
     arguments = models.JSONField(null=True, help_text="Of the approved action, edits included.")
     action_digest = models.CharField(max_length=71, blank=True)
+    sentence = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="What was approved, edits included."
+    )
     reason = models.TextField(blank=True)
     salt = models.BinaryField(max_length=16, default=new_salt)
     at = models.DateTimeField(db_default=Now())

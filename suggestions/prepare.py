@@ -16,17 +16,19 @@ from audit.ids import uuid7
 from audit.prepared import unsaved
 from audit.record import compose
 from audit.refusals import Invalid
-from governance import boundaries, catalogue, risk, sentences, standing
+from governance import boundaries, catalogue, risk, standing
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.history import answering
 from governance.models import Agent, Autonomy, Risk
 from governance.passing import Circumstances, speaks_against, unnamed_hazards
 from governance.policy import Matched, Policy, ready, risk_of
+from governance.showing.sentences import sentence
 from governance.verdict import Verdict, judge
 from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.facts import facts_of
+from suggestions.glance import glance
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
 from suggestions.shadow import Difference, difference, failed, unharmed
@@ -94,6 +96,7 @@ def prepare(
     proposal.risk = max(s.risk for s in suggestions)
     proposal.action = first.action_type.name
     proposal.sentence = first.sentence
+    proposal.glance = glance(proposal, first)
     event = _event(proposal, suggestions)
     if turn:
         turn.handed_in(proposal, first.arguments)
@@ -238,7 +241,7 @@ def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Sugge
         action_type=entry.type,
         arguments=body.arguments,
         action_digest=action_digest(entry, body.arguments),
-        sentence=sentences.sentence(entry.type, body.arguments, found=entry.marks.of(body.arguments)),
+        sentence=sentence(entry.type, body.arguments, found=entry.marks.of(body.arguments)),
         confidence=body.confidence,
         success_probability=body.success_probability,
         risk=risk.counting(claimed, entry.type),

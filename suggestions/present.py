@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 from pydantic import BaseModel, Field
 
+from audit.unseen import shown
 from governance import halts
 from governance.models import Halt, Risk
 from suggestions import resolve
@@ -46,7 +47,8 @@ class ProposalAnswer(BaseModel):
     id: str
     status: str
     version: int
-    title: str
+    sentence: str = Field(description="What the first suggestion would do, as the server says it.")
+    title: str = Field(description="What the agent calls it: its own words.")
     agent: str
     team: str
     teams: list[str]
@@ -132,6 +134,7 @@ def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, A
         "id": str(proposal.pk),
         "status": "",
         "version": 0,
+        "sentence": shown(proposal.sentence),
         "title": proposal.title,
         "agent": proposal.agent.name,
         "team": proposal.team_id,
@@ -162,7 +165,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "rank": suggestion.rank,
         "action": suggestion.action_type.name,
         "version": suggestion.action_type.version,
-        "sentence": suggestion.sentence,
+        "sentence": shown(suggestion.sentence),
         "arguments": suggestion.arguments,
         "action_digest": suggestion.action_digest,
         "confidence": suggestion.confidence,

@@ -11,6 +11,7 @@ from audit.prepared import execute
 from audit.record import record
 from audit.refusals import Refusal
 from governance.models import User
+from governance.showing.sentences import wording
 from suggestions import callbacks, news, numbers, settle
 from suggestions.models import Proposal, Resolution, Suggestion
 
@@ -72,6 +73,7 @@ def resolve(
         suggestion=suggestion,
         arguments=arguments,
         action_digest=action_digest,
+        sentence=_said(suggestion, arguments),
         reason=reason,
         salt=salt,
         agent_id=proposal.agent_id,
@@ -93,6 +95,16 @@ def resolve(
     record(f"proposal.{status}", actor=actor, proposal=proposal.pk, data={**told, **(data or {})})
     callbacks.owe(proposal, f"proposal.{status}", presented(resolution))
     return resolution
+
+
+def _said(suggestion: Suggestion | None, arguments: dict[str, Any] | None) -> str:
+    """What was approved, in words."""
+    if suggestion is None or arguments is None:
+        return ""
+    if arguments == suggestion.arguments:
+        return suggestion.sentence
+    words = wording(suggestion.action_type)
+    return words.sentence(arguments, found=words.marks.of(arguments))
 
 
 def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None = None) -> None:

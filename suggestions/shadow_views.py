@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from audit.ids import read_uuid
 from audit.refusals import Invalid
+from audit.unseen import shown
 from governance.authentication import person_of
 from governance.durations import written
 from governance.models import PolicyVersion, User
@@ -145,7 +146,7 @@ def _row(row: ShadowDifference) -> dict[str, Any]:
     resolution = getattr(proposal, "resolution", None)
     return {
         "url": f"/queue/{row.pk}/",
-        "sentence": proposal.sentence,
+        "sentence": shown(proposal.sentence),
         "agent": proposal.agent.name,
         "kind": row.get_kind_display(),
         "changes": _changes(row),

@@ -61,14 +61,15 @@ WITH given AS (
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz,
         remind float8, escalate_after float8, action text,
-        sentence text, numbers jsonb, shadow text, event_before text, event_after text, fingerprints text[],
+        sentence text, glance jsonb, numbers jsonb, shadow text, event_before text, event_after text,
+        fingerprints text[],
         cleared uuid[])
 ), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
         team_id, also_teams, priority, approvals_needed, risk, deadline, expires_at, remind_at,
-        escalate_at, action, sentence, numbers, shadow_id, created_at)
+        escalate_at, action, sentence, glance, numbers, shadow_id, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
@@ -77,7 +78,7 @@ WITH given AS (
                 THEN ends.at - make_interval(secs => remind) END,
            CASE WHEN now() + make_interval(secs => escalate_after) < ends.at
                 THEN now() + make_interval(secs => escalate_after) END,
-           action, sentence, numbers, shadow, now()
+           action, sentence, glance, numbers, shadow, now()
       FROM given, LATERAL (
            SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
      WHERE NOT EXISTS (SELECT FROM refused)
@@ -250,6 +251,7 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "escalate_after": proposal.verdict.get("escalate_after_seconds"),
         "action": proposal.action,
         "sentence": proposal.sentence,
+        "glance": proposal.glance,
         "numbers": proposal.numbers,
         "event_before": prepared.event[0],
         "event_after": prepared.event[1],

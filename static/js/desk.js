@@ -9,6 +9,7 @@ const detail = () => find("#detail");
 const proposal = () => find("#proposal");
 const links = () => [...document.querySelectorAll("#rows .row-link")];
 const heading = () => find("#detail h1");
+const titled = () => `${heading().innerText.trim()} · reviewapp`; // of the choices the one that shows
 const onPhone = () => matchMedia("(max-width: 719px)").matches;
 
 let opening = null; // the row asked for and not yet here: until then no verb is taken
@@ -235,6 +236,9 @@ function putBack(old) {
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
 }
 
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("#detail .suggestion-radio")) document.title = titled();
+});
 document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
   if (target?.id !== "detail") return;
   detail().classList.add("is-waiting");
@@ -267,7 +271,7 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   const again = before && before.id === proposal()?.dataset.id;
   opening = null;
   mark();
-  document.title = find("#detail [data-title]")?.dataset.title ?? `${heading().textContent.trim()} · reviewapp`;
+  document.title = find("#detail [data-title]")?.dataset.title ?? titled();
   if (again && !decided) putBack(stays && xhr.status < 400 ? withoutPanel(before) : before);
   if (stays) {
     settledAt = performance.now() + SETTLE;

@@ -128,6 +128,28 @@ def test_what_nobody_touched_comes_back_as_it_was(schema: dict[str, Any], value:
 
 @searched(150, suppress=list(HealthCheck))
 @given(SCHEMAS, OBJECTS)
+def test_a_form_just_opened_marks_nothing_as_changed(schema: dict[str, Any], value: dict[str, Any]) -> None:
+    """Nor does one that came back from a browser as it was."""
+    tree = edit_nodes.of(value, schema, schema)
+    page = page_of(schema, value, tree)
+    assert "suggested:" not in page
+    assert "suggested:" not in page_of(schema, value, edit_nodes.read(sent_back(page)))
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", "a\rb", "\r\n", "a\r\nb\nc", " a \r\n", "a\nb", "\n\nx", "x "])
+def test_a_text_with_line_ends_of_its_own_is_not_marked_as_changed(text: str) -> None:
+    schema = {"type": "object", "properties": {"body": {"type": "string"}, "n": {"type": "number"}}}
+    value = {"body": text, "n": 1.0}
+    tree = edit_nodes.of(value, schema, schema)
+    page = page_of(schema, value, tree)
+    assert "suggested:" not in page
+    back = edit_nodes.read(sent_back(page))
+    assert value_of(back)[0]["body"] == text
+    assert "suggested:" not in page_of(schema, {"body": text, "n": 1}, back)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SCHEMAS, OBJECTS)
 def test_json_goes_there_and_back(schema: dict[str, Any], value: dict[str, Any]) -> None:
     tree = edit_nodes.of(value, schema, schema)
     sent = {**sent_back(page_of(schema, value, tree)), "mode": "form"}

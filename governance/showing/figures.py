@@ -1,0 +1,110 @@
+"""The figures that decide: who gets it, and how much. They have a column of their own in lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audit.unseen import shown
+from governance.data_classes import KEY_FIGURE, Found
+from governance.showing.labels import Schema, labels, ordered
+from governance.showing.names import readable
+from governance.showing.numbers import written
+from governance.showing.values import in_the_middle, listed
+
+MOST, LONGEST = 2, 200
+_SHORT = 28  # characters that a column has room for
+_ITEMS = 4
+# Words of names. Who gets it comes before how much, that before which; and each kind once.
+_WHO = {
+    "to", "recipient", "recipients", "receiver", "payee", "beneficiary", "iban", "bic", "destination",
+    "target", "email", "mail", "address", "url", "uri", "host", "channel", "phone", "cc", "bcc", "assignee",
+    "participant", "participants", "attendees", "invitee", "webhook", "wallet",
+}  # fmt: skip
+_MUCH = {"amount", "total", "sum", "price", "value", "limit", "quantity", "count", "budget", "salary", "fee"}
+_WHICH = {
+    "account", "customer", "user", "username", "order", "invoice", "ticket", "booking", "reservation",
+    "flight", "branch", "repo", "repository", "bucket", "path", "file", "database", "table", "domain", "role",
+    "permission", "source", "from", "sender", "force", "scope", "group",
+}  # fmt: skip
+_UNITS = ("currency", "currency_code", "unit")
+_KINDS = (_WHO, _MUCH, _WHICH)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What it is called, what it is, and that with its middle left out where it is long."""
+
+    label: str
+    text: str
+
+    @property
+    def short(self) -> str:
+        return in_the_middle(self.text, _SHORT)
+
+
+def decides(name: str | int) -> bool:
+    """Does an argument of this name say who gets what? No sentence leaves such a one out."""
+    words = _words(name)
+    return any(words & kind for kind in _KINDS)
+
+
+def _words(name: str | int) -> set[str]:
+    return set(readable(str(name)).lower().split())
+
+
+def of(parts: Sequence[Schema], template: str, arguments: Schema, found: Found) -> list[Figure]:
+    """At most two of different kinds: those that the schema marks, else who gets it and how much."""
+    called = labels(parts, arguments)
+    names = [name for name in ordered(parts, arguments) if _tellable(name, arguments, found)]
+    told = [name for name in _marked(parts) if name in names]
+    for kind in _KINDS:
+        if len(told) < MOST and not any(_words(name) & kind for name in told):
+            told += [name for name in names if _words(name) & kind and name not in told][:1]
+    if not told:
+        told = [name for name in names if f"{{{name}}}" in template][:1] or names[:1]
+    return [Figure(called[name], _text(name, parts, template, arguments)) for name in told[:MOST]]
+
+
+def _tellable(name: str, arguments: Schema, found: Found) -> bool:
+    value = arguments[name]
+    several = value if isinstance(value, list) else [value]
+    simple = all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in several)
+    inner = any(place[:1] == (name,) for place in found.sensitive)
+    return simple and bool(several) and value != "" and not found.is_sensitive(name) and not inner
+
+
+def _marked(parts: Sequence[Schema]) -> Iterator[str]:
+    for part in parts:
+        named = part.get("properties")
+        for name, said in named.items() if isinstance(named, dict) else ():
+            if isinstance(said, dict) and said.get(KEY_FIGURE) is True:
+                yield name
+
+
+def _text(name: str, parts: Sequence[Schema], template: str, arguments: Schema) -> str:
+    value = arguments[name]
+    if isinstance(value, list):
+        return in_the_middle(listed([_one(one) for one in value[:_ITEMS]], LONGEST), LONGEST) + (
+            f" and {len(value) - _ITEMS} more" if len(value) > _ITEMS else ""
+        )
+    unit = _unit(name, parts, template, arguments) if isinstance(value, int | float) else ""
+    return in_the_middle(f"{_one(value)} {unit}".strip(), LONGEST)
+
+
+def _one(value: Any) -> str:
+    return written(value) if isinstance(value, int | float) else shown(value)
+
+
+def _unit(name: str, parts: Sequence[Schema], template: str, arguments: Schema) -> str:
+    """In which currency or unit: as the schema, another argument, or the type's own sentence says."""
+    for part in parts:
+        said = part.get("properties", {}).get(name)
+        for word in ("x-unit", "unit"):
+            if isinstance(said, dict) and isinstance(said.get(word), str):
+                return shown(said[word])
+    beside = next((arguments[one] for one in _UNITS if isinstance(arguments.get(one), str)), "")
+    in_words = re.search(rf"\{{{re.escape(name)}\}} ([A-Z]{{3}})\b", template)
+    return shown(beside)[:12] or (in_words[1] if in_words else "")

@@ -1,0 +1,253 @@
+"""What an action would do, as a sentence made by the server from its arguments.
+
+The heading of a proposal, its row, its button, its notice and its line in the history are this sentence.
+It is complete or says how much more there is; one digest has one sentence, however the arguments came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from governance.data_classes import MASK, NOTHING, Found, Marks, Place, inside
+from governance.models import ActionType
+from governance.showing import figures
+from governance.showing.labels import Schema, holding, labels, ordered
+from governance.showing.names import lowered, readable
+from governance.showing.values import LEFT_OUT, escaped, in_brackets, in_the_middle, label, plain
+
+LONGEST = 500
+LIMITS = (120, 60, 32, 20)  # characters of one text, the first with which all has room
+PLACE = re.compile(r"\{([^{}]+)\}")
+_OPEN, _CLOSE = '“"„«', '”"“»'
+_DEEP = 4
+_Part = tuple[Place, str, Any]  # where it is, what it is called, its value
+
+
+class Wording:
+    """The words of one action type. Made once for a type and asked for many arguments."""
+
+    def __init__(self, action_type: ActionType) -> None:
+        self.name = readable(action_type.name)
+        self.template = action_type.template
+        self.marks = Marks(action_type.schema_as_written)
+
+    def sentence(self, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST) -> str:
+        """The type's template filled in, with what it does not name; without one all arguments by name.
+
+        What is marked as sensitive (`found`) is masked: a sentence stands in lists and notices.
+        """
+        said = _Saying(self, arguments if isinstance(arguments, dict) else {}, found)
+        for limit in LIMITS:
+            text = said.whole(limit)
+            if len(text) <= longest:
+                return text
+        return said.short(LIMITS[-1], longest)
+
+    def figures(self, arguments: Any, *, found: Found = NOTHING) -> list[figures.Figure]:
+        """What decides, the weightiest first: the recipient, the amount."""
+        known = arguments if isinstance(arguments, dict) else {}
+        parts = holding(self.marks, [self.marks.root], known)
+        return figures.of(parts, self.template, known, found)
+
+
+class _Saying:
+    def __init__(self, wording: Wording, arguments: Schema, found: Found) -> None:
+        self.wording, self.arguments, self.found = wording, arguments, found
+        self.parts = holding(wording.marks, [wording.marks.root], arguments)
+        template = PLACE.split(wording.template)
+        self.named = template[1::2]
+        self.rest = list(self._rest())
+
+    def _rest(self) -> Iterator[_Part]:
+        """What no template names, in order."""
+        called = labels(self.parts, self.arguments)
+        for name in ordered(self.parts, self.arguments):
+            value = _without(self.arguments[name], _within(name, self.named, self.arguments))
+            if value is not _NAMED:
+                yield (name,), self._called(self.parts, name, called[name]), value
+
+    def _called(self, parts: Sequence[Schema], name: str, words: str) -> str:
+        known = any(name in part.get("properties", {}) for part in parts)
+        return label(lowered(words), known=known)
+
+    # --- The whole of it, as long as it may be ----------------------------------------------------
+
+    def whole(self, limit: int) -> str:
+        """All of it. What a template leaves out and does not decide is only counted, by name."""
+        if not self.wording.template:
+            return self._joined(self.wording.name, [self._said(part, limit) for part in self.rest], ": ")
+        deciding = [part for part in self.rest if figures.decides(part[0][0])]
+        told = self._joined(self._filled(limit), [self._said(part, limit) for part in deciding], "; ")
+        return told + self._more([part for part in self.rest if part not in deciding])
+
+    def short(self, limit: int, longest: int) -> str:
+        """As much as there is room for, what decides before the rest, and how much more there is."""
+        begin, between = self.wording.name, ": "
+        if self.wording.template:
+            deciding = [self._said(part, limit) for part in self.rest if figures.decides(part[0][0])]
+            needed = len("; , and 999 more") + sum(len(said) + 2 for said in deciding)
+            begin = in_the_middle(self._filled(limit), max(longest // 2, longest - needed))
+            between = "; "
+        room = longest - len(begin) - len(between) - len(", and 999 more")
+        taken: dict[int, str] = {}
+        for n, part in sorted(enumerate(self.rest), key=lambda one: not figures.decides(one[1][0][0])):
+            said = in_the_middle(self._said(part, limit), max(limit, min(room, 3 * limit)))
+            if len(said) + 2 <= room:
+                taken[n], room = said, room - len(said) - 2
+        told = self._joined(begin, [taken[n] for n in sorted(taken)], between)
+        left = len(self.rest) - len(taken)
+        return told + (f", and {left} more" if left and taken else f"; {left} arguments" if left else "")
+
+    @staticmethod
+    def _joined(begin: str, said: list[str], between: str) -> str:
+        return begin + (between + ", ".join(said) if said else "")
+
+    def _more(self, left: list[_Part]) -> str:
+        if not left:
+            return ""
+        names = f": {', '.join(called for _, called, _ in left)}" if len(left) <= 3 else ""
+        return f", and {len(left)} more{names}"
+
+    # --- One value --------------------------------------------------------------------------------
+
+    def _said(self, part: _Part, limit: int) -> str:
+        place, called, value = part
+        schemas = inside(self.parts, place[0])
+        return f"{called} {self._value(place, value, schemas, limit)}"
+
+    def _value(self, place: Place, value: Any, schemas: Sequence[Any], limit: int) -> str:
+        if self.found.is_sensitive(*place):
+            return MASK
+        if not isinstance(value, dict | list):
+            return plain(value, limit)
+        if len(place) >= _DEEP:
+            return f"{{{len(value)} more}}" if isinstance(value, dict) else f"[{len(value)} more]"
+        if isinstance(value, list) and len(value) == 1:
+            return self._value((*place, 0), value[0], self._inside(schemas, value, 0), limit)
+        return in_brackets(value, lambda: self._items(place, value, schemas, limit), 3 * limit)
+
+    def _items(self, place: Place, value: Any, schemas: Sequence[Any], limit: int) -> Iterator[str]:
+        parts = holding(self.wording.marks, schemas, value)
+        if isinstance(value, list):
+            for n, item in enumerate(value):
+                yield self._value((*place, n), item, inside(parts, n), limit)
+            return
+        called = labels(parts, value)
+        for name in ordered(parts, value):
+            said = self._value((*place, name), value[name], inside(parts, name), limit)
+            yield f"{self._called(parts, name, called[name])} {said}"
+
+    def _inside(self, schemas: Sequence[Any], value: Any, name: str | int) -> list[Any]:
+        return inside(holding(self.wording.marks, schemas, value), name)
+
+    # --- The template -----------------------------------------------------------------------------
+
+    def _filled(self, limit: int) -> str:
+        pieces = PLACE.split(self.wording.template)
+        told = ""
+        for n, text in enumerate(pieces):
+            if n % 2 == 0:
+                told += text
+                continue
+            after = pieces[n + 1]
+            told = self._placed(told, text, after, limit)
+        return told
+
+    def _placed(self, before: str, path: str, after: str, limit: int) -> str:
+        """The template so far, with the value of this place behind it."""
+        place: Place = (path,) if path in self.arguments else tuple(path.split("."))
+        value, schemas = self._at(place)
+        if value is _NAMED:
+            return before + LEFT_OUT
+        quoted = before[-1:] in _OPEN and after[:1] in _CLOSE and before[-1:] and after[:1]
+        if isinstance(value, str) and quoted and not self.found.is_sensitive(*place):
+            return before + escaped(in_the_middle(value, limit))
+        said = self._value(place, value, schemas, limit)
+        return _without_its_kind(before, str(place[-1]), said) + said
+
+    def _at(self, place: Place) -> tuple[Any, list[Any]]:
+        """What stands there; of what is masked as a whole, the mask."""
+        value: Any = self.arguments
+        schemas: list[Any] = [self.wording.marks.root]
+        for depth, name in enumerate(place):
+            if self.found.is_sensitive(*place[:depth]):
+                return MASK, []
+            if not isinstance(value, dict) or name not in value:
+                return _NAMED, []
+            schemas = self._inside(schemas, value, name)
+            value = value[name]
+        return value, schemas
+
+
+_NAMED = object()
+
+
+def _within(name: str, named: Sequence[str], arguments: Schema) -> list[tuple[str, ...]]:
+    """Which parts of this argument the template names; () is all of it."""
+    paths = [(path,) if path in arguments else tuple(path.split(".")) for path in named]
+    return [path[1:] for path in paths if path[0] == name]
+
+
+def _without(value: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+    """What is left of a value without these parts."""
+    if not paths:
+        return value
+    if () in paths or not isinstance(value, dict):
+        return _NAMED
+    left = {}
+    for name, inner in value.items():
+        rest = _without(inner, [path[1:] for path in paths if path[0] == name])
+        if rest is not _NAMED:
+            left[name] = rest
+    return left if left else _NAMED
+
+
+def _without_its_kind(before: str, name: str, said: str) -> str:
+    """ "for customer " before customer-19124 is "for ": the number says itself of what it is one.
+
+    Only a word that is part of the argument's own name is left out, so that no value can take another.
+    """
+    word = before.rstrip().rpartition(" ")[2]
+    of_name = re.split(r"[^A-Za-z0-9]+", name.lower())
+    stands_alone = len(word) > 2 and before.endswith(f"{word} ") and word.lower() in of_name[:-1]
+    if stands_alone and re.match(rf"{re.escape(word.lower())}[-_:]\d", said.lower()):
+        return before[: -len(word) - 1]
+    return before
+
+
+def sentence(
+    action_type: ActionType, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST
+) -> str:
+    """What this action would do; see `Wording.sentence`."""
+    return wording(action_type).sentence(arguments, found=found, longest=longest)
+
+
+def path_label(action_type: ActionType, arguments: Any, path: Sequence[str]) -> str:
+    """What a place in the arguments is called, with all that it is in: "Lines › 2 › Amount".
+
+    The items of a list go by their numbers, from 1.
+    """
+    marks = wording(action_type).marks
+    schemas: list[Any] = [marks.root]
+    value, said = arguments, []
+    for name in path:
+        parts = holding(marks, schemas, value)
+        if isinstance(value, list):
+            at = int(name) - 1 if name.isdecimal() else 0
+            schemas, value = inside(parts, at), value[at] if 0 <= at < len(value) else None
+            said.append(name)
+        else:
+            there = value if isinstance(value, dict) else {}
+            said.append(labels(parts, [*there, name])[name])
+            schemas, value = inside(parts, name), there.get(name)
+    return " › ".join(said)
+
+
+def wording(action_type: ActionType) -> Wording:
+    """The words of this action type, kept with it."""
+    kept: Wording | None = action_type.__dict__.get("_wording")
+    if kept is None:
+        kept = action_type.__dict__["_wording"] = Wording(action_type)
+    return kept

@@ -1,0 +1,33 @@
+"""Beside its sentence a proposal keeps what lists tell of it, and its answer what was approved, in words.
+
+Those that are there have nothing to tell: lists show them as before.
+"""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("suggestions", "0017_action_names_have_128_letters")]
+
+    operations = [
+        migrations.AddField(
+            model_name="proposal",
+            name="glance",
+            field=models.JSONField(
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                help_text="What lists tell beside the sentence: see `suggestions.glance`.",
+            ),
+        ),
+        migrations.AddField(
+            model_name="resolution",
+            name="sentence",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="What was approved, edits included.",
+                max_length=500,
+            ),
+        ),
+    ]
