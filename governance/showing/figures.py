@@ -9,7 +9,7 @@ from typing import Any
 
 from audit.unseen import shown
 from governance.data_classes import KEY_FIGURE, Found
-from governance.showing.labels import Schema, labels, ordered
+from governance.showing.labels import Schema, ordered
 from governance.showing.names import readable
 from governance.showing.numbers import written
 from governance.showing.values import in_the_middle, listed
@@ -20,7 +20,7 @@ _ITEMS = 4
 # Words of names. Who gets it comes before how much, that before which; and each kind once.
 _WHO = {
     "to", "recipient", "recipients", "receiver", "payee", "beneficiary", "iban", "bic", "destination",
-    "target", "email", "mail", "address", "url", "uri", "host", "channel", "phone", "cc", "bcc", "assignee",
+    "target", "email", "mail", "address", "street", "url", "uri", "host", "channel", "phone", "cc", "bcc", "assignee",
     "participant", "participants", "attendees", "invitee", "webhook", "wallet",
 }  # fmt: skip
 _MUCH = {"amount", "total", "sum", "price", "value", "limit", "quantity", "count", "budget", "salary", "fee"}
@@ -51,13 +51,14 @@ def decides(name: str | int) -> bool:
     return any(words & kind for kind in _KINDS)
 
 
-def _words(name: str | int) -> set[str]:
-    return set(readable(str(name)).lower().split())
+def _words(name: str | int) -> frozenset[str]:
+    return frozenset(readable(str(name)).lower().split())
 
 
-def of(parts: Sequence[Schema], template: str, arguments: Schema, found: Found) -> list[Figure]:
+def of(
+    parts: Sequence[Schema], called: dict[str, str], template: str, arguments: Schema, found: Found
+) -> list[Figure]:
     """At most two of different kinds: those that the schema marks, else who gets it and how much."""
-    called = labels(parts, arguments)
     names = [name for name in ordered(parts, arguments) if _tellable(name, arguments, found)]
     told = [name for name in _marked(parts) if name in names]
     for kind in _KINDS:

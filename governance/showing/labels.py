@@ -81,6 +81,12 @@ def _required(part: Schema) -> list[str]:
     return [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
 
 
+def alternatives(marks: Marks, part: Schema) -> bool:
+    """Does it depend on the value which schemas hold for it?"""
+    words = ("anyOf", "oneOf", "then", "else", "dependentSchemas")
+    return any(word in one for one in [part, *marks.inside_of(part)] for word in words)
+
+
 # --- Which of several forms is meant --------------------------------------------------------------
 
 

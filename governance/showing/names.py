@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from audit.unseen import SAME_LETTERS, shown
 
 _BETWEEN = re.compile(r"[\s_.:/-]+")
+_SHORT = 64  # characters
 _PLAIN = re.compile(r"[\w\s.:/-]*")
 
 
@@ -17,12 +19,19 @@ def readable(name: str) -> str:
 
     A name with other signs in it is not taken apart: they could mean something.
     """
+    return _kept(name) if len(name) <= _SHORT else _readable(name)
+
+
+def _readable(name: str) -> str:
     if not _PLAIN.fullmatch(name):
         return shown(name)
     words = [word for part in _BETWEEN.split(name) for word in _humps(part)]
     told = " ".join(word if _stays(word) else word.lower() for word in words)
     first = told[:1].upper()
     return shown(first + told[1:] if len(first) == 1 else told) or f"“{shown(name)}”"
+
+
+_kept = lru_cache(4096)(_readable)  # of short names only, for anybody may send a long one
 
 
 def _humps(part: str) -> Iterator[str]:

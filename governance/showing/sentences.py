@@ -13,7 +13,7 @@ from typing import Any
 from governance.data_classes import MASK, NOTHING, Found, Marks, Place, inside
 from governance.models import ActionType
 from governance.showing import figures
-from governance.showing.labels import Schema, holding, labels, ordered
+from governance.showing.labels import Schema, alternatives, holding, labels, ordered
 from governance.showing.names import lowered, readable
 from governance.showing.values import LEFT_OUT, escaped, in_brackets, in_the_middle, label, plain
 
@@ -31,7 +31,11 @@ class Wording:
     def __init__(self, action_type: ActionType) -> None:
         self.name = readable(action_type.name)
         self.template = action_type.template
+        self.pieces = PLACE.split(action_type.template)
         self.marks = Marks(action_type.schema_as_written)
+        root = self.marks.root
+        self._always = None if alternatives(self.marks, root) else holding(self.marks, [root], {})
+        self._called = labels(self._always) if self._always else {}
 
     def sentence(self, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST) -> str:
         """The type's template filled in, with what it does not name; without one all arguments by name.
@@ -45,24 +49,32 @@ class Wording:
                 return text
         return said.short(LIMITS[-1], longest)
 
+    def parts(self, arguments: Schema) -> list[Schema]:
+        """The schemas that hold for these arguments."""
+        return holding(self.marks, [self.marks.root], arguments) if self._always is None else self._always
+
+    def called(self, arguments: Schema) -> dict[str, str]:
+        """The labels of the arguments."""
+        if self._always is not None and all(name in self._called for name in arguments):
+            return self._called
+        return labels(self.parts(arguments), arguments)
+
     def figures(self, arguments: Any, *, found: Found = NOTHING) -> list[figures.Figure]:
         """What decides, the weightiest first: the recipient, the amount."""
         known = arguments if isinstance(arguments, dict) else {}
-        parts = holding(self.marks, [self.marks.root], known)
-        return figures.of(parts, self.template, known, found)
+        return figures.of(self.parts(known), self.called(known), self.template, known, found)
 
 
 class _Saying:
     def __init__(self, wording: Wording, arguments: Schema, found: Found) -> None:
         self.wording, self.arguments, self.found = wording, arguments, found
-        self.parts = holding(wording.marks, [wording.marks.root], arguments)
-        template = PLACE.split(wording.template)
-        self.named = template[1::2]
+        self.parts = wording.parts(arguments)
+        self.named = wording.pieces[1::2]
         self.rest = list(self._rest())
 
     def _rest(self) -> Iterator[_Part]:
         """What no template names, in order."""
-        called = labels(self.parts, self.arguments)
+        called = self.wording.called(self.arguments)
         for name in ordered(self.parts, self.arguments):
             value = _without(self.arguments[name], _within(name, self.named, self.arguments))
             if value is not _NAMED:
@@ -145,7 +157,7 @@ class _Saying:
     # --- The template -----------------------------------------------------------------------------
 
     def _filled(self, limit: int) -> str:
-        pieces = PLACE.split(self.wording.template)
+        pieces = self.wording.pieces
         told = ""
         for n, text in enumerate(pieces):
             if n % 2 == 0:

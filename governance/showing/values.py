@@ -36,7 +36,7 @@ def plain(value: Any, limit: int) -> str:
 
 def escaped(text: str) -> str:
     """What stands between quotes: those within it, and line ends, can be told from ours."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_ESCAPES)
+    return text.replace("\r\n", "\n").translate(_ESCAPES)
 
 
 def in_the_middle(text: str, most: int) -> str:

@@ -85,7 +85,7 @@ def test_what_the_agent_says_is_there_now_stands_beside_each_part() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "told"),
-    [(5, 3.5, "−1.5"), (0, 1000, "+1,000"), (1000, 2500.0, "+1,500"), (True, 1, "")],
+    [(5, 3.5, "−1.5"), (0, 1000, "+1000"), (1000, 2500.0, "+1500"), (True, 1, "")],
 )
 def test_numbers_tell_how_much_they_differ(before: Any, after: Any, told: str) -> None:
     assert table({}, {"n": after}, {"n": before})[0].difference == told

@@ -258,7 +258,7 @@ def test_hidden_characters_are_shown(propose: Any, ana: Any) -> None:
     assert "\u200b" not in html
     for mark in (">U+202E<", ">U+200B<", "mixed letters"):
         assert mark in html, mark
-    assert "Refund 3 for order #W[U+200B]1" in page(browser(ana), "/queue/")
+    assert "Refund 3 for order “#W[U+200B]1”, and 1 more: note to customer" in page(browser(ana), "/queue/")
 
 
 def test_a_conversation_in_another_form_is_shown_as_data(propose: Any, ana: Any) -> None:

@@ -133,7 +133,8 @@ def test_the_first_run_page_and_its_one_button(visit: Visit, ana: Any, olga: Any
     check(page, "first-run page")
     page.get_by_role("button", name="Send a sample proposal").click()
 
-    expect(page.locator("#proposal-title")).to_contain_text("A sample to try the desk with")
+    expect(page.locator("#proposal-title")).to_contain_text("Pin “Welcome to the desk (1)” to the board")
+    expect(page.locator(".says-title")).to_contain_text("A sample to try the desk with")
     expect(desk.locator("#rows .row")).to_have_count(1)  # live, at somebody else's desk
 
 

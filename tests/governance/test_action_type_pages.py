@@ -51,7 +51,7 @@ def test_an_action_type_is_told_in_words(ana: Any, agent: Any) -> None:
     for said in (
         "It can’t be undone.",
         "Done twice it acts twice",
-        "Pay 12.5 to ••• at Sparkasse",
+        "Pay 12.5 to ••• at “Sparkasse”",
         "<code>account.iban</code>",
         "<code>financial</code>",
         "support-bot",
@@ -177,7 +177,7 @@ def test_what_is_sensitive_is_masked_in_lists_and_shown_where_it_is_decided(
     register(PAYOUT, actor=SYSTEM)
     proposal = propose(title="Pay out", context={}, suggestions=[payout(iban="DE4911", bank="Sparkasse")])
 
-    assert proposal.sentence == "Pay 50 to ••• at Sparkasse"
+    assert proposal.sentence == "Pay 50 to ••• at “Sparkasse”"
     client = signed_in(ana)
     assert "DE4911" not in client.get("/queue/").content.decode()
     detail = client.get(f"/queue/{proposal.pk}/").content.decode()
