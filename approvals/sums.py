@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from governance.showing.numbers import grouped
+
 # What one such action is called. Others are called by their name: "12 × ship parcel".
 _NOUNS = {
     "cancel": "cancellation",
@@ -58,7 +60,7 @@ def written(numbers: Sequence[Any]) -> list[str]:
     """Numbers of one column, with as many decimals each: 54.04 and 12 are "54.04" and "12.00"."""
     exact = [Decimal(str(number)) for number in numbers]
     decimals = max((_decimals(number) for number in exact), default=0)
-    return [f"{number:,.{decimals}f}" for number in exact]
+    return [grouped(number, decimals) for number in exact]
 
 
 def total(numbers: Iterable[Any]) -> Decimal:
@@ -70,7 +72,7 @@ def total_written(numbers: Sequence[Any]) -> str:
     """The sum, with as many decimals as the numbers have."""
     exact = [Decimal(str(number)) for number in numbers]
     decimals = max((_decimals(number) for number in exact), default=0)
-    return f"{total(numbers):,.{decimals}f}"
+    return grouped(total(numbers), decimals)
 
 
 def _decimals(number: Decimal) -> int:

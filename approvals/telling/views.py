@@ -20,7 +20,9 @@ from approvals.telling.models import Delivery, Notice, Target, Wishes
 from approvals.telling.tell import in_words
 from audit.asking import actor_of
 from audit.refusals import Invalid
+from audit.unseen import shown
 from governance import hours
+from suggestions.models import Proposal
 
 SHOWN = 100
 _DAY_NAMES = dict(zip(hours.DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
@@ -33,20 +35,30 @@ _DAY_NAMES = dict(zip(hours.DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Su
 @require_GET
 def notices(request: Asked) -> HttpResponse:
     """What whoever asks was told, newest first."""
-    lines = Notice.objects.filter(user=request.user, on_page=True).select_related("team")
+    mine = Notice.objects.filter(user=request.user, on_page=True).select_related("team")
+    lines = list(mine.order_by("-at", "-id")[:SHOWN])
+    sentences = _sentences(request, lines)
     rows = [
         {
             "id": line.pk,
             "said": in_words(line).text,
+            "sentence": sentences.get(line.proposals[0], "") if line.count == 1 and line.proposals else "",
             "at": line.at,
             "risk": line.risk,
             "unread": not line.read_at,
         }
-        for line in lines.order_by("-at", "-id")[:SHOWN]
+        for line in lines
     ]
     return render(
         request, "approvals/notices.html", {"rows": rows, "any_unread": any(r["unread"] for r in rows)}
     )
+
+
+def _sentences(request: Asked, lines: list[Notice]) -> dict[UUID, str]:
+    """What would happen by each that a line alone tells of, as far as this person may see it still."""
+    alone = [line.proposals[0] for line in lines if line.count == 1 and line.proposals]
+    known = Proposal.objects.visible_to(request.user).filter(pk__in=alone)
+    return {pk: shown(sentence) for pk, sentence in known.values_list("pk", "sentence")}
 
 
 @signed_in

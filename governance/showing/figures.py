@@ -17,20 +17,20 @@ from governance.showing.values import in_the_middle, listed
 MOST, LONGEST = 2, 200
 _SHORT = 28  # characters that a column has room for
 _ITEMS = 4
-# Words of names. Who gets it comes before how much, that before which; and each kind once.
+# Words of names. Who gets it comes before how much, that before whose and which; and each kind once.
 _WHO = {
     "to", "recipient", "recipients", "receiver", "payee", "beneficiary", "iban", "bic", "destination",
-    "target", "email", "mail", "address", "street", "url", "uri", "host", "channel", "phone", "cc", "bcc", "assignee",
-    "participant", "participants", "attendees", "invitee", "webhook", "wallet",
+    "target", "email", "mail", "address", "street", "url", "uri", "host", "channel", "phone", "cc", "bcc",
+    "assignee", "participant", "participants", "attendees", "invitee", "webhook", "wallet",
 }  # fmt: skip
 _MUCH = {"amount", "total", "sum", "price", "value", "limit", "quantity", "count", "budget", "salary", "fee"}
+_WHOSE = {"account", "customer", "user", "username", "patient", "employee", "member", "source", "from"}
 _WHICH = {
-    "account", "customer", "user", "username", "order", "invoice", "ticket", "booking", "reservation",
-    "flight", "branch", "repo", "repository", "bucket", "path", "file", "database", "table", "domain", "role",
-    "permission", "source", "from", "sender", "force", "scope", "group",
+    "order", "invoice", "ticket", "booking", "reservation", "flight", "branch", "repo", "repository",
+    "bucket", "path", "file", "database", "table", "domain", "role", "permission", "force", "scope", "group",
 }  # fmt: skip
 _UNITS = ("currency", "currency_code", "unit")
-_KINDS = (_WHO, _MUCH, _WHICH)
+_KINDS = (_WHO, _MUCH, _WHOSE, _WHICH)
 
 
 @dataclass(frozen=True, slots=True)

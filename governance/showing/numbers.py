@@ -8,7 +8,7 @@ from decimal import Decimal
 _WRITTEN_OUT = range(-12, 21)  # powers of ten
 
 
-def written(value: int | float) -> str:
+def written(value: int | float | Decimal) -> str:
     """All digits that count, with a point before the decimals and nothing between the thousands.
 
     1,234 is above a thousand to some and above one to others; and many numbers are names. What would
@@ -31,6 +31,8 @@ def typed(value: int | float) -> str:
 
 def grouped(exact: Decimal, decimals: int) -> str:
     """An amount with so many decimals; its thousands set apart only where that can't be misread."""
+    if decimals > -_WRITTEN_OUT.start or (exact and exact.adjusted() not in _WRITTEN_OUT):
+        return written(exact)
     text = f"{exact:,.{decimals}f}"
     return text if decimals > 0 or text.count(",") != 1 else text.replace(",", "")
 

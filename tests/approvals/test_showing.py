@@ -11,6 +11,7 @@ from django.urls import reverse
 from approvals.detail import detail_of
 from approvals.precedents import precedents
 from approvals.rows import rows_of
+from approvals.telling.models import Notice
 from audit.actors import SYSTEM
 from governance.action_types import register
 from suggestions.models import Proposal, Sample
@@ -142,7 +143,7 @@ def test_an_edit_is_told_by_what_was_approved(planted: Proposal, ana: Any, api: 
     assert planted.resolution.sentence == after
     assert rows_of([planted.pk])[0].sentence == after
     assert after in page(ana, reverse("approvals:proposal", args=[planted.pk])).partition("</title>")[0]
-    assert after in page(ana, "/history/")
+    assert after in page(ana, "/queue/history/")
 
 
 def test_the_api_tells_the_sentence_beside_the_title(planted: Proposal, api: Any) -> None:
@@ -170,6 +171,77 @@ def test_old_proposals_without_figures_are_shown_as_before(planted: Proposal, an
     row = rows_of([planted.pk])[0]
     assert (row.figures, row.found) == ((), None)
     assert SAID in page(ana, "/queue/")
+
+
+def test_notices_on_the_page_tell_the_sentence_to_whom_may_see_it(
+    planted: Proposal, ana: Any, cyd: Any
+) -> None:
+    for person in (ana, cyd):
+        Notice.objects.create(user=person, kind="new", team=planted.team, risk=2, urgent=False,
+                              proposals=[planted.pk])  # fmt: skip
+    assert SAID in page(ana, reverse("approvals:notices"))
+    assert STRANGER not in page(cyd, reverse("approvals:notices"))
+    assert LIE not in page(ana, reverse("approvals:notices"))
+
+
+def test_a_revised_proposal_links_by_what_would_happen(mail: None, propose: Any, ana: Any) -> None:
+    before = _planted(propose)
+    again = propose(
+        title=LIE,
+        revises=str(before.pk),
+        suggestions=[suggestion_body(action="mail", arguments={"to": "leo@example.com", "subject": "x"})],
+    )
+    html = page(ana, reverse("approvals:proposal", args=[again.pk]))
+    chain = html[html.index('class="revised-chain"') :].partition("</p>")[0]
+    assert SAID in chain
+    assert LIE not in chain
+
+
+def test_two_accounts_are_told_apart_wherever_arguments_are_shown(db: None, propose: Any, ana: Any) -> None:
+    """As pydantic writes a schema: the title of the model stands where both refer to."""
+    account = {"title": "Account", "type": "object", "properties": {"iban": {"type": "string"}}}
+    register(
+        {
+            "name": "move_money",
+            "schema": {
+                "type": "object",
+                "$defs": {"Acc": account},
+                "properties": {n: {"$ref": "#/$defs/Acc"} for n in ("from_account", "to_account")},
+            },
+        },
+        actor=SYSTEM,
+    )
+    moves = [
+        propose(
+            title=f"Move {n}",
+            suggestions=[
+                suggestion_body(
+                    action="move_money",
+                    arguments={"to_account": {"iban": f"DE{n}"}, "from_account": {"iban": f"FR{n}"}},
+                )
+            ],
+        )
+        for n in (1, 2)
+    ]
+    first = moves[0]
+    assert first.sentence == "Move money: from account {iban FR1}, to account {iban DE1}"
+    detail = detail_of(first, reader=ana)
+    assert [row.title for row in detail.suggestions[0].arguments] == ["From account", "To account"]
+    form = page(ana, reverse("approvals:edit", args=[first.pk]))
+    bulk = page(ana, reverse("approvals:bulk") + f"?id={first.pk}&id={moves[1].pk}")
+    edited = {"from_account": {"iban": "FR1"}, "to_account": {"iban": "DE9"}}
+    approve(first, ana, arguments=edited)
+    after = page(ana, reverse("approvals:proposal", args=[first.pk]))
+    history = page(ana, "/queue/history/")
+    for html, labels in [
+        (form, ["From account", "To account"]),
+        (bulk, ["From account › Iban", "To account › Iban"]),
+        (after, ["To account › Iban DE1 → DE9", "From account {iban FR1}, to account {iban DE9}"]),
+        (history, ["To account › Iban DE1 → DE9"]),
+    ]:
+        for label in labels:
+            assert label.lower() in html.lower(), label
+        assert ">Account<" not in html
 
 
 # --- Like this before -------------------------------------------------------------------------------
