@@ -140,7 +140,7 @@ def _totals(found: Sequence[Candidate]) -> str:
     told = []
     for path in named:
         sum_of = _by_unit([(one.values[path], _unit(one)) for one in found if path in one.values])
-        told.append(sum_of if len(named) == 1 else f"{_title(path, found[0]).lower()} {sum_of}")
+        told.append(sum_of if len(named) == 1 else f"{_title(path, found).lower()} {sum_of}")
     return ", ".join(told)
 
 
@@ -179,7 +179,7 @@ def _table(found: Sequence[Candidate]) -> Table:
         action=action,
         count=sums.count_of(action, len(found)),
         common=[
-            (_title(path, found[0]), _text(found[0].values[path])) for path in paths if path not in differing
+            (_title(path, found), _text(found[0].values[path])) for path in paths if path not in differing
         ],
         columns=[column for column, _ in columns],
         lines=[_line(one, [(column, cells[n]) for column, cells in columns]) for n, one in enumerate(found)],
@@ -205,7 +205,7 @@ def _column(found: Sequence[Candidate], path: Path) -> tuple[Column, list[Cell]]
         return _number_column(found, path, values)
     lonely = _lonely(values)
     cells = [_cell(value, "the only one of these" if value == lonely else "") for value in values]
-    return Column(_title(path, found[0]), is_number=False), cells
+    return Column(_title(path, found), is_number=False), cells
 
 
 def _number_column(
@@ -213,7 +213,7 @@ def _number_column(
 ) -> tuple[Column, list[Cell]]:
     there = [value for value in values if value is not _MISSING]
     if not sums.is_amount(path[-1], there):
-        return Column(_title(path, found[0]), is_number=True), [_cell(value, "") for value in values]
+        return Column(_title(path, found), is_number=True), [_cell(value, "") for value in values]
     text, far = iter(sums.written(there)), iter(sums.outliers(there))
     cells = [
         Cell([], given=False)
@@ -222,7 +222,7 @@ def _number_column(
         for value in values
     ]
     units = [(one.values[path], _unit(one)) for one in found if path in one.values]
-    return Column(_title(path, found[0]), is_number=True, total=_by_unit(units)), cells
+    return Column(_title(path, found), is_number=True, total=_by_unit(units)), cells
 
 
 def _lonely(values: Sequence[Any]) -> Any:
@@ -244,9 +244,10 @@ def _text(value: Any) -> list[Piece]:
     return pieces(in_words_of(value)) if value not in ("", [], {}) else [Piece("(empty)")]
 
 
-def _title(path: Path, one: Candidate) -> str:
-    """By the labels of its parts: "Address › City"."""
-    return path_label(one.suggestion.action_type, one.suggestion.arguments, path)
+def _title(path: Path, found: Sequence[Candidate]) -> str:
+    """By the labels of its parts, "Address › City"; alike to none of any of them."""
+    together = {name: value for one in reversed(found) for name, value in one.suggestion.arguments.items()}
+    return path_label(found[0].suggestion.action_type, together, path)
 
 
 def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:

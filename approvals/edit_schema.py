@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from approvals.changes import parts, same
+from governance.showing.names import skeleton
 
 Kind = Literal["text", "number", "truth", "nothing", "choice", "list", "group"]
 Schema = dict[str, Any]
@@ -184,11 +185,13 @@ def _kinds(schema: Schema) -> list[Kind]:
 def _told_apart(found: Sequence[Shape]) -> list[Shape]:
     """With labels to choose by: their titles where they have any of their own, else their kinds."""
     titles = [str(shape.schema.get("title") or "") for shape in found]
-    own = len(set(titles)) == len(found) > 1
+    looks = [skeleton(title) for title in titles]
+    own = len(set(looks)) == len(found) > 1
     result = []
     for index, (shape, title) in enumerate(zip(found, titles, strict=True), start=1):
         alike = sum(other.kind == shape.kind for other in found) > 1
-        label = title if own and title else LABELS[shape.kind] + (f" ({title or index})" if alike else "")
+        which = title if title and looks.count(skeleton(title)) == 1 else f"{title} {index}".strip()
+        label = title if own and title else LABELS[shape.kind] + (f" ({which})" if alike else "")
         result.append(Shape(shape.kind, shape.schema, label, shape.options))
     return result
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from governance.showing.names import lowered, readable
 from governance.showing.numbers import grouped
 
 # What one such action is called. Others are called by their name: "12 × ship parcel".
@@ -42,7 +43,7 @@ def count_of(action: str, number: int) -> str:
     """So many of this action: "12 refunds", "1 refund", "3 × ship parcel"."""
     noun = _NOUNS.get(action.lower()) or _NOUNS.get(re.split(r"[_.:-]", action.lower())[0])
     if noun is None:
-        return f"{number} × {action.replace('_', ' ')}"
+        return f"{number} × {lowered(readable(action))}"
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -22,7 +22,8 @@ from governance import people
 from governance.data_classes import Marks
 from governance.models import ActionType, Risk, Team, User
 from governance.showing.labels import holding, left_out, ordered
-from governance.showing.sentences import PLACE, wording
+from governance.showing.sentences import PLACE, path_label, wording
+from governance.showing.values import in_the_middle
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
 
@@ -145,15 +146,15 @@ def _not_whole(suggestion: Suggestion, values: dict[Path, Any]) -> str:
     for path, value in values.items():
         text = as_text(value)
         if not is_honest(text) or not all(map(is_honest, path)):
-            return f"Hidden or mixed characters stand in {_name(path)}."
+            return f"Hidden or mixed characters stand in {_name(suggestion, path)}."
         if len(text) > LONGEST_VALUE or "\n" in text:
-            return f"{_name(path)} is too long for a table."
+            return f"{_name(suggestion, path)} is too long for a table."
     return ""
 
 
-def _name(path: Path) -> str:
-    text = " › ".join(path).replace("_", " ")
-    return f"“{text[:60]}”"
+def _name(suggestion: Suggestion, path: Path) -> str:
+    label = path_label(suggestion.action_type, suggestion.arguments, path)
+    return f"“{in_the_middle(label, 60)}”"
 
 
 def leaves(arguments: dict[str, Any], kind: ActionType) -> Iterable[tuple[Path, Any]]:

@@ -253,11 +253,11 @@ def test_the_policy_can_forbid_it(propose: Propose, policy: Any, ana: Any) -> No
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ({"note": "x" * 121}, "“note” is too long for a table."),
-        ({"note": "two\nlines"}, "“note” is too long for a table."),
-        ({"note": "kett\u200ble"}, "Hidden or mixed characters stand in “note”."),
+        ({"note": "x" * 121}, "“Note to customer” is too long for a table."),
+        ({"note": "two\nlines"}, "“Note to customer” is too long for a table."),
+        ({"note": "kett\u200ble"}, "Hidden or mixed characters stand in “Note to customer”."),
         ({"order_id": "#W\u202e1"}, "Hidden or mixed characters stand in what would happen."),
-        ({"note": "p\u0430ypal"}, "Hidden or mixed characters stand in “note”."),
+        ({"note": "p\u0430ypal"}, "Hidden or mixed characters stand in “Note to customer”."),
         ({"note": "x" * 120}, ""),
     ],
 )

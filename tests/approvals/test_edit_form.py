@@ -14,6 +14,7 @@ from approvals import edit_nodes, edit_page
 from approvals.changes import same
 from approvals.edit_form import Drawing, as_json
 from approvals.edit_nodes import value_of
+from approvals.edit_schema import shapes
 from audit.canonical import digest
 from governance.catalogue import compiled
 from suggestions import gate
@@ -430,3 +431,10 @@ def test_an_integer_of_64_bits_is_told_the_one_way_there_is(typed: str) -> None:
 
     assert value == typed
     assert errors["r"] == gate.TOO_LARGE
+
+
+def test_forms_that_could_be_taken_for_each_other_are_told_apart() -> None:
+    alike = [{"title": title, "type": "object"} for title in ("Card", "card ", "C\u0430rd")]
+    labels = [shape.label for shape in shapes({}, {"anyOf": alike})]
+    assert len(set(labels)) == 3
+    assert all(label.endswith(f" {n})") for n, label in enumerate(labels, start=1))
