@@ -36,7 +36,6 @@ from execution.models import Execution
 from governance import halts
 from governance.data_classes import Marks
 from governance.models import Risk, User
-from governance.policy import ready
 from governance.showing import findings
 from governance.showing.findings import Finding
 from governance.showing.sentences import sentence
@@ -292,7 +291,9 @@ def _on_one_line(sentence: Sequence[Piece]) -> str:
 
 def _found(proposal: Proposal, earlier: Precedents) -> list[Finding]:
     """What the policy found, and what the record says against it, the worst first."""
-    found = [*findings.of(ready(proposal.policy_id), proposal.verdict["rules"]), *earlier.speaks_against]
+    if proposal.status != Proposal.Status.PENDING:
+        return []  # nobody decides on it any more
+    found = [*findings.at(proposal.policy_id, proposal.verdict["rules"]), *earlier.speaks_against]
     return sorted(found, key=lambda one: -one.weight)[:MOST_FOUND]
 
 

@@ -36,6 +36,7 @@ from approvals.step_up import StepUpNeeded
 from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
+from audit.unseen import shown
 from governance import catalogue
 from governance.showing.sentences import sentence
 from suggestions.models import Proposal, Suggestion
@@ -105,7 +106,7 @@ def _approve(
     except Refusal as refusal:
         return _refused(request, proposal, suggestion, typed, refusal)
     entry = catalogue.entry(suggestion.action_type)
-    said = sentence(entry.type, arguments, found=entry.marks.of(arguments))
+    said = shown(sentence(entry.type, arguments, found=entry.marks.of(arguments)))
     waits = "" if decided.resolution else WAITS
     return decided_on(request, proposal, decided, f"Approved as edited: {said}.{waits}")
 

@@ -106,7 +106,7 @@ def _form(
     pretended = StandingApproval(agent=proposal.agent, action=kind.name, version=kind.version)
     context = {
         "proposal": proposal,
-        "sentence": shown(resolution.suggestion.sentence),  # type: ignore[union-attr]
+        "sentence": shown(resolution.sentence or resolution.suggestion.sentence),  # type: ignore[union-attr]
         "agent": shown(proposal.agent.name),
         "subject": subject_of(proposal),
         "kind": kind,

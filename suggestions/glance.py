@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.policy import ready
 from governance.showing import findings
 from governance.showing.sentences import wording
 from suggestions.models import Proposal, Suggestion
@@ -18,7 +17,7 @@ def glance(proposal: Proposal, first: Suggestion) -> dict[str, Any]:
     words = wording(first.action_type)
     figures = words.figures(first.arguments, found=words.marks.of(first.arguments))
     told: dict[str, Any] = {"figures": [[one.label, one.text] for one in figures]}
-    worst = findings.worst(findings.of(ready(proposal.policy_id), proposal.verdict["rules"]))
+    worst = findings.worst(findings.at(proposal.policy_id, proposal.verdict["rules"]))
     if worst:
         told["found"] = [worst.level, worst.text]
     return told

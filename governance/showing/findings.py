@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from audit.refusals import Refusal
 from audit.unseen import shown
-from governance.policy import Policy, RuleText
+from governance.policy import Policy, RuleText, ready
 
 # A rule that reads texts looks for what somebody was talked into: for what the person never said.
 _READS_TEXTS = re.compile(
@@ -44,6 +45,14 @@ def of(policy: Policy, rules: Iterable[dict[str, Any]]) -> list[Finding]:
     known = {rule.name: rule for rule in policy.rules}
     found = [_finding(rule, known.get(rule["name"])) for rule in rules if _speaks(rule)]
     return sorted(found, key=lambda one: -one.weight)
+
+
+def at(version: str | None, rules: Iterable[dict[str, Any]]) -> list[Finding]:
+    """The same by the policy of that version; what can't be read any more is weighed by the rules alone."""
+    try:
+        return of(ready(version), rules)
+    except (Refusal, ValueError):
+        return of(ready(None), rules)
 
 
 def worst(found: Sequence[Finding]) -> Finding | None:

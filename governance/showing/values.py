@@ -17,6 +17,7 @@ _BARE = re.compile(
 _LIKE_A_NUMBER = re.compile(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?", re.ASCII)
 _QUOTES = '“”„‟"«»″‶〝〞〟＂❝❞'
 _ESCAPES = {ord(sign): f"\\{sign}" for sign in f"\\{_QUOTES}↵⇥"} | {ord("\n"): "↵", ord("\t"): "⇥"}
+_TITLE = re.compile(rf"[^,;:{_QUOTES}\[\]{{}}\\]*")
 NOTHING, LEFT_OUT = "nothing", "—"
 
 
@@ -67,8 +68,9 @@ def in_brackets(value: list[Any] | dict[str, Any], items: Callable[[], Iterable[
 
 
 def label(words: str, *, known: bool) -> str:
-    """What a value is called. A name that the schema does not know came with the arguments: it is set off."""
+    """What a value is called. A name that the schema does not know came with the arguments: it is set off,
+    and so is a title that holds signs of ours."""
     told = shown(words)
-    if known or re.fullmatch(r"[A-Za-z0-9 _.-]*", told):
+    if re.fullmatch(_TITLE if known else r"[A-Za-z0-9 _.-]*", told):
         return in_the_middle(told, 60)
     return f"“{escaped(in_the_middle(told, 60))}”"

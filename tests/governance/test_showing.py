@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from governance.data_classes import Marks
 from governance.models import ActionType
+from governance.policy import Policy, PolicyText
 from governance.property_order import order_of
+from governance.showing import findings
 from governance.showing.labels import holding, labels, left_out
 from governance.showing.names import readable, skeleton
 from governance.showing.numbers import grouped, typed, written
@@ -352,3 +354,46 @@ def test_the_figures_that_decide(
     words = Wording(kind(schema, template=template))
     found = words.figures(arguments, found=Marks(schema).of(arguments))
     assert [(one.label, one.short) for one in found] == figures
+
+
+# --- Findings ---------------------------------------------------------------------------------------
+
+
+def rule(name: str, **then: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ranks": [1],
+        "reason": then.pop("reason", ""),
+        "then": {"verdict": "review", **then},
+    }
+
+
+def test_what_was_found_is_weighed_by_how_bad_it_is() -> None:
+    written_ = [
+        {"name": "never-named", "when": "!mentions(user_text, args.to)", "then": {"verdict": "review"}},
+        {"name": "asked-for", "when": "mentions(user_text, args.to)", "then": {"verdict": "auto_approve"}},
+        {"name": "large", "when": "args.amount > 5", "then": {"verdict": "review"}},
+    ]
+    policy = Policy(PolicyText.model_validate({"version": 1, "rules": written_}), None)
+    rules = [
+        rule("large", reason="Above 5"),
+        rule("pressing", priority=85),
+        rule("two", approvals=2),
+        {**rule("broken"), "error": "no such key"},
+        rule("never-named", reason="The user never named this"),
+        rule("asked-for", verdict="auto_approve"),
+        rule("grave", risk="critical"),
+    ]
+    assert [(one.level, one.text) for one in findings.of(policy, rules)] == [
+        ("alarm", "The user never named this"),
+        ("alarm", "Grave"),
+        ("warning", "Pressing"),
+        ("warning", "Two"),
+        ("warning", "The rule broken could not be evaluated"),
+        ("note", "Above 5"),
+    ]
+
+
+def test_a_title_that_holds_signs_of_ours_is_set_off() -> None:
+    schema = {"type": "object", "properties": {"a": {"title": "Note, to"}, "b": {"title": "Betrag (€)"}}}
+    assert sentence(kind(schema), {"a": 1, "b": 2}) == "Send mail: “note, to” 1, betrag (€) 2"
