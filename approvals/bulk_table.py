@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.together import Candidate, Path, placeholders
 from governance.models import Risk
-from governance.showing.sentences import path_label
+from governance.showing.sentences import path_labels
 from suggestions.models import Proposal
 from suggestions.obligations import asked_of
 
@@ -137,10 +137,11 @@ def in_words(found: Sequence[Candidate]) -> str:
 def _totals(found: Sequence[Candidate]) -> str:
     """The sums of the numbers that the sentence names; apart for each currency where there are several."""
     named = [path for path in dict.fromkeys(p for one in found for p in one.values) if _counts(path, found)]
+    titles = _titles(named, found) if len(named) > 1 else {}
     told = []
     for path in named:
         sum_of = _by_unit([(one.values[path], _unit(one)) for one in found if path in one.values])
-        told.append(sum_of if len(named) == 1 else f"{_title(path, found).lower()} {sum_of}")
+        told.append(sum_of if len(named) == 1 else f"{titles[path].lower()} {sum_of}")
     return ", ".join(told)
 
 
@@ -173,14 +174,13 @@ def _by_kind(found: Sequence[Candidate]) -> list[list[Candidate]]:
 def _table(found: Sequence[Candidate]) -> Table:
     paths = list(dict.fromkeys(path for one in found for path in one.values))
     differing = [path for path in paths if _differ(found, path)]
-    columns = [_column(found, path) for path in differing]
+    titles = _titles(paths, found)
+    columns = [_column(found, path, titles[path]) for path in differing]
     action = shown(found[0].suggestion.action_type.name)
     return Table(
         action=action,
         count=sums.count_of(action, len(found)),
-        common=[
-            (_title(path, found), _text(found[0].values[path])) for path in paths if path not in differing
-        ],
+        common=[(titles[path], _text(found[0].values[path])) for path in paths if path not in differing],
         columns=[column for column, _ in columns],
         lines=[_line(one, [(column, cells[n]) for column, cells in columns]) for n, one in enumerate(found)],
         several_agents=_several(found, lambda one: one.proposal.agent_id),
@@ -198,22 +198,22 @@ def _differ(found: Sequence[Candidate], path: Path) -> bool:
     return any((type(value), value) != (type(values[0]), values[0]) for value in values)
 
 
-def _column(found: Sequence[Candidate], path: Path) -> tuple[Column, list[Cell]]:
+def _column(found: Sequence[Candidate], path: Path, title: str) -> tuple[Column, list[Cell]]:
     values = [one.values.get(path, _MISSING) for one in found]
     numbers = [value for value in values if value is not _MISSING]
     if all(map(sums.is_number, numbers)):
-        return _number_column(found, path, values)
+        return _number_column(found, path, values, title)
     lonely = _lonely(values)
     cells = [_cell(value, "the only one of these" if value == lonely else "") for value in values]
-    return Column(_title(path, found), is_number=False), cells
+    return Column(title, is_number=False), cells
 
 
 def _number_column(
-    found: Sequence[Candidate], path: Path, values: Sequence[Any]
+    found: Sequence[Candidate], path: Path, values: Sequence[Any], title: str
 ) -> tuple[Column, list[Cell]]:
     there = [value for value in values if value is not _MISSING]
     if not sums.is_amount(path[-1], there):
-        return Column(_title(path, found), is_number=True), [_cell(value, "") for value in values]
+        return Column(title, is_number=True), [_cell(value, "") for value in values]
     text, far = iter(sums.written(there)), iter(sums.outliers(there))
     cells = [
         Cell([], given=False)
@@ -222,7 +222,7 @@ def _number_column(
         for value in values
     ]
     units = [(one.values[path], _unit(one)) for one in found if path in one.values]
-    return Column(_title(path, found), is_number=True, total=_by_unit(units)), cells
+    return Column(title, is_number=True, total=_by_unit(units)), cells
 
 
 def _lonely(values: Sequence[Any]) -> Any:
@@ -244,10 +244,10 @@ def _text(value: Any) -> list[Piece]:
     return pieces(in_words_of(value)) if value not in ("", [], {}) else [Piece("(empty)")]
 
 
-def _title(path: Path, found: Sequence[Candidate]) -> str:
-    """By the labels of its parts, "Address › City"; alike to none of any of them."""
+def _titles(paths: Iterable[Path], found: Sequence[Candidate]) -> dict[Path, str]:
+    """By the labels of their parts, "Address › City"; none alike, whosever they are."""
     together = {name: value for one in reversed(found) for name, value in one.suggestion.arguments.items()}
-    return path_label(found[0].suggestion.action_type, together, path)
+    return path_labels(found[0].suggestion.action_type, together, paths)
 
 
 def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:

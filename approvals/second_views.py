@@ -25,7 +25,7 @@ from audit.asking import actor_of
 from audit.record import record_alone
 from audit.refusals import Invalid, Refusal
 from governance.models import ActionType, Risk
-from governance.showing.sentences import path_label
+from governance.showing.sentences import path_labels
 from suggestions.models import Proposal, SecondReview, Suggestion
 
 MOST_ENDED = 50
@@ -172,16 +172,20 @@ def _choice(suggestion: Suggestion, chosen: bool) -> Choice:
         reversibility=kind.get_reversibility_display(),
         confidence=suggestion.confidence,
         success_probability=suggestion.success_probability,
-        arguments=[
-            (path_label(kind, suggestion.arguments, path), pieces(said_of(value)))
-            for path, value in [*leaves(suggestion.arguments, kind), *defaults(suggestion.arguments, kind)]
-        ],
+        arguments=_labelled(kind, suggestion.arguments),
         explanation=pieces(suggestion.explanation),
         indicators=[
             pieces(f"{i.get('code', '')}: {i.get('detail', '')}") for i in suggestion.risk_indicators
         ],
         chosen=chosen,
     )
+
+
+def _labelled(kind: ActionType, arguments: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
+    """Every value by what its place is called, and what is left out with its default."""
+    values = [*leaves(arguments, kind), *defaults(arguments, kind)]
+    called = path_labels(kind, arguments, [path for path, _ in values])
+    return [(called[path], pieces(said_of(value))) for path, value in values]
 
 
 def _message(message: Any) -> tuple[str, list[Piece]]:

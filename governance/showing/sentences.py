@@ -7,7 +7,7 @@ It is complete or says how much more there is; one digest has one sentence, howe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from governance.data_classes import MASK, NOTHING, Found, Marks, Place, inside
@@ -241,20 +241,44 @@ def path_label(action_type: ActionType, arguments: Any, path: Sequence[str]) -> 
 
     The items of a list go by their numbers, from 1.
     """
+    return path_labels(action_type, arguments, [tuple(path)])[tuple(path)]
+
+
+def path_labels(
+    action_type: ActionType, arguments: Any, paths: Iterable[tuple[str, ...]]
+) -> dict[tuple[str, ...], str]:
+    """The same of many places, each part of the arguments looked at once."""
     marks = wording(action_type).marks
-    schemas: list[Any] = [marks.root]
-    value, said = arguments, []
-    for name in path:
-        parts = holding(marks, schemas, value)
-        if isinstance(value, list):
-            at = int(name) - 1 if name.isdecimal() else 0
-            schemas, value = inside(parts, at), value[at] if 0 <= at < len(value) else None
-            said.append(name)
-        else:
-            there = value if isinstance(value, dict) else {}
-            said.append(labels(parts, [*there, name])[name])
-            schemas, value = inside(parts, name), there.get(name)
-    return " › ".join(said)
+    # By place: what stands there, the schemas that may hold for it, and what its parts are called.
+    seen: dict[tuple[str, ...], tuple[Any, list[Schema], dict[str, str]]] = {}
+
+    def at(
+        place: tuple[str, ...], value: Any, schemas: list[Any]
+    ) -> tuple[Any, list[Schema], dict[str, str]]:
+        if place not in seen:
+            parts = holding(marks, schemas, value)
+            called = (
+                {} if isinstance(value, list) else labels(parts, value if isinstance(value, dict) else ())
+            )
+            seen[place] = (value, parts, called)
+        return seen[place]
+
+    found = {}
+    for path in paths:
+        value, schemas, said = arguments, [marks.root], []
+        for depth, name in enumerate(path):
+            value, parts, called = at(path[:depth], value, schemas)
+            if isinstance(value, list):
+                place = int(name) - 1 if name.isdecimal() else 0
+                value = value[place] if 0 <= place < len(value) else None
+                schemas = inside(parts, place)
+                said.append(name)
+            else:
+                value = value.get(name) if isinstance(value, dict) else None
+                schemas = inside(parts, name)
+                said.append(called.get(name) or labels(parts, [name])[name])
+        found[path] = " › ".join(said)
+    return found
 
 
 def wording(action_type: ActionType) -> Wording:
