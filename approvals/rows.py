@@ -181,7 +181,7 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         held=pending and proposal.held,  # type: ignore[attr-defined]
         ends_soon=pending and proposal.reminded_at is not None,
         title=shown(proposal.title),
-        figures=tuple(Figure(label, text) for label, text in proposal.glance.get("figures", ())),
+        figures=_figures(proposal),
         found=_found(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",
         due=f"{deadline:%Y%m%dT%H%M%S%f}",
@@ -198,6 +198,13 @@ def _sentence(proposal: Proposal) -> str:
     """What waits, or what was approved in its place."""
     resolution = getattr(proposal, "resolution", None) if proposal.status == "approved" else None
     return (resolution.sentence if resolution else "") or proposal.sentence
+
+
+def _figures(proposal: Proposal) -> tuple[Figure, ...]:
+    """Those of what the sentence tells: none where something else was approved."""
+    if _sentence(proposal) != proposal.sentence:
+        return ()
+    return tuple(Figure(label, text) for label, text in proposal.glance.get("figures", ()))
 
 
 def _found(proposal: Proposal) -> Finding | None:

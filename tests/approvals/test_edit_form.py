@@ -149,7 +149,7 @@ def test_a_text_with_line_ends_of_its_own_is_not_marked_as_changed(text: str) ->
     assert "suggested:" not in page_of(schema, {"body": text, "n": 1}, back)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@searched(150, suppress=list(HealthCheck))
 @given(SCHEMAS, OBJECTS)
 def test_json_goes_there_and_back(schema: dict[str, Any], value: dict[str, Any]) -> None:
     tree = edit_nodes.of(value, schema, schema)

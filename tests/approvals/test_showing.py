@@ -141,7 +141,8 @@ def test_an_edit_is_told_by_what_was_approved(planted: Proposal, ana: Any, api: 
 
     after = "Mail: to leo@example.com, subject “Refund”, bcc b@example.com"
     assert planted.resolution.sentence == after
-    assert rows_of([planted.pk])[0].sentence == after
+    row = rows_of([planted.pk])[0]
+    assert (row.sentence, row.figures) == (after, ())  # and not those of what was suggested
     assert after in page(ana, reverse("approvals:proposal", args=[planted.pk])).partition("</title>")[0]
     assert after in page(ana, "/queue/history/")
 
