@@ -10,6 +10,7 @@ from typing import Any
 import environ
 from kombu import Exchange, Queue
 
+from audit import addresses
 from reviewapp import embedded, logs, queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +26,9 @@ SECRET_KEY = env.str("SECRET_KEY")  # no default: a missing one stops the start 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")
+# Networks of the proxies before us, whose X-Forwarded-For is believed: "10.0.0.5,fd00::/8".
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+addresses.networks(tuple(TRUSTED_PROXIES))  # one that is none stops the start and says its name
 
 INSTALLED_APPS = [
     "django.contrib.admin",
