@@ -284,7 +284,7 @@ def test_approving_goes_on_to_the_next(propose: Any, ana: Any) -> None:
     resolution = Resolution.objects.get()
     assert (resolution.proposal, resolution.status, resolution.user) == (first, "approved", ana)
     decided = Event.objects.get(type="decision.made")
-    assert '"authenticated_by":"password"' in decided.body
+    assert '"authenticated_by":"unknown"' in decided.body
 
 
 def test_after_the_last_comes_the_empty_queue(proposal: Any, ana: Any) -> None:

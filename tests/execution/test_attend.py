@@ -173,7 +173,7 @@ def test_an_operator_retries_from_the_page(stuck, client, olga):
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/queue/{stuck.proposal_id}/")
     assert Execution.objects.get().status == "scheduled"
     actor = json.loads(Event.objects.get(type="execution.retried").body)["actor"]
-    assert actor["authenticated_by"] == "password"
+    assert actor["authenticated_by"] == "unknown"  # `force_login` says nothing of how
 
 
 def test_a_lost_race_is_told_and_changes_nothing(stuck, client, olga):
