@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 
 from governance import absence_views, token_views
+from reviewapp.accounts import SignIn
 from reviewapp.second_factors import shown_first
 
 
@@ -21,7 +22,7 @@ def no_sign_up(request: HttpRequest) -> NoReturn:
 
 
 urlpatterns = [
-    path("login/", views.login, name="account_login"),
+    path("login/", SignIn.as_view(), name="account_login"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", views.password_change, name="account_change_password"),

@@ -132,7 +132,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_URL = env.str("VALKEY_URL")
 VALKEY_PREFIX = env.str("VALKEY_PREFIX", default="reviewapp")  # several installations may share one Valkey
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "reviewapp.cache.Forgiving",
+        "LOCATION": VALKEY_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    },
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -291,7 +297,15 @@ MFA_TOTP_ISSUER = "reviewapp"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up here, and no address is ever verified
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = False  # `governance.door` counts: allauth would lock a name, and its counters can race
+ACCOUNT_FORMS = {
+    "login": "reviewapp.accounts.SignInForm",
+    "change_password": "reviewapp.accounts.OwnPasswordForm",
+}
+MFA_FORMS = {
+    "authenticate": "reviewapp.accounts.SecondFactorForm",
+    "reauthenticate": "reviewapp.accounts.ConfirmForm",
+}
 
 # --- Browsers -------------------------------------------------------------------------------
 
