@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 
 from governance import absence_views, token_views
+from reviewapp import door_pages
 from reviewapp.accounts import SignIn
 from reviewapp.second_factors import shown_first
 
@@ -25,6 +26,8 @@ urlpatterns = [
     path("login/", SignIn.as_view(), name="account_login"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
+    path("password/reset/", door_pages.reset, name="account_reset_password"),
+    path("link/<str:token>/", door_pages.link, name="account_link"),
     path("password/change/", views.password_change, name="account_change_password"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("security/", second_factor.index, name="mfa_index"),

@@ -41,6 +41,7 @@ GOVERNANCE = (
     ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
+    ("People", "/governance/people/", "governance.change_user"),
     ("Out of office", "/governance/out-of-office/", "governance.change_absence"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),

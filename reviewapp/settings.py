@@ -159,6 +159,7 @@ CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in 
 CELERY_TASK_ROUTES = {
     "suggestions.tasks.run_backtest": {"queue": "background"},
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
+    "reviewapp.tasks.send_reset": {"queue": "notices"},
 }
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker

@@ -12,7 +12,7 @@ from execution.api import ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api
 from insights import api as insights_api
-from reviewapp import health, pages
+from reviewapp import health, pages, people_pages
 from suggestions import backtest_api
 from suggestions.agent_api import AgentBoundaries, OwnBoundaries
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
@@ -109,6 +109,9 @@ urlpatterns = [
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halt_urls")),
+    path("governance/people/", people_pages.listed, name="people"),
+    path("governance/people/new/", people_pages.new, name="new-person"),
+    path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.agent_urls")),

@@ -181,6 +181,13 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("account_login", "GET"): (200, 302, 302, 302, 302),
     ("account_logout", "GET"): (302, 200, 200, 200, 200),
     ("account_inactive", "GET"): (200, 200, 200, 200, 200),
+    ("account_reset_password", "GET"): (200, 200, 200, 200, 200),
+    ("account_link", "GET"): (410, 410, 410, 410, 410),  # whoever has a good one may use it
+    ("account_link", "POST"): (410, 410, 410, 410, 410),
+    ("people", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("new-person", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("new-person", "POST"): (LOGIN, 403, 403, 403, 302),  # to confirm that it is them
+    ("make-account-link", "POST"): (LOGIN, 403, 403, 403, 302),
     ("account_change_password", "GET"): (LOGIN, 200, 200, 200, 200),
     ("account_reauthenticate", "GET"): (LOGIN, 200, 200, 200, 200),
     ("mfa_index", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -408,6 +415,8 @@ def make_world(
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         "pk": 1,  # of a security key, which nobody has
+        "token": "no-such-link",
+        "user_id": people["cyd"].pk,
         "token_id": ApiToken.objects.get(user=olga).pk,
         "view_id": SavedView.objects.create(user=ana, name="Mine", query="?mine=1").pk,
         "name": agent.name,
