@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
@@ -27,16 +26,6 @@ def teams_of(user: User) -> QuerySet[Team]:
     """The teams that this person acts for: their own, and those of the absent for whom they stand in."""
     absent = Absence.objects.running().filter(deputy=user, person__is_active=True).values("person")
     return Team.objects.filter(Q(members=user) | Q(members__in=absent)).distinct()
-
-
-def acts_for(person: Any, within: Any) -> QuerySet[Any]:
-    """The same as a subquery over people: the slugs of the teams that each acts for, some perhaps twice.
-
-    `person` refers to the person from within it (`OuterRef("pk")`), `within` from one level deeper.
-    """
-    absent = Absence.objects.running().filter(deputy=within, person__is_active=True).values("person")
-    rows = User.teams.through.objects.filter(Q(user_id=person) | Q(user_id__in=absent))
-    return rows.values("team_id")
 
 
 def teams_of_each(users: Collection[int]) -> dict[int, set[str]]:
