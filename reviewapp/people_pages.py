@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -49,22 +50,12 @@ def new(request: HttpRequest) -> HttpResponse:
     """Invite somebody; the link is shown on the page that answers, and nowhere else."""
     problem, teams = "", request.POST.getlist("team")
     if request.method == "POST":
-        if not confirm.confirmed(request).fresh:
-            return _to_confirm(request, reverse("new-person"))
         try:
-            _check_roles(request.POST.getlist("role"))
-            person = create_without_password(
-                request.POST.get("name", "").strip(),
-                full_name=request.POST.get("full_name", ""),
-                email=request.POST.get("email", ""),
-                roles=request.POST.getlist("role"),
-                teams=teams,
-                actor=actor_of(request),
-            )
+            _check_fresh(request)
+            person, token = _invite(request, teams)
         except PersonRefused as refusal:
             problem = refusal.detail
         else:
-            token = links.make(person, by=_person(request), actor=actor_of(request))
             return _shown_once(request, token, person)
     context = {
         "problem": problem,
@@ -90,6 +81,28 @@ def make_link(request: HttpRequest, user_id: int) -> HttpResponse:
         messages.error(request, refusal.detail)
         return redirect("people")
     return _shown_once(request, token, person)
+
+
+@transaction.atomic
+def _invite(request: HttpRequest, teams: list[str]) -> tuple[User, str]:
+    """A person with a link, or neither. Raises `PersonRefused`."""
+    roles = request.POST.getlist("role")
+    _check_roles(roles)
+    actor = actor_of(request)
+    person = create_without_password(
+        request.POST.get("name", "").strip(),
+        full_name=request.POST.get("full_name", ""),
+        email=request.POST.get("email", ""),
+        roles=roles,
+        teams=teams,
+        actor=actor,
+    )
+    return person, links.make(person, by=_person(request), actor=actor)
+
+
+def _check_fresh(request: HttpRequest) -> None:
+    if not confirm.confirmed(request).fresh:
+        raise PersonRefused("Confirm that it is you, then make the invitation. What you typed stays here.")
 
 
 def _check_roles(roles: list[str]) -> None:

@@ -182,11 +182,12 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("account_logout", "GET"): (302, 200, 200, 200, 200),
     ("account_inactive", "GET"): (200, 200, 200, 200, 200),
     ("account_reset_password", "GET"): (200, 200, 200, 200, 200),
+    ("account_reset_password", "POST"): (200, 200, 200, 200, 200),
     ("account_link", "GET"): (410, 410, 410, 410, 410),  # whoever has a good one may use it
     ("account_link", "POST"): (410, 410, 410, 410, 410),
     ("people", "GET"): (LOGIN, 403, 403, 403, 200),
     ("new-person", "GET"): (LOGIN, 403, 403, 403, 200),
-    ("new-person", "POST"): (LOGIN, 403, 403, 403, 302),  # to confirm that it is them
+    ("new-person", "POST"): (LOGIN, 403, 403, 403, 422),  # before they confirm that it is them
     ("make-account-link", "POST"): (LOGIN, 403, 403, 403, 302),
     ("account_change_password", "GET"): (LOGIN, 200, 200, 200, 200),
     ("account_reauthenticate", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -283,6 +284,10 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "account_reset_password",  # it sends a message to a worker, where e-mail is on
+    "account_link",  # of a link that is none
+    "new-person",  # before one has confirmed who one is
+    "make-account-link",
     "approvals:pace",
     "approvals:edit",
     "api:edits",

@@ -182,6 +182,15 @@ def test_that_takes_a_log_in_of_just_now(olga: Any, ana: Any) -> None:
     assert not AccountLink.objects.exists()
 
 
+def test_an_invitation_takes_one_too_and_loses_nothing_typed(olga: Any) -> None:
+    client = Client()
+    client.force_login(olga)
+    page = client.post("/governance/people/new/", {"name": "zoe", "role": "reviewer", "team": "operations"})
+    assert (page.status_code, 'value="zoe"' in page.content.decode()) == (422, True)
+    assert "Confirm that it is you" in page.content.decode()
+    assert not User.objects.filter(username="zoe").exists()
+
+
 def test_nobody_makes_one_for_themselves_or_for_another_operator(olga: Any, pia: Any) -> None:
     client = signed_in(olga)
     for person in (olga, pia):
