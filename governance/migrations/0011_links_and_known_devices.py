@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0009_absences'),
+        ('governance', '0010_action_names_have_128_letters'),
     ]
 
     operations = [
