@@ -472,7 +472,7 @@ def make_world(
 def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     """What was approved and can be undone, what waits for a second person, and what is claimed; by route."""
     undoable, waiting = propose(), propose()
-    Proposal.objects.filter(pk=undoable.pk).update(raised={"grace_seconds": 300})
+    Proposal.objects.filter(pk=undoable.pk).update(raised={"grace_seconds": 7_200})
     Proposal.objects.filter(pk=waiting.pk).update(approvals_needed=2)
     for proposal in (undoable, waiting):
         first = proposal.suggestions.get()
@@ -579,7 +579,11 @@ def policies_on_their_way() -> dict[str, dict[str, Any]]:
     places = ("api", "governance")
     return {
         **{f"{place}:approve-policy": {"policy": made["validated"].pk} for place in places},
-        **{f"{place}:activate-policy": {"policy": made["approved"].pk} for place in places},
+        **{
+            f"{place}:{verb}-policy": {"policy": made["approved"].pk}
+            for place in places
+            for verb in ("activate", "shadow")
+        },
     }
 
 
