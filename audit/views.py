@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 from audit.asking import actor_of
 from audit.export import FORMATS, download, export
 from audit.models import Event
-from audit.queries import Filters, Page, page, types
+from audit.parameters import whole
+from audit.queries import LARGEST_ID, Filters, Page, page, types
 from audit.refusals import Invalid
 from audit.summary import summary
 from audit.unseen import pieces
@@ -89,9 +90,10 @@ def _number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    found = whole(text, most=LARGEST_ID)
+    if found is None:
         raise Invalid.field(f"?{name}", f"{name} must be the number of an event.")
-    return int(text)
+    return found
 
 
 def _url(asked: dict[str, str], **place: int | None) -> str:
