@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
+from audit import valkey
 from governance import boundaries
 from governance.boundaries import BoundaryHit
 from governance.models import Agent
@@ -104,23 +105,9 @@ def _keys(agent: Agent, rates: list[str]) -> list[str]:
 
 
 def run_script(script: str, keys: list[str], *numbers: int) -> list[int]:
-    """Run the script over a connection of the pool; redis-py's client costs three times the round trip."""
-    pool = _pool()
-    connection = pool.get_connection()
-    try:
-        connection.send_command("EVAL", script, len(keys), *keys, *numbers)
-        answer: list[int] = connection.read_response()
-        return answer
-    except BaseException:
-        connection.disconnect()
-        raise
-    finally:
-        pool.release(connection)
-
-
-@lru_cache(maxsize=1)
-def _pool() -> redis.ConnectionPool:
-    return redis.ConnectionPool.from_url(settings.VALKEY_URL, socket_timeout=1, socket_connect_timeout=1)
+    """What a script answers, over a connection of the pool."""
+    answer: list[int] = valkey.ask("EVAL", script, len(keys), *keys, *numbers)
+    return answer
 
 
 @lru_cache(maxsize=1_024)

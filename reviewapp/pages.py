@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,19 +10,20 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
+from psycopg_pool import PoolTimeout
 
 from approvals import confirm, notices
 from approvals.telling import bell
 from approvals.today import decided_today
+from audit import counted
 from audit.asking import actor_of
-from audit.record import record_alone
-from reviewapp import problems
+from reviewapp import incoming, problems
 
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
@@ -121,7 +123,26 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 400, "400.html", "Malformed", "The request makes no sense to the server.")
+    said = str(exception) if isinstance(exception, incoming.BadForm) else ""
+    if problems.is_for_api(request):
+        return problems.answer(400, "Malformed", said or "The request makes no sense to the server.")
+    return render(request, "400.html", {"said": said}, status=400)
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    """What came was stopped at the gate; in words, for a program or a person."""
+    why: incoming.Refused = request.META[incoming.REFUSED]
+    if problems.is_for_api(request):
+        errors = [{"pointer": why.where, "detail": why.detail}] if why.where else []
+        response: HttpResponse = problems.answer(why.status, why.kind, why.detail, errors=errors)
+    else:
+        text = render_to_string(
+            "400.html", {"said": f"{why.detail} Nothing was changed.", "code": why.status}
+        )
+        response = HttpResponse(text, status=why.status)
+    if why.closes:
+        response.headers["Connection"] = "close"
+    return response
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -135,9 +156,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request's context, which may be what failed."""
+    error = sys.exc_info()[1]
+    away = isinstance(error, DatabaseError | InterfaceError | PoolTimeout) and problems.alarm(error)
     if problems.is_for_api(request):
-        return problems.answer(500, "ServerError", "Something broke on our side; it has been written down.")
-    return HttpResponse(render_to_string("500.html"), status=500)
+        kind, detail = (
+            ("Unavailable", "The database is not available.") if away else ("ServerError", problems.BROKE)
+        )
+        return problems.answer(503 if away else 500, kind, detail)
+    return HttpResponse(render_to_string("503.html" if away else "500.html"), status=503 if away else 500)
 
 
 def _error(request: HttpRequest, status: int, template: str, kind: str, sentence: str) -> HttpResponse:
@@ -159,6 +185,6 @@ def _note_refusal(request: HttpRequest) -> None:
         "request": getattr(request, "request_id", ""),
     }
     try:
-        record_alone("request.refused", actor=actor_of(request), data=data)
+        counted.of_known(actor_of(request), data)
     except DatabaseError:
         _log.exception("refusal not recorded", status=403)

@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "reviewapp.middleware.WhiteNoise",
     "reviewapp.middleware.Csp",
+    "reviewapp.incoming.forms",
     "reviewapp.middleware.Session",
     "reviewapp.middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -195,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
         ("follow-log", "approvals.tasks.follow_log", 1.0),
+        ("sum-up-refusals", "audit.tasks.sum_up_refusals", 15.0),
         ("tell", "approvals.tasks.tell", 1.0),
         ("forget-notices", "approvals.tasks.forget_notices", 3600.0),
         ("end-standing", "approvals.tasks.end_standing", 10.0),
@@ -218,6 +220,7 @@ EMAIL_FROM = env.str("EMAIL_FROM", default="reviewapp@localhost.localdomain")
 
 # --- Limits ---------------------------------------------------------------------------------
 
+WRONG_KEYS_PER_MINUTE = env.int("WRONG_KEYS_PER_MINUTE", default=60)  # then none are looked up
 RATE_LIMIT = env.str("RATE_LIMIT", default="600/minute")  # submissions and changes, per agent
 # What a person rejected is not asked for again for so long, unless the policy says otherwise.
 ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
+from audit import counted
 from audit.actors import ANONYMOUS
 from audit.addresses import address_of, source_of
 from audit.record import record_alone
@@ -46,9 +47,11 @@ class Try:
 
     def failed(self) -> None:
         """Write it down. The name that was typed is left out: people type passwords into that field."""
-        data: dict[str, object] = {"reason": "wrong name or password", "address": self.address}
-        if self.user:
-            data.update(user=str(self.user.pk), often=self.used_up)
+        reason = "wrong name or password"
+        if self.user is None:  # nobody's account: counted, or the log could be grown by anybody
+            counted.of_stranger(source_of(self.address), {"reason": reason, "route": "account_login"})
+            return
+        data = {"reason": reason, "address": self.address, "user": str(self.user.pk), "often": self.used_up}
         record_alone("session.refused", actor=ANONYMOUS, data=data)
 
 

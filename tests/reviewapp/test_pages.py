@@ -158,7 +158,7 @@ def test_the_auditor_leafs_in_both_directions(dora: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["since=never", "type=A", "proposal=1", "before=x", "after=-1", "actor=%00"]
+    "query", ["since=never", "type=A", "proposal=1", "before=x", "after=-1", "after=nan"]
 )
 def test_a_filter_that_means_nothing_is_said_on_the_page(dora: Any, query: str) -> None:
     page = browser(dora).get(f"/audit/?{query}")
