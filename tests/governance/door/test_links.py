@@ -232,7 +232,6 @@ def test_an_operator_invites_somebody(olga: Any) -> None:
         ({"name": "no spaces"}, "Enter a valid username"),
         ({"email": "no mail"}, "Enter a valid email address"),
         ({"full_name": "Zoe\nBcc: x"}, "A name is one line of text"),
-        ({"full_name": "Z\0oe"}, "A name is one line of text"),
     ],
 )
 def test_an_invitation_that_is_wrong_says_why_and_keeps_what_was_typed(
@@ -320,7 +319,7 @@ def test_the_answer_is_the_same_whether_there_is_such_an_account(ana: Any, ben: 
     User.objects.filter(pk=ana.pk).update(email="ana@example.com")
     pages = [
         Client().post(ASK, {"account": asked}).content.decode().split("<main")[1]
-        for asked in ("ana", "ben", "nobody", "ana@example.com", "x@example.com", "a\0b")
+        for asked in ("ana", "ben", "nobody", "ana@example.com", "x@example.com")
     ]
     assert len(set(pages)) == 1
     assert len(post) == 2
