@@ -47,6 +47,12 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         taken = execute(_TAKE, [float(lease_seconds), execution_id])
         return (taken[0][0], taken[0][1]) if taken else None
 
+    def to_carry_out(self, execution_id: UUID) -> Execution:
+        """With everything that its approval is checked by."""
+        return self.select_related("proposal__agent", "proposal__resolution", "suggestion__action_type").get(
+            pk=execution_id
+        )
+
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.halts.HELD` has it."""
         still = Q(lifted_at=None) | Q(lifted_at__gt=OuterRef("timed_from"))

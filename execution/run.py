@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from audit.actors import WORKER
 from audit.record import record
 from execution import failures, moves, news, routes
-from execution.approval import why_not
+from execution.approval import broken
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
@@ -64,13 +64,11 @@ class Run:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.began = time.monotonic()
-        self.execution = Execution.objects.select_related(
-            "proposal__agent", "proposal__resolution", "suggestion__action_type"
-        ).get(pk=lease.execution_id)
+        self.execution = Execution.objects.to_carry_out(lease.execution_id)
+        self.tried = False
 
     def go(self) -> None:
-        if reason := why_not(self.execution):
-            ask_person(self.lease, self.execution, reason, event="execution.refused")
+        if not self._may_go_on():
             return
         try:
             workflow = workflow_of(self.execution.suggestion.action_type)
@@ -93,6 +91,24 @@ class Run:
                 return
         succeed(self.lease, self.execution)
 
+    def _may_go_on(self) -> bool:
+        """Whether what people decided still stands behind it, asked before every attempt."""
+        if reason := broken(self.execution):
+            refuse(self.lease, self.execution, reason)
+            return False
+        if not self.execution.proposal.agent.enabled:
+            ask_person(self.lease, self.execution, "The agent is disabled.", event="execution.refused")
+            return False
+        return True
+
+    def _may_try(self) -> bool:
+        """As `_may_go_on`; the first attempt of a turn has been looked at just now."""
+        if self.tried:
+            self.execution = Execution.objects.to_carry_out(self.execution.pk)
+            return self._may_go_on()
+        self.tried = True
+        return True
+
     def _finish(self, step: Step, plan: WorkflowStep) -> bool:
         """Work on one step until it is completed (True) or nothing more can be done now (False)."""
         if self._is_proved_already(step, plan):
@@ -103,7 +119,9 @@ class Run:
                     give_back(self.lease, self.execution, step, REPORT_WITHIN)
                     return False
                 case Call() as move:
-                    if not self._has_time_for(move.route.timeout) or not self._try(step, plan, move):
+                    if not self._has_time_for(move.route.timeout) or not self._may_try():
+                        return False
+                    if not self._try(step, plan, move):
                         return False
                 case Prove():
                     return self._prove(step, plan)
@@ -319,6 +337,13 @@ def ask_person(
     news.owe_agent(execution, Execution.Status.NEEDS_ATTENTION, reason)
     if event == "execution.needs_attention":
         failures.count_against(execution)
+
+
+@transaction.atomic
+def refuse(lease: Lease, execution: Execution, reason: str) -> None:
+    """Carry nothing out: what stands behind it is not what people decided, so somebody has to look."""
+    ask_person(lease, execution, reason, event="execution.refused")
+    failures.open_incident(execution, reason)
 
 
 @transaction.atomic

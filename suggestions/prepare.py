@@ -438,6 +438,7 @@ def told_of(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]
         "rules": [rule["name"] for rule in proposal.verdict["rules"]],
         "teams": proposal.teams,
         "approvals": proposal.approvals_needed,
+        "four_eyes": proposal.verdict.get("four_eyes", proposal.approvals_needed > 1),
     }
 
 
