@@ -155,6 +155,7 @@ class Run:
     def _try(self, step: Step, plan: WorkflowStep, move: Call) -> bool:
         """Make one attempt. False when this turn is over: it has to wait, or somebody else decides."""
         route = move.route
+        began = time.monotonic()  # before the lease: the call is over while that still runs
         repeatable = self.execution.suggestion.action_type.idempotent_hint or route.idempotent
         attempt = self._open(step, move)
         headers = {"idempotency-key": f"{self.execution.pk}/{step.name}"}
@@ -166,6 +167,8 @@ class Run:
             success_when=plan.success_when,
             headers=headers,
             timeout=min(route.timeout, LONGEST_CALL, settings.LEASE_SECONDS * 0.8),
+            began=began,
+            may_send=self.lease.is_held,
             repeatable=repeatable,
         )
         return self._close(step, plan, attempt, result)
