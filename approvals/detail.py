@@ -32,6 +32,7 @@ from approvals.undone import undone
 from approvals.voices import Voices, voices
 from approvals.worth import Record, Worth, record_of
 from execution.attend import CAN_BE_CANCELLED
+from execution.doubt import in_doubt
 from execution.models import Execution
 from governance import halts
 from governance.models import Risk, User
@@ -489,7 +490,8 @@ def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
 
 
 def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
-    execution = Execution.objects.filter(proposal=proposal).prefetch_related("steps__attempts").first()
+    found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
+    execution = found.with_doubt().prefetch_related("steps__attempts").first()
     if execution is None or not reader.has_perm("execution.view_execution"):
         return None
     can_retry = (
@@ -501,6 +503,7 @@ def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "status_label": execution.get_status_display(),
         "reason": pieces(execution.reason),
         "can_retry": can_retry,
+        "in_doubt": in_doubt(execution),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if reader.has_perm("execution.attend_execution")
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)

@@ -4,7 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from audit.ids import uuid7
@@ -63,6 +63,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         on = Q(Exists(_stopping().on()), status__in=WAITING)
         return self.annotate(is_held=Case(When(on, then=True), default=False))
 
+    def with_doubt(self) -> Self:
+        """Each with `doubtful_step`: of the present round, the first whose outcome is unknown."""
+        unknown = Attempt.objects.filter(
+            step__execution=OuterRef("pk"), round=OuterRef("round"), outcome=Attempt.Outcome.UNKNOWN
+        ).exclude(step__status=Step.Status.COMPLETED)
+        first = unknown.order_by("step__position").values("step__name")[:1]
+        return self.annotate(doubtful_step=Subquery(first))
+
     def visible_to(self, user: User) -> Self:
         return self.filter(proposal__in=Proposal.objects.visible_to(user))
 
@@ -110,6 +118,7 @@ class Execution(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     objects = ExecutionQuerySet.as_manager()
+    doubtful_step: str | None  # of those out of `with_doubt()`
 
     class Meta:
         permissions = [("attend_execution", "Can retry or cancel an execution")]
@@ -190,6 +199,12 @@ class Attempt(models.Model):
     http_status = models.PositiveSmallIntegerField(null=True)
     detail = models.CharField(max_length=500, blank=True)
     response = models.TextField(blank=True, help_text="The start of what came back.")
+    token_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the agent that began it."
+    )
+    begun_by = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="Which key and process of the agent."
+    )
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 

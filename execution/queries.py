@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from execution.approval import broken
+from execution.begin import begun
 from execution.models import Attempt, Execution
 from governance.models import Halt, User
 from suggestions.present import WAITING
@@ -18,12 +20,13 @@ MOST_COUNTED = 99
 
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
     """The newest executions this person may know about, one more than a page has."""
-    rows = Execution.objects.visible_to(user).select_related("proposal__agent", "suggestion").order_by("-pk")
+    rows = Execution.objects.visible_to(user).select_related("proposal__agent", "suggestion__action_type")
+    rows = rows.order_by("-pk")
     if status:
         rows = rows.filter(status=status)
     if before:
         rows = rows.filter(pk__lt=before)
-    return list(rows.with_held().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+    return list(rows.with_held().with_doubt().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
 
 
 def _tries() -> QuerySet[Attempt, Any]:
@@ -41,7 +44,7 @@ def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:
     """The execution of one of these proposals, with all that is told of it."""
     return (
         Execution.objects.filter(proposal__in=proposals, proposal_id=proposal_id)
-        .select_related("proposal", "suggestion__action_type")
+        .select_related("proposal__agent", "proposal__resolution", "suggestion__action_type")
         .prefetch_related("steps__attempts")
         .first()
     )
@@ -70,6 +73,10 @@ def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
         "held": halt is not None,
         "held_reason": halt.sentence if halt else None,
         "action_digest": execution.action_digest,
+        "action": execution.suggestion.action_type.name,
+        "version": execution.suggestion.action_type.version,
+        "arguments": go_ahead(execution) if halt is None else None,
+        "begun": _begun(execution),
         "created_at": execution.created_at,
         "due_at": execution.due_at,
         "deadline": execution.deadline,
@@ -86,6 +93,20 @@ def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
             for step in execution.steps.all()
         ],
     }
+
+
+def go_ahead(execution: Execution) -> dict[str, Any] | None:
+    """What an agent may carry out now: the approved arguments of what is handed back to it."""
+    if execution.status != Execution.Status.HANDED_BACK or broken(execution):
+        return None
+    return execution.proposal.resolution.arguments
+
+
+def _begun(execution: Execution) -> dict[str, Any] | None:
+    attempt = begun(execution)
+    if attempt is None:
+        return None
+    return {"by": attempt.begun_by, "at": attempt.started_at, "lease_until": execution.lease_until}
 
 
 def _attempt(attempt: Attempt, with_responses: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from audit.actors import WORKER
 from audit.record import record
-from execution import failures, moves, news, routes
+from execution import cut_off, failures, moves, news, routes
 from execution.approval import broken
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
@@ -80,7 +80,7 @@ class Run:
         self.known = routes.facts(self.execution)
         steps = list(self.execution.steps.all())
         if workflow is None and [step.name for step in steps] == [REPORT]:
-            give_back(self.lease, self.execution, steps[0], REPORT_WITHIN)
+            self._report(steps[0])
             return
         plans = workflow.steps if workflow else []
         if not plans or [step.name for step in steps] != [plan.name for plan in plans]:
@@ -132,15 +132,27 @@ class Run:
                     ask_person(self.lease, self.execution, reason)
                     return False
 
+    def _report(self, step: Step) -> None:
+        """Ask the agent to carry it out, unless it has begun and fallen silent."""
+        acts_once = self.execution.suggestion.action_type.idempotent_hint
+        if reason := moves.begun_in_vain(step.name, self._attempts(step), acts_once=acts_once):
+            ask_person(self.lease, self.execution, reason)
+            return
+        give_back(self.lease, self.execution, step, REPORT_WITHIN)
+
     def _next(self, step: Step, plan: WorkflowStep) -> moves.Move:
+        acts_once = self.execution.suggestion.action_type.idempotent_hint
+        return next_move(plan, self._attempts(step), acts_once=acts_once)
+
+    def _attempts(self, step: Step) -> list[moves.Tried]:
+        """Those of the present round, oldest first."""
         age = ExpressionWrapper(Now() - F("started_at"), output_field=fields.DurationField())
         rows = (
             step.attempts.filter(round=self.execution.round)
             .order_by("number")
             .values_list("route", "outcome", age, "detail")
         )
-        acts_once = self.execution.suggestion.action_type.idempotent_hint
-        return next_move(plan, [moves.Tried(*row) for row in rows], acts_once=acts_once)
+        return [moves.Tried(*row) for row in rows]
 
     def _has_time_for(self, seconds: float) -> bool:
         """Whether a call fits into what is left of this task; if not, another task goes on at once."""
@@ -219,19 +231,12 @@ class Run:
             return False
         return True
 
+    @transaction.atomic
     def _close_what_was_cut_off(self) -> None:
-        """An attempt that a killed worker left open may or may not have taken effect."""
-        for attempt in Attempt.objects.filter(
-            step__execution=self.execution, outcome=Attempt.Outcome.OPEN
-        ).select_related("step"):
-            with transaction.atomic():
-                self.lease.write()
-                attempt.outcome = Attempt.Outcome.UNKNOWN
-                attempt.detail = "The worker was cut off in the middle of it."
-                attempt.finished_at = Now()
-                attempt.save()
-                self._record("attempt.finished", attempt.step, attempt, outcome=attempt.outcome)
-                news.changed(self.execution)
+        """An attempt that a killed worker or a silent agent left open may or may not have taken effect."""
+        self.lease.write()
+        if cut_off.close(self.execution, actor=WORKER):
+            news.changed(self.execution)
 
     # --- Proof ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,6 +20,7 @@ from audit.asking import actor_of
 from audit.ids import read_uuid
 from audit.refusals import Refusal
 from execution import attend, queries
+from execution.doubt import in_doubt
 from execution.models import Execution
 from governance.models import User
 
@@ -78,6 +80,7 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "attempts": execution.tries,
         "started": execution.started_at,
         "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
+        "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if attends and execution.status in attend.CAN_BE_MARKED_DONE
@@ -92,7 +95,8 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.retry, "Another try is under way.", reason="reason")
+    again = partial(attend.retry, checked=bool(request.POST.get("checked")))
+    return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
 
 
 @login_required

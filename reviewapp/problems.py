@@ -38,7 +38,8 @@ from audit import counted
 from audit.addresses import address_of, source_of
 from audit.database_errors import is_away, named
 from audit.refusals import Invalid, Refusal
-from execution.hand_back import NotHandedBack
+from execution.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
+from execution.hand_back import AnotherOutcome, ReportedTooLate
 from execution.undo import TooLateToUndo
 from governance import hits, standing, strangers
 from governance.absences import NothingToEnd, NotYourAbsence
@@ -132,6 +133,12 @@ STATUS: dict[type[Refusal], int] = {
     AlreadyRetired: 409,
     NotAskedOfYou: 409,
     NotHandedBack: 409,
+    AlreadyBegun: 409,
+    LeaseOver: 409,
+    OnHold: 409,
+    NotProved: 409,
+    AnotherOutcome: 409,
+    ReportedTooLate: 409,
     NothingToReopen: 409,
     NoDecision: 409,
     SeveralTeams: 409,

@@ -167,6 +167,7 @@ CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of
 CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
 LEASE_SECONDS = 50
+HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 60,

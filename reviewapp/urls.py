@@ -8,7 +8,7 @@ from approvals import absence_api, beside_api, samples_api, simulator, standing_
 from approvals.api import Decisions, Reopen
 from approvals.edit_api import Edits
 from audit.api import Events, EventsExport
-from execution.api import ExecutionOfProposal, ReportResult
+from execution.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api
 from insights import api as insights_api
@@ -38,6 +38,7 @@ api = [
     path("proposals/<uuid:proposal_id>/take-back/", beside_api.TakeBack.as_view(), name="take-back"),
     path("proposals/<uuid:proposal_id>/undo/", beside_api.Undo.as_view(), name="undo"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
+    path("proposals/<uuid:proposal_id>/execution/begin/", BeginExecution.as_view(), name="begin-execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("deployments/", deployment_api.Deployments.as_view(), name="deployments"),
     path("deployments/roll-back/", deployment_api.RollBack.as_view(), name="roll-back-deployment"),

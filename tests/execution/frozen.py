@@ -1,8 +1,9 @@
 """A worker that is stopped at one point of an attempt, as a paused container or a starved machine is.
 
-    python -m tests.execution.frozen EXECUTION POINT
+    python -m tests.execution.frozen EXECUTION:POINT …
 
-It stops itself with SIGSTOP at the point and goes on when somebody sends it SIGCONT.
+It carries out one after another. In each it stops itself with SIGSTOP at the point, and goes on when
+somebody sends it SIGCONT.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ def main() -> None:
     from execution.run import run
     from governance import egress
 
-    execution_id, point = sys.argv[1:]
-    match point:
-        case "opened":  # the attempt is written down, nothing else has happened
-            stop_before(routes, "call")
-        case "connected":
-            stop_after(egress._Network, "connect_tcp")
-        case "asked":  # the database has said that the lease is held
-            stop_after(Lease, "is_held")
-        case "sent":  # too late to stop it: the request has left
-            stop_after(egress._Stream, "_send")
-    run(UUID(execution_id))
+    for execution_id, _, point in (given.partition(":") for given in sys.argv[1:]):
+        match point:
+            case "opened":  # the attempt is written down, nothing else has happened
+                stop_before(routes, "call")
+            case "connected":
+                stop_after(egress._Network, "connect_tcp")
+            case "asked":  # the database has said that the lease is held
+                stop_after(Lease, "is_held")
+            case "sent":  # too late to stop it: the request has left
+                stop_after(egress._Stream, "_send")
+        run(UUID(execution_id))
 
 
 if __name__ == "__main__":

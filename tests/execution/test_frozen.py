@@ -36,7 +36,7 @@ def frozen(shop: Any) -> Iterator[Callable[[Any, str], subprocess.Popen[bytes]]]
             "TEST_DOWNSTREAM": shop.place,
             "PYTHONPATH": str(ROOT),
         }
-        command = [sys.executable, "-m", "tests.execution.frozen", str(execution.pk), point]
+        command = [sys.executable, "-m", "tests.execution.frozen", f"{execution.pk}:{point}"]
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL))
         wait_for(lambda: is_stopped(started[-1]), seconds=60)
         return started[-1]
@@ -86,7 +86,7 @@ def test_what_a_person_cancelled_is_not_sent_by_a_worker_that_was_frozen(
 def test_what_a_person_retried_is_sent_once(frozen: Any, approved: Any, shop: Any, olga: Any) -> None:
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     zombie = frozen(execution, "opened")
-    attend.retry(taken_over(execution), by=olga)
+    attend.retry(taken_over(execution), by=olga, checked=True)
     execution = run_to_rest(execution)
     assert (execution.status, len(shop.calls)) == ("succeeded", 1)
 

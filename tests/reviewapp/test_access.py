@@ -244,6 +244,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:activate-standing", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:revoke-standing", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:begin-execution", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:policies", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
@@ -444,6 +445,7 @@ def make_world(
     only = {
         "checks:settle": {"review_id": differed.pk},
         "api:execution": {"proposal_id": approved.pk},
+        "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
         **policies_on_their_way(),
@@ -672,6 +674,7 @@ def form(route: str, world: World) -> Any:
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
+        "api:begin-execution": {"holder": "worker-1"},
         "api:result": {"outcome": "succeeded"},
         "approvals:answer": {"answer": "right"},
         "approvals:bulk": {
