@@ -186,7 +186,9 @@ def _check_free(execution: Execution) -> None:
     if (attempt := begun(execution)) is not None:
         raise already_begun(execution, attempt)
     if execution.status != STATUS.HANDED_BACK:
-        raise NotHandedBack(f"There is nothing to begin: the execution is {execution.get_status_display()}.")
+        raise NotHandedBack(
+            f"There is nothing to begin: the execution is {execution.get_status_display().lower()}."
+        )
     action = execution.suggestion.action_type.name
     halt = Halt.objects.on().covering(execution.proposal.agent_id, [action]).first()
     if halt is not None:

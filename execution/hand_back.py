@@ -109,7 +109,7 @@ def _too_late(execution: Execution, attempt: Attempt, outcome: str) -> str:
         return "Somebody has asked for another try since."
     if execution.status in (STATUS.RUNNING, STATUS.SCHEDULED, STATUS.HANDED_BACK, STATUS.NEEDS_ATTENTION):
         return ""
-    return f"The execution is {execution.get_status_display()}. A person can see what was reported."
+    return f"The execution is {execution.get_status_display().lower()}. A person can see what was reported."
 
 
 def _keep(execution: Execution, attempt: Attempt, agent: Agent, outcome: str, detail: str) -> None:

@@ -17,7 +17,7 @@ import httpx
 
 from examples.python_client import Refused, Reviewapp
 
-DIES = 0.12  # of the times that it could
+DIES = 0.3  # of the times that it could
 
 
 def main() -> None:

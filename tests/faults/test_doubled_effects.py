@@ -1,6 +1,6 @@
 """Agents that die in the middle and workers that freeze in it: nothing is lost, doubled or stuck.
 
-Few rounds in the suite; `FAULT_ROUNDS=60 … -s` tells the figures of more.
+Few rounds in the suite; `FAULT_ROUNDS=60 pytest tests/faults -s` tells the figures of more.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from execution.run import run
 from tests.execution.conftest import run_to_rest, step, wait_for, workflow
 from tests.execution.test_frozen import is_stopped
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(180 + 40 * int(os.environ.get("FAULT_ROUNDS", "5"))),
+]
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "5"))
 PROCESSES = 3
 
 
