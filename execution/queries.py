@@ -16,6 +16,13 @@ from suggestions.present import WAITING
 
 PAGE = 50
 MOST_COUNTED = 99
+# What has not ended: few, and counted.
+OPEN = (
+    Execution.Status.SCHEDULED,
+    Execution.Status.RUNNING,
+    Execution.Status.NEEDS_ATTENTION,
+    Execution.Status.HANDED_BACK,
+)
 
 
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
@@ -34,10 +41,10 @@ def _tries() -> QuerySet[Attempt, Any]:
     return of_one.values("step__execution").annotate(n=Count("pk")).values("n")
 
 
-def how_many_need_attention(user: User) -> int:
-    """Counted up to a limit, so that the page stays quick however many there are."""
-    waiting = Execution.objects.visible_to(user).filter(status=Execution.Status.NEEDS_ATTENTION)
-    return waiting.order_by()[: MOST_COUNTED + 1].count()
+def count_in_words(user: User, status: str) -> str:
+    """How many stand like this: "7", "99+". Counted up to a limit, so that the page stays quick."""
+    found = Execution.objects.visible_to(user).filter(status=status).order_by()[: MOST_COUNTED + 1].count()
+    return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found)
 
 
 def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:

@@ -52,14 +52,13 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
-    waiting = queries.how_many_need_attention(_person(request))
-    waiting_text = f"{queries.MOST_COUNTED}+" if waiting > queries.MOST_COUNTED else str(waiting or "")
+    counts = {one: queries.count_in_words(_person(request), one) for one in queries.OPEN}
     return [
         {
             "label": label,
             "url": f"{here}?{urlencode({'status': status})}" if status else here,
             "current": status == chosen,
-            "count": waiting_text if status == Execution.Status.NEEDS_ATTENTION else "",
+            "count": counts.get(status, ""),
         }
         for status, label in TABS
     ]
@@ -76,6 +75,8 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         if execution.is_held
         else execution.get_status_display(),
         "reason": execution.reason,
+        "next": _next(execution, attends=attends),
+        "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
@@ -89,6 +90,20 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         if attends and execution.status in attend.CAN_BE_CANCELLED
         else "",
     }
+
+
+def _next(execution: Any, *, attends: bool) -> str:
+    """What happens next with it, and who does it; nothing where it has ended."""
+    status = Execution.Status
+    if execution.is_held:
+        return "It goes on once the kill switch is lifted."
+    if execution.status == status.NEEDS_ATTENTION:
+        return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
+    return {
+        status.SCHEDULED: "It runs by itself.",
+        status.RUNNING: "A worker is on it.",
+        status.HANDED_BACK: "The agent carries it out and reports.",
+    }.get(execution.status, "")
 
 
 @login_required

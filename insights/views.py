@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.naming import listed
 from approvals.pieces import pieces
 from audit import counted
 from audit.asking import actor_of
@@ -92,7 +93,18 @@ def _row(measured: Measured) -> dict[str, Any]:
         "missing": len(measured.missing),
         "ready": measured.is_ready,
         "highest": pair.next_stage is None,
+        "next": _next(measured),
     }
+
+
+def _next(measured: Measured) -> str:
+    """What is still to come before the next stage, in a sentence."""
+    if measured.pair.next_stage is None:
+        return ""
+    if measured.is_ready:
+        return f"Promote it to stage {measured.pair.next_stage}, or leave it."
+    missing = listed([gate.title.lower() for gate in measured.missing])
+    return f"For stage {measured.pair.next_stage} there is missing: {missing}."
 
 
 # --- One pair -------------------------------------------------------------------------------------
