@@ -36,6 +36,7 @@ from execution.doubt import in_doubt
 from execution.models import Execution
 from governance import halts
 from governance.models import Risk, User
+from suggestions.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
@@ -106,6 +107,14 @@ class Check:
     why_not: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another proposal, by its address and what it would do."""
+
+    url: str
+    sentence: list[Piece]
+
+
 @dataclass(frozen=True)
 class Detail:
     """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
@@ -142,6 +151,7 @@ class Detail:
     after: Afterwards
     bar: Bar
     voices: Voices
+    contradictions: list[Other] = field(default_factory=list)
     alike: int = 0
     edits: list[Edit] = field(default_factory=list)
     held: str = ""
@@ -211,6 +221,7 @@ def detail_of(
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=_execution(proposal, reader),
         after=afterwards(proposal, reader, query),
+        contradictions=_contradictions(proposal, reader),
         alike=others_alike(proposal, reader),
         edits=edits_of(decisions, suggestions),
         held=_held(proposal, suggestions),
@@ -404,9 +415,21 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
         "policy": proposal.policy_id or "",
         "team": teams_in_words(proposal),
         "approvals": _approvals(proposal, decisions),
+        "priority": _priority(proposal),
         "decide_within": _span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
     }
+
+
+def _priority(proposal: Proposal) -> str:
+    """Where it stands in the queue, and which rule put it there."""
+    rules = [r for r in proposal.verdict["rules"] if r["then"].get("priority") == proposal.priority]
+    return f"{proposal.priority} of 100" + (f", by {shown(rules[0]['name'])}" if rules else "")
+
+
+def _contradictions(proposal: Proposal, reader: User) -> list[Other]:
+    found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
+    return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
 
 
 def _span(seconds: float) -> str:

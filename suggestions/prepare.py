@@ -26,6 +26,7 @@ from governance.policy import Matched, Policy, ready, risk_of
 from governance.verdict import Verdict, judge
 from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
+from suggestions.concerns import concern_of
 from suggestions.facts import facts_of
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
@@ -170,6 +171,7 @@ def drafted(
     proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
     suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
     proposal.numbers = numbers.asked_for(suggestions)
+    proposal.concern = concern_of(proposal, suggestions[0], entries[0].type.schema)
     return proposal, suggestions, entries
 
 
