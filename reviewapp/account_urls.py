@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 
 from governance import absence_views, token_views
-from reviewapp import door_pages
+from reviewapp import door_pages, signed_out
 from reviewapp.accounts import SignIn
 from reviewapp.second_factors import shown_first
 
@@ -24,6 +24,8 @@ def no_sign_up(request: HttpRequest) -> NoReturn:
 
 urlpatterns = [
     path("login/", SignIn.as_view(), name="account_login"),
+    path("session/", signed_out.session, name="session"),
+    path("signed-in/", signed_out.back, name="signed-in"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/reset/", door_pages.reset, name="account_reset_password"),

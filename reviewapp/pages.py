@@ -18,12 +18,12 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
-from approvals import confirm, notices
+from approvals import confirm, initials, notices
 from approvals.telling import bell
 from approvals.today import decided_today
 from audit import counted
 from audit.asking import actor_of
-from reviewapp import incoming, problems
+from reviewapp import incoming, problems, signed_out, waits
 
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
@@ -72,6 +72,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "decided_today": SimpleLazyObject(lambda: decided_today(user)),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
+        "own_initials": initials.plain(user.printed_name),
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
     }
 
@@ -85,7 +86,7 @@ def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> lis
     # One address may stand below another: the longest that fits is where we are.
     here = max((url for _, url, _ in places if request.path.startswith(url)), key=len, default="")
     return [
-        {"label": label, "url": url, "current": url == here}
+        {"label": label, "url": url, "current": url == here, **waits.of(url, request.user)}
         for label, url, permission in places
         if request.user.has_perm(permission)
     ]
@@ -118,7 +119,13 @@ def governance(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The session ended meanwhile, or began anew: a page keeps what it has, a form is shown again."""
     _note_refusal(request)
+    if request.headers.get("HX-Request"):
+        status = 403 if request.user.is_authenticated else 401
+        return HttpResponse(status=status, headers={"X-Refused": "page-too-old"})
+    if held := signed_out.sent_again(request):
+        return held
     return _error(request, 403, "403_csrf.html", "PermissionDenied", "The form is too old or not ours.")
 
 

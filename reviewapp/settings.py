@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "reviewapp.middleware.Authentication",
     "reviewapp.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
+    "reviewapp.signed_out.keep_what_was_sent",
     "reviewapp.middleware.Htmx",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "reviewapp.middleware.PageSafety",

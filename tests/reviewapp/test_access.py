@@ -204,6 +204,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("mfa_add_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
     ("mfa_edit_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
     ("mfa_remove_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("session", "GET"): (200, 200, 200, 200, 200),
+    ("signed-in", "GET"): (LOGIN, 200, 200, 200, 200),
     ("account_signup", "GET"): (404, 404, 404, 404, 404),
     ("schema", "GET"): (200, 200, 200, 200, 200),
     ("docs", "GET"): (200, 200, 200, 200, 200),

@@ -219,3 +219,40 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
     with django_assert_num_queries(10):
         assert len(client.get("/governance/agents/").context["agents"]) == 12
+
+
+OWN = {"Origin": "http://testserver"}
+
+
+def test_what_is_sent_after_the_session_ended_is_shown_again(proposal: Any) -> None:
+    address = f"/queue/{proposal.pk}/reject/"
+    sent = {"reason": "It is <b>wrong</b>.", "version": "1"}
+
+    answer = browser().post(address, sent, headers=OWN)
+
+    assert answer.status_code == 401
+    assert b"It is &lt;b&gt;wrong&lt;/b&gt;." in answer.content
+    assert f'action="{address}"'.encode() in answer.content
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "headers"),
+    [
+        ("/queue/views/", {"name": "mine"}, {"Origin": "https://elsewhere.example"}),
+        ("/queue/views/", {"name": "mine"}, {}),
+        ("/governance/callback/", {"secret": "mine"}, OWN),
+    ],
+)
+def test_what_is_not_ours_or_nobodys_to_see_is_shown_to_nobody(
+    db: None, address: str, sent: dict[str, str], headers: dict[str, str]
+) -> None:
+    answer = browser(enforce_csrf_checks=True).post(address, sent, headers=headers)
+    assert b"mine" not in answer.content
+
+
+def test_a_script_is_told_that_the_session_ended_not_sent_to_the_log_in(proposal: Any, ana: Any) -> None:
+    script = {"HX-Request": "true"}
+    assert browser().post("/governance/policies/check/", headers=script).status_code == 401
+    assert browser(enforce_csrf_checks=True).post("/queue/views/", headers=script).status_code == 401
+    stale = browser(ana, enforce_csrf_checks=True).post("/queue/views/", headers=script)
+    assert (stale.status_code, stale["X-Refused"]) == (403, "page-too-old")
