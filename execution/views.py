@@ -52,7 +52,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
-    counts = {one: queries.count_in_words(_person(request), one) for one in queries.OPEN}
+    counts = {str(one): queries.count_in_words(_person(request), one) for one in queries.OPEN}
     return [
         {
             "label": label,

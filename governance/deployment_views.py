@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -38,7 +38,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(pk__lt=cursor)
     found = list(rows[: PAGE + 1])
     for deployment in found:
-        deployment.next = next_steps.of_deployment(deployment, request.user)
+        deployment.next = next_steps.of_deployment(deployment, cast(User, request.user))
     more = {"agent": name, "after": found[PAGE - 1].pk} if len(found) > PAGE else {}
     context = {
         "deployments": found[:PAGE],

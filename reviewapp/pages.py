@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -23,6 +23,7 @@ from approvals.telling import bell
 from approvals.today import decided_today
 from audit import counted
 from audit.asking import actor_of
+from governance.models import User
 from reviewapp import incoming, problems, signed_out, waits
 
 PLACES = (
@@ -85,10 +86,11 @@ def _section(request: HttpRequest) -> list[dict[str, Any]]:
 def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
     # One address may stand below another: the longest that fits is where we are.
     here = max((url for _, url, _ in places if request.path.startswith(url)), key=len, default="")
+    open_ones = [(label, url) for label, url, permission in places if request.user.has_perm(permission)]
+    waiting = waits.behind([url for _, url in open_ones], cast(User, request.user))
     return [
-        {"label": label, "url": url, "current": url == here, **waits.of(url, request.user)}
-        for label, url, permission in places
-        if request.user.has_perm(permission)
+        {"label": label, "url": url, "current": url == here, **waiting.get(url, {})}
+        for label, url in open_ones
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet, Value
 
 from execution.models import Execution
 from governance.models import Deployment, Halt, Incident, PolicyVersion, User
@@ -39,13 +40,21 @@ _WAITING: dict[str, tuple[Callable[[User], QuerySet[Any]], str, str]] = {
 }
 
 
-def of(url: str, user: User) -> dict[str, str]:
-    """`waiting`, counted to a limit in one query, and `waiting_says`; nothing where nothing waits."""
-    if url not in _WAITING:
+def behind(urls: Iterable[str], user: User) -> dict[str, dict[str, str]]:
+    """For each of these addresses where something waits: `waiting`, counted to a limit, and
+    `waiting_says`; in one query."""
+    counted = [
+        _WAITING[url][0](user).order_by().values_list(Value(url, CharField()))[: MOST + 1]
+        for url in urls
+        if url in _WAITING
+    ]
+    if not counted:
         return {}
-    found, one, several = _WAITING[url]
-    count = found(user).order_by()[: MOST + 1].count()
-    if not count:
-        return {}
-    said = f"{MOST}+" if count > MOST else str(count)
-    return {"waiting": said, "waiting_says": one if count == 1 else several}
+    found = Counter(url for (url,) in counted[0].union(*counted[1:], all=True))
+    return {
+        url: {
+            "waiting": f"{MOST}+" if count > MOST else str(count),
+            "waiting_says": _WAITING[url][1 if count == 1 else 2],
+        }
+        for url, count in found.items()
+    }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from suggestions.models import Proposal, Suggestion
+from suggestions.models import Proposal, ProposalQuerySet, Suggestion
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NAMES = {"id", "ids", "uuid", "guid", "key", "slug", "sku", "number", "no", "nr", "ref", "reference"}
@@ -92,7 +92,9 @@ def _plain(value: str | int) -> str:
     return str(value).strip().lstrip("#").casefold()
 
 
-def contradictions(proposals: Iterable[Proposal], among: Any = None) -> dict[UUID, list[Contradiction]]:
+def contradictions(
+    proposals: Iterable[Proposal], among: ProposalQuerySet | None = None
+) -> dict[UUID, list[Contradiction]]:
     """Of these open proposals, those that others contradict, in one query from an index.
 
     Without `among` only others that exactly the same teams may see, so that it can be told to everybody
@@ -102,12 +104,13 @@ def contradictions(proposals: Iterable[Proposal], among: Any = None) -> dict[UUI
     if not known:
         return {}
     concerns = {one.concern for one in known.values()}
-    others = (Proposal.objects if among is None else among).pending().asked().filter(concern__in=concerns)
+    seen = Proposal.objects.all() if among is None else among
+    others = seen.pending().asked().filter(concern__in=concerns)
     first = Suggestion.objects.filter(rank=1, proposal__in=others.values("pk")).select_related("proposal")
     first = first.only(
         "action_digest", "sentence", "proposal__concern", "proposal__team_id", "proposal__also_teams"
     ).order_by("pk")
-    by_concern: dict[UUID, list[Suggestion]] = {}
+    by_concern: dict[UUID | None, list[Suggestion]] = {}
     for suggestion in first[: MOST * 50]:
         by_concern.setdefault(suggestion.proposal.concern, []).append(suggestion)
     found = {pk: _against(one, by_concern.get(one.concern, ()), among is None) for pk, one in known.items()}

@@ -105,7 +105,7 @@ def test_the_frame_costs_the_same_however_much_there_is(
 ) -> None:
     client = browser(ana)
     client.get("/executions/")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(17):
         client.get("/executions/")
 
 
@@ -213,11 +213,11 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
 
     client = browser(olga)
     client.get("/governance/agents/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         client.get("/governance/agents/")
     for number in range(11):
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         assert len(client.get("/governance/agents/").context["agents"]) == 12
 
 
