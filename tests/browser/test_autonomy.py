@@ -124,8 +124,9 @@ def test_checks_are_answered_by_keyboard_one_after_the_other(visit: Visit, to_ch
 
 OVER = """() => [...document.querySelectorAll('main .gate, main .gate .num, main td, main small, main p')]
   .filter(it => {
-    const box = (it.closest('li') ?? it.closest('td') ?? it.closest('.card') ?? document.body).getBoundingClientRect();
-    return it.getBoundingClientRect().right > box.right + 1 || it.scrollWidth > it.clientWidth + 1 && it.matches('td');
+    const around = it.closest('li') ?? it.closest('td') ?? it.closest('.card') ?? document.body;
+    const wide = it.getBoundingClientRect().right > around.getBoundingClientRect().right + 1;
+    return wide || (it.matches('td') && it.scrollWidth > it.clientWidth + 1);
   }).map(it => it.textContent.trim().slice(0, 60))"""
 
 
