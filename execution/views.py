@@ -52,7 +52,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
-    counts = {str(one): queries.count_in_words(_person(request), one) for one in queries.OPEN}
+    counts = queries.counts(_person(request))
     return [
         {
             "label": label,

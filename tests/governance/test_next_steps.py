@@ -14,7 +14,7 @@ from tests.reviewapp.test_pages import browser
 TEXT = "version: 1\ndefaults: {verdict: review}\n"
 
 
-def test_a_policy_says_who_does_what_next(olga: Any, otto: Any) -> None:
+def test_a_policy_says_who_does_what_next(ana: Any, olga: Any, pia: Any) -> None:
     version = policy_lifecycle.draft(TEXT, author=olga)[0]
 
     def told(person: Any) -> str:
@@ -23,10 +23,10 @@ def test_a_policy_says_who_does_what_next(olga: Any, otto: Any) -> None:
     assert told(olga) == "Run a backtest, which validates it."
     policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
     assert told(olga) == "Ask another operator to approve it: it is yours."
-    assert told(otto) == "Read it, and approve it or leave it."
-    assert b"Read it, and approve it or leave it." in browser(otto).get("/governance/policies/").content
-    assert b"waits for a second person" in browser(otto).get("/governance/policies/").content
-    policy_lifecycle.approve(version, by=otto)
+    assert told(pia) == "Read it, and approve it or leave it."
+    assert b"Read it, and approve it or leave it." in browser(pia).get("/governance/policies/").content
+    assert b"waits for a second person" in browser(pia).get("/governance/policies/").content
+    policy_lifecycle.approve(version, by=pia)
     assert told(olga) == "Activate it."
     policy_lifecycle.activate(version, by=olga)
     assert told(olga) == ""
