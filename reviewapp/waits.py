@@ -51,10 +51,12 @@ def behind(urls: Iterable[str], user: User) -> dict[str, dict[str, str]]:
     if not counted:
         return {}
     found = Counter(url for (url,) in counted[0].union(*counted[1:], all=True))
+    return {url: _in_words(url, count) for url, count in found.items()}
+
+
+def _in_words(url: str, count: int) -> dict[str, str]:
+    _, one, several = _WAITING[url]
     return {
-        url: {
-            "waiting": f"{MOST}+" if count > MOST else str(count),
-            "waiting_says": _WAITING[url][1 if count == 1 else 2],
-        }
-        for url, count in found.items()
+        "waiting": f"{MOST}+" if count > MOST else str(count),
+        "waiting_says": one if count == 1 else several,
     }
