@@ -5,7 +5,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     """Those that are open already stay without: they are decided within hours."""
 
-    dependencies = [("suggestions", "0016_history_is_read_from_indexes")]
+    dependencies = [("suggestions", "0017_action_names_have_128_letters")]
 
     operations = [
         migrations.AddField(
