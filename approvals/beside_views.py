@@ -28,6 +28,7 @@ from approvals.desk_pages import (
 from approvals.detail import Typed
 from approvals.doors import Asked, View, query_of, signed_in, visible
 from audit.asking import actor_of
+from audit.parameters import whole
 from audit.refusals import Invalid, Refusal
 from governance import preferences
 from governance.models import Team, User
@@ -117,8 +118,7 @@ def assign(request: Asked, proposal_id: UUID) -> HttpResponse:
     chosen = request.POST.get("to", "")
 
     def do(proposal: Proposal) -> None:
-        known = chosen.isascii() and chosen.isdecimal() and len(chosen) < 10
-        to = User.objects.filter(pk=int(chosen)).first() if known else None
+        to = User.objects.filter(pk=whole(chosen, most=10**9) or 0).first()
         if to is None:
             raise Invalid.field("/to", "Choose who is to look at it.")
         claims.assign(proposal.pk, to=to, by=request.user, actor=actor_of(request))

@@ -61,6 +61,7 @@ class Line:
     approvals: str
     deadline: datetime
     in_columns: list[tuple[Column, Cell]]
+    contradicts: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,16 @@ def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:
         else "",
         deadline=proposal.deadline,
         in_columns=in_columns,
+        contradicts=_contradicts(one),
     )
+
+
+def _contradicts(one: Candidate) -> str:
+    """Which other open proposals would do something else to the same."""
+    count = len(one.against)
+    if not count:
+        return ""
+    return f"Contradicts another: {shown(one.against[0])}" + (f" and {count - 1} more" if count > 1 else "")
 
 
 def _url(one: Candidate) -> str:

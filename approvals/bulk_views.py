@@ -25,6 +25,7 @@ from approvals.rows import status_label
 from approvals.together import MOST, alike, candidates
 from audit.asking import actor_of
 from audit.ids import read_uuid
+from audit.parameters import whole
 from audit.record import record_alone
 from audit.refusals import Refusal
 from governance.models import User
@@ -196,10 +197,8 @@ def _items(request: Asked) -> list[Shown]:
 
 def _looked(request: Asked, at_most: int) -> int | None:
     """For how long the table was in the foreground, as the browser told."""
-    text = request.POST.get("seconds", "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 8):
-        return None
-    return min(int(text), at_most)
+    seconds = whole(request.POST.get("seconds", ""), most=10**8)
+    return None if seconds is None else min(seconds, at_most)
 
 
 # --- What became of it --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from approvals.check_models import MOST_SHARE, CheckPlan, CheckTemplate, Kind
 from approvals.check_plans import FEWEST_PEOPLE, AlreadyRetired, Wanted
 from approvals.pieces import pieces, shown
 from audit.asking import actor_of
+from audit.parameters import number, whole
 from audit.refusals import Invalid
 from governance.models import Agent, Team, User
 from governance.wilson import Share
@@ -115,17 +116,16 @@ _FIELDS = ("name", "agent", "kind", "why", "body")
 
 
 def _wanted(request: HttpRequest) -> Wanted:
-    def number(name: str) -> float:
-        try:
-            return float(request.POST.get(name, "").replace(",", "."))
-        except ValueError:
-            return -1
-
-    return Wanted(
-        on=bool(request.POST.get("on")),
-        share=number("percent") / 100,
-        most_per_day=int(min(max(number("most_per_day"), -1), 10_000)),
-        busy_from=int(min(max(number("busy_from"), -1), 10_000)),
+    typed = request.POST
+    percent = number(typed.get("percent", ""), least=0, most=100)
+    most_per_day, busy_from = (
+        whole(typed.get(name, ""), most=10_000) for name in ("most_per_day", "busy_from")
+    )
+    return Wanted(  # -1: what is no number is said to be out of bounds
+        on=bool(typed.get("on")),
+        share=-1 if percent is None else percent / 100,
+        most_per_day=-1 if most_per_day is None else most_per_day,
+        busy_from=-1 if busy_from is None else busy_from,
         from_past=bool(request.POST.get("from_past")),
     )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from approvals.doors import Asked, query_of
 from approvals.step_up import Proof, StepUpNeeded, latest, second_factors_of
+from audit.asking import methods_of
 
 _KEPT = "decision_kept"
 LONGEST_KEPT = 64 * 1024
@@ -25,17 +25,15 @@ LONGEST_KEPT = 64 * 1024
 
 def proof_of(request: HttpRequest) -> Proof:
     """How this session was proved to be its person's, and the key figure that the form brings."""
-    return Proof(_ages(request), request.POST.get("key_figure", "")[:200])
+    return Proof(ages_of(request), request.POST.get("key_figure", "")[:200])
 
 
-def _ages(request: HttpRequest) -> dict[str, float]:
+def ages_of(request: HttpRequest) -> dict[str, float]:
     """Seconds since each method was last used in this session."""
-    user: Any = request.user
     now = time.time()  # as allauth writes the moments down: one clock, of the web processes
     ages: dict[str, float] = {}
-    for record in get_authentication_records(request, user):
-        method = str(record.get("type") or record.get("method"))
-        ages[method] = min(ages.get(method, float("inf")), max(0.0, now - record["at"]))
+    for method, at in methods_of(request.session, request.user):
+        ages[method] = min(ages.get(method, float("inf")), max(0.0, now - at))
     return ages
 
 
@@ -53,7 +51,7 @@ def confirmed(request: HttpRequest) -> Confirmed:
     user: Any = request.user
     enrolled = second_factors_of(user)
     second = bool(enrolled) or settings.REQUIRE_SECOND_FACTOR
-    _, age = latest(_ages(request), second=second)
+    _, age = latest(ages_of(request), second=second)
     return Confirmed(
         fresh=age is not None and age <= settings.STEP_UP_SECONDS,
         second_factor=second,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser
 
-from approvals import live, notices
+from approvals import access, live, notices, still_allowed
 from approvals.telling import bell
 
 
@@ -17,24 +17,26 @@ class PageConsumer(AsyncWebsocketConsumer):
     """Hands one page what there is for it; listens to nothing and asks nobody."""
 
     channel_layer_alias = None  # type: ignore[assignment]  # hints are heard once per process
+    on_desk = False
     page: live.Page | None = None
     sending: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         user, session = self.scope["user"], self.scope["session"].session_key or ""
-        access = await self.access(user, session)
-        if isinstance(access, int):
+        allowed = await self.access(user, session)
+        if isinstance(allowed, int):
             await self.accept()  # a browser is told the code of a socket that was open
-            await self.close(access)
+            await self.close(allowed)
             return
-        self.page = live.Page((user.pk, session), access, self._close_soon)
+        self.page = live.Page((user.pk, session), allowed, self._close_soon, on_desk=self.on_desk)
         # First: what changes once the page is told that it is open must not be missed.
         await self.join(self.page)
         bell.current().join(self.page)
+        still_allowed.current().join(self.page)
         await self.accept()
         self.sending = asyncio.create_task(self._send_all(self.page))
 
-    async def access(self, user: Any, session: str) -> live.Access | int:
+    async def access(self, user: Any, session: str) -> access.Access | int:
         """What this person may see, or the code to close the socket with."""
         raise NotImplementedError
 
@@ -51,6 +53,7 @@ class PageConsumer(AsyncWebsocketConsumer):
             live.current().leave(self.page)
             notices.current().leave(self.page)
             bell.current().leave(self.page)
+            still_allowed.current().leave(self.page)
 
     def said(self, name: str) -> str:
         """What the page says of itself in the address of its socket."""
@@ -77,7 +80,9 @@ class PageConsumer(AsyncWebsocketConsumer):
 class QueueConsumer(PageConsumer):
     """An open queue: its rows, and the banner."""
 
-    async def access(self, user: Any, session: str) -> live.Access | int:
+    on_desk = True
+
+    async def access(self, user: Any, session: str) -> access.Access | int:
         return await live.access_of_one(user, session)
 
     async def join(self, page: live.Page) -> None:
@@ -92,10 +97,12 @@ class QueueConsumer(PageConsumer):
 class NoticeConsumer(PageConsumer):
     """Any other page of somebody who is signed in: the banner alone."""
 
-    async def access(self, user: Any, session: str) -> live.Access | int:
-        if isinstance(user, AnonymousUser) or not await live.in_thread(live.signed_in, {(user.pk, session)}):
-            return live.SIGNED_OUT
-        return live.Access(frozenset())
+    async def access(self, user: Any, session: str) -> access.Access | int:
+        if isinstance(user, AnonymousUser):
+            return access.SIGNED_OUT
+        if not await live.in_thread(access.standing_of, {(user.pk, session)}):
+            return access.SIGNED_OUT
+        return access.Access(frozenset())
 
     async def join(self, page: live.Page) -> None:
-        notices.current().join(page, seen=self.said("seen"), alone=True)
+        notices.current().join(page, seen=self.said("seen"))

@@ -136,7 +136,8 @@ def approve(
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
-    if not _enough(proposal, digest, decision, asked):
+    agreed = _enough(proposal, digest, decision, asked)
+    if not agreed:
         return _waits_for_others(proposal, decision)
     resolution = resolve(
         proposal,
@@ -148,7 +149,16 @@ def approve(
         arguments=approved,
         action_digest=digest,
         reason=reason,
-        data={"rank": suggestion.rank, "edited": digest != suggestion.action_digest},
+        data={
+            "rank": suggestion.rank,
+            "edited": digest != suggestion.action_digest,
+            "agreed": [str(one) for one in agreed],
+            "asked": {
+                "approvals": asked.approvals,
+                "four_eyes": asked.four_eyes,
+                "teams": proposal.teams,
+            },
+        },
     )
     schedule(resolution, grace_seconds=asked.grace_seconds)
     second.choose(resolution, actor=actor)
@@ -439,12 +449,14 @@ def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decide
     return Decided(decision, None, checks.answered(proposal, decision, actor=actor))
 
 
-def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> bool:
-    """Do enough distinct people stand behind exactly this action, and somebody of every required team?"""
+def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> list[UUID]:
+    """The decisions that count, once enough distinct people stand behind exactly this action, and
+    somebody of every required team; empty until then. Whoever carries it out asks for these again."""
     if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):
-        return True
-    agreeing = Decision.objects.agreeing(proposal, digest)
-    return standing_of(proposal, digest, agreeing, asked).enough
+        return [decision.pk]
+    agreeing = list(Decision.objects.agreeing(proposal, digest))
+    standing = standing_of(proposal, digest, agreeing, asked)
+    return [d.pk for d in agreeing if d.reviewer_id in standing.agreeing] if standing.enough else []
 
 
 def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:

@@ -35,6 +35,7 @@ def list_of(request: Asked) -> dict[str, Any]:
         "views": _views(views, filters),
         "orders": _orders(filters),
         "order": filters.order,
+        "order_says": filters.order.because,
         "empty": _empty(page, trouble, filters, waiting, teams),
         "me": request.user.pk,
         "counts": _count(page, waiting, slugs, filters),

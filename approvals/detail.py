@@ -32,6 +32,7 @@ from approvals.undone import undone
 from approvals.voices import Version, Voices, voices
 from approvals.worth import Record, Worth, record_of
 from execution.attend import CAN_BE_CANCELLED
+from execution.doubt import in_doubt
 from execution.models import Execution
 from governance import halts
 from governance.data_classes import Marks
@@ -39,6 +40,7 @@ from governance.models import Risk, User
 from governance.showing import findings
 from governance.showing.findings import Finding
 from governance.showing.sentences import sentence
+from suggestions.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented
 
@@ -118,6 +120,14 @@ class Check:
     why_not: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another proposal, by its address and what it would do."""
+
+    url: str
+    sentence: list[Piece]
+
+
 @dataclass(frozen=True)
 class Detail:
     """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
@@ -156,6 +166,7 @@ class Detail:
     after: Afterwards
     bar: Bar
     voices: Voices
+    contradictions: list[Other] = field(default_factory=list)
     alike: int = 0
     edits: list[Edit] = field(default_factory=list)
     held: str = ""
@@ -230,6 +241,7 @@ def detail_of(
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=_execution(proposal, reader),
         after=afterwards(proposal, reader, query),
+        contradictions=_contradictions(proposal, reader),
         alike=others_alike(proposal, reader),
         edits=edits_of(decisions, suggestions),
         held=_held(proposal, suggestions),
@@ -444,9 +456,21 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
         "policy": proposal.policy_id or "",
         "team": teams_in_words(proposal),
         "approvals": _approvals(proposal, decisions),
+        "priority": _priority(proposal),
         "decide_within": _span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
     }
+
+
+def _priority(proposal: Proposal) -> str:
+    """Where it stands in the queue, and which rule put it there."""
+    rules = [r for r in proposal.verdict["rules"] if r["then"].get("priority") == proposal.priority]
+    return f"{proposal.priority} of 100" + (f", by {shown(rules[0]['name'])}" if rules else "")
+
+
+def _contradictions(proposal: Proposal, reader: User) -> list[Other]:
+    found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
+    return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
 
 
 def _span(seconds: float) -> str:
@@ -530,7 +554,8 @@ def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
 
 
 def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
-    execution = Execution.objects.filter(proposal=proposal).prefetch_related("steps__attempts").first()
+    found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
+    execution = found.with_doubt().prefetch_related("steps__attempts").first()
     if execution is None or not reader.has_perm("execution.view_execution"):
         return None
     can_retry = (
@@ -542,6 +567,7 @@ def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "status_label": execution.get_status_display(),
         "reason": pieces(execution.reason),
         "can_retry": can_retry,
+        "in_doubt": in_doubt(execution),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if reader.has_perm("execution.attend_execution")
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)

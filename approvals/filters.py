@@ -38,6 +38,16 @@ class Sort(StrEnum):
             Sort.AGE: "the longest waiting first",
         }[self]
 
+    @property
+    def because(self) -> str:
+        """Why one stands before another, in whole sentences."""
+        return {
+            Sort.PRIORITY: "A policy’s rules give each proposal a priority from 0 to 100, else 50."
+            " The highest comes first; among equals the one whose time ends first.",
+            Sort.DEADLINE: "The one whose time to decide ends first comes first, whatever its priority.",
+            Sort.AGE: "The one that was handed in first comes first, whatever its priority.",
+        }[self]
+
 
 class Position(NamedTuple):
     """A place in the queue: `order` counts by priority alone, `at` is what the order goes by then

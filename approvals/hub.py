@@ -66,7 +66,9 @@ class Hub:
             await self.hear(await layer.receive(channel))
 
     async def hear(self, hint: dict[str, Any]) -> None:
-        for proposal in hint["proposals"]:
+        # Whose key or token is over is answered so, instead of when its wait ends.
+        woken = list(self.waiting) if hint.get("access") else hint["proposals"]
+        for proposal in woken:
             for listener in self.waiting.get(proposal, ()):
                 listener.wake()
         for subscriber in list(self.subscribers):

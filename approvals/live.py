@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,24 +21,20 @@ from weakref import WeakKeyDictionary
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models.functions import Now
 from django.utils.html import format_html
 
 from approvals import hub, looks, queries
+from approvals.access import SIGNED_OUT, Access, Key, access_of
 from approvals.moved import moved_rows
 from approvals.pieces import shown
 from approvals.rows import Looking, Row, drawn, rows_of
-from governance import people as people_of
-from governance.models import User
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 GATHER = 0.05  # seconds in which a burst becomes one message
 LOOK_AGAIN = 2.0
-CHECK_PEOPLE = 4.0  # who was logged out, or lost a role, is out within 5 seconds
 MOST_ROWS = 300  # above it every page reads its list again: dear, where many are open
 MOST_MISSED = 100  # above it one page that comes back reads its list again rather than a hundred rows
 MOST_UNSENT = 32  # messages that wait for a slow page, before it is told to read its list again
@@ -48,7 +43,6 @@ MOST_EVENTS = 5_000  # since a page was last told something; above it, it reads 
 MOST_DRAWN = 2_000  # rows kept as they were drawn, for pages that come back
 LOOK_FOR_PEOPLE = 1.0  # who looks at what is read again at most so often
 RESYNC = '<div id="queue-resync"></div>'
-SIGNED_OUT, NOT_ALLOWED = 4401, 4403
 
 # Two threads, for two more connections than requests have.
 _threads = ThreadPoolExecutor(2, thread_name_prefix="live")
@@ -66,86 +60,18 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
-# --- Who may see what -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Access:
-    """The teams whose proposals a person sees; `every` for people who see all of them."""
-
-    teams: frozenset[str]
-    every: bool = False
-
-    def covers(self, teams: Iterable[str]) -> bool:
-        return self.every or not self.teams.isdisjoint(teams)
-
-
-def access_of(people: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Access | int]:
-    """What each (user, session) may see now, or the code to close their page with.
-
-    A handful of queries however many are asked for: who is still signed in, active, and has
-    the permission.
-    """
-    asked = set(people)
-    among = signed_in(asked)
-    users = {user for user, _ in among}
-    may = _with_permission("suggestions.view_proposal", users)
-    every = _with_permission("suggestions.view_every_proposal", users)
-    teams = people_of.teams_of_each(may - every)
-    answer: dict[tuple[int, str], Access | int] = {}
-    for key in asked:
-        if key not in among:
-            answer[key] = SIGNED_OUT
-        elif key[0] not in may | every:
-            answer[key] = NOT_ALLOWED
-        else:
-            answer[key] = Access(frozenset(teams.get(key[0], ())), every=key[0] in every)
-    return answer
-
-
-def signed_in(asked: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those whose session exists, belongs to them, and was begun with the password they have now."""
-    keys = {session for _, session in asked}
-    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=Now())
-    found = {row.session_key: _opened(row.session_key, row.session_data) for row in rows}
-    users = User.objects.filter(pk__in={user for user, _ in asked}, is_active=True)
-    stamps = {str(user.pk): user.get_session_auth_hash() for user in users.only("password")}
-    return {
-        (user, session)
-        for user, session in asked
-        if session in found and found[session][0] == str(user) and found[session][1] == stamps.get(str(user))
-    }
-
-
-_sessions: dict[str, tuple[str, tuple[str, str]]] = {}
-
-
-def _opened(key: str, data: str) -> tuple[str, str]:
-    """User and password stamp in a session; decoded once for as long as it stays the same."""
-    kept = _sessions.get(key)
-    if kept is None or kept[0] != data:
-        content = Session(session_key=key, session_data=data).get_decoded()
-        kept = (data, (str(content.get("_auth_user_id")), str(content.get("_auth_user_hash"))))
-        if len(_sessions) > 10_000:
-            _sessions.clear()
-        _sessions[key] = kept
-    return kept[1]
-
-
-def _with_permission(name: str, users: set[int]) -> set[int]:
-    found = User.objects.with_perm(name, backend="django.contrib.auth.backends.ModelBackend")
-    return set(found.filter(pk__in=users).values_list("pk", flat=True))
-
-
 # --- One open page ----------------------------------------------------------------------------------
 
 
 class Page:
     """What is to be sent to one socket. It never holds more than `MOST_UNSENT` messages."""
 
-    def __init__(self, key: tuple[int, str], access: Access, close: Callable[[int], None]) -> None:
+    def __init__(
+        self, key: Key, access: Access, close: Callable[[int], None], *, on_desk: bool = False
+    ) -> None:
         self.key = key
         self.access = access
+        self.on_desk = on_desk
         self.close = close
         self._unsent: deque[str] = deque()
         self._banner = ""
@@ -348,7 +274,7 @@ def changed_since(version: str) -> tuple[str, dict[int, UUID] | None]:
 
 
 class Live:
-    """The open pages of one process (one event loop), and the two tasks that serve them all."""
+    """The open pages of one process (one event loop), and the task that serves them all."""
 
     def __init__(self) -> None:
         self.pages: set[Page] = set()
@@ -360,7 +286,7 @@ class Live:
     async def join(self, page: Page) -> None:
         """Begin to tell this page of changes; from when this returns none is left out."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._check())]
+            self._tasks = [asyncio.create_task(self._read())]
             hub.current().subscribers.add(self.hear)
             await in_thread(self.reader.begin)
         self.pages.add(page)
@@ -431,25 +357,6 @@ class Live:
                 change, page.access, f'<div id="queue-version" data-version="{change.version}"{known}></div>'
             )
         )
-
-    async def _check(self) -> None:
-        """Close the pages of people who may no longer see them; notice new teams."""
-        while True:
-            await asyncio.sleep(CHECK_PEOPLE * random.uniform(0.9, 1.0))  # noqa: S311 - no secret
-            try:
-                now = await in_thread(access_of, {page.key for page in self.pages})
-            except Exception as error:
-                _log.warning("people not checked", error=type(error).__name__)
-                continue
-            for page in list(self.pages):
-                self._apply(page, now.get(page.key, page.access))
-
-    def _apply(self, page: Page, access: Access | int) -> None:
-        if isinstance(access, int):
-            page.close(access)
-        elif access != page.access:
-            page.access = access
-            page.put(RESYNC)
 
 
 def _text(change: Change, access: Access, version: str) -> str:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from approvals import looks, seen
 from approvals.doors import Asked, signed_in, visible
+from audit.parameters import whole
 
 
 @signed_in
@@ -20,12 +21,11 @@ def look(request: Asked, proposal_id: UUID) -> HttpResponse:
     """Note that it is on the screen for `seconds` more, and answer who else has it there."""
     proposal = visible(request, proposal_id)
     said = request.POST
-    seconds = said.get("seconds", "")
     leaves = said.get("leaves") == "true"
     looks.look(
         proposal.pk,
         user=request.user,
-        seconds=int(seconds) if seconds.isascii() and seconds.isdecimal() and len(seconds) < 9 else 0,
+        seconds=whole(said.get("seconds", ""), most=10**8) or 0,
         all_shown=said.get("all_shown") == "true",
         leaves=leaves,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -67,17 +66,14 @@ class Notices:
 
     def __init__(self) -> None:
         self.pages: set[live.Page] = set()
-        self.alone: set[live.Page] = set()  # nobody else looks after these
         self.now: Banner | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, page: live.Page, *, seen: str, alone: bool = False) -> None:
+    def join(self, page: live.Page, *, seen: str) -> None:
         """Keep this page told; it was drawn with the banner of version `seen`."""
         page.seen = seen
         self.pages.add(page)
-        if alone:
-            self.alone.add(page)
         if self._task is None:
             self._task = asyncio.create_task(self._watch())
             hub.current().subscribers.add(self.hear)
@@ -86,7 +82,6 @@ class Notices:
 
     def leave(self, page: live.Page) -> None:
         self.pages.discard(page)
-        self.alone.discard(page)
         if not self.pages and self._task:
             hub.current().subscribers.discard(self.hear)
             self._task.cancel()
@@ -97,15 +92,11 @@ class Notices:
             self._wake.set()
 
     async def _watch(self) -> None:
-        checked = time.monotonic()
         while True:
             try:
                 self.now = await live.in_thread(banner)
                 for page in self.pages:
                     _tell(page, self.now)
-                if time.monotonic() - checked > live.CHECK_PEOPLE:
-                    await self._check()
-                    checked = time.monotonic()
             except Exception as error:  # the database is away: we look again
                 _log.warning("notices interrupted", error=type(error).__name__)
                 await asyncio.sleep(1)
@@ -113,13 +104,6 @@ class Notices:
                 async with asyncio.timeout(LOOK_AGAIN):
                     await self._wake.wait()
             self._wake.clear()
-
-    async def _check(self) -> None:
-        """Close the pages of people who signed out."""
-        asked = {page.key for page in self.alone}
-        still = await live.in_thread(live.signed_in, asked) if asked else set()
-        for page in [page for page in self.alone if page.key in asked - still]:
-            page.close(live.SIGNED_OUT)
 
 
 def _tell(page: live.Page, now: Banner) -> None:

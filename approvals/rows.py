@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,12 +13,13 @@ from django.db.models.functions import Now
 from django.template.loader import get_template
 from django.urls import reverse
 
-from approvals import looks, quorum
+from approvals import initials, looks, quorum
 from approvals.models import Claim, Decision
 from approvals.pieces import shown
 from governance.models import Halt, Risk
 from governance.showing.figures import Figure
 from governance.showing.findings import Finding, Weight
+from suggestions.concerns import contradictions
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.
@@ -49,8 +50,11 @@ class Row:
     order: str
     due: str
     made: str
+    created: datetime
     revises: bool
     says: float | None = None
+    priority: int = 0
+    contradicts: tuple[str, ...] = ()
     claim: Claimed | None = None
     looking: Looking = field(default_factory=lambda: Looking(()))
     agreement: Agreement | None = None
@@ -99,13 +103,20 @@ class Agreement:
 
 
 def rows_of(ids: Iterable[UUID]) -> list[Row]:
-    """The rows of these proposals, in this order, in three queries however many they are."""
+    """The rows of these proposals, in this order, in five queries however many they are."""
     wanted = list(ids)
     found = {proposal.pk: proposal for proposal in _proposals(wanted)}
     open_ones = [proposal for proposal in found.values() if proposal.status == Proposal.Status.PENDING]
     looking = looks.present([proposal.pk for proposal in open_ones]) if open_ones else {}
     agreements = _agreements([proposal for proposal in open_ones if proposal.approvals_needed > 1])
-    return [_row(found[one], looking.get(one, ()), agreements.get(one)) for one in wanted if one in found]
+    letters = initials.of(one.claim.user for one in open_ones if one.is_claimed)  # type: ignore[attr-defined]
+    against = contradictions(open_ones)
+    rows = [
+        _row(found[one], looking.get(one, ()), agreements.get(one), letters) for one in wanted if one in found
+    ]
+    return [
+        replace(row, contradicts=tuple(str(c.other) for c in against.get(UUID(row.id), ()))) for row in rows
+    ]
 
 
 def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
@@ -163,7 +174,12 @@ def _halts() -> QuerySet[Halt]:
     return Halt.objects.on().filter(everything | of_action | Q(agent=OuterRef("agent")))
 
 
-def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agreement | None) -> Row:
+def _row(
+    proposal: Proposal,
+    looking: Sequence[tuple[int, str]],
+    agreement: Agreement | None,
+    letters: dict[int, str],
+) -> Row:
     deadline, pending = proposal.deadline.astimezone(UTC), proposal.status == Proposal.Status.PENDING
     return Row(
         id=str(proposal.pk),
@@ -184,11 +200,13 @@ def _row(proposal: Proposal, looking: Sequence[tuple[int, str]], agreement: Agre
         figures=_figures(proposal),
         found=_found(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",
+        priority=proposal.priority,
         due=f"{deadline:%Y%m%dT%H%M%S%f}",
         made=f"{proposal.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}",
+        created=proposal.created_at.astimezone(UTC),
         revises=proposal.revises_id is not None,
         says=proposal.says,  # type: ignore[attr-defined]
-        claim=_claimed(proposal.claim) if pending and proposal.is_claimed else None,  # type: ignore[attr-defined]
+        claim=_claimed(proposal.claim, letters) if pending and proposal.is_claimed else None,  # type: ignore[attr-defined]
         looking=Looking(tuple((user, shown(name)) for user, name in looking)),
         agreement=agreement,
     )
@@ -213,16 +231,9 @@ def _found(proposal: Proposal) -> Finding | None:
     return Finding(Weight[level.upper()], text) if level else None
 
 
-def _claimed(claim: Claim) -> Claimed:
-    name = claim.user.printed_name
-    return Claimed(claim.user_id, shown(name), initials_of(name), claim.until, claim.by_id != claim.user_id)
-
-
-def initials_of(name: str) -> str:
-    """Two letters that stand for somebody: "Ben Kim" is BK, "ana" is AN."""
-    words = name.split()
-    letters = words[0][:1] + words[-1][:1] if len(words) > 1 else name.strip()[:2]
-    return shown(letters.upper()) or "?"
+def _claimed(claim: Claim, letters: dict[int, str]) -> Claimed:
+    name, own = claim.user.printed_name, claim.by_id == claim.user_id
+    return Claimed(claim.user_id, shown(name), letters[claim.user_id], claim.until, assigned=not own)
 
 
 def subject_of(proposal: Proposal) -> str:

@@ -19,7 +19,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from approvals.bar import in_short
 from approvals.explained import told, versions
+from audit.ids import read_uuid
 from audit.refusals import Invalid, Refusal
 from audit.unseen import shown
 from governance.authentication import caller_of, person_of
@@ -31,6 +33,8 @@ from suggestions.explain import Explanation, explain_recorded, simulate
 from suggestions.models import Proposal
 
 ACTIVE = ""
+CHOICES = 50  # proposals to choose from
+MOST_AGENTS = 500
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 
 
@@ -115,6 +119,7 @@ def simulator(request: HttpRequest) -> HttpResponse:
         for name in ("proposal", "version", "agent", "body")
     }
     context: dict[str, Any] = {"typed": typed, "versions": versions(), "errors": []}
+    context |= {"proposals": _choices(_user(request), typed["proposal"]), "agents": _agents(typed["agent"])}
     try:
         explanation = _asked_for(_user(request), typed)
     except Invalid as refusal:
@@ -124,6 +129,28 @@ def simulator(request: HttpRequest) -> HttpResponse:
     else:
         context["told"] = told(explanation) if explanation else None
     return render(request, "approvals/simulator.html", context, status=422 if context["errors"] else 200)
+
+
+def _choices(user: User, chosen: str) -> list[dict[str, str]]:
+    """The newest proposals that this person may see, and the one that is chosen, whatever its age."""
+    seen = Proposal.objects.visible_to(user).select_related("agent").order_by("-pk")
+    seen = seen.only("sentence", "status", "agent__name", "created_at")
+    found = list(seen[:CHOICES])
+    if (asked := read_uuid(chosen)) and asked not in {one.pk for one in found}:
+        found = [*seen.filter(pk=asked), *found]
+    return [
+        {
+            "id": str(one.pk),
+            "label": f"{shown(in_short(one.sentence, 90))} · {shown(one.agent.name)} · {one.status}"
+            f" · {one.created_at:%-d %b %H:%M}",
+        }
+        for one in found
+    ]
+
+
+def _agents(chosen: str) -> list[str]:
+    names = list(Agent.objects.order_by("name").values_list("name", flat=True)[:MOST_AGENTS])
+    return names if chosen in ("", *names) else [chosen, *names]
 
 
 def _asked_for(user: User, typed: dict[str, str]) -> Explanation | None:

@@ -171,7 +171,7 @@ def _write(drafted: Proposal, suggestions: list[Suggestion], decide_within: floa
     """Store it; what a draft leaves out is as a new proposal has it: nobody is reminded."""
     columns = [field.attname for field in Proposal._meta.concrete_fields if not field.generated]
     given = {name: drafted.__dict__[name] for name in columns if name in drafted.__dict__}
-    given |= {"is_check": True, "numbers": {}}  # which nothing adds up
+    given |= {"is_check": True, "numbers": {}, "concern": None}  # it adds to nothing, contradicts nothing
     proposal = Proposal(**given)
     proposal.deadline = Now() + timedelta(seconds=decide_within)
     proposal.save(force_insert=True)

@@ -25,6 +25,7 @@ from approvals.rows import subject_of
 from approvals.standing import Like, NoDecision, SeveralTeams, optional_of
 from audit.asking import actor_of
 from audit.ids import read_uuid
+from audit.parameters import whole
 from audit.refusals import Invalid, Refusal
 from governance import standing
 from governance.models import StandingApproval, User
@@ -224,10 +225,10 @@ def _wanted(one: Field) -> str:
 
 
 def _whole(typed: Mapping[str, str], name: str) -> int:
-    text = typed.get(name, "").strip()
-    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+    found = whole(typed.get(name, "").strip(), most=99_999)
+    if found is None:
         raise Invalid.field(f"/{name}", "Give whole numbers of days and of uses.")
-    return int(text)
+    return found
 
 
 def _place(refusal: Invalid, fields: list[Field]) -> list[str]:

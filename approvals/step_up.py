@@ -19,6 +19,10 @@ from governance.showing.sentences import PLACE, path_label
 from suggestions.models import Proposal, Suggestion
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+# What counts as having shown one: a recovery code too, which stands in once for what was lost. Anything else
+# that a session may have been opened with (a link in an e-mail, another site's word) counts as neither.
+COUNTS_AS_SECOND_FACTOR = frozenset({*map(str, SECOND_FACTORS), str(Authenticator.Type.RECOVERY_CODES)})
+COUNTS_AS_LOG_IN = COUNTS_AS_SECOND_FACTOR | {"password"}
 _SPACES = re.compile(r"[\s'’]+")
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 
@@ -161,8 +165,12 @@ def check(figure: KeyFigure, *, reviewer: User, proof: Proof | None) -> dict[str
 
 
 def latest(ages: Mapping[str, float], *, second: bool) -> tuple[str, float | None]:
-    """The method that was used last and how long ago; of second factors alone, where one is wanted."""
-    counting = {method: age for method, age in ages.items() if method != "password" or not second}
+    """The method that was used last and how long ago; of second factors alone, where one is wanted.
+
+    Methods that are not listed above count for nothing.
+    """
+    allowed = COUNTS_AS_SECOND_FACTOR if second else COUNTS_AS_LOG_IN
+    counting = {method: age for method, age in ages.items() if method in allowed}
     method = min(counting, key=lambda name: counting[name], default="")
     return method, counting.get(method)
 

@@ -7,7 +7,7 @@ gives: nothing critical, nothing with a step-up, nothing that the policy keeps a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from governance.models import ActionType, Risk, Team, User
 from governance.showing.labels import holding, left_out, ordered
 from governance.showing.sentences import PLACE, path_label, wording
 from governance.showing.values import in_the_middle
+from suggestions.concerns import contradictions
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of
 
@@ -46,13 +47,16 @@ class Candidate:
     others: list[Suggestion]
     values: dict[Path, Any]
     why_not: str
+    against: tuple[str, ...] = ()  # what other open proposals would do to the same instead
 
 
 def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     """Those of the proposals that this person may see, in the order of the queue, in a few queries."""
     known = _with_all(Proposal.objects.visible_to(reader).filter(pk__in=list(ids)))
     teams = set(people.teams_of(reader).values_list("pk", flat=True))
-    return [_candidate(p, reader, teams) for p in known.order_by("queue_order", "deadline", "pk")]
+    found = [_candidate(p, reader, teams) for p in known.order_by("queue_order", "deadline", "pk")]
+    others = contradictions([one.proposal for one in found], Proposal.objects.visible_to(reader))
+    return [replace(one, against=tuple(c.sentence for c in others.get(one.proposal.pk, ()))) for one in found]
 
 
 def candidate(proposal_id: UUID, reader: User) -> Candidate | None:

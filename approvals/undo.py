@@ -20,7 +20,7 @@ from governance.models import User
 from suggestions.models import Proposal, Resolution
 from suggestions.resolve import unresolve
 
-MOST = 20  # approvals in their grace period, of one person, that are shown
+MOST = 200  # approvals in their grace period, of one person, that are shown
 
 
 class NotYourApproval(Refusal):

@@ -29,6 +29,7 @@ class _Announcer:
         self.people: set[int] = set()
         self.notice = False
         self.looks = False
+        self.access = False
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
@@ -41,13 +42,15 @@ class _Announcer:
         people: tuple[int, ...] = (),
         notice: bool = False,
         looks: bool = False,
+        access: bool = False,
     ) -> None:
         with self.lock:
-            first = not (self.waiting or self.people or self.notice or self.looks)
+            first = not (self.waiting or self.people or self.notice or self.looks or self.access)
             self.waiting.update(dict.fromkeys(map(str, proposals)))
             self.people.update(people)
             self.notice = self.notice or notice
             self.looks = self.looks or looks
+            self.access = self.access or access
         if first:
             self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
 
@@ -59,8 +62,10 @@ class _Announcer:
                 "people": sorted(self.people),
                 "notice": self.notice,
                 "looks": self.looks,
+                "access": self.access,
             }
-            self.waiting, self.people, self.notice, self.looks = {}, set(), False, False
+            self.waiting, self.people = {}, set()
+            self.notice = self.looks = self.access = False
         self.loop.create_task(self._send(hint))
 
     async def _send(self, hint: dict[str, Any]) -> None:
@@ -95,6 +100,12 @@ def announce_people(*people: int) -> None:
 def announce_looks() -> None:
     """Tell open pages that somebody began or ceased to look at something. Call it after the commit."""
     _announcer().add(looks=True)
+
+
+def announce_access() -> None:
+    """Tell open pages and waiting requests that somebody may see less or more than before, or that their
+    session, key or token is over. Call it after the commit."""
+    _announcer().add(access=True)
 
 
 def _announcer() -> _Announcer:

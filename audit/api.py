@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from audit.asking import actor_of
 from audit.export import FORMATS, download, export
 from audit.models import Event
+from audit.parameters import whole
 from audit.permissions import MayExportEvents, MayReadEvents
 from audit.queries import LARGEST_ID, Filters, in_order
 from audit.refusals import Invalid
@@ -110,7 +111,7 @@ def _only(request: Request, known: set[str]) -> None:
 
 
 def _whole(request: Request, name: str, otherwise: int, most: int, *, least: int = 0) -> int:
-    text = request.query_params.get(name, str(otherwise))
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
+    found = whole(request.query_params.get(name, str(otherwise)), least=least, most=most)
+    if found is None:
         raise Invalid.field(f"?{name}", f"Give a whole number from {least} to {most}.")
-    return int(text)
+    return found

@@ -23,14 +23,26 @@ def actor_of(request: Any) -> Actor:
     if shown:
         return user.as_actor(session=shown, authenticated_by="api_token")
     session = request.session
-    return user.as_actor(session=name_of(session.session_key), authenticated_by=_strength_of(session))
+    return user.as_actor(session=name_of(session.session_key), authenticated_by=_strength_of(session, user))
 
 
-def _strength_of(session: Any) -> str:
+def methods_of(session: Any, user: Any) -> list[tuple[str, float]]:
+    """By what this session was proved to be its person's, and when (seconds since 1970, by the web
+    processes' clock). What was proved for somebody else, or says no method and time, is left out."""
+    if str(session.get("account_authentication_methods_user")) != str(user.pk):
+        return []
+    found = []
+    for record in session.get("account_authentication_methods") or []:
+        # allauth tells a second factor by its type; other methods have none that counts.
+        method = record.get("type") if record.get("method") == "mfa" else record.get("method")
+        if method and isinstance(record.get("at"), int | float):
+            found.append((str(method), float(record["at"])))
+    return found
+
+
+def _strength_of(session: Any, user: Any) -> str:
     """By what the session was proved to be its person's: "password", "password+totp"."""
-    records = session.get("account_authentication_methods") or []
-    methods = sorted({str(record.get("type") or record.get("method")) for record in records})
-    return "+".join(methods) or "password"
+    return "+".join(sorted({method for method, _ in methods_of(session, user)})) or "unknown"
 
 
 def name_of(session_key: str | None) -> str:

@@ -23,12 +23,19 @@ _TYPE = re.compile(r"[a-z_]{1,64}(\.[a-z_]{0,64})?")
 DISORDER = timedelta(hours=1)
 
 
+# What an event is about, as `audit_event_by_action` has it.
+ACTION = """coalesce(split_part(body::jsonb -> 'data' ->> 'action', '@', 1),
+    body::jsonb -> 'data' -> 'suggestions' -> 0 ->> 'action')"""
+MOST_CHOICES = 500
+
+
 @dataclass(frozen=True)
 class Filters:
     """What is wanted of the log; None means everything.
 
     `type` is exact, or everything that begins with it when it ends with a point
-    (`proposal.`) or has none (`proposal`).
+    (`proposal.`) or has none (`proposal`). `action` are the events that name that action: what
+    was handed in, decided and trusted of it.
     """
 
     type: str | None = None
@@ -36,6 +43,7 @@ class Filters:
     proposal: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+    action: str | None = None
 
     @property
     def active(self) -> bool:
@@ -53,7 +61,14 @@ class Filters:
     @classmethod
     def read(cls, asked: Mapping[str, str], *, allowed: Iterable[str] | None = None) -> Filters:
         """The filters in a query string; empty means not asked. Raises `Invalid`, naming each bad one."""
-        readers = {"type": _type, "actor": _actor, "proposal": _uuid, "since": _time, "until": _time}
+        readers: dict[str, Any] = {
+            "type": _type,
+            "actor": _name,
+            "proposal": _uuid,
+            "since": _time,
+            "until": _time,
+        }
+        readers["action"] = _name
         found: dict[str, Any] = {}
         errors = []
         for name in allowed or readers:
@@ -75,7 +90,7 @@ def _type(value: str) -> str:
     return value
 
 
-def _actor(value: str) -> str:
+def _name(value: str) -> str:
     if len(value) > 200 or "\0" in value:
         raise ValueError("must be a name of at most 200 characters.")
     return value
@@ -161,6 +176,8 @@ def conditions(filters: Filters, *, with_type: bool = True) -> tuple[list[str], 
         found.append(("actor_name = %s", filters.actor))
     if filters.proposal is not None:
         found.append(("proposal_id = %s", filters.proposal))
+    if filters.action is not None:
+        found.append((f"{ACTION} = %s", filters.action))
     if filters.since is not None:
         found.append(("at >= %s", filters.since))
     if filters.until is not None:
@@ -178,14 +195,32 @@ def types_named(wanted: str) -> list[str]:
 
 def types() -> list[str]:
     """Every type of event in the log, in one step of its index each."""
+    return _each("type", most=None)
+
+
+def actors() -> list[str]:
+    """The names of whoever did something, the first `MOST_CHOICES` of them."""
+    return _each("actor_name")
+
+
+def actions() -> list[str]:
+    """The actions that events name, the first `MOST_CHOICES` of them."""
+    return _each(ACTION)
+
+
+def _each(value: str, *, most: int | None = MOST_CHOICES) -> list[str]:
+    """Every value of a column or expression that has an index, in one step of that index each."""
     with connection.cursor() as cursor:
-        cursor.execute("""
-            WITH RECURSIVE found(type) AS (
-                (SELECT type FROM audit_event ORDER BY type LIMIT 1)
+        cursor.execute(
+            f"""
+            WITH RECURSIVE found(value) AS (
+                (SELECT {value} FROM audit_event WHERE {value} IS NOT NULL ORDER BY {value} LIMIT 1)
                 UNION ALL
-                SELECT (SELECT e.type FROM audit_event e WHERE e.type > found.type ORDER BY e.type LIMIT 1)
-                  FROM found WHERE found.type IS NOT NULL)
-            SELECT type FROM found WHERE type IS NOT NULL""")
+                SELECT (SELECT {value} FROM audit_event WHERE {value} > found.value ORDER BY {value} LIMIT 1)
+                  FROM found WHERE found.value IS NOT NULL)
+            SELECT value FROM found WHERE value IS NOT NULL LIMIT %s""",
+            [most],
+        )
         return [name for (name,) in cursor.fetchall()]
 
 

@@ -14,12 +14,12 @@ _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 def summary(body: str) -> str:
     """The event's facts as `name value` pairs, identifiers left out and digests shortened."""
     data = json.loads(body).get("data", {})
-    told = [(name.replace("_", " "), _said(value)) for name, value in data.items() if _worth_telling(value)]
+    told = [(name.replace("_", " "), said(value)) for name, value in data.items() if worth_telling(value)]
     line = " · ".join(f"{name} {value}" for name, value in told)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _worth_telling(value: Any) -> bool:
+def worth_telling(value: Any) -> bool:
     if isinstance(value, str):
         return bool(value) and not _UUID.match(value)
     if isinstance(value, list):
@@ -27,7 +27,7 @@ def _worth_telling(value: Any) -> bool:
     return value is not None and not isinstance(value, dict)
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     if isinstance(value, str):
         return value[:14] + "…" if _DIGEST.match(value) else value
     if isinstance(value, list):

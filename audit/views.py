@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,13 +15,16 @@ from django.views.decorators.http import require_safe
 
 from audit.asking import actor_of
 from audit.export import FORMATS, download, export
+from audit.in_words import grouped, is_refusal, sentence
 from audit.models import Event
-from audit.queries import Filters, Page, page, types
+from audit.parameters import whole
+from audit.queries import LARGEST_ID, Filters, Page, actions, actors, page, types
 from audit.refusals import Invalid
 from audit.summary import summary
 from audit.unseen import pieces
 
-NAMES = ("type", "actor", "proposal", "since", "until")
+NAMES = ("type", "actor", "action", "proposal", "since", "until")
+LONGEST = 300
 
 
 @login_required
@@ -34,11 +38,15 @@ def events(request: HttpRequest) -> HttpResponse:
         found = page(filters, before=_number(request, "before"), after=_number(request, "after"))
     except Invalid as refusal:
         found, problem = Page([], None, None), " ".join(error["detail"] for error in refusal.errors)
+    rows = [_row(event) for event in found.events]
     context: dict[str, Any] = {
-        "events": [_row(event) for event in found.events],
+        "events": rows,
+        "lines": _folded(rows, fold=not is_refusal(asked.get("type", ""))),
         "filters": {**asked, "active": bool(asked)},
         "filter_error": problem,
-        "event_types": types(),
+        "event_types": grouped(sorted({*types(), *_exact(asked.get("type", ""))})),
+        "actors": _with(actors(), asked.get("actor", "")),
+        "actions": _with(actions(), asked.get("action", "")),
         "next_url": _url(asked, before=found.older),
         "next_label": "Older",
         "previous_url": _url(asked, after=found.newer),
@@ -63,11 +71,34 @@ def export_events(request: HttpRequest) -> HttpResponseBase:
     return download(wanted, export(wanted, filters, actor=actor_of(request)))
 
 
+def _exact(type: str) -> set[str]:
+    """The type that is asked for, where it names one: it stays among the choices though no event has it."""
+    return {type} if "." in type and not type.endswith(".") else set()
+
+
+def _with(names: list[str], chosen: str) -> list[str]:
+    return sorted({*names, chosen} - {""}, key=str.casefold)
+
+
+def _folded(rows: list[dict[str, Any]], *, fold: bool) -> list[dict[str, Any]]:
+    """The rows, with refusals that follow each other as one line that can be unfolded."""
+    lines: list[dict[str, Any]] = []
+    for refused, those in groupby(rows, key=lambda row: fold and is_refusal(row["type"])):
+        several = list(those)
+        if refused and len(several) > 1:
+            who = sorted({row["actor"] for row in several}, key=str.casefold)
+            lines.append({"refusals": several, "from": several[-1]["at"], "to": several[0]["at"], "who": who})
+        else:
+            lines += [{"event": row} for row in several]
+    return lines
+
+
 def _row(event: Event) -> dict[str, Any]:
     return {
         "id": event.pk,
         "at": event.at,
         "type": event.type,
+        "sentence": pieces(sentence(event.body)[:LONGEST]),
         "actor": event.actor_name,
         "proposal_id": event.proposal_id,
         "proposal_url": _proposal_url(event.proposal_id),
@@ -89,9 +120,10 @@ def _number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    found = whole(text, most=LARGEST_ID)
+    if found is None:
         raise Invalid.field(f"?{name}", f"{name} must be the number of an event.")
-    return int(text)
+    return found
 
 
 def _url(asked: dict[str, str], **place: int | None) -> str:

@@ -45,7 +45,19 @@ case $answer in
   *'"status":"approved"'*)
     sleep 2
     echo "What came of it:"
-    curl -fsS "$url/proposals/$id/execution/" -H "$auth"
-    echo
+    execution=$(curl -fsS "$url/proposals/$id/execution/" -H "$auth")
+    printf '%s\n' "$execution"
+    case $execution in
+      *'"status":"handed_back"'*)
+        echo "It was handed back. Begin, act, report:"
+        grant=$(curl -fsS "$url/proposals/$id/execution/begin/" -H "$auth" -H 'Content-Type: application/json' \
+          -d '{"holder": "curl"}')
+        printf '%s\n' "$grant" | grep -o '"arguments":{[^}]*}'
+        token=$(printf %s "$grant" | grep -o '"token":"[^"]*"' | cut -d'"' -f4)
+        curl -fsS "$url/proposals/$id/result/" -H "$auth" -H 'Content-Type: application/json' \
+          -d "{\"outcome\": \"succeeded\", \"token\": \"$token\"}"
+        echo
+        ;;
+    esac
     ;;
 esac

@@ -8,17 +8,25 @@ Copy `Reviewapp` into an agent; what is below it is one conversation with the de
 from __future__ import annotations
 
 import os
+import socket
 import time
 import uuid
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+HOLDER = f"{socket.gethostname()}, process {os.getpid()}"  # told to whoever begins later
 LONGEST_WAIT = 50  # seconds that one request is held; the API allows 55
 
 
 class Refused(Exception):
     """The API understood the request and says no; sending it again would not help."""
+
+
+class DidNothing(Exception):
+    """What was to be carried out had no effect, for certain."""
 
 
 class Reviewapp:
@@ -54,6 +62,24 @@ class Reviewapp:
                 return execution
             time.sleep(1)
 
+    def carry_out(self, proposal_id: str, act: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
+        """Carry out what was handed back: begin, act, report. Raises `Refused` where another process has it.
+
+        `act` gets the grant: exactly its `arguments` are approved, and a service that honours keys should
+        get its `idempotency_key`. It has until `lease_until`, says in words what it did, and raises
+        `DidNothing` only where it is certain that nothing happened. Where it raises anything else, or we are
+        killed, nothing is reported: the lease runs out, and a person looks at what became of it.
+        """
+        asked = time.monotonic()
+        grant = self._post(f"proposals/{proposal_id}/execution/begin/", {"holder": HOLDER}, {})
+        if time.monotonic() - asked > _seconds(grant):
+            raise Refused("The lease was over before anything began; a person looks at it.")
+        try:
+            result = {"outcome": "succeeded", "detail": act(grant)}
+        except DidNothing as error:
+            result = {"outcome": "failed", "detail": str(error)}
+        return self._post(f"proposals/{proposal_id}/result/", {**result, "token": grant["token"]}, {})
+
     def withdraw(self, proposal_id: str, reason: str = "") -> dict[str, Any]:
         """Take a pending proposal back."""
         return self._post(f"proposals/{proposal_id}/withdraw/", {"reason": reason}, {})
@@ -81,6 +107,12 @@ class Reviewapp:
         raise ConnectionError("reviewapp does not answer.")
 
 
+def _seconds(grant: dict[str, Any]) -> float:
+    """How long a lease lasts, by the server's clock alone."""
+    begun, until = (datetime.fromisoformat(grant[name]) for name in ("begun_at", "lease_until"))
+    return (until - begun).total_seconds()
+
+
 def _is_in_flight(answer: httpx.Response) -> bool:
     """Another request with the same key is still being answered."""
     return answer.status_code == 409 and "still-in-flight" in answer.text
@@ -90,6 +122,11 @@ def _sentence(answer: httpx.Response) -> str:
     problem = answer.json()
     fields = [f"{error['pointer']}: {error['detail']}" for error in problem.get("errors", [])]
     return " ".join([str(answer.status_code), problem["detail"], *fields])
+
+
+def refund(grant: dict[str, Any]) -> str:
+    """Where an agent calls its own tool, with the arguments of the grant and with nothing else."""
+    return f"Refunded {grant['arguments']['amount']} as {grant['idempotency_key']}."
 
 
 def main() -> None:
@@ -123,6 +160,8 @@ def main() -> None:
         print(f"{resolution['status']} by {resolution['actor']}: {resolution['reason'] or 'no reason given'}")
     if proposal["status"] == "approved":
         execution = app.execution(proposal["id"])
+        if execution["status"] == "handed_back":
+            execution = app.carry_out(proposal["id"], refund)
         print(f"Execution {execution['status']}. {execution['reason']}".strip())
 
 

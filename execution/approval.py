@@ -1,17 +1,18 @@
-"""Whether an execution may go on: asked of the database, not of whoever started it."""
+"""Whether an execution may go on: asked of the database and its log, not of whoever started it."""
 
 from __future__ import annotations
 
 from audit.canonical import digest
+from execution import chain
 from execution.models import Execution
 from suggestions.models import Proposal
 
 
-def why_not(execution: Execution) -> str:
-    """The reason why nothing may be carried out, empty when everything is in order.
+def broken(execution: Execution) -> str:
+    """What is wrong with the approval of an execution, empty when everything is in order.
 
     The digest is computed again from the arguments that would be sent. It has to be the one that
-    was approved and the one this execution was made for.
+    was approved and the one this execution was made for, by the rows and by the log. Two queries.
     """
     # The same object that the calls are made from: what was checked is what is sent.
     resolution = getattr(execution.proposal, "resolution", None)
@@ -34,6 +35,8 @@ def why_not(execution: Execution) -> str:
         return "The approved arguments have no canonical form."
     if not computed == resolution.action_digest == execution.action_digest:
         return "What would be carried out is not what was approved."
-    if not execution.proposal.agent.enabled:
-        return "The agent is disabled."
+    try:
+        chain.check(execution, resolution)
+    except chain.Broken as error:
+        return f"The approval can't be proved: {error}"
     return ""

@@ -13,17 +13,18 @@ from audit.actors import Actor
 from audit.canonical import commitment
 from audit.record import record
 from audit.refusals import Refusal
-from execution import news
-from execution.models import Execution, Step
+from execution import cut_off, news
+from execution.doubt import in_doubt
+from execution.models import Attempt, Execution, Step
 from execution.run import REPORT_WITHIN, complete
-from execution.schedule import MARGIN, is_halted, longest
+from execution.schedule import MARGIN, longest
 from execution.workflow import InvalidWorkflow, workflow_of
 from governance.models import User
 from suggestions.tell_worker import tell_worker
 
 STATUS = Execution.Status
 LONGEST_TEXT = 2_000
-CAN_BE_CANCELLED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK)
+CAN_BE_CANCELLED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK, STATUS.RUNNING)
 CAN_BE_MARKED_DONE = (STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
 
 
@@ -33,34 +34,47 @@ class NotWaiting(Refusal):
     detail = "This execution changed meanwhile; look again."
 
 
+class InTheMiddle(NotWaiting):
+    """Somebody holds the lease: whatever is done now could cross with what they are about to send."""
+
+
+class MayHaveHappened(Refusal):
+    detail = (
+        "An attempt may have taken effect, and another could do it a second time. "
+        "Look there first, and say that you have."
+    )
+
+
 class NoEvidence(Refusal):
     detail = "Say how you know that it is done: others will rely on it."
 
 
 @transaction.atomic
-def retry(execution: Execution, *, by: User, reason: str = "", actor: Actor | None = None) -> None:
+def retry(
+    execution: Execution, *, by: User, reason: str = "", checked: bool = False, actor: Actor | None = None
+) -> None:
     """Try again, with every route's attempts counted anew. Completed steps stay completed.
 
     An earlier attempt may have taken effect: where the workflow can verify a step, it is asked
-    first. Where the agent carries the action out itself, it is asked again. Raises `NotWaiting`.
+    first, and where nothing would keep it from acting twice, a person has to have `checked`. Where the
+    agent carries the action out itself, it is asked again by a worker. Raises `NotWaiting`,
+    `MayHaveHappened`.
     """
-    halted = is_halted(execution.proposal, execution.suggestion)  # first, as `halts.keep_out` wants it
     locked = _lock(execution, STATUS.NEEDS_ATTENTION)
+    unknown = in_doubt(locked)
+    if unknown and not checked:
+        raise MayHaveHappened
     lasts = _lasts(locked)
-    hands_back = lasts is None and not halted
     _move(
         locked,
-        STATUS.HANDED_BACK if hands_back else STATUS.SCHEDULED,
+        STATUS.SCHEDULED,
         due_at=Now(),
         queued_at=Now(),
         deadline=Now() + timedelta(seconds=REPORT_WITHIN if lasts is None else lasts),
         timed_from=Now(),
         round=F("round") + 1,
     )
-    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason))
-    if hands_back:
-        news.owe_agent(locked, STATUS.HANDED_BACK)
-        return
+    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
     from execution.tasks import execute
 
     tell_worker(execute, locked.pk)
@@ -88,12 +102,16 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
 def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | None = None) -> None:
     """End it: nothing more is carried out. What took effect already stays as it is.
 
-    Also in the grace period, while it is only scheduled. Raises `NotWaiting`.
+    Also in the grace period, while it is only scheduled, and where whoever was in the middle of it has
+    lost the lease: they send nothing any more. Raises `NotWaiting`, `InTheMiddle`.
     """
     locked = _lock(execution, *CAN_BE_CANCELLED)
-    _move(locked, STATUS.CANCELLED, finished_at=Now(), reason=f"Cancelled by {by.printed_name}."[:500])
+    cut_off.close(locked, actor=actor or by.as_actor())
+    still = _may_still_happen(locked)
+    said = f"Cancelled by {by.printed_name[:300]}.{still}"
+    _move(locked, STATUS.CANCELLED, finished_at=Now(), fence=F("fence") + 1, reason=said)
     _record("execution.cancelled", locked, actor or by.as_actor(), _tidy(reason))
-    news.owe_agent(locked, STATUS.CANCELLED, "Cancelled by a person.")
+    news.owe_agent(locked, STATUS.CANCELLED, f"Cancelled by a person.{still}")
 
 
 def _tidy(text: str) -> str:
@@ -104,11 +122,30 @@ def _lock(execution: Execution, *allowed: str) -> Execution:
     locked = (
         Execution.objects.select_for_update(of=("self",))
         .select_related("proposal__agent", "suggestion__action_type")
+        .with_doubt()
         .get(pk=execution.pk)
     )
+    if locked.status == STATUS.RUNNING and locked.lease_until and not _is_over(locked):
+        raise InTheMiddle(
+            f"Somebody is in the middle of it, until {locked.lease_until:%H:%M:%S} UTC at the latest. "
+            "What was sent may still take effect: wait for that."
+        )
     if locked.status not in allowed:
         raise NotWaiting
     return locked
+
+
+def _is_over(execution: Execution) -> bool:
+    """Whether its lease has run out, by the database's clock."""
+    return Execution.objects.filter(pk=execution.pk, lease_until__lte=Now()).exists()
+
+
+def _may_still_happen(execution: Execution) -> str:
+    """What cancelling can't take back, as a sentence; empty where nothing was begun."""
+    if execution.status == STATUS.HANDED_BACK:
+        return " The agent was asked for it, and may have carried it out without saying so."
+    unknown = Attempt.objects.filter(step__execution=execution, outcome=Attempt.Outcome.UNKNOWN)
+    return " The outcome of an attempt is unknown: it may have taken effect." if unknown.exists() else ""
 
 
 def _lasts(execution: Execution) -> float | None:
@@ -127,7 +164,8 @@ def _move(execution: Execution, status: str, **changes: Any) -> None:
     news.changed(execution)
 
 
-def _record(event: str, execution: Execution, actor: Actor, text: str) -> None:
+def _record(event: str, execution: Execution, actor: Actor, text: str, **facts: Any) -> None:
     """The words stay with the proposal's salt: the log holds a commitment to them."""
-    data = {"execution": str(execution.pk), "said": commitment(bytes(execution.proposal.salt), text)}
+    said = commitment(bytes(execution.proposal.salt), text)
+    data = {"execution": str(execution.pk), "said": said, **facts}
     record(event, actor=actor, proposal=execution.proposal_id, data=data)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from audit.actors import TIMER
 from audit.record import record
-from execution import failures, news
+from execution import cut_off, failures, news
 from execution.models import Execution
 from governance.halts import HELD
 from suggestions.tell_worker import lost_after
@@ -50,7 +50,7 @@ RETURNING id
 def end_what_is_overdue() -> int:
     """Ask a person about everything whose deadline has passed; returns how much that was.
 
-    A worker in the middle of a call is left to finish it: it begins nothing more, and its lease
+    Who is in the middle of a call is left to finish it: it begins nothing more, and its lease
     runs out soon. What a kill switch holds has time: its clock stands still.
     """
     overdue = _overdue().order_by("deadline").values_list("pk", flat=True)[:AT_ONCE]
@@ -76,12 +76,13 @@ def _end(execution_id: UUID) -> bool:
         return False
     reasons = {
         STATUS.HANDED_BACK: "The agent did not report a result in time.",
-        STATUS.RUNNING: "The deadline passed while a worker was cut off: the outcome may be unknown.",
+        STATUS.RUNNING: "The deadline passed in the middle of an attempt: its outcome is unknown.",
     }
     reason = reasons.get(STATUS(execution.status), "The deadline passed before it was finished.")
     Execution.objects.filter(pk=execution_id).update(
         status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason, version=F("version") + 1
     )
+    cut_off.close(execution, actor=TIMER)
     data = {"execution": str(execution_id), "reason": reason, "was": execution.status}
     record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
     news.changed(execution)

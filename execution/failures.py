@@ -41,6 +41,21 @@ def count_against(execution: Execution) -> Incident | None:
     )
 
 
+def open_incident(execution: Execution, reason: str) -> Incident | None:
+    """An approval that can't be proved: nothing of this agent and action passes by itself until somebody
+    has looked. In the transaction that refuses it; None while such an incident is open."""
+    told = Incident.objects.filter(
+        kind=Incident.Kind.UNPROVED, proposal=execution.proposal_id, closed_at=None
+    )
+    if told.exists():
+        return None
+    agent = execution.proposal.agent
+    action = execution.suggestion.action_type.name
+    return autonomy.demote(
+        agent, action, Incident.Kind.UNPROVED, reason, autonomy.GUARD, proposal=execution.proposal_id
+    )
+
+
 _ENDED = """
 SELECT count(*) FILTER (WHERE status <> 'succeeded'), count(*)
   FROM (SELECT status FROM execution_execution

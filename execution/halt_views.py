@@ -41,7 +41,8 @@ def listed(request: HttpRequest) -> HttpResponse:
 @require_safe
 def asked(request: HttpRequest) -> HttpResponse:
     """Before anything is stopped: what, and why."""
-    return _form(request, _typed(request.GET))
+    typed = _typed(request.GET)
+    return _form(request, {**typed, "scope": typed["scope"] or Halt.Scope.EVERYTHING})
 
 
 @login_required
@@ -81,9 +82,9 @@ def lift(request: HttpRequest, halt_id: UUID) -> HttpResponse:
 
 
 def _typed(asked: Any) -> dict[str, str]:
-    """What the form says. Of two names the one counts that the scope asks for."""
-    said = {name: asked.get(name, "").replace("\0", "").strip() for name in ("scope", "agent", "action")}
-    scope = said["scope"] or Halt.Scope.EVERYTHING
+    """What the form says. Of two names the one counts that the scope asks for; no scope is none."""
+    said = {name: asked.get(name, "").strip() for name in ("scope", "agent", "action")}
+    scope = said["scope"]
     return {
         "scope": scope,
         "agent": "" if scope == Halt.Scope.ACTION else said["agent"],

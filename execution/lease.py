@@ -23,6 +23,11 @@ UPDATE execution_execution e
 RETURNING deadline <= statement_timestamp(), {halts.HELD}
 """
 
+_HELD_NOW = """
+SELECT 1 FROM execution_execution
+ WHERE id = %s AND fence = %s AND status = 'running' AND lease_until > statement_timestamp()
+"""
+
 
 class LeaseLost(Exception):
     """Another worker holds it now, or a person or timer has ended it. Write nothing."""
@@ -72,6 +77,10 @@ class Lease:
             raise Halted
         if late:
             raise DeadlinePassed
+
+    def is_held(self) -> bool:
+        """Whether it is ours at this moment, by the database's clock: for what can't be taken back."""
+        return bool(execute(_HELD_NOW, [self.execution_id, self.fence]))
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from audit.ids import uuid7
@@ -47,6 +47,12 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         taken = execute(_TAKE, [float(lease_seconds), execution_id])
         return (taken[0][0], taken[0][1]) if taken else None
 
+    def to_carry_out(self, execution_id: UUID) -> Execution:
+        """With everything that its approval is checked by."""
+        return self.select_related("proposal__agent", "proposal__resolution", "suggestion__action_type").get(
+            pk=execution_id
+        )
+
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.halts.HELD` has it."""
         still = Q(lifted_at=None) | Q(lifted_at__gt=OuterRef("timed_from"))
@@ -56,6 +62,14 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Each with `is_held`: a kill switch is on and nobody is in the middle of anything."""
         on = Q(Exists(_stopping().on()), status__in=WAITING)
         return self.annotate(is_held=Case(When(on, then=True), default=False))
+
+    def with_doubt(self) -> Self:
+        """Each with `doubtful_step`: of the present round, the first whose outcome is unknown."""
+        unknown = Attempt.objects.filter(
+            step__execution=OuterRef("pk"), round=OuterRef("round"), outcome=Attempt.Outcome.UNKNOWN
+        ).exclude(step__status=Step.Status.COMPLETED)
+        first = unknown.order_by("step__position").values("step__name")[:1]
+        return self.annotate(doubtful_step=Subquery(first))
 
     def visible_to(self, user: User) -> Self:
         return self.filter(proposal__in=Proposal.objects.visible_to(user))
@@ -104,6 +118,7 @@ class Execution(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     objects = ExecutionQuerySet.as_manager()
+    doubtful_step: str | None  # of those out of `with_doubt()`
 
     class Meta:
         permissions = [("attend_execution", "Can retry or cancel an execution")]
@@ -184,6 +199,12 @@ class Attempt(models.Model):
     http_status = models.PositiveSmallIntegerField(null=True)
     detail = models.CharField(max_length=500, blank=True)
     response = models.TextField(blank=True, help_text="The start of what came back.")
+    token_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the agent that began it."
+    )
+    begun_by = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="Which key and process of the agent."
+    )
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 

@@ -17,6 +17,10 @@ from execution.workflow import HandBack, HttpRoute, WorkflowStep, label
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
+BY_AGENT = "carried out by the agent"  # what attempts call it that were begun over the API
+WITHOUT_BEGIN = "reported by the agent"
+MOST_BEGUN = 3  # of an idempotent action, that were never reported
+
 
 @dataclass(frozen=True)
 class Call:
@@ -66,6 +70,8 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool)
     """
     if any(attempt.outcome == SUCCEEDED for attempt in attempts):
         return Prove()
+    if reason := begun_in_vain(step.name, attempts, acts_once=acts_once):
+        return Ask(reason)
     for index, route in enumerate(step.routes):
         if isinstance(route, HandBack):
             return GiveBack(route.within)
@@ -79,6 +85,16 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool)
             # The key is honoured here and nowhere else: another route could act a second time.
             return Ask(_in_doubt(step, in_doubt))
     return Ask(f"Step {step.name}: every route is spent. {_last(attempts)}".strip())
+
+
+def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> str:
+    """Why the agent is not asked to begin again; empty while it may be."""
+    silent = [a for a in attempts if a.route == BY_AGENT and a.outcome == UNKNOWN]
+    if silent and not acts_once:
+        return f"Step {step}: the agent began it and did not report, so it may have taken effect."
+    if len(silent) >= MOST_BEGUN:
+        return f"Step {step}: the agent began it {len(silent)} times and never reported."
+    return ""
 
 
 def _may_try(step: WorkflowStep, tried: Sequence[Tried]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -20,11 +21,20 @@ def changed(execution: Execution) -> None:
 
 
 def owe_agent(execution: Execution, status: str, reason: str = "") -> None:
-    """Promise the agent the news that this execution came to rest."""
-    data = {
+    """Promise the agent the news that this execution came to rest; what is handed back comes with the
+    go-ahead: what exactly was approved, and where to begin it."""
+    data: dict[str, Any] = {
         "execution": str(execution.pk),
         "status": status,
         "action_digest": execution.action_digest,
         "reason": reason,
     }
+    if status == Execution.Status.HANDED_BACK:
+        action_type = execution.suggestion.action_type
+        data |= {
+            "action": action_type.name,
+            "version": action_type.version,
+            "arguments": execution.proposal.resolution.arguments,
+            "begin": f"/api/v1/proposals/{execution.proposal_id}/execution/begin/",
+        }
     callbacks.owe(execution.proposal, f"execution.{status}", data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -64,11 +64,14 @@ def call(
     success_when: str,
     headers: Mapping[str, str],
     timeout: float,
+    began: float,
+    may_send: Callable[[], bool],
     repeatable: bool,
 ) -> Result:
     """Make one call and judge it. Never raises for what the other side does.
 
-    `repeatable` says that asking twice acts once; it decides what a server's error means.
+    `timeout`, `began` and `may_send` are as `egress.request` has them. `repeatable` says that asking
+    twice acts once; it decides what a server's error means.
     """
     try:
         url = expand(route.template, known["args"])
@@ -77,7 +80,14 @@ def call(
         if content:
             sent["content-type"] = "application/json"
         answer = egress.request(
-            route.method, url, door=egress.Door.ROUTES, headers=sent, content=content, timeout=timeout
+            route.method,
+            url,
+            door=egress.Door.ROUTES,
+            headers=sent,
+            content=content,
+            timeout=timeout,
+            began=began,
+            may_send=may_send,
         )
     except (Unusable, egress.Refused) as error:
         return Result(REFUSED, f"Not sent: {error}.")

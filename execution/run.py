@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 
 from audit.actors import WORKER
 from audit.record import record
-from execution import failures, moves, news, routes
-from execution.approval import why_not
+from execution import cut_off, failures, moves, news, routes
+from execution.approval import broken
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
@@ -64,13 +64,11 @@ class Run:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.began = time.monotonic()
-        self.execution = Execution.objects.select_related(
-            "proposal__agent", "proposal__resolution", "suggestion__action_type"
-        ).get(pk=lease.execution_id)
+        self.execution = Execution.objects.to_carry_out(lease.execution_id)
+        self.tried = False
 
     def go(self) -> None:
-        if reason := why_not(self.execution):
-            ask_person(self.lease, self.execution, reason, event="execution.refused")
+        if not self._may_go_on():
             return
         try:
             workflow = workflow_of(self.execution.suggestion.action_type)
@@ -82,7 +80,7 @@ class Run:
         self.known = routes.facts(self.execution)
         steps = list(self.execution.steps.all())
         if workflow is None and [step.name for step in steps] == [REPORT]:
-            give_back(self.lease, self.execution, steps[0], REPORT_WITHIN)
+            self._report(steps[0])
             return
         plans = workflow.steps if workflow else []
         if not plans or [step.name for step in steps] != [plan.name for plan in plans]:
@@ -92,6 +90,24 @@ class Run:
             if step.status != Step.Status.COMPLETED and not self._finish(step, plan):
                 return
         succeed(self.lease, self.execution)
+
+    def _may_go_on(self) -> bool:
+        """Whether what people decided still stands behind it, asked before every attempt."""
+        if reason := broken(self.execution):
+            refuse(self.lease, self.execution, reason)
+            return False
+        if not self.execution.proposal.agent.enabled:
+            ask_person(self.lease, self.execution, "The agent is disabled.", event="execution.refused")
+            return False
+        return True
+
+    def _may_try(self) -> bool:
+        """As `_may_go_on`; the first attempt of a turn has been looked at just now."""
+        if self.tried:
+            self.execution = Execution.objects.to_carry_out(self.execution.pk)
+            return self._may_go_on()
+        self.tried = True
+        return True
 
     def _finish(self, step: Step, plan: WorkflowStep) -> bool:
         """Work on one step until it is completed (True) or nothing more can be done now (False)."""
@@ -103,7 +119,9 @@ class Run:
                     give_back(self.lease, self.execution, step, REPORT_WITHIN)
                     return False
                 case Call() as move:
-                    if not self._has_time_for(move.route.timeout) or not self._try(step, plan, move):
+                    if not self._has_time_for(move.route.timeout) or not self._may_try():
+                        return False
+                    if not self._try(step, plan, move):
                         return False
                 case Prove():
                     return self._prove(step, plan)
@@ -114,15 +132,27 @@ class Run:
                     ask_person(self.lease, self.execution, reason)
                     return False
 
+    def _report(self, step: Step) -> None:
+        """Ask the agent to carry it out, unless it has begun and fallen silent."""
+        acts_once = self.execution.suggestion.action_type.idempotent_hint
+        if reason := moves.begun_in_vain(step.name, self._attempts(step), acts_once=acts_once):
+            ask_person(self.lease, self.execution, reason)
+            return
+        give_back(self.lease, self.execution, step, REPORT_WITHIN)
+
     def _next(self, step: Step, plan: WorkflowStep) -> moves.Move:
+        acts_once = self.execution.suggestion.action_type.idempotent_hint
+        return next_move(plan, self._attempts(step), acts_once=acts_once)
+
+    def _attempts(self, step: Step) -> list[moves.Tried]:
+        """Those of the present round, oldest first."""
         age = ExpressionWrapper(Now() - F("started_at"), output_field=fields.DurationField())
         rows = (
             step.attempts.filter(round=self.execution.round)
             .order_by("number")
             .values_list("route", "outcome", age, "detail")
         )
-        acts_once = self.execution.suggestion.action_type.idempotent_hint
-        return next_move(plan, [moves.Tried(*row) for row in rows], acts_once=acts_once)
+        return [moves.Tried(*row) for row in rows]
 
     def _has_time_for(self, seconds: float) -> bool:
         """Whether a call fits into what is left of this task; if not, another task goes on at once."""
@@ -137,6 +167,7 @@ class Run:
     def _try(self, step: Step, plan: WorkflowStep, move: Call) -> bool:
         """Make one attempt. False when this turn is over: it has to wait, or somebody else decides."""
         route = move.route
+        began = time.monotonic()  # before the lease: the call is over while that still runs
         repeatable = self.execution.suggestion.action_type.idempotent_hint or route.idempotent
         attempt = self._open(step, move)
         headers = {"idempotency-key": f"{self.execution.pk}/{step.name}"}
@@ -148,6 +179,8 @@ class Run:
             success_when=plan.success_when,
             headers=headers,
             timeout=min(route.timeout, LONGEST_CALL, settings.LEASE_SECONDS * 0.8),
+            began=began,
+            may_send=self.lease.is_held,
             repeatable=repeatable,
         )
         return self._close(step, plan, attempt, result)
@@ -198,19 +231,12 @@ class Run:
             return False
         return True
 
+    @transaction.atomic
     def _close_what_was_cut_off(self) -> None:
-        """An attempt that a killed worker left open may or may not have taken effect."""
-        for attempt in Attempt.objects.filter(
-            step__execution=self.execution, outcome=Attempt.Outcome.OPEN
-        ).select_related("step"):
-            with transaction.atomic():
-                self.lease.write()
-                attempt.outcome = Attempt.Outcome.UNKNOWN
-                attempt.detail = "The worker was cut off in the middle of it."
-                attempt.finished_at = Now()
-                attempt.save()
-                self._record("attempt.finished", attempt.step, attempt, outcome=attempt.outcome)
-                news.changed(self.execution)
+        """An attempt that a killed worker or a silent agent left open may or may not have taken effect."""
+        self.lease.write()
+        if cut_off.close(self.execution, actor=WORKER):
+            news.changed(self.execution)
 
     # --- Proof ----------------------------------------------------------------------------
 
@@ -319,6 +345,13 @@ def ask_person(
     news.owe_agent(execution, Execution.Status.NEEDS_ATTENTION, reason)
     if event == "execution.needs_attention":
         failures.count_against(execution)
+
+
+@transaction.atomic
+def refuse(lease: Lease, execution: Execution, reason: str) -> None:
+    """Carry nothing out: what stands behind it is not what people decided, so somebody has to look."""
+    ask_person(lease, execution, reason, event="execution.refused")
+    failures.open_incident(execution, reason)
 
 
 @transaction.atomic

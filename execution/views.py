@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,6 +21,7 @@ from audit.ids import read_uuid
 from audit.refusals import Refusal
 from audit.unseen import shown
 from execution import attend, queries
+from execution.doubt import in_doubt
 from execution.models import Execution
 from governance.models import User
 
@@ -51,14 +53,13 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
-    waiting = queries.how_many_need_attention(_person(request))
-    waiting_text = f"{queries.MOST_COUNTED}+" if waiting > queries.MOST_COUNTED else str(waiting or "")
+    counts = queries.counts(_person(request))
     return [
         {
             "label": label,
             "url": f"{here}?{urlencode({'status': status})}" if status else here,
             "current": status == chosen,
-            "count": waiting_text if status == Execution.Status.NEEDS_ATTENTION else "",
+            "count": counts.get(status, ""),
         }
         for status, label in TABS
     ]
@@ -81,10 +82,13 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         if execution.is_held
         else execution.get_status_display(),
         "reason": execution.reason,
+        "next": _next(execution, attends=attends),
+        "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
         "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
+        "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if attends and execution.status in attend.CAN_BE_MARKED_DONE
@@ -95,11 +99,26 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
     }
 
 
+def _next(execution: Any, *, attends: bool) -> str:
+    """What happens next with it, and who does it; nothing where it has ended."""
+    status = Execution.Status
+    if execution.is_held:
+        return "It goes on once the kill switch is lifted."
+    if execution.status == status.NEEDS_ATTENTION:
+        return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
+    return {
+        status.SCHEDULED: "It runs by itself.",
+        status.RUNNING: "A worker is on it.",
+        status.HANDED_BACK: "The agent carries it out and reports.",
+    }.get(execution.status, "")
+
+
 @login_required
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.retry, "Another try is under way.", reason="reason")
+    again = partial(attend.retry, checked=bool(request.POST.get("checked")))
+    return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
 
 
 @login_required

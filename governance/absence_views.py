@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.asking import actor_of
 from audit.models import Event
+from audit.parameters import whole
 from audit.refusals import Invalid
 from governance import absences
 from governance.absences import CHANGE
@@ -135,7 +136,7 @@ def _deputy(typed: str) -> User:
 
 
 def _number(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+    return whole(typed, most=10**9) or 0
 
 
 def _moment(typed: str, pointer: str, *, needed: bool = False) -> datetime | None:

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from audit.actors import Actor
 from audit.prepared import execute, unsaved
+from governance import strangers
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.models import Agent, AgentKey, ApiToken, User
 from governance.passing import NOTHING_KNOWN, Circumstances
@@ -114,9 +115,12 @@ class BearerAuthentication(BaseAuthentication):
             return None
         if kind.lower() != "bearer" or not key:
             raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
-        found = _person(key) if key.startswith(API_TOKEN) else _agent(key)
+        key_hash = hash_of(key)
+        strangers.let_through(request, key_hash)
+        found = _person(key_hash) if key.startswith(API_TOKEN) else _agent(key_hash)
         if found is None:
             raise AuthenticationFailed("This key is unknown, expired or was revoked.")
+        strangers.opened(key_hash)
         return found, key[:PREFIX_LENGTH]
 
     def authenticate_header(self, request: Request) -> str:
@@ -129,13 +133,13 @@ def caller_of(agent: Agent) -> AgentCaller:
     return _caller(row)
 
 
-def _agent(key: str) -> AgentCaller | None:
-    found = execute(_BY_KEY, [hash_of(key)])
+def _agent(key_hash: str) -> AgentCaller | None:
+    found = execute(_BY_KEY, [key_hash])
     if not found:
         return None
     key_id, used_again, *row = found[0]
     if used_again:
-        _note_use(AgentKey, key_id)
+        _note_use(AgentKey, key_id, key_hash)
     return _caller(row)
 
 
@@ -146,19 +150,20 @@ def _caller(row: Sequence[Any]) -> AgentCaller:
     return AgentCaller(agent, policy, newest or 0, at, stands, shadow, tuple(standing))
 
 
-def _person(token: str) -> User | None:
-    found = execute(_PERSON, [hash_of(token)])
+def _person(key_hash: str) -> User | None:
+    found = execute(_PERSON, [key_hash])
     if not found:
         return None
     *fields, token_id, used_again, permissions = found[0]
     if used_again:
-        _note_use(ApiToken, token_id)
+        _note_use(ApiToken, token_id, key_hash)
     user = User.from_db("default", _FIELDS, fields)
     # Where Django's backends keep what they looked up, and look first.
     user._perm_cache = set(permissions)  # type: ignore[attr-defined]
     return user
 
 
-def _note_use(kind: type[AgentKey] | type[ApiToken], id: int) -> None:
+def _note_use(kind: type[AgentKey] | type[ApiToken], id: int, key_hash: str) -> None:
     """Remember when a secret was last used, once a minute at most."""
+    strangers.remember(key_hash)
     kind.objects.filter(_LAST_USE_IS_OLD, pk=id).update(last_used_at=Now())

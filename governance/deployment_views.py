@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit.asking import actor_of
 from audit.ids import read_uuid
 from audit.refusals import Refusal
-from governance import deployments
+from governance import deployments, next_steps
 from governance.deployment_diff import difference
 from governance.models import Deployment, PromptTemplate, User
 
@@ -37,6 +37,8 @@ def listed(request: HttpRequest) -> HttpResponse:
     if (after := request.GET.get("after", "")) and (cursor := read_uuid(after)):
         rows = rows.filter(pk__lt=cursor)
     found = list(rows[: PAGE + 1])
+    for deployment in found:
+        deployment.next = next_steps.of_deployment(deployment, cast(User, request.user))
     more = {"agent": name, "after": found[PAGE - 1].pk} if len(found) > PAGE else {}
     context = {
         "deployments": found[:PAGE],

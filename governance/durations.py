@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST = 100 * 366 * 86400.0  # seconds; no span needs more, and no number of digits passes for one
 _FORM = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 
 
@@ -18,7 +19,10 @@ def seconds(text: Any) -> float:
     matched = _FORM.match(text) if isinstance(text, str) else None
     if not matched:
         raise ValueError(f"{text!r} is not a span of time; write one as 500ms, 10s, 30m, 4h or 7d")
-    return float(matched[1]) * _UNITS[matched[2]]
+    span = float(matched[1]) * _UNITS[matched[2]]
+    if span > LONGEST:
+        raise ValueError(f"{text[:40]!r} is longer than a hundred years")
+    return span
 
 
 def argument(text: str) -> timedelta:

@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +30,7 @@ import httpx
 from django.conf import settings
 
 LARGEST = 1024 * 1024  # bytes of an answer
+PIECE = 64 * 1024  # bytes of a request that are handed over at once
 CALLBACK_PORTS = {80, 443, 8080, 8443}
 USER_AGENT = "reviewapp"
 LONGEST_WAIT = 86_400.0  # seconds that a Retry-After can ask for
@@ -100,15 +101,19 @@ def request(
     headers: Mapping[str, str] | None = None,
     content: bytes = b"",
     timeout: float,
+    began: float | None = None,
+    may_send: Callable[[], bool] = lambda: True,
 ) -> Answer:
     """Ask, and return whatever was answered. Raises `Refused`, `NotSent` or `Lost`.
 
-    `timeout` is for everything together, so that a slow drip ends too.
+    `timeout` is for everything together, so that a slow drip ends too; it counts from `began` (of
+    `time.monotonic`), or from now. `may_send` is asked when the connection stands, immediately before
+    the first byte of the request: where it says no, nothing is sent.
     """
     asked = read_url(url)
-    deadline = time.monotonic() + timeout
+    deadline = (time.monotonic() if began is None else began) + timeout
     addresses = _judged(asked, door, deadline)
-    network = _Network(addresses, deadline)
+    network = _Network(addresses, deadline, may_send)
     sent = {"host": _host_header(asked), "user-agent": USER_AGENT, "accept-encoding": "identity"}
     for name, value in (headers or {}).items():
         if not is_header(name, value):
@@ -342,9 +347,10 @@ def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[Address] | Ex
 class _Network(httpcore.NetworkBackend):
     """Connects to the judged addresses only, whatever name it is asked for."""
 
-    def __init__(self, addresses: list[str], deadline: float) -> None:
+    def __init__(self, addresses: list[str], deadline: float, may_send: Callable[[], bool]) -> None:
         self.addresses = addresses
         self.deadline = deadline
+        self.may_send = may_send
         self.wrote = False
         self._sockets = httpcore.SyncBackend()
 
@@ -375,19 +381,35 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that knows the deadline, and whether anything of the request has left."""
+    """A connection that knows the deadline, and whether anything of the request has left.
+
+    What is written is gathered and leaves when the answer is asked for, so that whoever may not send
+    any more has sent nothing, and not half of it.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
         self._stream = stream
         self._network = network
+        self._gathered = bytearray()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        # A server that has heard enough may answer before it has heard everything.
+        with contextlib.suppress(httpcore.WriteError):
+            self._send()
         return self._stream.read(max_bytes, self._network.left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = self._network.left(httpcore.WriteTimeout)
-        self._network.wrote = True
-        self._stream.write(buffer, left)
+        self._gathered += buffer
+
+    def _send(self) -> None:
+        waiting, self._gathered = memoryview(bytes(self._gathered)), bytearray()
+        if waiting and not self._network.wrote and not self._network.may_send():
+            raise httpcore.WriteTimeout("the time for sending it is over")
+        for start in range(0, len(waiting), PIECE):
+            # Asked before every piece: a process can be stopped for any time between two of them.
+            left = self._network.left(httpcore.WriteTimeout)
+            self._network.wrote = True
+            self._stream.write(bytes(waiting[start : start + PIECE]), left)
 
     def close(self) -> None:
         self._stream.close()

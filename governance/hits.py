@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from audit import counted
 from audit.record import record
 from governance import autonomy
 from governance.boundaries import BoundaryHit
@@ -15,10 +16,14 @@ from governance.models import Agent
 def tell(hit: BoundaryHit, *, agent: Agent, data: dict[str, Any]) -> None:
     """Write the refusal into the log, in a transaction of its own; `data` says of which request.
 
-    What the agent was trusted with beyond confirmation, it loses.
+    What the agent was trusted with beyond confirmation, it loses. Of many in a minute only the first
+    are written down one by one.
     """
+    told = {**data, **facts_of(hit)}
+    is_written = counted.writes(agent.as_actor(), told)
     with transaction.atomic(durable=True):
-        record("request.refused", actor=agent.as_actor(), data={**data, **facts_of(hit)})
+        if is_written:
+            record("request.refused", actor=agent.as_actor(), data=told)
         autonomy.boundary_hit(agent, hit.actions, hit.boundary)
 
 

@@ -57,16 +57,43 @@ def create_user(
     Without `password` a random one is made. It is returned once and kept as a hash.
     Raises `PersonRefused`.
     """
+    password = password or secrets.token_urlsafe(15)
+    return _create(User(username=name), password, roles=roles, teams=teams, actor=actor), password
+
+
+@transaction.atomic
+def create_without_password(
+    name: str,
+    *,
+    full_name: str = "",
+    email: str = "",
+    roles: Sequence[str],
+    teams: Sequence[str],
+    actor: Actor,
+) -> User:
+    """The same for somebody who is invited, and chooses the password: until then nothing opens the account.
+
+    Raises `PersonRefused`.
+    """
+    if not full_name.isprintable():
+        raise PersonRefused("A name is one line of text.")
+    first, _, last = full_name.strip().rpartition(" ")
+    user = User(username=name, first_name=first or last, last_name=last if first else "", email=email.strip())
+    return _create(user, None, roles=roles, teams=teams, actor=actor)
+
+
+def _create(
+    user: User, password: str | None, *, roles: Sequence[str], teams: Sequence[str], actor: Actor
+) -> User:
     unknown = [role for role in roles if role not in User.Roles.values]
     if unknown or not roles:
         raise PersonRefused(
             f"A role is one of {', '.join(User.Roles.values)}, not {', '.join(unknown) or 'none'}."
         )
-    if User.objects.filter(username=name).exists():
-        raise PersonRefused(f"There is a user {name} already.")
-    password = password or secrets.token_urlsafe(15)
+    if User.objects.filter(username=user.username).exists():
+        raise PersonRefused(f"There is a user {user.username} already.")
     # Operators alone may look at raw rows in the admin.
-    user = User(username=name, is_staff=OPERATOR in roles)
+    user.is_staff = OPERATOR in roles
     user.set_password(password)
     _check(user, password)
     user.save()
@@ -75,9 +102,15 @@ def create_user(
     record(
         "user.created",
         actor=actor,
-        data={"user": str(user.pk), "name": name, "roles": sorted(roles), "teams": sorted(teams)},
+        data={
+            "user": str(user.pk),
+            "name": user.username,
+            "roles": sorted(roles),
+            "teams": sorted(teams),
+            **({} if password else {"invited": True}),
+        },
     )
-    return user, password
+    return user
 
 
 @transaction.atomic
@@ -91,10 +124,11 @@ def set_password(user: User, *, actor: Actor) -> str:
     return password
 
 
-def _check(user: User, password: str) -> None:
+def _check(user: User, password: str | None) -> None:
     try:
         user.clean_fields()
-        validate_password(password, user)
+        if password is not None:
+            validate_password(password, user)
     except ValidationError as error:
         raise PersonRefused(" ".join(error.messages)) from error
 

@@ -65,8 +65,33 @@ def short(digest: str) -> str:
 
 
 def scored(score: dict[str, Any] | None) -> str:
-    """A backtest's score in a few words."""
+    """A backtest's score in words: over what it was counted, and what it is made of."""
     if score is None:
         return ""
     proposals = score.get("proposals", 0)
-    return f"{proposals:,} proposals" if isinstance(proposals, int) else "measured"
+    if not isinstance(proposals, int):
+        return "measured"
+    if not proposals:
+        return "validated without recorded proposals, so there is no score"
+    told = f"of {proposals:,} recorded proposals"
+    if "passed" not in score:
+        return f"{told} nothing else was noted"
+    passed, blocked = _count(score["passed"]), _count(score["blocked"])
+    told += f" {passed:,} would pass by themselves" + (
+        f" (people had rejected {_count(score['passed_rejected']):,} of these"
+        f" and edited {_count(score['passed_edited']):,})"
+        if passed
+        else ""
+    )
+    told += f", {blocked:,} would be blocked" + (
+        f" (people had approved {_count(score['blocked_approved']):,} of these)" if blocked else ""
+    )
+    told += f", people look at the other {max(proposals - passed - blocked, 0):,}"
+    errors = score.get("errors")
+    return told + (f"; {errors:,} times a rule failed" if isinstance(errors, int) and errors else "")
+
+
+def _count(share: Any) -> int:
+    """Of a share as it is kept: how many."""
+    count = share.get("count") if isinstance(share, dict) else None
+    return count if isinstance(count, int) else 0

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.asking import actor_of
 from audit.refusals import Invalid, Refusal
-from governance import check_policy, known_facts, policies, policy_lifecycle, policy_words
+from governance import check_policy, known_facts, next_steps, policies, policy_lifecycle, policy_words
 from governance.models import PolicyVersion, User
 from governance.policy import never_asked, parse
 from governance.policy_diff import difference
@@ -46,7 +46,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     shown = found[: policies.PAGE]
     active = PolicyVersion.objects.active().first()
     context = {
-        "policies": [_row(version) for version in shown],
+        "policies": [_row(version, _person(request)) for version in shown],
         "compare_url": _compare_url(shown, active),
         "active": active and _row(active),
         "may_write": request.user.has_perm(policy_lifecycle.PERMISSION),
@@ -267,8 +267,9 @@ def _facts() -> list[tuple[str, str]]:
     return told
 
 
-def _row(version: PolicyVersion) -> dict[str, Any]:
+def _row(version: PolicyVersion, person: User | None = None) -> dict[str, Any]:
     return {
+        "next": next_steps.of_policy(version, person) if person else "",
         "digest": version.pk,
         "short": policies.short(version.pk),
         "url": reverse("governance:policy", args=[version.pk]),

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
+from audit import valkey
 from governance import boundaries
 from governance.boundaries import BoundaryHit
 from governance.models import Agent
@@ -75,7 +76,7 @@ def spend(agent: Agent, *, cost: int = 1) -> None:
     rates = boundaries.of(agent).rates_in_force
     limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
     try:
-        window, wait = _ask(_SPEND, _keys(agent, rates), cost, *chain.from_iterable(limits))
+        window, wait = run_script(_SPEND, _keys(agent, rates), cost, *chain.from_iterable(limits))
     except redis.RedisError as error:
         _log.warning("rate not counted", error=type(error).__name__)
         return
@@ -87,7 +88,7 @@ def left(agent: Agent) -> list[Left]:
     """What is left of each rate; counts nothing."""
     rates = boundaries.of(agent).rates_in_force
     try:
-        found = _ask(_LOOK, _keys(agent, rates))
+        found = run_script(_LOOK, _keys(agent, rates))
     except redis.RedisError:
         return [Left(rate, _parsed(rate).amount, None, None) for rate in rates]
     return [
@@ -103,24 +104,10 @@ def _keys(agent: Agent, rates: list[str]) -> list[str]:
     return [f"{settings.VALKEY_PREFIX}:rate:{agent.pk}:{_parsed(rate).get_expiry()}" for rate in rates]
 
 
-def _ask(script: str, keys: list[str], *numbers: int) -> list[int]:
-    """Run the script over a connection of the pool; redis-py's client costs three times the round trip."""
-    pool = _pool()
-    connection = pool.get_connection()
-    try:
-        connection.send_command("EVAL", script, len(keys), *keys, *numbers)
-        answer: list[int] = connection.read_response()
-        return answer
-    except BaseException:
-        connection.disconnect()
-        raise
-    finally:
-        pool.release(connection)
-
-
-@lru_cache(maxsize=1)
-def _pool() -> redis.ConnectionPool:
-    return redis.ConnectionPool.from_url(settings.VALKEY_URL, socket_timeout=1, socket_connect_timeout=1)
+def run_script(script: str, keys: list[str], *numbers: int) -> list[int]:
+    """What a script answers, over a connection of the pool."""
+    answer: list[int] = valkey.ask("EVAL", script, len(keys), *keys, *numbers)
+    return answer
 
 
 @lru_cache(maxsize=1_024)

@@ -59,6 +59,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "governance.view_apitoken",
         "governance.view_team",
         "governance.view_user",
+        "governance.change_user",
         "suggestions.view_proposal",
         "suggestions.view_every_proposal",
         "suggestions.view_callback",

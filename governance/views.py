@@ -58,9 +58,12 @@ def new_agent(request: HttpRequest) -> HttpResponse:
     errors: dict[str, str] = {}
     if request.method == "POST":
         owner = User.objects.filter(username=request.POST.get("owner", ""), is_active=True).first()
-        some = request.POST.get("scope") == "some"
+        scope = request.POST.get("scope", "")
+        some = scope == "some"
         if owner is None:
             errors["owner"] = "Choose who answers for it."
+        elif scope not in ("some", "every"):
+            errors["actions"] = "Choose which actions it may propose: only some, or every one."
         elif some and not request.POST.getlist("action"):
             errors["actions"] = "Choose at least one action, or every one."
         else:
@@ -84,9 +87,10 @@ def new_agent(request: HttpRequest) -> HttpResponse:
     chosen = set(request.POST.getlist("action"))
     context = {
         "name": request.POST.get("name", ""),
-        "owner": request.POST.get("owner", request.user.get_username()),
+        "owner": request.POST.get("owner", ""),
         "people": User.objects.filter(is_active=True).order_by("username"),
-        "every": request.POST.get("scope") != "some",
+        "every": request.POST.get("scope") == "every",
+        "undecided": request.POST.get("scope") not in ("some", "every"),
         "actions": [{"name": name, "chosen": name in chosen} for name in names],
         "errors": errors,
     }

@@ -43,7 +43,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One thing that is asked: what it is now, what it has to be, and how much of the way that is."""
+    """One thing that is asked: what it is now, what it has to be, and how much of the way that is.
+
+    Of an error the bar is the error itself, so that the figure and the bar say the same.
+    """
 
     name: str
     title: str
@@ -51,6 +54,7 @@ class Gate:
     said: str  # "41 of 50 decisions"
     help: str = ""
     way: float = 0.0  # 0 to 1
+    is_error: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "passed": self.passed, "said": self.said}
@@ -207,7 +211,8 @@ def _calibration(record: Record, bounds: Bounds) -> Gate:
         found is not None and found <= most,
         "not known yet" if found is None else f"{found:.3f}, at most {most:g}",
         unstated if record.unstated else "",
-        0.0 if found is None else 1.0 if found <= most else most / found,
+        0.0 if found is None else min(found, 1.0),
+        is_error=True,
     )
 
 

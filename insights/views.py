@@ -14,9 +14,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.naming import listed
 from approvals.pieces import pieces
+from audit import counted
 from audit.asking import actor_of
-from audit.record import record_alone
+from audit.parameters import number, whole
 from audit.refusals import Invalid, Refusal
 from governance.autonomy import lower_stage
 from governance.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
@@ -91,7 +93,18 @@ def _row(measured: Measured) -> dict[str, Any]:
         "missing": len(measured.missing),
         "ready": measured.is_ready,
         "highest": pair.next_stage is None,
+        "next": _next(measured),
     }
+
+
+def _next(measured: Measured) -> str:
+    """What is still to come before the next stage, in a sentence."""
+    if measured.pair.next_stage is None:
+        return ""
+    if measured.is_ready:
+        return f"Promote it to stage {measured.pair.next_stage}, or leave it."
+    missing = listed([gate.title.lower() for gate in measured.missing])
+    return f"For stage {measured.pair.next_stage} there is missing: {missing}."
 
 
 # --- One pair -------------------------------------------------------------------------------------
@@ -191,7 +204,7 @@ def lower(request: HttpRequest, agent_id: UUID, action: str) -> HttpResponse:
         change = lower_stage(
             agent,
             action,
-            int(stage) if stage in "1234" and stage else 0,
+            whole(stage, most=4) or 0,
             actor=actor_of(request),
             by=_person(request),
             reason=reason,
@@ -223,7 +236,7 @@ def note_refusal(request: HttpRequest, refusal: Refusal) -> int:
     status = 422 if isinstance(refusal, Invalid) else 409
     match = request.resolver_match
     data = {"status": status, "refusal": type(refusal).__name__, "route": match.route if match else ""}
-    record_alone("request.refused", actor=actor_of(request), data=data)
+    counted.of_known(actor_of(request), data)
     return status
 
 
@@ -310,10 +323,10 @@ def _typed_bounds(request: HttpRequest) -> Bounds:
     values: dict[str, Any] = {}
     errors = []
     for name, label, _word in FIELDS:
-        kind = type(getattr(DEFAULTS, name))
-        try:
-            values[name] = kind(request.POST.get(name, "").strip().replace(",", "."))
-        except ValueError:
+        typed = request.POST.get(name, "").strip()
+        is_whole = isinstance(getattr(DEFAULTS, name), int)
+        values[name] = whole(typed, most=10**9) if is_whole else number(typed, least=0, most=10**9)
+        if values[name] is None:
             errors.append({"pointer": f"/{name}", "detail": f"{label}: give a number."})
     if errors:
         raise Invalid(errors)

@@ -12,6 +12,9 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 
 from governance import absence_views, token_views
+from reviewapp import door_pages, signed_out
+from reviewapp.accounts import SignIn
+from reviewapp.second_factors import shown_first
 
 
 def no_sign_up(request: HttpRequest) -> NoReturn:
@@ -20,32 +23,46 @@ def no_sign_up(request: HttpRequest) -> NoReturn:
 
 
 urlpatterns = [
-    path("login/", views.login, name="account_login"),
+    path("login/", SignIn.as_view(), name="account_login"),
+    path("session/", signed_out.session, name="session"),
+    path("signed-in/", signed_out.back, name="signed-in"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
+    path("password/reset/", door_pages.reset, name="account_reset_password"),
+    path("link/<str:token>/", door_pages.link, name="account_link"),
     path("password/change/", views.password_change, name="account_change_password"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("security/", second_factor.index, name="mfa_index"),
     path("security/sign-in/", second_factor.authenticate, name="mfa_authenticate"),
     path("security/confirm/", second_factor.reauthenticate, name="mfa_reauthenticate"),
-    path("security/app/", transaction.atomic(totp.activate_totp), name="mfa_activate_totp"),
-    path("security/app/off/", transaction.atomic(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("security/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("security/app/", shown_first(transaction.atomic(totp.activate_totp)), name="mfa_activate_totp"),
+    path(
+        "security/app/off/", shown_first(transaction.atomic(totp.deactivate_totp)), name="mfa_deactivate_totp"
+    ),
+    path("security/codes/", shown_first(codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path(
         "security/codes/new/",
-        transaction.atomic(codes.generate_recovery_codes),
+        shown_first(transaction.atomic(codes.generate_recovery_codes)),
         name="mfa_generate_recovery_codes",
     ),
-    path("security/codes/download/", codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path(
+        "security/codes/download/",
+        shown_first(codes.download_recovery_codes),
+        name="mfa_download_recovery_codes",
+    ),
     path("security/keys/", keys.list_webauthn, name="mfa_list_webauthn"),
-    path("security/keys/add/", transaction.atomic(keys.add_webauthn), name="mfa_add_webauthn"),
+    path("security/keys/add/", shown_first(transaction.atomic(keys.add_webauthn)), name="mfa_add_webauthn"),
     path("security/keys/confirm/", keys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path(
         "security/keys/<int:pk>/remove/",
-        transaction.atomic(keys.remove_webauthn),
+        shown_first(transaction.atomic(keys.remove_webauthn)),
         name="mfa_remove_webauthn",
     ),
-    path("security/keys/<int:pk>/", transaction.atomic(keys.edit_webauthn), name="mfa_edit_webauthn"),
+    path(
+        "security/keys/<int:pk>/",
+        shown_first(transaction.atomic(keys.edit_webauthn)),
+        name="mfa_edit_webauthn",
+    ),
     path("out-of-office/", absence_views.own, name="absence"),
     path("out-of-office/<uuid:absence_id>/end/", absence_views.end, name="end-absence"),
     path("tokens/", token_views.tokens, name="tokens"),

@@ -5,4 +5,4 @@ class ReviewappConfig(AppConfig):
     name = "reviewapp"
 
     def ready(self) -> None:
-        from reviewapp import checks, openapi, second_factors  # noqa: F401 - registers them
+        from reviewapp import checks, leaving, openapi, second_factors  # noqa: F401 - registers them

@@ -15,12 +15,13 @@ from django.urls import path
 
 from approvals.consumers import NoticeConsumer, QueueConsumer
 from reviewapp.bridge import ThreadBridge
+from reviewapp.closing import ClosesAtOnce
 from reviewapp.handler import Handler
 from reviewapp.origin import OwnOrigin
 from reviewapp.wait import WaitForResolution
 
 _routes = [path("ws/queue/", QueueConsumer.as_asgi()), path("ws/notices/", NoticeConsumer.as_asgi())]
-_sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(_routes)))
+_sockets = ClosesAtOnce(OwnOrigin(AuthMiddlewareStack(URLRouter(_routes))))
 _requests = WaitForResolution(ThreadBridge(Handler(), threads=settings.WEB_THREADS))
 
 application = ProtocolTypeRouter({"http": _requests, "websocket": _sockets})

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.db import DatabaseError, connection
 
+from audit import addresses
+
 _DATABASE = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'), r.rolsuper,
        pg_has_role(current_user, c.relowner, 'MEMBER'),
@@ -83,3 +85,21 @@ def the_address_is_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         return []
     hint = "Cookies are only marked secure, and HSTS sent, where PUBLIC_URL begins with https."
     return [Error("PUBLIC_URL does not begin with https.", hint=hint, id="reviewapp.E020")]
+
+
+@register(Tags.security, deploy=True)
+def proxies_are_named(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Limits and the log know who asks. (That a proxy appends to X-Forwarded-For can't be seen from here.)"""
+    if settings.HTTPS and not settings.TRUSTED_PROXIES:
+        hint = "Name what ends TLS before this, or everybody behind it is one address to limits and the log."
+        return [Warning("PUBLIC_URL is https, and TRUSTED_PROXIES is empty.", hint=hint, id="reviewapp.W002")]
+    wide = [str(network) for network in addresses.networks(settings.TRUSTED_PROXIES) if _is_wide(network)]
+    if wide:
+        hint = "Name the proxies alone: whoever is in these networks can pass for any address."
+        return [Warning(f"TRUSTED_PROXIES has {', '.join(wide)}.", hint=hint, id="reviewapp.W003")]
+    return []
+
+
+def _is_wide(network: addresses.Network) -> bool:
+    """Is it more than somebody's own networks: much of the Internet?"""
+    return not network.is_private and network.prefixlen < (16 if network.version == 4 else 32)

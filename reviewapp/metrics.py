@@ -34,6 +34,17 @@ _seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=_registry,
 )
+_database = Counter(
+    "reviewapp_database_errors",
+    "Requests that the database failed: it was away, or refused what it was asked (alarm on any).",
+    ["kind"],
+    registry=_registry,
+)
+
+
+def database_failed(kind: str) -> None:
+    """`away` or `error`."""
+    _database.labels(kind).inc()
 
 
 def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -19,6 +19,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from audit.addresses import address_of
 from audit.ids import uuid7
 from reviewapp import metrics
 
@@ -40,7 +41,9 @@ def request_context(get_response: GetResponse) -> GetResponse:
         traced = _TRACEPARENT.match(request.headers.get("traceparent", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         trace_id = traced[1] if traced else request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id)
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, trace_id=trace_id, address=address_of(request)
+        )
         started = time.perf_counter()
         try:
             response = get_response(request)

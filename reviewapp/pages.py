@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
+from psycopg_pool import PoolTimeout
 
-from approvals import confirm, notices
+from approvals import confirm, initials, notices
 from approvals.telling import bell
 from approvals.today import decided_today
+from audit import counted
 from audit.asking import actor_of
-from audit.record import record_alone
-from reviewapp import problems
+from governance.models import User
+from reviewapp import incoming, problems, signed_out, waits
 
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
@@ -41,6 +44,7 @@ GOVERNANCE = (
     ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
+    ("People", "/governance/people/", "governance.change_user"),
     ("Out of office", "/governance/out-of-office/", "governance.change_absence"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),
@@ -69,6 +73,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "decided_today": SimpleLazyObject(lambda: decided_today(user)),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
+        "own_initials": initials.plain(user.printed_name),
         "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
     }
 
@@ -81,10 +86,11 @@ def _section(request: HttpRequest) -> list[dict[str, Any]]:
 def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
     # One address may stand below another: the longest that fits is where we are.
     here = max((url for _, url, _ in places if request.path.startswith(url)), key=len, default="")
+    open_ones = [(label, url) for label, url, permission in places if request.user.has_perm(permission)]
+    waiting = waits.behind([url for _, url in open_ones], cast(User, request.user))
     return [
-        {"label": label, "url": url, "current": url == here}
-        for label, url, permission in places
-        if request.user.has_perm(permission)
+        {"label": label, "url": url, "current": url == here, **waiting.get(url, {})}
+        for label, url in open_ones
     ]
 
 
@@ -115,12 +121,37 @@ def governance(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The session ended meanwhile, or began anew: a page keeps what it has, a form is shown again."""
     _note_refusal(request)
+    if request.headers.get("HX-Request"):
+        status = 403 if request.user.is_authenticated else 401
+        return HttpResponse(status=status, headers={"X-Refused": "page-too-old"})
+    if held := signed_out.sent_again(request):
+        return held
     return _error(request, 403, "403_csrf.html", "PermissionDenied", "The form is too old or not ours.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 400, "400.html", "Malformed", "The request makes no sense to the server.")
+    said = str(exception) if isinstance(exception, incoming.BadForm) else ""
+    if problems.is_for_api(request):
+        return problems.answer(400, "Malformed", said or "The request makes no sense to the server.")
+    return render(request, "400.html", {"said": said}, status=400)
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    """What came was stopped at the gate; in words, for a program or a person."""
+    why: incoming.Refused = request.META[incoming.REFUSED]
+    if problems.is_for_api(request):
+        errors = [{"pointer": why.where, "detail": why.detail}] if why.where else []
+        response: HttpResponse = problems.answer(why.status, why.kind, why.detail, errors=errors)
+    else:
+        text = render_to_string(
+            "400.html", {"said": f"{why.detail} Nothing was changed.", "code": why.status}
+        )
+        response = HttpResponse(text, status=why.status)
+    if why.closes:
+        response.headers["Connection"] = "close"
+    return response
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -134,9 +165,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request's context, which may be what failed."""
+    error = sys.exc_info()[1]
+    away = isinstance(error, DatabaseError | InterfaceError | PoolTimeout) and problems.alarm(error)
     if problems.is_for_api(request):
-        return problems.answer(500, "ServerError", "Something broke on our side; it has been written down.")
-    return HttpResponse(render_to_string("500.html"), status=500)
+        kind, detail = (
+            ("Unavailable", "The database is not available.") if away else ("ServerError", problems.BROKE)
+        )
+        return problems.answer(503 if away else 500, kind, detail)
+    return HttpResponse(render_to_string("503.html" if away else "500.html"), status=503 if away else 500)
 
 
 def _error(request: HttpRequest, status: int, template: str, kind: str, sentence: str) -> HttpResponse:
@@ -158,6 +194,6 @@ def _note_refusal(request: HttpRequest) -> None:
         "request": getattr(request, "request_id", ""),
     }
     try:
-        record_alone("request.refused", actor=actor_of(request), data=data)
+        counted.of_known(actor_of(request), data)
     except DatabaseError:
         _log.exception("refusal not recorded", status=403)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, JsonResponse
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
@@ -33,12 +34,14 @@ from approvals.seen import NotAllShown
 from approvals.standing import NoDecision, SeveralTeams
 from approvals.step_up import StepUpNeeded
 from approvals.undo import NotYourApproval
-from audit.actors import ANONYMOUS
-from audit.record import record_alone
+from audit import counted
+from audit.addresses import address_of, source_of
+from audit.database_errors import is_away, named
 from audit.refusals import Invalid, Refusal
-from execution.hand_back import NotHandedBack
+from execution.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
+from execution.hand_back import AnotherOutcome, ReportedTooLate
 from execution.undo import TooLateToUndo
-from governance import hits, standing
+from governance import hits, standing, strangers
 from governance.absences import NothingToEnd, NotYourAbsence
 from governance.action_type_changes import NeedsConsent
 from governance.agents import ChangedMeanwhile
@@ -64,6 +67,7 @@ from governance.halts import AlreadyHalted, NotOn
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
 from governance.rate import TooOften
 from insights.promote import GatesMissing, NothingHigher
+from reviewapp import metrics
 from suggestions.api import KeyMissing, NotAnAgent
 from suggestions.asking_again import AlreadyRejected
 from suggestions.backtest import BacktestOver, BacktestRuns
@@ -129,6 +133,12 @@ STATUS: dict[type[Refusal], int] = {
     AlreadyRetired: 409,
     NotAskedOfYou: 409,
     NotHandedBack: 409,
+    AlreadyBegun: 409,
+    LeaseOver: 409,
+    OnHold: 409,
+    NotProved: 409,
+    AnotherOutcome: 409,
+    ReportedTooLate: 409,
     NothingToReopen: 409,
     NoDecision: 409,
     SeveralTeams: 409,
@@ -143,8 +153,11 @@ STATUS: dict[type[Refusal], int] = {
     TooOften: 429,
     BudgetSpent: 429,
 }
+LONGEST_POINTER = 200  # it holds names that the sender chose
 RECORDED = {401, 403, 409, 422, 429}
 CONTENT_TYPE = "application/problem+json"
+AWAY = "The database is not available. Ask again: with the same Idempotency-Key nothing happens twice."
+BROKE = "Something broke on our side; it has been written down."
 _log = structlog.get_logger(__name__)
 
 
@@ -177,12 +190,25 @@ def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
         return problem(400, "Invalid", "Some fields are not as they must be.", errors=error.detail), {}
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
-    if isinstance(error, DatabaseError | PoolTimeout):
-        _log.error("database failed", error=type(error).__name__)
-        return problem(503, "Unavailable", "The database is not available; nothing was changed."), {
-            "Retry-After": "2"
-        }
+    if isinstance(error, DatabaseError | InterfaceError | PoolTimeout):
+        return _of_database(error)
     return None, {}
+
+
+def _of_database(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    """503 only where asking again is right; anything else is a mistake of ours, and an alarm."""
+    away = alarm(error)
+    if away:
+        return problem(503, "Unavailable", AWAY), {"Retry-After": "2"}
+    return problem(500, "ServerError", BROKE), {}
+
+
+def alarm(error: Exception) -> bool:
+    """Count and log a failure of the database, without what it says; returns whether it is away."""
+    away = is_away(error)
+    metrics.database_failed("away" if away else "error")
+    _log.error("database away" if away else "database refused", error=named(error), exc_info=not away)
+    return away
 
 
 def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str, str]]:
@@ -191,6 +217,8 @@ def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dic
         detail = "Send JSON, with Content-Type: application/json."
     authenticate = getattr(error, "auth_header", None)
     headers = {"WWW-Authenticate": authenticate} if authenticate else {}
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(wait)
     return problem(error.status_code, type(error).__name__, detail), headers
 
 
@@ -207,9 +235,8 @@ def problem(status: int, kind: str, detail: str, /, **facts: Any) -> dict[str, A
 
 
 def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
-    """Write the refusal in a transaction of its own; what is refused never fails for the log's sake."""
+    """Write the refusal down, or count it; what is refused never fails for the log's sake."""
     user: Any = getattr(request, "user", None)
-    actor = user.as_actor() if getattr(user, "is_authenticated", False) else ANONYMOUS
     match = request.resolver_match
     data = {
         "status": body["status"],
@@ -218,7 +245,10 @@ def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
         "route": match.route if match else "",
         "request": _request_id(request),
     }
-    pointers = [e["pointer"] for e in body.get("errors", []) if isinstance(e, dict)]
+    if not getattr(user, "is_authenticated", False):
+        _of_stranger(request, data)
+        return
+    pointers = [e["pointer"][:LONGEST_POINTER] for e in body.get("errors", []) if isinstance(e, dict)]
     if pointers:
         data["fields"] = pointers[:20]
     earlier = body.get("earlier", {}).get("proposal")  # what it was refused for
@@ -228,18 +258,26 @@ def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
         else:
             told = hits.facts_of(error) if isinstance(error, BoundaryHit) else {}
             about = UUID(earlier) if earlier else None
-            record_alone("request.refused", actor=actor, data={**data, **told}, proposal=about)
+            counted.of_known(user.as_actor(), {**data, **told}, proposal=about)
     except DatabaseError:
         _log.exception("refusal not recorded", status=body["status"])
+
+
+def _of_stranger(request: Any, data: dict[str, Any]) -> None:
+    source = source_of(address_of(request))
+    found = counted.of_stranger(source, data)
+    strangers.refused(source, count=found.count, left=found.left)
 
 
 def _request_id(request: Any) -> str:
     return getattr(getattr(request, "_request", request), "request_id", "")
 
 
-def answer(status: int, kind: str, detail: str) -> JsonResponse:
+def answer(status: int, kind: str, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> JsonResponse:
     """A problem outside of DRF: an address that does not exist, an error nobody expected."""
-    return JsonResponse(problem(status, kind, detail), status=status, content_type=CONTENT_TYPE)
+    facts = {"errors": list(errors)} if errors else {}
+    body = problem(status, kind, detail, **facts)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
 def is_for_api(request: HttpRequest) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from allauth.account.signals import authentication_step_completed
@@ -15,9 +18,16 @@ from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
+from approvals.confirm import ages_of
+from approvals.step_up import SECOND_FACTORS, latest
 from audit.actors import ANONYMOUS, SYSTEM
 from audit.asking import actor_of
 from audit.record import record, record_alone
@@ -74,3 +84,37 @@ def _confirmed(request: Any, user: Any, method: str, **facts: Any) -> None:
     if facts.get("reauthenticated"):
         told = {"method": str(facts.get("type") or method)}
         record_alone("session.confirmed", actor=actor_of(request), data=told)
+
+
+# --- Changing them --------------------------------------------------------------------------------
+
+
+def shown_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page on which second factors are changed or recovery codes read: whoever has a second factor
+    shows it first. A password alone would take away what it is there to back."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user: Any = request.user
+        if user.is_authenticated and not _has_shown_one(request, user):
+            door = "mfa_reauthenticate" if _has(user, Authenticator.Type.TOTP) else _KEY_DOOR
+            return redirect(f"{reverse(door)}?{urlencode({'next': request.get_full_path()})}")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+_KEY_DOOR = "mfa_reauthenticate_webauthn"
+
+
+def _has_shown_one(request: HttpRequest, user: Any) -> bool:
+    """True, too, where there is none yet, or none but those set up just now."""
+    moment = timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+    if not _has(user, *SECOND_FACTORS, created_at__lt=Now() - moment):
+        return True
+    _, age = latest(ages_of(request), second=True)
+    return age is not None and age <= moment.total_seconds()
+
+
+def _has(user: Any, *types: str, **more: Any) -> bool:
+    return Authenticator.objects.filter(user=user, type__in=types, **more).exists()

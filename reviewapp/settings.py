@@ -10,6 +10,7 @@ from typing import Any
 import environ
 from kombu import Exchange, Queue
 
+from audit import addresses
 from reviewapp import embedded, logs, queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +26,9 @@ SECRET_KEY = env.str("SECRET_KEY")  # no default: a missing one stops the start 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")
+# Networks of the proxies before us, whose X-Forwarded-For is believed: "10.0.0.5,fd00::/8".
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+addresses.networks(tuple(TRUSTED_PROXIES))  # one that is none stops the start and says its name
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -59,12 +63,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "reviewapp.middleware.WhiteNoise",
     "reviewapp.middleware.Csp",
+    "reviewapp.incoming.forms",
     "reviewapp.middleware.Session",
     "reviewapp.middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
     "reviewapp.middleware.Authentication",
     "reviewapp.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
+    "reviewapp.signed_out.keep_what_was_sent",
     "reviewapp.middleware.Htmx",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "reviewapp.middleware.PageSafety",
@@ -128,7 +134,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_URL = env.str("VALKEY_URL")
 VALKEY_PREFIX = env.str("VALKEY_PREFIX", default="reviewapp")  # several installations may share one Valkey
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "reviewapp.cache.Forgiving",
+        "LOCATION": VALKEY_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    },
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -149,12 +161,14 @@ CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in 
 CELERY_TASK_ROUTES = {
     "suggestions.tasks.run_backtest": {"queue": "background"},
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
+    "reviewapp.tasks.send_reset": {"queue": "notices"},
 }
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
 LEASE_SECONDS = 50
+HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 60,
@@ -184,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
         ("call-back", "suggestions.tasks.sweep", 1.0),
         ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
         ("follow-log", "approvals.tasks.follow_log", 1.0),
+        ("sum-up-refusals", "audit.tasks.sum_up_refusals", 15.0),
         ("tell", "approvals.tasks.tell", 1.0),
         ("forget-notices", "approvals.tasks.forget_notices", 3600.0),
         ("end-standing", "approvals.tasks.end_standing", 10.0),
@@ -207,6 +222,7 @@ EMAIL_FROM = env.str("EMAIL_FROM", default="reviewapp@localhost.localdomain")
 
 # --- Limits ---------------------------------------------------------------------------------
 
+WRONG_KEYS_PER_MINUTE = env.int("WRONG_KEYS_PER_MINUTE", default=60)  # then none are looked up
 RATE_LIMIT = env.str("RATE_LIMIT", default="600/minute")  # submissions and changes, per agent
 # What a person rejected is not asked for again for so long, unless the policy says otherwise.
 ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)
@@ -287,7 +303,15 @@ MFA_TOTP_ISSUER = "reviewapp"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up here, and no address is ever verified
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = False  # `governance.door` counts: allauth would lock a name, and its counters can race
+ACCOUNT_FORMS = {
+    "login": "reviewapp.accounts.SignInForm",
+    "change_password": "reviewapp.accounts.OwnPasswordForm",
+}
+MFA_FORMS = {
+    "authenticate": "reviewapp.accounts.SecondFactorForm",
+    "reauthenticate": "reviewapp.accounts.ConfirmForm",
+}
 
 # --- Browsers -------------------------------------------------------------------------------
 

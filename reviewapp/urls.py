@@ -8,11 +8,11 @@ from approvals import absence_api, beside_api, samples_api, simulator, standing_
 from approvals.api import Decisions, Reopen
 from approvals.edit_api import Edits
 from audit.api import Events, EventsExport
-from execution.api import ExecutionOfProposal, ReportResult
+from execution.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api
 from insights import api as insights_api
-from reviewapp import health, pages
+from reviewapp import health, pages, people_pages
 from suggestions import backtest_api
 from suggestions.agent_api import AgentBoundaries, OwnBoundaries
 from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
@@ -38,6 +38,7 @@ api = [
     path("proposals/<uuid:proposal_id>/take-back/", beside_api.TakeBack.as_view(), name="take-back"),
     path("proposals/<uuid:proposal_id>/undo/", beside_api.Undo.as_view(), name="undo"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
+    path("proposals/<uuid:proposal_id>/execution/begin/", BeginExecution.as_view(), name="begin-execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("deployments/", deployment_api.Deployments.as_view(), name="deployments"),
     path("deployments/roll-back/", deployment_api.RollBack.as_view(), name="roll-back-deployment"),
@@ -109,6 +110,9 @@ urlpatterns = [
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halt_urls")),
+    path("governance/people/", people_pages.listed, name="people"),
+    path("governance/people/new/", people_pages.new, name="new-person"),
+    path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.agent_urls")),

@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from approvals import hub
+from audit.parameters import whole
 from reviewapp.bridge import Receive, Scope, Send
 
 LONGEST_SECONDS = 55
-LOOK_AGAIN_SECONDS = 5  # a lost hint costs this much at most
+LOOK_AGAIN_SECONDS = 4.5  # a lost hint costs this much at most; whose key was revoked is out within 5
 _ONE_PROPOSAL = re.compile(r"^/api/v1/proposals/([0-9a-f-]{36})/$")
 
 
@@ -80,7 +81,7 @@ def _asked_to_wait(scope: Scope) -> tuple[str | None, float]:
     if not matched or b"wait=" not in scope["query_string"]:
         return None, 0
     value = parse_qs(scope["query_string"].decode("latin-1")).get("wait", ["0"])[-1]
-    return matched[1], min(int(value), LONGEST_SECONDS) if value.isdecimal() and len(value) < 4 else 0
+    return matched[1], whole(value, most=LONGEST_SECONDS) or 0
 
 
 def _is_pending(answer: list[dict[str, Any]]) -> bool:

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from audit.asking import actor_of
 from audit.canonical import digest
+from audit.parameters import whole
 from audit.refusals import Invalid, Refusal
 from governance import action_types, boundaries, halts, hits, rate
 from governance.action_type_changes import Change
@@ -146,7 +147,7 @@ class OneProposal(APIView):
         """How a proposal stands. With `wait` the answer is held until there is a resolution."""
         _only(request, {"wait"})
         wait = request.query_params.get("wait", "0")
-        if not wait.isdecimal() or int(wait[:4]) > 55:
+        if whole(wait, most=55) is None:
             raise Invalid.field("?wait", "Give whole seconds from 0 to 55.")
         proposal = _visible(request).filter(pk=proposal_id).first()
         if proposal is None:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.asking import actor_of
 from audit.ids import read_uuid
+from audit.parameters import whole
 from audit.refusals import Invalid, Refusal
 from governance import policy_lifecycle
 from governance.models import ActionType, Agent, PolicyVersion, User
@@ -249,12 +250,12 @@ def _chosen(typed: dict[str, str]) -> Chosen:
         if typed[name] and day is None:
             errors.append({"pointer": f"/{name}", "detail": "Write a day like 2026-11-22."})
         times[name] = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
-    newest = typed["newest"].replace(",", "") or str(DEFAULT_NEWEST)
-    if not (newest.isascii() and newest.isdecimal() and 0 < int(newest[:8]) <= MOST):
+    newest = whole(typed["newest"].replace(",", "") or str(DEFAULT_NEWEST), least=1, most=MOST)
+    if newest is None:
         errors.append({"pointer": "/newest", "detail": f"A whole number from 1 to {MOST:,}."})
-    if errors:
+    if errors or newest is None:
         raise Invalid(errors)
-    return Chosen(**times, agent=typed["agent"][:100], action=typed["action"][:100], newest=int(newest[:8]))
+    return Chosen(**times, agent=typed["agent"][:100], action=typed["action"][:100], newest=newest)
 
 
 def _disagreements(request: HttpRequest, found: Backtest) -> dict[str, Any]:

@@ -27,6 +27,7 @@ MOST_IN_A_BATCH = 500
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Count = Annotated[int, Field(ge=0, strict=True)]
+Figure = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]  # "1e400" is text
 Level = Literal["low", "medium", "high", "critical"]
 
 
@@ -111,10 +112,10 @@ class Provenance(Strict):
     deployment: str = Field("", max_length=200)
     model: str = Field("", max_length=200)
     prompt_version: str = Field("", max_length=200)
-    latency_ms: float | None = Field(None, ge=0)
+    latency_ms: Figure | None = None
     input_tokens: Count | None = None
     output_tokens: Count | None = None
-    cost_usd: float | None = Field(None, ge=0)
+    cost_usd: Figure | None = None
 
 
 class ProposalBody(Strict):

@@ -130,6 +130,10 @@ class Proposal(models.Model):
         db_persist=True,
     )
 
+    concern = models.UUIDField(
+        null=True, help_text="What would be done to what; other arguments for the same contradict it."
+    )
+
     is_check = models.BooleanField(
         default=False,
         db_default=False,
@@ -199,6 +203,11 @@ class Proposal(models.Model):
                 include=["status", "numbers"],
                 condition=~Q(subject_id="") & Q(is_check=False),
                 name="proposal_past_of_subject",
+            ),
+            models.Index(
+                fields=["concern"],
+                condition=Q(status="pending", concern__isnull=False),
+                name="proposal_open_by_concern",
             ),
             models.Index(
                 fields=["deadline"], condition=Q(status="pending"), name="proposal_open_by_deadline"

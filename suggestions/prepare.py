@@ -27,6 +27,7 @@ from governance.showing.sentences import sentence
 from governance.verdict import Verdict, judge
 from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
+from suggestions.concerns import concern_of
 from suggestions.facts import facts_of
 from suggestions.glance import glance
 from suggestions.history import Past
@@ -173,6 +174,7 @@ def drafted(
     proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
     suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
     proposal.numbers = numbers.asked_for(suggestions)
+    proposal.concern = concern_of(proposal, suggestions[0], entries[0].type.schema)
     return proposal, suggestions, entries
 
 
@@ -441,6 +443,7 @@ def told_of(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]
         "rules": [rule["name"] for rule in proposal.verdict["rules"]],
         "teams": proposal.teams,
         "approvals": proposal.approvals_needed,
+        "four_eyes": proposal.verdict.get("four_eyes", proposal.approvals_needed > 1),
     }
 
 

@@ -62,14 +62,13 @@ WITH given AS (
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz,
         remind float8, escalate_after float8, action text,
         sentence text, glance jsonb, numbers jsonb, shadow text, event_before text, event_after text,
-        fingerprints text[],
-        cleared uuid[])
+        fingerprints text[], cleared uuid[], concern uuid)
 ), {asking_again.REFUSED_SQL}, proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
         team_id, also_teams, priority, approvals_needed, risk, deadline, expires_at, remind_at,
-        escalate_at, action, sentence, glance, numbers, shadow_id, created_at)
+        escalate_at, action, sentence, glance, numbers, shadow_id, concern, created_at)
     SELECT id, %(agent)s, key, body_digest, 'pending', 1, title, summary, subject_type,
            subject_id, context, provenance, traceparent, callback_url, revises, decode(salt, 'hex'),
            %(policy)s, verdict, team, also_teams, priority, approvals, risk,
@@ -78,7 +77,7 @@ WITH given AS (
                 THEN ends.at - make_interval(secs => remind) END,
            CASE WHEN now() + make_interval(secs => escalate_after) < ends.at
                 THEN now() + make_interval(secs => escalate_after) END,
-           action, sentence, glance, numbers, shadow, now()
+           action, sentence, glance, numbers, shadow, concern, now()
       FROM given, LATERAL (
            SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
      WHERE NOT EXISTS (SELECT FROM refused)
@@ -253,6 +252,7 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "sentence": proposal.sentence,
         "glance": proposal.glance,
         "numbers": proposal.numbers,
+        "concern": str(proposal.concern) if proposal.concern else None,
         "event_before": prepared.event[0],
         "event_after": prepared.event[1],
         "fingerprints": prepared.fingerprints,

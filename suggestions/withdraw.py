@@ -8,15 +8,24 @@ from django.db import transaction
 
 from governance.models import Agent
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import lock_pending, resolve
+from suggestions.resolve import AlreadyResolved, lock_pending, resolve
 
 
 @transaction.atomic
 def withdraw(proposal_id: UUID, *, agent: Agent, reason: str = "") -> Resolution:
-    """Raises `AlreadyResolved`, and `Proposal.DoesNotExist` for another agent's proposal too."""
+    """Again it changes nothing: the first word stands.
+
+    Raises `AlreadyResolved` where somebody else answered, and `Proposal.DoesNotExist` for another
+    agent's proposal too.
+    """
     if not Proposal.objects.asked().filter(pk=proposal_id, agent=agent).exists():
         raise Proposal.DoesNotExist
-    proposal = lock_pending(proposal_id)
+    try:
+        proposal = lock_pending(proposal_id)
+    except AlreadyResolved as answered:
+        if answered.resolution.status == Proposal.Status.WITHDRAWN:
+            return answered.resolution
+        raise
     return resolve(
         proposal,
         Proposal.Status.WITHDRAWN,

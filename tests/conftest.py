@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client, TransactionTestCase
+from django.test import client as test_client
 
 from tests import database
 
@@ -77,12 +78,18 @@ def _empty_valkey() -> None:
         client.flushdb()
 
 
+_FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
+
+
 @pytest.fixture(autouse=True)
 def _fresh_caches() -> Iterator[None]:
-    """What a process keeps ready is of the test before."""
-    from governance import catalogue, policy
+    """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
+    from audit import valkey
+    from governance import catalogue, policy, strangers
 
     yield
+    valkey.ask("EVAL", _FORGET, 0, f"{settings.VALKEY_PREFIX}:refused*")
+    strangers._shut.clear()
     catalogue._catalogue.newest = -1
     policy.ready.cache_clear()
 
@@ -300,6 +307,23 @@ def proposal(propose: Callable[..., Any]) -> Any:
 
 
 # --- Clients --------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _as_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's test client goes through the gate and the short way of the API, as every request does."""
+    from reviewapp import incoming
+    from reviewapp.handler import Handler
+
+    class Gated(test_client.ClientHandler, Handler):  # type: ignore[misc]
+        def __init__(self, enforce_csrf_checks: bool = True) -> None:  # middlewares: at the first request
+            self.enforce_csrf_checks = enforce_csrf_checks
+
+        def __call__(self, environ: dict[str, Any]) -> Any:
+            refused = incoming.look(environ)
+            return super().__call__(incoming.without_what_is_wrong(environ, refused))
+
+    monkeypatch.setattr("django.test.client.ClientHandler", Gated)
 
 
 class ApiClient:

@@ -23,6 +23,11 @@ class Kind(models.TextChoices):
     ATTENTION = "attention", "needs attention"
     CHECK = "check"
     TARGET = "target", "an address stopped working"
+    FAILED_TRIES = "failed_tries", "somebody tried to sign in as you"
+    NEW_DEVICE = "new_device", "signed in from a new browser"
+
+
+OF_THE_ACCOUNT = frozenset({Kind.TARGET, Kind.FAILED_TRIES, Kind.NEW_DEVICE})  # not about proposals
 
 
 class Outside(models.TextChoices):
@@ -81,13 +86,14 @@ TOPICS = (
 USUAL = {topic.name: topic.usual for topic in TOPICS}
 _TOPIC = {Kind.UNDONE: "overtaken", Kind.TAKEN_OVER: "overtaken"}
 ALWAYS_ON_THE_PAGE = Wish()  # what no topic is about, such as an address that stopped working
+SECURITY = Wish(browser=True, outside=Outside.AT_ONCE)  # nothing to choose: it is for who can't see the page
 
 
 def topic_of(kind: str, *, urgent: bool) -> str:
     """The line of the settings that this falls under; empty where there is nothing to choose."""
     if kind == Kind.NEW:
         return "new_urgent" if urgent else "new_calm"
-    if kind == Kind.TARGET:
+    if kind in OF_THE_ACCOUNT:
         return ""
     return _TOPIC.get(Kind(kind), kind)
 

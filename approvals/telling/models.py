@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from approvals.telling.kinds import ALWAYS_ON_THE_PAGE, USUAL, Kind, Wish, topic_of
+from approvals.telling.kinds import ALWAYS_ON_THE_PAGE, SECURITY, USUAL, Kind, Wish, topic_of
 from audit.ids import uuid7
 from governance.models import Risk, Team, User
 
@@ -35,6 +35,8 @@ class Wishes(models.Model):
 
     def wish(self, kind: str, *, urgent: bool) -> Wish:
         """How this person wishes to be told of this."""
+        if kind in (Kind.FAILED_TRIES, Kind.NEW_DEVICE):
+            return SECURITY
         return self.of_topic(topic_of(kind, urgent=urgent))
 
     def of_topic(self, topic: str) -> Wish:

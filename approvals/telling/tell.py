@@ -139,6 +139,9 @@ class _World:
 
 
 def _news(notice: Notice, world: _World) -> News:
+    if notice.kind in (Kind.FAILED_TRIES, Kind.NEW_DEVICE):
+        # Whoever looks at our pages as this person may be just who they are to be warned of.
+        return News(notice.count, ())
     if notice.read_at or (world.here and world.here.at >= notice.at):
         return News(0, ())
     if notice.kind == Kind.TARGET:

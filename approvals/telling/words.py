@@ -34,11 +34,17 @@ def said(
     path = _path(kind, team_slug, count, proposals)
     if kind == Kind.TARGET:
         return Said("An address of yours stopped working, and nothing is sent there any more", path)
+    if kind in _OF_THE_ACCOUNT:
+        return Said(_OF_THE_ACCOUNT[Kind(kind)], path)
     one = count == 1
     how = f", {Risk(risk).label} risk" if one else ", high or critical risk" if urgent else ""
     return Said(_WORDS[Kind(kind)][0 if one else 1].format(count=f"{count:,}", team=team) + how, path)
 
 
+_OF_THE_ACCOUNT: dict[Kind, str] = {
+    Kind.FAILED_TRIES: "Somebody tried wrong passwords for your account. If it was not you, choose another",
+    Kind.NEW_DEVICE: "You signed in from a new browser. If it was not you, change your password",
+}
 _WORDS: dict[Kind, tuple[str, str]] = {
     Kind.NEW: ("1 new proposal for {team}", "{count} new proposals for {team}"),
     Kind.ASSIGNED: ("A proposal for {team} was assigned to you", "{count} proposals were assigned to you"),
@@ -74,6 +80,8 @@ _WORDS: dict[Kind, tuple[str, str]] = {
 def _path(kind: str, team: str, count: int, proposals: Sequence[UUID]) -> str:
     if kind == Kind.TARGET:
         return reverse("approvals:notice-settings")
+    if kind in _OF_THE_ACCOUNT:
+        return reverse("account_change_password")
     if kind == Kind.CHECK:
         return reverse("approvals:check")
     if count == 1 and proposals:

@@ -1,6 +1,7 @@
 """The demo agents at work: propose, wait for some answers, propose again what came back."""
 
 import asyncio
+import os
 import random
 import uuid
 from collections import OrderedDict
@@ -9,12 +10,14 @@ from datetime import UTC, datetime
 from demo.agents.desk import Desk, No
 from demo.agents.draft import Json
 from demo.agents.generate import propose, revise
+from demo.agents.hands import carry_out
 from demo.agents.log import say
 from demo.agents.shop import Window
 
 REMEMBERED = 300  # proposals an agent can still revise
 FOLLOWED = 2  # proposals an agent waits for at a time
 LOOK_FOR_RETURNED = 20.0  # seconds
+LOOK_FOR_HANDED_BACK = 2.0  # seconds
 AFTER_A_REFUSAL = 10.0  # seconds
 ENOUGH = 40  # pending proposals of all agents together
 
@@ -22,9 +25,10 @@ ENOUGH = 40  # pending proposals of all agents together
 class Member:
     """One agent."""
 
-    def __init__(self, desk: Desk, rng: random.Random, most_pending: int) -> None:
+    def __init__(self, desk: Desk, rng: random.Random, most_pending: int, shop_url: str) -> None:
         self.name = desk.agent
         self._desk = desk
+        self._shop_url = shop_url
         self._rng = rng
         self._most_pending = most_pending
         self._sent: OrderedDict[str, Json] = OrderedDict()
@@ -79,8 +83,18 @@ class Member:
             say(self.name, f"heard of “{title}”: {proposal['status']}")
             if proposal["status"] == "returned":
                 await self._revise(proposal)
+            if proposal["status"] == "approved" and await self._is_handed_back(proposal_id):
+                await carry_out(self._desk, self._shop_url, proposal_id, f"process {os.getpid()}")
         except No as refusal:
             say(self.name, f"stops waiting: {refusal}")
+
+    async def _is_handed_back(self, proposal_id: str) -> bool:
+        """Whether it is the agent that has to carry it out; a worker does most things."""
+        execution = await self._desk.execution(proposal_id)
+        while execution["status"] == "scheduled":
+            await asyncio.sleep(LOOK_FOR_HANDED_BACK)
+            execution = await self._desk.execution(proposal_id)
+        return bool(execution["status"] == "handed_back" and execution["arguments"])
 
     async def _revise(self, proposal: Json) -> None:
         body = self._sent.pop(proposal["id"], None)  # nobody else shall revise it too
@@ -93,7 +107,9 @@ async def run(url: str, keys: dict[str, str], shop_url: str, every: float, seed:
     rng, shop = random.Random(seed), Window(shop_url)
     async with asyncio.TaskGroup() as group:
         for name, key in keys.items():
-            member = Member(Desk(url, name, key), random.Random(rng.getrandbits(64)), ENOUGH // len(keys) + 1)
+            member = Member(
+                Desk(url, name, key), random.Random(rng.getrandbits(64)), ENOUGH // len(keys) + 1, shop_url
+            )
             group.create_task(member.work(shop, every * len(keys)))
             group.create_task(member.mind_returned())
 

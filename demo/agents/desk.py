@@ -67,14 +67,30 @@ class Desk:
             params = _next_page(page.get("next"), status)
         return found[:most]
 
-    async def _until_answered(self, method: str, path: str, **request: Any) -> Json:
-        pause, conflicts = 1.0, 0
+    async def execution(self, proposal_id: str) -> Json:
+        """How carrying it out stands. Raises `No`."""
+        return await self._until_answered("GET", f"proposals/{proposal_id}/execution/")
+
+    async def begin(self, proposal_id: str, holder: str) -> Json:
+        """The one grant of what was handed back. Raises `Conflict` where another process has it."""
+        path = f"proposals/{proposal_id}/execution/begin/"
+        return await self._until_answered("POST", path, json={"holder": holder}, conflicts=1)
+
+    async def report(self, proposal_id: str, outcome: str, detail: str, token: str) -> Json:
+        """Say what came of it, as often as it takes. Raises `No`."""
+        body = {"outcome": outcome, "detail": detail, "token": token}
+        return await self._until_answered("POST", f"proposals/{proposal_id}/result/", json=body)
+
+    async def _until_answered(
+        self, method: str, path: str, *, conflicts: int = CONFLICTS, **request: Any
+    ) -> Json:
+        pause = 1.0
         while True:
             try:
                 answer = await self._ask(method, path, **request)
             except Conflict as conflict:
-                conflicts += 1
-                if conflicts == CONFLICTS:
+                conflicts -= 1
+                if conflicts == 0:
                     raise
                 await asyncio.sleep(conflict.after or 1.0)
             except NotNow as reason:

@@ -5,6 +5,7 @@ from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
 from governance.models.agents import Agent, AgentKey, ApiToken, Secret
 from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
 from governance.models.deployments import Deployment, PromptTemplate
+from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
 from governance.models.people import Team, User
 from governance.models.policies import PolicyVersion
@@ -12,6 +13,7 @@ from governance.models.standing import StandingApproval
 
 __all__ = [
     "Absence",
+    "AccountLink",
     "ActionType",
     "ActionTypeQuerySet",
     "Agent",
@@ -22,6 +24,7 @@ __all__ = [
     "GateBounds",
     "Halt",
     "Incident",
+    "KnownDevice",
     "PolicyVersion",
     "PromptTemplate",
     "Risk",

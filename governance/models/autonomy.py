@@ -47,6 +47,7 @@ class Incident(models.Model):
         BOUNDARY = "boundary", "boundary hit"
         DRIFT = "drift", "drift alarm"
         REPORTED = "reported", "reported by a person"
+        UNPROVED = "unproved", "approval that can't be proved"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="incidents")

@@ -49,11 +49,19 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_checkpoints = off
 log_line_prefix = '%m [%p] %q%u %a '
+# Nothing of what was stored or sent stands in the log: neither statements nor the rows they failed for.
+log_statement = 'none'
+log_min_duration_statement = -1
+log_min_error_statement = 'panic'
+log_error_verbosity = 'terse'
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
 include = '{extra}'
 """
 _WHO_MAY_CONNECT = "local all all scram-sha-256\n"
 
-# One statement a line. What is there already stays, and is complained of to nobody.
+# One statement a line. What is there already stays, and is complained of to nobody. "Invalid input …"
+# quotes what was sent, so the roles' errors are told by the application alone.
 _ROLE = """\
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{0}') \
 THEN CREATE ROLE {0}; END IF; END $$"""
@@ -63,6 +71,8 @@ _PREPARE = f"""\
 ALTER ROLE {OWNER} LOGIN PASSWORD {{owner}}
 ALTER ROLE {APPLICATION} LOGIN PASSWORD {{application}}
 ALTER ROLE {SUPERUSER} PASSWORD {{superuser}}
+ALTER ROLE {OWNER} SET log_min_messages = 'fatal'
+ALTER ROLE {APPLICATION} SET log_min_messages = 'fatal'
 CREATE DATABASE {DATABASE} OWNER {OWNER}
 REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC
 GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION}

@@ -57,7 +57,8 @@ function move(step) {
 
 // --- Verbs ------------------------------------------------------------------------------------
 
-const busy = () => opening !== null || performance.now() < settledAt || detail().classList.contains("is-waiting");
+const onItsWay = () => opening !== null || detail().classList.contains("is-waiting");
+const busy = () => onItsWay() || performance.now() < settledAt;
 const chosenForm = () => {
   const right = find(".verb-right"); // of what was carried out already and is checked
   if (right) return right;
@@ -69,16 +70,16 @@ const openPanel = () => find(".verb-panel[open]");
 let missed = false; // a suggestion was chosen while another item was on its way: the next approval would be of the wrong one
 
 function choose(rank) {
-  missed = opening !== null || performance.now() < settledAt;
+  missed = false;
   const radio = find(`.suggestion-radio[data-rank="${rank}"]`);
-  if (!radio || missed) return;
+  if (!radio) return;
   radio.checked = true;
   radio.focus({ preventScroll: true });
   radio.closest(".suggestion").scrollIntoView({ block: "nearest" });
 }
 
 function approve() {
-  if (busy() || openPanel()) return;
+  if (openPanel()) return;
   if (missed) tell("page:announce", { text: "Nothing was chosen yet. Choose again, or press A once more.", now: true });
   else chosenForm()?.requestSubmit();
   missed = false;
@@ -88,7 +89,7 @@ const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".
 
 function panel(verb) {
   const it = find(`#verb-${verb}`);
-  if (!it || busy()) return false;
+  if (!it) return false;
   const sheet = it.closest("[popover]");
   if (sheet && onPhone()) sheet.showPopover();
   it.open = true;
@@ -116,14 +117,18 @@ document.addEventListener(
 /** The form of a verb that takes one press, where it is there and nothing else is under way. */
 function send(selector) {
   const form = find(selector);
-  if (form && !busy() && !openPanel()) form.requestSubmit();
+  if (!form || openPanel()) return false;
+  form.requestSubmit();
+  return true;
 }
 
 const claim = () => panel("claim") || send('.beside-claim[data-verb="claim"]');
 
 function edit() {
   const link = find("[data-edit]", chosenForm() ?? document.createElement("i"));
-  if (link && !busy() && !openPanel()) link.click();
+  if (!link || openPanel()) return false;
+  link.click();
+  return true;
 }
 
 /** For deciding several at once: the row that has the focus, else the one that is open. */
@@ -176,12 +181,84 @@ document.addEventListener(
     const form = event.target;
     if (!form.matches("[data-verb]")) return;
     const outOfTurn = ["approve", "undo"].includes(form.dataset.verb) && openPanel();
-    if (form.dataset.sent || outOfTurn || busy()) return stop(event);
+    if (form.dataset.sent || outOfTurn || busy()) {
+      if (!form.dataset.sent && !outOfTurn) refuse("Nothing was sent");
+      return stop(event);
+    }
     form.dataset.sent = "true";
     setTimeout(() => lock(true)); // after the browser has read the form
   },
   true,
 );
+
+// --- Keys pressed ahead of their item ---------------------------------------------------------
+//
+// What only looks, or opens a form, waits for the item it was meant for. What decides is refused aloud: nobody
+// approves what they have not seen. Words typed after a key that opens a form wait for that form.
+
+const WAITING_KEYS = 8;
+const SENDS = /^[atu1-9]$/;
+const OPENS = /^[rfsgm]$/;
+let ahead = []; // keys, in the order they were pressed
+let words = ""; // for the form that the last of them opens
+const toast = (text) => tell("page:toast", { text });
+const refuse = (what) => toast(`${what}: the item was still on its way. Look at it, then do it again.`);
+
+/** Is this key to wait, or to be refused, since its item is not there yet? */
+function tooEarly(key) {
+  const moves = key === "j" || key === "k";
+  const verb = moves || key === "c" || key === "e" || SENDS.test(key) || OPENS.test(key);
+  if (!verb || !(busy() || ahead.length)) return false;
+  // Going on while an item loads needs nothing of that item; while an answer is awaited, it does.
+  return !moves || ahead.length > 0 || (onItsWay() && opening === null);
+}
+
+function keep(key) {
+  if (SENDS.test(key)) {
+    missed ||= key > "0" && key <= "9";
+    return refuse(key === "a" ? "Nothing was approved" : `${key.toUpperCase()} was not taken`);
+  }
+  if (ahead.length === WAITING_KEYS) return refuse(`${key.toUpperCase()} was not taken`);
+  ahead.push(key);
+  toast(`${ahead.join(", ").toUpperCase()} will be done as soon as the item is here.`);
+  if (!onItsWay()) setTimeout(catchUp, settledAt - performance.now() + 1);
+}
+
+/** After a key that opens a form every letter is one of its words. */
+function type(key) {
+  if (!OPENS.test(ahead.at(-1) ?? "")) return false;
+  if (key === "Backspace") words = words.slice(0, -1);
+  else if (key.length === 1) words += key;
+  else return key === "Enter";
+  return true;
+}
+
+function catchUp() {
+  if (!ahead.length || onItsWay()) return;
+  if (busy()) return setTimeout(catchUp, settledAt - performance.now() + 1);
+  const key = ahead.shift();
+  if (KEYS[key]() === false && key !== "j" && key !== "k") toast(`${key.toUpperCase()} is not possible here.`);
+  if (!ahead.length && words) hand();
+  catchUp();
+}
+
+/** What was typed early, into its form; where there is none, it is at least shown. */
+function hand() {
+  const text = openPanel() && find("textarea", openPanel());
+  if (text) text.value += words;
+  else toast(`There is no form for what you typed: “${words}”`);
+  words = "";
+}
+
+/** The item did not come, or another was asked for with the mouse. */
+function forget(why) {
+  if (!ahead.length) return;
+  const typed = words && ` You had typed: “${words}”`;
+  toast(`${ahead.join(", ").toUpperCase()} was not done: ${why}.${typed}`);
+  ahead = [];
+  words = "";
+}
+document.addEventListener("pointerdown", () => forget("you went on with the mouse"), true);
 
 function lock(on) {
   for (const form of document.querySelectorAll("[data-verb]")) {
@@ -247,16 +324,19 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
 document.addEventListener("htmx:afterRequest", ({ detail: { target, successful, xhr } }) => {
   if (target?.id !== "detail") return;
   detail().classList.remove("is-waiting", "is-opening");
+  if (successful) setTimeout(catchUp);
   if (successful || xhr.status === 0) return;
   opening = null;
   mark();
   lock(false);
+  setTimeout(forget, 0, "the server refused");
 });
 for (const failed of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failed, () => {
     opening = null;
     mark();
     lock(false);
+    setTimeout(forget, 0, "the server did not answer");
   });
 }
 
@@ -320,6 +400,7 @@ const typing = (target) =>
 
 function escape() {
   if (closePanel()) return;
+  forget("you pressed Escape");
   const row = find("#rows [aria-current]");
   if (typing(document.activeElement)) document.activeElement.blur();
   else if (row && !onPhone()) row.focus();
@@ -337,11 +418,14 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.key === "Enter" && event.target.closest?.(".row-link")) readNext = true;
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !toggle.checked) return;
+  if (type(event.key)) return event.preventDefault();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const act = KEYS[key];
   if (!act) return;
   event.preventDefault();
-  if (!event.repeat || key === "j" || key === "k") act();
+  if (event.repeat && key !== "j" && key !== "k") return;
+  if (tooEarly(key)) keep(key);
+  else act();
 });
 
 // Held down, Enter or Space on a button would press it again and again.

@@ -110,7 +110,7 @@ document.addEventListener(
   "click",
   (event) => {
     const link = event.target.closest?.("a[href]");
-    if (!link || !dirty() || event.ctrlKey || event.metaKey || event.shiftKey || link.hash) return;
+    if (!link || !dirty() || event.ctrlKey || event.metaKey || event.shiftKey || link.hash || link.target) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     on = link;

@@ -109,6 +109,24 @@ function arrive(row) {
   }
 }
 
+/** Two open proposals that contradict each other: what one row says of the other, that one says too. */
+function pair(row) {
+  const against = row.dataset.status === "pending" ? row.dataset.contradicts.split(" ") : [];
+  for (const other of list().children) {
+    if (other.id === row.id) continue;
+    const known = new Set(other.dataset.contradicts.split(" ").filter(Boolean));
+    const news = against.includes(idOf(other)) !== known.has(idOf(row));
+    if (!news) continue;
+    if (known.has(idOf(row))) known.delete(idOf(row));
+    else known.add(idOf(row));
+    other.dataset.contradicts = [...known].join(" ");
+    find(".row-contradicts", other).hidden = !known.size;
+    if (proposal()?.dataset.id !== idOf(other)) continue;
+    if (writing()) find("[data-changed]").hidden = false;
+    else redraw();
+  }
+}
+
 /** Take a row as the server drew it: into its place, to the end, or to the line of news. */
 function receive(row) {
   row.removeAttribute("hx-swap-oob");
@@ -116,6 +134,7 @@ function receive(row) {
   if (old) inPlace(old, row);
   else if (row.dataset.status === "pending") arrive(row);
   else unseen.delete(idOf(row));
+  pair(row);
   follow(idOf(row), version(row), row);
 }
 
@@ -317,7 +336,7 @@ document.addEventListener("htmx:wsClose", ({ detail }) => {
   shine(navigator.onLine ? "reconnecting" : "offline");
   const { code } = detail.event;
   if ([1006, 1011, 1012, 1013].includes(code)) return; // comes back by itself
-  if (code === 4401) tell("page:toast", { text: "You were signed out. Sign in again to go on." });
+  if (code === 4401) tell("page:signed-out");
   const wait = TURNED_AWAY.includes(code) ? POLL : GONE_FOR_GOOD;
   setTimeout(() => detail.socketWrapper?.reconnect(), wait + 2000 * Math.random());
 });

@@ -46,7 +46,7 @@ function listen() {
   socket.addEventListener("message", ({ data }) => show(parse(data)));
   socket.addEventListener("close", ({ code }) => {
     open = false;
-    if (code === TURNED_AWAY) return;
+    if (code === TURNED_AWAY) return tell("page:signed-out");
     const wait = Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
     setTimeout(listen, wait);
   });

@@ -67,12 +67,12 @@ document.addEventListener("page:toast", ({ detail }) => {
 
 const tell = (text) => document.dispatchEvent(new CustomEvent("page:toast", { detail: { text } }));
 const SAID = {
-  401: "You were signed out. Sign in again; nothing was changed.",
-  403: "You may not do this, or the page is too old. Reload it; nothing was changed.",
+  403: "You may not do this; nothing was changed.",
   404: "This is gone, or not yours to see.",
   429: "Too many requests. Wait a moment and try again.",
 };
 document.addEventListener("htmx:responseError", ({ detail }) => {
+  if (detail.xhr.status === 401 || detail.xhr.getResponseHeader("X-Refused")) return; // `session.js` says it
   tell(SAID[detail.xhr.status] ?? "The server failed. Open the item again to see where it stands.");
 });
 document.addEventListener("htmx:sendError", () => tell("The server can't be reached. Open the item again to see where it stands."));

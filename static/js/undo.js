@@ -31,8 +31,19 @@ function over(time) {
   lead();
 }
 
+/** One is in sight, the others are folded: the next of them takes its place. */
+function fold() {
+  const more = find("#undo-more", bar);
+  const rest = more && more.querySelectorAll(".undo-one");
+  if (more && !find(":scope > .undo-one", bar)) more.before(rest[0]);
+  const left = bar.querySelectorAll(".undo-rest .undo-one").length;
+  if (more && left) find("[data-undo-more]", more).textContent = `${left} more`;
+  else more?.remove();
+}
+
 /** The key undoes the first. */
 function lead() {
+  fold();
   const first = find(".undo-one button", bar);
   if (!first || find("kbd", first)) return;
   const key = document.createElement("kbd");
@@ -56,8 +67,11 @@ let asking = false;
 async function refresh() {
   if (asking) return;
   asking = true;
+  const unfolded = find("#undo-more", bar)?.open;
   try {
     await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
+    const more = find("#undo-more", bar);
+    if (more && unfolded) more.open = true;
   } finally {
     asking = false;
   }
@@ -72,13 +86,16 @@ addEventListener("resize", makeRoom);
 
 makeRoom();
 start(document);
+lead();
 count();
 setInterval(count, 250);
 document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   makeRoom();
   start(target);
   count();
-  if (target === bar) announce();
+  if (target !== bar) return;
+  lead();
+  announce();
 });
 document.addEventListener("desk:decided", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && refresh());

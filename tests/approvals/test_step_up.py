@@ -116,6 +116,30 @@ def test_an_installation_may_want_a_second_factor_of_everybody(
     assert refusal.value.missing == ["second_factor"]
 
 
+@pytest.mark.parametrize("method", ["totp", "webauthn", "recovery_codes"])
+def test_what_is_a_second_factor_counts_as_one(critical: Any, ana: Any, method: str) -> None:
+    enrol(ana)
+    proof = Proof({"password": 400.0, method: 4.0}, "54.04")
+    assert approve(critical, ana, proof=proof).resolution is not None
+
+
+@pytest.mark.parametrize(
+    "method", ["password", "password_reset", "code", "mfa", "socialaccount", "openid", "unknown", "None", ""]
+)
+def test_nothing_else_counts_as_a_second_factor(critical: Any, ana: Any, method: str) -> None:
+    enrol(ana)
+    with pytest.raises(StepUpNeeded) as refusal:
+        approve(critical, ana, proof=Proof({method: 4.0}, "54.04"))
+    assert refusal.value.missing == ["second_factor"]
+
+
+@pytest.mark.parametrize("method", ["password_reset", "code", "socialaccount", "unknown"])
+def test_a_link_from_an_e_mail_is_no_fresh_log_in(critical: Any, ana: Any, method: str) -> None:
+    with pytest.raises(StepUpNeeded) as refusal:
+        approve(critical, ana, proof=Proof({method: 4.0}, "54.04"))
+    assert refusal.value.missing == ["fresh_login"]
+
+
 # --- The key figure -------------------------------------------------------------------------------
 
 
@@ -343,6 +367,30 @@ def test_signing_in_asks_for_the_code_too(ana: Any) -> None:
     assert answer.status_code == 302
     assert client.get("/queue/").status_code == 200
     assert Event.objects.filter(type="session.opened").count() == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["app/", "app/off/", "codes/", "codes/new/", "codes/download/", "keys/add/", "keys/1/remove/", "keys/1/"],
+)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_password_alone_does_not_change_the_second_factor(
+    ana: Any, monkeypatch: pytest.MonkeyPatch, path: str, method: str
+) -> None:
+    from allauth.mfa.models import Authenticator
+
+    client = signed_in(ana)
+    enrol(ana)
+    Authenticator.objects.update(created_at="2026-01-01T00:00:00Z")
+    client.post("/accounts/reauthenticate/", {"password": "ana-has-a-long-password"})
+
+    answer = getattr(client, method)(f"/accounts/security/{path}")
+
+    assert answer["Location"].startswith("/accounts/security/confirm/?next=")
+    assert Authenticator.objects.filter(user=ana, type="totp").exists()
+    client.post("/accounts/security/confirm/", {"code": code_now("JBSWY3DPEHPK3PXP")})
+    shown = getattr(client, method)(f"/accounts/security/{path}")
+    assert not shown.headers.get("Location", "").startswith("/accounts/security/confirm/")
 
 
 @pytest.mark.parametrize("path", ["", "keys/", "keys/add/", "codes/new/", "app/"])

@@ -12,6 +12,7 @@ from audit.actors import SYSTEM
 from execution.hand_back import report_result
 from execution.schedule import adopt
 from governance import autonomy
+from governance.action_types import register
 from governance.models import Agent, Autonomy, Incident
 from suggestions.models import Sample
 from tests.browser.test_looks import check
@@ -119,3 +120,34 @@ def test_checks_are_answered_by_keyboard_one_after_the_other(visit: Visit, to_ch
     assert (wrong.reason, wrong.reviewer) == ("never ordered", ana)
     assert Autonomy.objects.get(agent=wrong.agent).stage == 2
     assert page.locator(".verb-right").count() == 1  # the third
+
+
+OVER = """() => [...document.querySelectorAll('main .gate, main .gate .num, main td, main small, main p')]
+  .filter(it => {
+    const around = it.closest('li') ?? it.closest('td') ?? it.closest('.card') ?? document.body;
+    const wide = it.getBoundingClientRect().right > around.getBoundingClientRect().right + 1;
+    return wide || (it.matches('td') && it.scrollWidth > it.clientWidth + 1);
+  }).map(it => it.textContent.trim().slice(0, 60))"""
+
+
+def test_reasons_stay_in_their_place(visit: Visit, board: Any, pia: Any) -> None:
+    register(
+        {
+            "name": "erase_everything_of_the_customer",
+            "schema": {"type": "object", "properties": {}},
+            "annotations": {"destructiveHint": True, "openWorldHint": True},
+            "reversibility": "irreversible",
+            "template": "Erase it",
+        },
+        actor=SYSTEM,
+    )
+    Autonomy.objects.create(agent=board, action="erase_everything_of_the_customer", stage=2)
+    page = visit(pia, "/governance/autonomy/")
+    assert page.locator("text=Named by the policy").count() > 0
+    for width in (390, 768, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (width, page.evaluate(OVER)) == (width, [])
+    page.goto(f"/governance/autonomy/{board.pk}/refund_payment/")
+    for width in (390, 768, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (width, page.evaluate(OVER)) == (width, [])

@@ -252,3 +252,48 @@ def test_a_broken_state_file_stops_the_shop_with_one_line(tmp_path):
     assert ended.returncode == 1
     assert ended.stderr.startswith("shop: cannot start: ")
     assert state.read_text() == '{"half": '
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_is_handed_back_is_begun_carried_out_and_reported(agents, shop, begun):
+    order = shop.order()
+    arguments = {
+        "order_id": order["id"],
+        "customer_id": order["customer_id"],
+        "amount": 1.0,
+        "reason": "broken",
+    }
+    grant = {
+        "action": "refund_payment",
+        "arguments": arguments,
+        "token": "told-once",
+        "idempotency_key": "execution-1/refund",
+    }
+
+    def answers(method, path):
+        if path.endswith("/begin/"):
+            return (200, {}, grant) if begun else (409, {}, {"detail": "This was begun by another process."})
+        if path.endswith("/result/"):
+            return 200, {}, {"status": "succeeded"}
+        if method == "POST":
+            return accepted(1)
+        if path.endswith("/execution/"):
+            return 200, {}, {"status": "handed_back", "arguments": arguments}
+        if "/proposal-" in path:
+            return 200, {}, {"id": "proposal-1", "status": "approved", "resolution": {}}
+        return 200, {}, {"proposals": [], "next": None}
+
+    desk = ToldDesk(answers)
+    process = agents(desk.url)
+    last = "carried out refund_payment itself: succeeded" if begun else "leaves it alone: 409 This was begun"
+    assert any(last in line for line in process.stdout)
+    reports = [body for _, body in desk.submitted if "outcome" in body]
+    if not begun:
+        assert (shop.effects(), reports) == ([], [])
+        return
+    assert reports[0] == {
+        "outcome": "succeeded",
+        "detail": "The shop answered 201.",
+        "token": "told-once",
+    }
+    assert ("refund", "execution-1/refund") in shop.effects()

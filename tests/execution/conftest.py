@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 
 class Downstream(ThreadingHTTPServer):
@@ -103,30 +103,28 @@ def step(*routes: Any, name: str = "refund", **rest: Any) -> dict[str, Any]:
 @pytest.fixture
 def approved(propose: Callable[..., Any]) -> Callable[..., Any]:
     """`approved(workflow, idempotent=…)` returns the execution of a proposal that was approved."""
+    from approvals import decide
     from audit.actors import SYSTEM
-    from execution.schedule import schedule
     from governance.action_types import register
-    from suggestions.models import Proposal, Resolution
-    from suggestions.resolve import lock_pending, resolve
-    from tests.conftest import REFUND
+    from governance.models import User
+    from suggestions.models import Proposal
+    from tests.conftest import REFUND, actor_of, make_person
 
     def approve(plan: Any, *, idempotent: bool = False, grace: float = 0, **changes: Any) -> Any:
         annotations = {**REFUND["annotations"], "idempotentHint": idempotent}
         register({**REFUND, "workflow": plan, "annotations": annotations}, actor=SYSTEM)
         proposal = propose(**changes)
-        with transaction.atomic():
-            locked = lock_pending(proposal.pk)
-            suggestion = locked.suggestions.select_related("action_type").get(rank=1)
-            resolution = resolve(
-                locked,
-                Proposal.Status.APPROVED,
-                by=Resolution.By.HUMAN,
-                actor=SYSTEM,
-                suggestion=suggestion,
-                arguments=suggestion.arguments,
-                action_digest=suggestion.action_digest,
-            )
-            return schedule(resolution, grace_seconds=grace)
+        Proposal.objects.filter(pk=proposal.pk).update(raised={"grace_seconds": grace})
+        approver = User.objects.filter(username="approves").first() or make_person("approves", "reviewer")
+        suggestion = proposal.suggestions.select_related("action_type").get(rank=1)
+        decided = decide.approve(
+            suggestion,
+            reviewer=approver,
+            actor=actor_of(approver),
+            shown_digest=suggestion.action_digest,
+        )
+        assert decided.resolution
+        return decided.resolution.proposal.execution
 
     return approve
 
@@ -169,7 +167,7 @@ def events_of(execution: Any) -> list[str]:
     from audit.models import Event
 
     rows = Event.objects.filter(proposal_id=execution.proposal_id).order_by("pk")
-    return [e.type for e in rows if not e.type.startswith("proposal.")]
+    return [e.type for e in rows if not e.type.startswith(("proposal.", "decision."))]
 
 
 def tried(execution: Any) -> list[tuple[str, str]]:

@@ -75,6 +75,10 @@ def test_an_agent_is_stopped_from_a_link_with_its_name(ana: Any, agent: Any) -> 
         ({"scope": "agent", "reason": "why"}, "Name the agent"),
         ({"scope": "everything", "agent": "support-bot", "reason": "why"}, "Name the agent, and only where"),
         ({"scope": "galaxy", "reason": "why"}, "One of everything, agent, action."),
+        ({"scope": "", "reason": "why"}, "One of everything, agent, action."),
+        ({"scope": " ", "reason": "why"}, "One of everything, agent, action."),
+        ({"reason": "why"}, "One of everything, agent, action."),
+        ({"scope": "", "agent": "support-bot", "reason": "why"}, "One of everything, agent, action."),
     ],
 )
 def test_a_mistake_stops_nothing_and_loses_no_word(
@@ -85,6 +89,12 @@ def test_a_mistake_stops_nothing_and_loses_no_word(
     page = answer.content.decode()
     assert (answer.status_code, said in page, Halt.objects.count()) == (422, True, 0)
     assert form["reason"].strip() in page
+
+
+@pytest.mark.parametrize("scope", ["\0", "everything\0", "\0everything"])
+def test_a_scope_that_no_text_can_be_stops_nothing(ana: Any, scope: str) -> None:
+    answer = signed_in(ana).post(f"{HOME}throw/now/", {"scope": scope, "reason": "why"})
+    assert (answer.status_code, Halt.objects.count()) == (400, 0)
 
 
 def test_the_slower_of_two_is_told_that_it_is_on(ana: Any, ben: Any) -> None:
@@ -271,6 +281,11 @@ def test_the_api_throws_lists_and_lifts(api_as: Any, ana: Any, olga: Any, agent:
     [
         {"scope": "everything"},
         {"scope": "galaxy", "reason": "why"},
+        {"scope": "", "reason": "why"},
+        {"scope": "\0", "reason": "why"},
+        {"scope": "everything\0", "reason": "why"},
+        {"scope": None, "reason": "why"},
+        {"reason": "why"},
         {"scope": "agent", "agent": "nobody", "reason": "why"},
         {"scope": "everything", "reason": "why", "colour": "red"},
     ],

@@ -22,6 +22,7 @@ def test_an_action_without_a_workflow_is_the_agents_to_carry_out(approved, api):
     assert answer.json()["steps"][0]["receipt"] == {
         "route": "reported by the agent",
         "reported_by": "support-bot",
+        "begun": False,
         "verified": None,
     }
     assert events_of(execution) == ["execution.handed_back", "execution.result_reported"]

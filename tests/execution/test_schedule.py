@@ -196,12 +196,13 @@ def test_a_part_that_never_spoke_is_named():
     assert heartbeats.silences() == ["The beat has not said anything yet."]
 
 
-def test_a_run_after_adoption_carries_it_out(propose, shop):
+def test_a_run_after_adoption_carries_it_out(propose, shop, trusted):
     from governance.action_types import register
-    from tests.conftest import REFUND
+    from tests.conftest import DEPLOYED, REFUND, in_force
 
     register({**REFUND, "workflow": workflow(step(f"{shop.url}/refunds"))}, actor=SYSTEM)
-    approve_without_schedule(propose())
+    in_force("version: 1\ndefaults: {verdict: auto_approve}\n")
+    propose(provenance=DEPLOYED)
     adopt()
 
     assert run_to_rest(Execution.objects.get()).status == "succeeded"

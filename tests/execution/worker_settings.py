@@ -4,5 +4,5 @@ import os
 
 from tests.settings import *  # noqa: F403
 
-LEASE_SECONDS = 4
+LEASE_SECONDS = int(os.environ.get("TEST_LEASE", "4"))
 EGRESS_ALLOW = [os.environ["TEST_DOWNSTREAM"]]

@@ -302,7 +302,7 @@ def test_agents_are_found_by_name_owner_and_action(dora: Any, olga: Any, ana: An
     assert found("ana") == ["pay-bot"]
     assert found("refund_payment") == ["pay-bot"]
     assert found("") == ["mail-bot", "pay-bot"]
-    assert found("x\0<y>") == []
+    assert found("x<y>") == []
 
 
 def test_the_list_asks_as_often_for_twelve_as_for_one(
@@ -397,3 +397,17 @@ def test_a_boundary_hit_takes_what_was_trusted_beyond_confirmation(
     assert api.submit(proposal_body()).status_code == 403
     assert trusted.autonomy.get().stage == 2
     assert [i.kind for i in trusted.incidents.all()] == ["boundary"]
+
+
+def test_a_new_agent_may_do_nothing_that_nobody_chose(olga: Any, action_type: Any) -> None:
+    client = browser(olga)
+    text = client.get("/governance/agents/new/").content.decode()
+    form = text.partition("Actions it may propose")[2].partition("</fieldset>")[0]
+    assert " checked" not in form
+    assert form.index('value="some"') < form.index('value="every"')
+    assert " selected" not in text.partition('id="owner"')[2].partition("</select>")[0]
+
+    answer = client.post("/governance/agents/new/", {"name": "third-bot", "owner": "olga"})
+
+    assert (answer.status_code, Agent.objects.filter(name="third-bot").exists()) == (422, False)
+    assert "Choose which actions it may propose" in answer.content.decode()

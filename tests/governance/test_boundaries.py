@@ -143,7 +143,7 @@ def test_the_order_of_the_boundaries_is_fixed(api: Any, agent: Agent, action_typ
 
 
 def rate_left_alone(agent: Agent) -> None:
-    rate._ask("redis.call('DEL', KEYS[1]) return {}", rate._keys(agent, ["1/day"]))
+    rate.run_script("redis.call('DEL', KEYS[1]) return {}", rate._keys(agent, ["1/day"]))
 
 
 def test_a_batch_that_hits_a_boundary_is_refused_by_its_name(

@@ -404,3 +404,32 @@ def test_a_header_cannot_smuggle_another(headers, shop, canary):
 @pytest.mark.parametrize("body", [b"", b"[", b"NaNs", b"\xff", b"[" * 100_000])
 def test_an_answer_that_is_no_json_has_none(body):
     assert egress.Answer(200, egress.httpx.Headers(), body).json is None
+
+
+# --- The last moment in which it can be left ----------------------------------------------------
+
+
+def test_nothing_is_sent_where_the_sender_may_not_any_more(canary, settings):
+    settings.CALLBACK_ALLOW = [f"127.0.0.1:{canary.port}"]
+    url = f"http://127.0.0.1:{canary.port}/ok"
+
+    with pytest.raises(NotSent):
+        ask(url, content=b"x" * 200_000, may_send=lambda: False)
+    with pytest.raises(NotSent):
+        ask(url, timeout=2.0, began=time.monotonic() - 3)
+
+    assert canary.seen == []
+
+
+def test_the_sender_is_asked_once_and_then_all_of_it_leaves(canary, settings):
+    settings.CALLBACK_ALLOW = [f"127.0.0.1:{canary.port}"]
+    asked = []
+
+    answer = ask(
+        f"http://127.0.0.1:{canary.port}/ok",
+        content=b"x" * 200_000,
+        may_send=lambda: not asked.append(len(canary.seen)),
+    )
+
+    assert (answer.status, asked) == (200, [0])
+    assert canary.seen[0][2] == b"x" * 200_000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from audit.actors import SYSTEM
 from governance import autonomy
 from governance.action_types import register
-from governance.gate_bounds import Bounds, set_bounds
+from governance.gate_bounds import DEFAULTS, Bounds, set_bounds
 from governance.models import Autonomy, Incident
 from governance.wilson import share
 from insights import gates
@@ -235,3 +235,11 @@ def test_many_pairs_cost_no_more_queries_than_one(
     pair = measured_now(agent, "refund_payment").pair
     with django_assert_max_num_queries(5):
         assert len(gates.measure([pair] * 12)) == 12
+
+
+@pytest.mark.parametrize(("error", "bar"), [(None, 0.0), (0.05, 0.05), (0.21, 0.21), (1.0, 1.0)])
+def test_the_bar_of_the_calibration_error_is_the_error(error: float | None, bar: float) -> None:
+    record = gates.Record(decisions=9, calibration_error=error)
+    found = {one.name: one for one in gates._record_gates(record, DEFAULTS)}
+    assert (found["calibration_error"].way, found["calibration_error"].is_error) == (bar, True)
+    assert not found["decisions"].is_error

@@ -181,6 +181,14 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("account_login", "GET"): (200, 302, 302, 302, 302),
     ("account_logout", "GET"): (302, 200, 200, 200, 200),
     ("account_inactive", "GET"): (200, 200, 200, 200, 200),
+    ("account_reset_password", "GET"): (200, 200, 200, 200, 200),
+    ("account_reset_password", "POST"): (200, 200, 200, 200, 200),
+    ("account_link", "GET"): (410, 410, 410, 410, 410),  # whoever has a good one may use it
+    ("account_link", "POST"): (410, 410, 410, 410, 410),
+    ("people", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("new-person", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("new-person", "POST"): (LOGIN, 403, 403, 403, 422),  # before they confirm that it is them
+    ("make-account-link", "POST"): (LOGIN, 403, 403, 403, 302),
     ("account_change_password", "GET"): (LOGIN, 200, 200, 200, 200),
     ("account_reauthenticate", "GET"): (LOGIN, 200, 200, 200, 200),
     ("mfa_index", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -196,6 +204,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("mfa_add_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
     ("mfa_edit_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
     ("mfa_remove_webauthn", "GET"): (LOGIN, 302, 302, 302, 302),
+    ("session", "GET"): (200, 200, 200, 200, 200),
+    ("signed-in", "GET"): (LOGIN, 200, 200, 200, 200),
     ("account_signup", "GET"): (404, 404, 404, 404, 404),
     ("schema", "GET"): (200, 200, 200, 200, 200),
     ("docs", "GET"): (200, 200, 200, 200, 200),
@@ -236,6 +246,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:activate-standing", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:revoke-standing", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
     ("api:execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:begin-execution", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:result", "POST"): (401, 403, 403, 403, 403, 200, 404, 401),
     ("api:policies", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:policies", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
@@ -276,6 +287,10 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "account_reset_password",  # it sends a message to a worker, where e-mail is on
+    "account_link",  # of a link that is none
+    "new-person",  # before one has confirmed who one is
+    "make-account-link",
     "approvals:pace",
     "approvals:edit",
     "api:edits",
@@ -408,6 +423,8 @@ def make_world(
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         "pk": 1,  # of a security key, which nobody has
+        "token": "no-such-link",
+        "user_id": people["cyd"].pk,
         "token_id": ApiToken.objects.get(user=olga).pk,
         "view_id": SavedView.objects.create(user=ana, name="Mine", query="?mine=1").pk,
         "name": agent.name,
@@ -430,6 +447,7 @@ def make_world(
     only = {
         "checks:settle": {"review_id": differed.pk},
         "api:execution": {"proposal_id": approved.pk},
+        "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
         **policies_on_their_way(),
@@ -458,7 +476,7 @@ def make_world(
 def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     """What was approved and can be undone, what waits for a second person, and what is claimed; by route."""
     undoable, waiting = propose(), propose()
-    Proposal.objects.filter(pk=undoable.pk).update(raised={"grace_seconds": 300})
+    Proposal.objects.filter(pk=undoable.pk).update(raised={"grace_seconds": 7_200})
     Proposal.objects.filter(pk=waiting.pk).update(approvals_needed=2)
     for proposal in (undoable, waiting):
         first = proposal.suggestions.get()
@@ -565,7 +583,11 @@ def policies_on_their_way() -> dict[str, dict[str, Any]]:
     places = ("api", "governance")
     return {
         **{f"{place}:approve-policy": {"policy": made["validated"].pk} for place in places},
-        **{f"{place}:activate-policy": {"policy": made["approved"].pk} for place in places},
+        **{
+            f"{place}:{verb}-policy": {"policy": made["approved"].pk}
+            for place in places
+            for verb in ("activate", "shadow")
+        },
     }
 
 
@@ -654,6 +676,7 @@ def form(route: str, world: World) -> Any:
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
+        "api:begin-execution": {"holder": "worker-1"},
         "api:result": {"outcome": "succeeded"},
         "approvals:answer": {"answer": "right"},
         "approvals:bulk": {

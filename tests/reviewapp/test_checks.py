@@ -29,6 +29,7 @@ def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
         "ALLOWED_HOSTS": "review.example",
         "SECRET_KEY": "".join(chr(33 + n) for n in range(64)),
         "DEBUG": "0",
+        "TRUSTED_PROXIES": "10.0.0.5",
         "STATIC_UNHASHED": "0",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
@@ -50,6 +51,9 @@ def test_production_settings_on_proper_services_are_clean(transactional_db: None
     [
         ({"PUBLIC_URL": "http://review.example"}, "reviewapp.E020"),
         ({"DEBUG": "1"}, "security.W018"),
+        ({"TRUSTED_PROXIES": ""}, "reviewapp.W002"),
+        ({"TRUSTED_PROXIES": "10.0.0.5,0.0.0.0/0"}, "reviewapp.W003"),
+        ({"TRUSTED_PROXIES": "::/0"}, "reviewapp.W003"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}, "reviewapp.E010"),
     ],

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("suggestions", "0017_action_names_have_128_letters")]
+    dependencies = [("suggestions", "0018_open_proposals_know_their_concern")]
 
     operations = [
         migrations.AddField(
