@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,22 +45,28 @@ def anything(db: None) -> None:
     register({"name": "do_anything", "schema": schema, "template": "Do {what}"}, actor=SYSTEM)
 
 
-def everywhere(text: str) -> dict[str, Any]:
-    """A proposal with this text in every field that an agent can fill."""
+def everywhere(*texts: str) -> dict[str, Any]:
+    """A proposal with these texts in every field that an agent can fill; where one has room, the first."""
+    text, together = texts[0], "\n".join(texts)
     suggestion = suggestion_body(
         action="do_anything",
-        arguments={"what": text, text: text, "deep": {"list": [text, {text: text}]}},
+        arguments={"what": text}
+        | {name: value for each in texts for name, value in [(each, each)]}
+        | {"deep": {"list": [*texts, *({each: each} for each in texts)]}},
         before={"what": text},
-        explanation=text,
-        risk={"level": "high", "indicators": [{"code": text[:64], "detail": text}]},
+        explanation=together,
+        risk={"level": "high", "indicators": [{"code": each[:64], "detail": each} for each in texts]},
     )
     return {
         "title": text[:200],
-        "summary": text,
+        "summary": together,
         "subject": {"type": text[:64], "id": text[:200]},
         "context": {
-            "messages": [{"role": text, "content": text}, {"role": "tool", "content": [text]}],
-            text: text,
+            "messages": [
+                *({"role": each, "content": each} for each in texts),
+                {"role": "tool", "content": list(texts)},
+            ],
+            **{each: each for each in texts},
         },
         "provenance": {"deployment": text[:200], "model": text[:200], "prompt_version": text[:200]},
         "suggestions": [suggestion],
@@ -95,7 +102,11 @@ def read_in(page: Any, places: Sequence[str]) -> dict[str, str]:
 SAYS = (".says-title", ".says div.agent-text")
 PLACES = (*SAYS, "#proposal-title", ".args", ".chat", "#fold-context", "#fold-raw")
 NOTHING = {"ran": None, "foreign": [], "links": [], "handlers": [], "wide": False}
-AT_ONCE = 51  # of the corpus in one test, and 50 rows are on a page
+# Which of them hold one text, and which hold all that are in the proposal.
+ONE_EACH = (".says-title", "#proposal-title")
+# Of the corpus in one proposal: what is read of it has room for eight times the longest.
+TOGETHER = 1 if os.environ.get("THOROUGH") == "1" else 7
+AT_ONCE = 51 * TOGETHER  # in one test; 50 rows are on a page
 MANY = 40  # of it in one proposal
 SHORT = 55  # characters of an argument that a sentence has room for
 
@@ -104,21 +115,24 @@ def is_read(text: str, seen: str, read: str) -> bool:
     return any(one_line(form) in one_line(read) for form in forms(text, seen))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", [PAYLOADS[n : n + AT_ONCE] for n in range(0, len(PAYLOADS), AT_ONCE)])
 def test_hostile_text_is_read_and_does_nothing(
     part: Any, visit: Visit, propose: Callable[..., Any], anything: None, ana: Any
 ) -> None:
     page = live(visit(ana))
-    made = [(propose(**everywhere(text)), text, seen) for text, seen in part]
+    some = [part[n : n + TOGETHER] for n in range(0, len(part), TOGETHER)]
+    made = [(propose(**everywhere(*(text for text, _ in texts))), texts) for texts in some]
     page.locator(f"#proposal-{made[-1][0].pk}").wait_for(state="attached")  # pushed into the open page
-    for proposal, text, seen in made:
+    for proposal, texts in made:
         page.locator(f"#proposal-{proposal.pk} a").dispatch_event("click")
         page.locator(f'#proposal[data-id="{proposal.pk}"]').wait_for()
         for place, read in read_in(page, PLACES).items():
             # A heading has room for the beginning and the end of a long value.
             most = SHORT if place == "#proposal-title" else None
-            assert is_read(text[:most], seen[:most], read), (place, text)
-        assert what_got_through(page) == NOTHING, text
+            for text, seen in texts[: 1 if place in ONE_EACH else None]:
+                assert is_read(text[:most], seen[:most], read), (place, text)
+        assert what_got_through(page) == NOTHING, texts
         assert "elsewhere.example" not in page.url
 
 
