@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from approvals.pieces import Piece, pieces, shown
+from governance import policy_words
 from governance.durations import written
 from governance.explain import Condition, RuleLookedAt
 from governance.models import PolicyVersion
 from governance.policy import Obligations
+from governance.verdict import Verdict
 from suggestions.explain import Explanation
 
 LONGEST_VALUE = 120
-_VERDICTS = {"block": "block it", "review": "ask for review", "auto_approve": "let it pass"}
 _SAID = {"block": "Blocked", "review": "Reviewed by a person", "auto_approve": "Passes without a person"}
 
 
@@ -73,31 +74,24 @@ def _merged(explanation: Explanation) -> list[tuple[str, str]]:
             if verdict.verdict == "auto_approve"
             else []
         ),
+        *(("Also", said) for said in policy_words.of_deciding(_stated(verdict))),
     ]
+
+
+def _stated(verdict: Verdict) -> Obligations:
+    """The obligations of a verdict that have no line of their own."""
+    return Obligations.model_construct(ask_again_after=verdict.ask_again_after, **verdict.more)
 
 
 def _rule(rule: RuleLookedAt) -> dict[str, Any]:
     return {
         "name": rule.name,
         "outcome": rule.outcome,
-        "wants": in_words(rule.then),
+        "wants": policy_words.wants(rule.then),
         "reason": shown(rule.then.reason or ""),
         "error": shown(rule.error),
         "conditions": [_condition(condition) for condition in rule.conditions],
     }
-
-
-def in_words(then: Obligations) -> str:
-    """What a rule asks for: "ask for review by finance, 2 approvals, within 30m"."""
-    said = [_VERDICTS[then.verdict]] if then.verdict else []
-    said += [f"by {then.team}"] if then.team else []
-    said += [f"{then.approvals} approvals"] if then.approvals and then.approvals > 1 else []
-    said += [f"within {written(then.decide_within)}"] if then.decide_within else []
-    said += [f"a grace period of {written(then.grace)}"] if then.grace else []
-    said += [f"priority {then.priority}"] if then.priority is not None else []
-    said += [f"risk {then.risk} at least"] if then.risk else []
-    said += [f"{then.sample * 100:g}% checked afterwards"] if then.sample is not None else []
-    return ", ".join(said) or "nothing more"
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

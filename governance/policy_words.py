@@ -95,7 +95,7 @@ def wants(then: Obligations) -> str:
     asked += [f"risk {then.risk} at least"] if then.risk else []
     if then.sample is not None and then.verdict != "block":
         asked += [f"{then.sample * 100:g}% of what passes is checked afterwards"]
-    asked += _of_deciding(then)
+    asked += of_deciding(then)
     rest = ", ".join(filter(None, asked))
     if then.verdict is None:
         return f"takes, whatever else is said, {rest}" if rest else "takes nothing more"
@@ -103,8 +103,8 @@ def wants(then: Obligations) -> str:
     return f"{verdict}: {rest}" if rest and then.verdict != "block" else verdict
 
 
-def _of_deciding(then: Obligations) -> list[str]:
-    """What is asked of those who decide."""
+def of_deciding(then: Obligations) -> list[str]:
+    """What is asked of those who decide, one by one: `a fresh log-in and the key figure`."""
     said = []
     if then.rejections:
         said.append("one no ends it" if then.rejections == 1 else f"{then.rejections} people to say no")
@@ -119,6 +119,8 @@ def _of_deciding(then: Obligations) -> list[str]:
     if then.escalate_to and then.escalate_after:
         within = f", within {written(then.escalate_within)}" if then.escalate_within else ""
         said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence{within}")
+    if then.ask_again_after is not None:
+        said.append(f"what is rejected may be asked again after {written(then.ask_again_after)}")
     if then.second_review is not None:
         said.append(f"{then.second_review * 100:g}% decided a second time, blind")
     if then.bulk is not None:

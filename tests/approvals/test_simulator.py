@@ -38,7 +38,7 @@ def test_a_proposal_shows_every_rule_with_what_it_saw(policy: Any, propose: Any,
     text = response.content.decode()
     assert "large-refund" in text
     assert "842.1" in text
-    assert "ask for review, by finance, 2 approvals, within 30m" in text
+    assert "goes to people: finance, 2 approvals, within 30m" in text
     assert "could not be evaluated" in text
 
 

@@ -69,6 +69,29 @@ def test_a_rule_says_what_it_asks_for() -> None:
     assert wants(escalates) == "takes, whatever else is said, board after 1h of silence, within 2h"
 
 
+ONE_OF_EACH = {
+    "verdict": "review",
+    "team": "finance",
+    "risk": "high",
+    "escalate_to": "board",
+    "sample": "5%",
+    "second_review": 0.1,
+    **dict.fromkeys(["approvals", "priority", "rejections"], 3),
+    **dict.fromkeys(["decide_within", "grace", "ask_again_after", "remind"], "2h"),
+    **dict.fromkeys(["escalate_after", "escalate_within"], "1h"),
+    **dict.fromkeys(["four_eyes", "owner_may_approve", "step_up", "bulk"], True),
+}
+TOGETHER = {"escalate_to", "escalate_after", "escalate_within"}  # one says nothing without the others
+
+
+@pytest.mark.parametrize("name", sorted(Obligations.model_fields.keys() - {"reason"} - TOGETHER))
+def test_nothing_that_a_rule_asks_for_is_left_out(name: str) -> None:
+    asked = Obligations.model_validate({name: ONE_OF_EACH[name]})
+    assert wants(asked) != "takes nothing more"
+    everything = Obligations.model_validate(ONE_OF_EACH)
+    assert wants(everything) != wants(everything.model_copy(update={name: None}))
+
+
 def test_the_defaults_are_told_whole() -> None:
     assert defaults(parse("version: 1\ndefaults: {team: finance}")).startswith(
         "goes to people: finance, 1 approval, within 4h, priority 50"
