@@ -33,9 +33,13 @@ def test_tools_of_a_server_are_pasted_looked_at_and_registered(visit: Visit, typ
     assert "2 of 2 would be registered" in page.inner_text("main")
     check(page, "before registering")
 
+    assert "replaces @2" in page.inner_text("main")
+    for consent in page.locator("main .choice input:not(:checked)").all():
+        consent.check()
+
     page.click("text=Register 2")
 
-    assert "Registered: send_mail@1, pay_out@3." in page.inner_text("#toasts")
+    assert "Registered: send_mail@1. Replaced: pay_out@3." in page.inner_text("#toasts")
     assert ActionType.objects.current().count() == 2
 
 

@@ -43,7 +43,7 @@ def test_the_simulator_without_anything_and_with_mistakes(
     watch.expected.append("422")
     page = visit(ana, "/governance/simulator/")
     check(page, "simulator")
-    page.fill("#pasted-agent", "nobody")
+    page.select_option("#pasted-agent", "support-bot")
     page.fill("#pasted-body", "{")
     page.click("text=Simulate it")
     page.wait_for_load_state()

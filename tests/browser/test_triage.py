@@ -30,7 +30,7 @@ def places(page: Any) -> Any:
     return page.locator("#rows .row").evaluate_all("rows => rows.map(row => [row.id, row.offsetTop])")
 
 
-def test_every_row_has_two_lines_of_one_height_and_one_link(
+def test_every_row_has_its_lines_of_one_height_and_one_link(
     visit: Visit, propose: Any, policy: Any, ana: Any, ben: Any
 ) -> None:
     policy(TWO_PEOPLE)
@@ -53,8 +53,10 @@ def test_every_row_has_two_lines_of_one_height_and_one_link(
     heights = page.locator("#rows .row").evaluate_all(
         "rows => rows.map(r => r.getBoundingClientRect().height)"
     )
-    assert len(set(heights)) == 1
-    assert heights[0] <= 56
+    crowded, *others = heights
+    assert len(set(others)) == 1
+    assert others[0] <= 82
+    assert crowded <= others[0] + 22  # a figure that is too long for the line has one of its own
     assert page.locator("#rows .row a").count() == 3
     row = page.locator(f"#proposal-{first.pk}")
     for said in (

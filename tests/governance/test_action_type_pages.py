@@ -216,7 +216,7 @@ def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, a
     """Edited, approved and carried out after a new version came, it is still of the old one."""
     from approvals import decide
     from audit.refusals import Invalid
-    from execution.approval import why_not
+    from execution.approval import broken
     from tests.conftest import actor_of
 
     proposal = propose()
@@ -252,7 +252,7 @@ def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, a
     execution = Execution.objects.get()
     assert execution.suggestion.action_type == action_type
     assert decided.resolution is not None
-    assert why_not(execution) == ""
+    assert broken(execution) == ""
     from audit.canonical import digest
 
     expected = digest({"action": "refund_payment", "version": 1, "arguments": edited})
