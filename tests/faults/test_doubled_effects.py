@@ -26,10 +26,10 @@ from tests.execution.test_frozen import is_stopped
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(180 + 40 * int(os.environ.get("FAULT_ROUNDS", "5"))),
+    pytest.mark.timeout(180 + 40 * int(os.environ.get("FAULT_ROUNDS", "3"))),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 PROCESSES = 3
 
 

@@ -114,8 +114,11 @@ def test_a_channel_that_has_lost_its_broker_ends_no_worker() -> None:
         connection.maybe_close_channel(Lost())
 
 
-def test_a_broker_that_is_away_is_asked_every_three_seconds_at_the_latest() -> None:
+def test_a_broker_that_is_away_is_asked_every_three_seconds_at_the_latest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda seconds: None)  # nobody has to wait for it
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         connection = app.connection_for_read(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
