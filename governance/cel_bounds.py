@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 MEMBER = 64  # bytes that are counted for a value beside its text: those that hold it while it is looked at
@@ -124,7 +125,7 @@ def within(facts: Mapping[str, Any]) -> dict[str, Any]:
 def fits(value: Any, bound: Bound) -> bool:
     """Whether a JSON value keeps within a bound. Takes no longer than the bound is large."""
     if isinstance(value, str):
-        return _length(value) <= bound.text
+        return len(value) * 4 <= bound.text or _length(value) <= bound.text
     if not isinstance(value, list | dict):
         return True
     waiting, texts, values = [value], 0, 0
@@ -135,10 +136,9 @@ def fits(value: Any, bound: Bound) -> bool:
             return False
         if isinstance(found, dict):
             values += len(found)
-            found = [*found, *found.values()]
-        for item in found:
+        for item in chain(found, found.values()) if isinstance(found, dict) else found:
             if isinstance(item, str):
-                length = _length(item)
+                length = len(item) if item.isascii() else _length(item)
                 texts += length
                 if length > bound.text:
                     return False
@@ -151,7 +151,9 @@ def fits(value: Any, bound: Bound) -> bool:
 
 def _fits(name: str, value: Any) -> bool:
     known = BOUNDS.get(name, JSON)
-    if isinstance(known, Bound) or not isinstance(value, dict):
+    if isinstance(known, Bound):
+        return fits(value, known)
+    if not isinstance(value, dict):
         return fits(value, bound_of(name))
     return all(fits(member, known.get(key, JSON)) for key, member in value.items())
 

@@ -57,7 +57,9 @@ class Found:
 
     def is_sensitive(self, *place: str | int) -> bool:
         """Whether this part, or what it is a part of, is marked."""
-        return any(place[:depth] in self.sensitive for depth in range(len(place) + 1))
+        return bool(self.sensitive) and any(
+            place[:depth] in self.sensitive for depth in range(len(place) + 1)
+        )
 
 
 NOTHING = Found()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from audit.unseen import shown
 from governance.data_classes import KEY_FIGURE, Found
 from governance.showing.labels import Schema, ordered
-from governance.showing.names import readable
+from governance.showing.names import SHORT, readable
 from governance.showing.numbers import written
 from governance.showing.values import in_the_middle, listed
 
@@ -47,12 +48,19 @@ class Figure:
 
 def decides(name: str | int) -> bool:
     """Does an argument of this name say who gets what? No sentence leaves such a one out."""
-    words = _words(name)
+    words = _words(str(name))
     return any(words & kind for kind in _KINDS)
 
 
-def _words(name: str | int) -> frozenset[str]:
-    return frozenset(readable(str(name)).lower().split())
+def _words(name: str) -> frozenset[str]:
+    return _kept_words(name) if len(name) <= SHORT else _words_of(name)
+
+
+def _words_of(name: str) -> frozenset[str]:
+    return frozenset(readable(name).lower().split())
+
+
+_kept_words = lru_cache(4096)(_words_of)
 
 
 def of(

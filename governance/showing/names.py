@@ -10,7 +10,7 @@ from functools import lru_cache
 from audit.unseen import SAME_LETTERS, shown
 
 _BETWEEN = re.compile(r"[\s_.:/-]+")
-_SHORT = 64  # characters
+SHORT = 64  # characters of a name whose words are kept
 _PLAIN = re.compile(r"[\w\s.:/-]*")
 
 
@@ -19,7 +19,7 @@ def readable(name: str) -> str:
 
     A name with other signs in it is not taken apart: they could mean something.
     """
-    return _kept(name) if len(name) <= _SHORT else _readable(name)
+    return _kept(name) if len(name) <= SHORT else _readable(name)
 
 
 def _readable(name: str) -> str:

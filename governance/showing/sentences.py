@@ -74,8 +74,11 @@ class _Saying:
 
     def _rest(self) -> Iterator[_Part]:
         """What no template names, in order."""
+        left = [name for name in self.arguments if name not in self.named]  # the others are named as a whole
+        if not left:
+            return
         called = self.wording.called(self.arguments)
-        for name in ordered(self.parts, self.arguments):
+        for name in ordered(self.parts, left):
             value = _without(self.arguments[name], _within(name, self.named, self.arguments))
             if value is not _NAMED:
                 yield (name,), self._called(self.parts, name, called[name]), value
@@ -188,7 +191,8 @@ class _Saying:
                 return MASK, []
             if not isinstance(value, dict) or name not in value:
                 return _NAMED, []
-            schemas = self._inside(schemas, value, name)
+            # What holds for the arguments as a whole is known already.
+            schemas = self._inside(schemas, value, name) if depth else inside(self.parts, name)
             value = value[name]
         return value, schemas
 
@@ -221,6 +225,8 @@ def _without_its_kind(before: str, name: str, said: str) -> str:
 
     Only a word that is part of the argument's own name is left out, so that no value can take another.
     """
+    if not said[:1].isalpha():
+        return before
     word = before.rstrip().rpartition(" ")[2]
     of_name = re.split(r"[^A-Za-z0-9]+", name.lower())
     stands_alone = len(word) > 2 and before.endswith(f"{word} ") and word.lower() in of_name[:-1]
