@@ -45,7 +45,9 @@ def test_an_end_that_is_over_or_no_moment_is_refused(api: Any, action_type: Any,
 
 
 @pytest.mark.parametrize(
-    "said", [f"{SOON:%Y-%m-%dT%H:%M:%SZ}", f"{SOON:%Y-%m-%dt%H:%M:%S}.5z", "2199-01-01T00:00:00+14:00", None]
+    "said",
+    [f"{SOON:%Y-%m-%dT%H:%M:%SZ}", f"{SOON:%Y-%m-%dt%H:%M:%S}.5z", "2199-01-01T00:00:00+14:00", None],
+    ids=["soon", "soon in small letters", "far off", "never"],  # the same in every process
 )
 def test_an_end_to_come_is_taken(api: Any, action_type: Any, said: Any) -> None:
     assert api.submit(proposal_body(expires_at=said)).status_code == 201
