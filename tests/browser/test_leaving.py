@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from tests.browser.conftest import live
 
 WITHIN = 5.0  # seconds, from what happened to the socket's end
+POLLED = ["401 (Unauthorized)", "403 (Forbidden)"]  # what a page may ask for before its socket ends
 
 
 def sign_out(user: Any) -> None:
@@ -55,17 +56,19 @@ def test_who_may_no_longer_look_is_out_within_five_seconds(
 ) -> None:
     if not hint:
         monkeypatch.setattr("reviewapp.leaving.announce_access", lambda: None)
-    watch.expected.append("403 (Forbidden)")  # what the page polls, once the role is gone
+    watch.expected += POLLED
     assert seconds_until_closed(visit(ana, "/accounts/tokens/"), lambda: happens(ana)) < WITHIN
 
 
 @pytest.mark.parametrize("happens", [sign_out, leave, change_password])
-def test_any_other_page_is_closed_too(visit: Any, ana: Any, happens: Any) -> None:
+def test_any_other_page_is_closed_too(visit: Any, watch: Any, ana: Any, happens: Any) -> None:
+    watch.expected += POLLED
     page = visit(ana, "/accounts/tokens/")
     assert seconds_until_closed(page, lambda: happens(ana), "/figures/") < WITHIN
 
 
-def test_signing_out_in_one_tab_closes_the_others(visit: Any, ana: Any) -> None:
+def test_signing_out_in_one_tab_closes_the_others(visit: Any, watch: Any, ana: Any) -> None:
+    watch.expected += POLLED
     page = visit(ana, "/accounts/tokens/")
 
     def click() -> None:
