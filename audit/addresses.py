@@ -24,11 +24,15 @@ def address_of(request: Any) -> str:
     a proxy that writes one header passes the others on as a client sent them.
     """
     peer, forwarded = _scope(request) if isinstance(request, dict) else _request(request)
+    return _past_proxies(peer, forwarded) if forwarded else _alone(peer)
+
+
+def _past_proxies(peer: str, forwarded: str) -> str:
     here = parsed(peer)
     if here is None:
         return UNKNOWN
     trusted = _trusted(tuple(settings.TRUSTED_PROXIES))
-    for entry in reversed(forwarded.split(",") if forwarded else []):
+    for entry in reversed(forwarded.split(",")):
         before = parsed(entry)
         if not _is_in(here, trusted) or before is None:
             break
@@ -70,6 +74,11 @@ def networks(written: tuple[str, ...]) -> tuple[Network, ...]:
 
 
 _trusted = lru_cache(maxsize=8)(networks)
+
+
+@lru_cache(maxsize=1_000)  # the server says who the peer is, and has no long names for it
+def _alone(peer: str) -> str:
+    return str(parsed(peer) or UNKNOWN)
 
 
 def _is_in(address: Address, trusted: Sequence[Network]) -> bool:

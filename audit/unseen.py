@@ -40,9 +40,8 @@ _HIDDEN = re.compile(
     f"|(?P<one>[{_BIDI}{_ZERO_WIDTH}{_SELECTORS}{_SPACES}{_BLANK}{_CONTROLS}{_FORMAT}{_PRIVATE}])(?P=one)*"
 )
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\uff21-\uff5a]")
-_LOOK_ALIKE = re.compile(
-    "[\u0370-\u052f\u0531-\u0587\u13a0-\u13fd\u1c80-\u1c8f\u1f00-\u1fff\u2de0-\u2dff\ua640-\ua69f]"
-)
+_ALPHABETS = "\u0370-\u052f\u0531-\u0587\u13a0-\u13fd\u1c80-\u1c8f\u1f00-\u1fff\u2de0-\u2dff\ua640-\ua69f"
+_LOOK_ALIKE = re.compile(f"[{_ALPHABETS}]")
 _UNITS = set("Ωμαβγδλπρσφω∆Δ")  # kΩ, μm: Greek letters that short words of science hold
 # Letters of other alphabets that most typefaces draw like a Latin one, with that one.
 _TWINS = dict(
@@ -54,7 +53,8 @@ _TWINS = dict(
 )
 SAME_LETTERS = str.maketrans(_TWINS)  # for who compares how words look
 # The alphabets of mathematics spell words that search and rules do not find.
-_STYLED = re.compile("[\U0001d400-\U0001d7ff]{2,}")
+_MATHEMATICS = "\U0001d400-\U0001d7ff"
+_STYLED = re.compile(f"[{_MATHEMATICS}]{{2,}}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}(?![\w-])")
 # Drawn like the dots, slashes and colons that hold an address together.
@@ -78,11 +78,13 @@ _NOTES = {
     _PRIVATE: "has no meaning that everybody knows",
 }
 _NOTED = [(re.compile(f"[{characters}]"), note) for characters, note in _NOTES.items()]
+# Text without any of these, and without coded domains, reads as it is.
+_ODD = re.compile(f"[{''.join(_NOTES)}{_TAGS}{''.join(_SIGNS)}{_ALPHABETS}{_MATHEMATICS}]")
 
 
 def pieces(text: str) -> list[Piece]:
     """The text in order, piece by piece. Joined, the texts give back what was sent."""
-    if text.isascii() and text.isprintable() and "xn--" not in text:
+    if is_plain(text):
         return [Piece(text)] if text else []
     found: list[Piece] = []
     done = 0
@@ -96,8 +98,16 @@ def pieces(text: str) -> list[Piece]:
     return found
 
 
+def is_plain(text: str) -> bool:
+    """Is there nothing in it that has to be looked at twice? So it is with almost every text."""
+    honest = (text.isascii() and text.isprintable()) or not _ODD.search(text)
+    return honest and "xn--" not in text
+
+
 def shown(text: str) -> str:
     """The same on one line, for where there is room for words only: `[U+202E]` where one is hidden."""
+    if is_plain(text):
+        return " ".join(text.split())
     told = [f"[{piece.mark}]" if piece.mark else piece.text for piece in pieces(text)]
     return " ".join("".join(told).split())
 

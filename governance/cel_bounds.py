@@ -31,6 +31,7 @@ class Bound:
         return self.total + MEMBER * max(self.values, 1)
 
 
+_NESTED = (list, dict)
 _KIB = 1024
 WORD = Bound(_KIB, _KIB)  # names, labels, titles
 PROSE = Bound(16 * _KIB, 16 * _KIB)
@@ -126,7 +127,7 @@ def fits(value: Any, bound: Bound) -> bool:
     """Whether a JSON value keeps within a bound. Takes no longer than the bound is large."""
     if isinstance(value, str):
         return len(value) * 4 <= bound.text or _length(value) <= bound.text
-    if not isinstance(value, list | dict):
+    if not isinstance(value, _NESTED):
         return True
     waiting, texts, values = [value], 0, 0
     while waiting:
@@ -142,7 +143,7 @@ def fits(value: Any, bound: Bound) -> bool:
                 texts += length
                 if length > bound.text:
                     return False
-            elif isinstance(item, list | dict):
+            elif isinstance(item, _NESTED):
                 waiting.append(item)
         if texts > bound.total:
             return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -78,6 +79,16 @@ class Obligations(BaseModel):
     bulk: bool | None = Field(None, description="False: never decided together with others, one by one only.")
     reason: str | None = Field(None, max_length=300)
 
+    @cached_property
+    def stated(self) -> dict[str, Any]:
+        """What somebody said, without what was left out. Obligations do not change once they are read."""
+        return {name: value for name, value in self if value is not None}
+
+    @cached_property
+    def written(self) -> dict[str, Any]:
+        """The same as JSON, without the reason: as a verdict tells it."""
+        return self.model_dump(mode="json", exclude_none=True, exclude={"reason"})
+
 
 class RuleText(BaseModel):
     """One rule as it is written."""
@@ -127,7 +138,7 @@ class Policy:
 
     def __init__(self, text: PolicyText, digest: str | None) -> None:
         self.digest = digest
-        self.defaults = text.defaults
+        self.defaults = Obligations.model_construct(**BEFORE_ANY_POLICY.stated | text.defaults.stated)
         self.rules = text.rules
         self.may_pass = frozenset(text.may_pass)
         self._groups = [_Group(group) for group in _in_groups(_all_compiled(text.rules))]
@@ -135,12 +146,16 @@ class Policy:
         self.lets_pass = "auto_approve" in said
         self.asks_past, self.asks_past_of_others = asks_about(rule.when for rule in text.rules)
 
-    def matched(self, facts: Mapping[str, Any]) -> list[Matched]:
-        """The rules that apply to one suggestion, in the policy's order."""
+    def matched(self, facts: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> list[Matched]:
+        """The rules that apply to one suggestion, in the policy's order.
+
+        `shared` are more facts, those that several suggestions have in common: `cel_bounds.within`
+        has looked at them already.
+        """
         if not self.rules:
             return []
         with effort.limited(anew=True):
-            known = activation(facts, VARIABLES, FUNCTIONS)
+            known = activation(facts, VARIABLES, FUNCTIONS, within_bounds=shared)
             return [m for group in self._groups for m in group.matched(known)]
 
 
@@ -162,8 +177,7 @@ class _Group:
         answers = self.together.answers(known) if self.together else None
         if answers is None:
             return [m for rule, expression in self.rules if (m := _try(rule, expression, known))]
-        applying = [rule for (rule, _), answer in zip(self.rules, answers, strict=True) if answer]
-        return [Matched(rule.name, rule.then) for rule in applying]
+        return [Matched(rule.name, rule.then) for rule, _ in compress(self.rules, answers)]
 
 
 def _in_groups(rules: list[Compiled]) -> list[list[Compiled]]:

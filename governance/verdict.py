@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.policy import BEFORE_ANY_POLICY, STRICTNESS, Matched, Obligations, Policy
+from governance.policy import STRICTNESS, Matched, Obligations, Policy
 
 KEPT_BACK = "A rule would let this pass."  # how a note begins that says what speaks against it
 
@@ -74,7 +74,7 @@ def judge(
     no rule says comes from the defaults. What would pass is reviewed where `against_passing`, asked
     only then, has a sentence that speaks against it.
     """
-    defaults = _over(BEFORE_ANY_POLICY, policy.defaults)
+    defaults: Any = policy.defaults
     everything = [m for of_one in matched for m in of_one]
     verdict = max((_verdict(of_one, defaults) for of_one in matched), key=STRICTNESS.index)
     notes = [f"The rule {m.rule} could not be evaluated: {m.error}" for m in everything if m.error]
@@ -115,14 +115,15 @@ _STRICTEST: dict[str, Callable[[Iterable[Any]], Any]] = {
 
 def _more(matched: Sequence[Matched], defaults: Obligations) -> dict[str, Any]:
     """What is asked beyond the obligations that every proposal has; nothing that nobody stated."""
-    found: dict[str, Any] = {}
-    for name, strictest in _STRICTEST.items():
-        stated = _stated([m.then for m in matched], name) or _stated([defaults], name)
-        if stated:
-            found[name] = strictest(stated)
+    said = [m.then for m in matched]
+    found = {
+        name: strictest(stated)
+        for name, strictest in _STRICTEST.items()
+        if (stated := _stated(said, name) or _stated([defaults], name))
+    }
     if "remind" in found:
         found["remind_seconds"] = _whole(found.pop("remind"))
-    found |= _escalation([m.then for m in matched]) or _escalation([defaults])
+    found |= _escalation(said) or _escalation([defaults])
     return found
 
 
@@ -146,12 +147,6 @@ def _whole(seconds: float) -> float:
     return int(seconds) if seconds.is_integer() else seconds
 
 
-def _over(base: Obligations, other: Obligations) -> Any:
-    """`base`, except where `other` says something."""
-    stated = {name: getattr(other, name) for name in other.model_fields_set}
-    return base.model_copy(update={name: value for name, value in stated.items() if value is not None})
-
-
 def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
     stated = [m.then.verdict for m in matched if m.then.verdict and not m.error]
     verdict = max(stated, key=STRICTNESS.index) if stated else str(defaults.verdict)
@@ -161,7 +156,7 @@ def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
 
 
 def _stated(said: Sequence[Obligations], name: str) -> list[Any]:
-    return [value for obligations in said if (value := getattr(obligations, name)) is not None]
+    return [obligations.stated[name] for obligations in said if name in obligations.stated]
 
 
 def _team(matched: Sequence[Matched], defaults: Obligations) -> str:
@@ -183,7 +178,7 @@ def _told(matched: Sequence[Sequence[Matched]]) -> list[dict[str, Any]]:
                     "name": m.rule,
                     "ranks": [],
                     "reason": m.then.reason or "",
-                    "then": m.then.model_dump(mode="json", exclude_none=True, exclude={"reason"}),
+                    "then": m.then.written,
                 },
             )
             rule["ranks"].append(rank)

@@ -12,9 +12,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from governance.showing.names import SHORT
 from suggestions.models import Proposal, ProposalQuerySet, Suggestion
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -36,6 +38,7 @@ _CONTENT = {
     "phone",
 }
 _CONTENT |= {"assignee", "house", "tracking", "template", "idempotency", "request"}
+_THING, _PART, _PERSON = "thing", "part", "person"
 MOST = 20  # contradicting proposals of one that are named
 
 
@@ -60,17 +63,16 @@ def concern_of(proposal: Proposal, first: Suggestion, schema: Any) -> UUID | Non
 
 
 def _thing(arguments: dict[str, Any], schema: Any) -> list[Any] | None:
-    named = [(name, words, value) for name, words, value in _identifiers(arguments, schema)]
-    of_people = [one for one in named if _PEOPLE & set(one[1])]
-    parts = [one for one in named if _PARTS & set(one[1])]
-    things = [one for one in named if one not in of_people and one not in parts]
-    first = next(iter(things or parts or of_people), None)
+    found: dict[str, list[list[Any]]] = {_THING: [], _PART: [], _PERSON: []}
+    for kind, name, value in _identifiers(arguments, schema):
+        found[kind].append([name, value])
+    first = next(iter(found[_THING] or found[_PART] or found[_PERSON]), None)
     if first is None:
         return None
-    return [[name, value] for name, _, value in [first, *(part for part in parts if part != first)]]
+    return [first, *(part for part in found[_PART] if part != first)]
 
 
-def _identifiers(arguments: dict[str, Any], schema: Any) -> Iterator[tuple[str, list[str], Any]]:
+def _identifiers(arguments: dict[str, Any], schema: Any) -> Iterator[tuple[str, str, Any]]:
     """The arguments that name something, those that the schema requires first, in its order."""
     schema = schema if isinstance(schema, dict) else {}
     order = [*(schema.get("required") or ()), *(schema.get("properties") or ())]
@@ -78,13 +80,24 @@ def _identifiers(arguments: dict[str, Any], schema: Any) -> Iterator[tuple[str, 
         value = arguments[name]
         if isinstance(value, dict) and "id" in value:
             name, value = f"{name}_id", value["id"]
-        words = [word.lower() for word in _WORDS.findall(name)]
-        if not words or _CONTENT & set(words) or not (words[-1] in _NAMES or words[-1] in _THINGS):
+        kind = _kept_kind(name) if len(name) <= SHORT else _kind(name)
+        if not kind:
             continue
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-            yield name, words, _plain(value)
+            yield kind, name, _plain(value)
         elif isinstance(value, list) and value and all(isinstance(one, str | int) for one in value):
-            yield name, words, sorted(map(_plain, value))
+            yield kind, name, sorted(map(_plain, value))
+
+
+def _kind(name: str) -> str:
+    """Of what an argument of this name is the identifier; empty where it is none."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words or _CONTENT & set(words) or not (words[-1] in _NAMES or words[-1] in _THINGS):
+        return ""
+    return _PART if _PARTS & set(words) else _PERSON if _PEOPLE & set(words) else _THING
+
+
+_kept_kind = lru_cache(4096)(_kind)
 
 
 def _plain(value: str | int) -> str:

@@ -27,11 +27,33 @@ def facts_of(
 
     What the agent left out reads as 0 or empty: a rule that needs it then does not pass.
     """
-    action_type = entry.type
-    claimed = suggestion.claimed_risk
+    return {
+        **facts_of_proposal(proposal, circumstances, now=now),
+        **facts_of_suggestion(agent, suggestion, entry, stage=stage),
+    }
+
+
+def facts_of_proposal(
+    proposal: Proposal, circumstances: Circumstances, *, now: datetime | None = None
+) -> dict[str, Any]:
+    """Those that all suggestions of a proposal share."""
     stated = proposal.provenance.get("deployment", "")
     return {
         "proposal": {"title": proposal.title, "summary": proposal.summary, "context": proposal.context},
+        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+        "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
+        "history": history.FACT,
+        "user_text": _said_by(proposal.context, "user"),
+        "tool_text": _said_by(proposal.context, "tool"),
+        "now": now or datetime.now(UTC),
+    }
+
+
+def facts_of_suggestion(agent: Agent, suggestion: Suggestion, entry: Entry, *, stage: int) -> dict[str, Any]:
+    """Those that differ from one suggestion to the next."""
+    action_type = entry.type
+    claimed = suggestion.claimed_risk
+    return {
         "suggestion": {
             "rank": suggestion.rank,
             "confidence": float(suggestion.confidence or 0),
@@ -52,12 +74,6 @@ def facts_of(
             "indicators": [indicator["code"] for indicator in suggestion.risk_indicators],
         },
         "agent": {"name": agent.name, "stage": stage},
-        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
-        "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
-        "history": history.FACT,
-        "user_text": _said_by(proposal.context, "user"),
-        "tool_text": _said_by(proposal.context, "tool"),
-        "now": now or datetime.now(UTC),
     }
 
 

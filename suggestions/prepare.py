@@ -16,7 +16,7 @@ from audit.ids import uuid7
 from audit.prepared import unsaved
 from audit.record import compose
 from audit.refusals import Invalid
-from governance import boundaries, catalogue, risk, standing
+from governance import boundaries, catalogue, cel_bounds, risk, standing
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry
 from governance.history import answering
@@ -28,7 +28,7 @@ from governance.verdict import Verdict, judge
 from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.concerns import concern_of
-from suggestions.facts import facts_of
+from suggestions.facts import facts_of_proposal, facts_of_suggestion
 from suggestions.glance import glance
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion
@@ -296,15 +296,12 @@ def weighed(
     past = past or Past.of(proposal, at=now)
     agent = proposal.agent
     assumed = stages or [int(Autonomy.Stage.STRATEGIC)] * len(entries)
+    shared = cel_bounds.within(facts_of_proposal(proposal, circumstances, now=now)) if policy.rules else {}
     matched: list[list[Matched]] = []
     for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True):
-        facts = (
-            facts_of(agent, proposal, suggestion, entry, circumstances, stage=stage, now=now)
-            if policy.rules
-            else {}
-        )
+        facts = facts_of_suggestion(agent, suggestion, entry, stage=stage) if policy.rules else {}
         with answering(past):
-            found = policy.matched(facts)
+            found = policy.matched(facts, shared)
         stated = [risk_of(m.then.risk) for m in found if m.then.risk]
         suggestion.risk = max([Risk(suggestion.risk), *stated])
         matched.append(found)

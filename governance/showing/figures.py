@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from audit.unseen import shown
 from governance.data_classes import KEY_FIGURE, Found
-from governance.showing.labels import Schema, ordered
+from governance.showing.labels import Schema
 from governance.showing.names import SHORT, readable
 from governance.showing.numbers import written
 from governance.showing.values import in_the_middle, listed
@@ -32,6 +33,7 @@ _WHICH = {
 }  # fmt: skip
 _UNITS = ("currency", "currency_code", "unit")
 _KINDS = (_WHO, _MUCH, _WHOSE, _WHICH)
+_SIMPLE = (str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +65,52 @@ def _words_of(name: str) -> frozenset[str]:
 _kept_words = lru_cache(4096)(_words_of)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Of the names of some arguments those that may be figures: marked, of each kind, and all in order."""
+
+    marked: list[str]
+    of_kinds: list[list[str]]
+    order: list[str]
+
+
+def candidates(parts: Sequence[Schema], order: Sequence[str]) -> Candidates:
+    """Depends on the names alone; `order` has them as the schema does."""
+    of_kinds = [[name for name in order if _words(name) & kind] for kind in _KINDS]
+    return Candidates([name for name in _marked(parts) if name in order], of_kinds, list(order))
+
+
 def of(
-    parts: Sequence[Schema], called: dict[str, str], template: str, arguments: Schema, found: Found
+    known: Candidates,
+    parts: Sequence[Schema],
+    called: dict[str, str],
+    template: str,
+    arguments: Schema,
+    found: Found,
 ) -> list[Figure]:
     """At most two of different kinds: those that the schema marks, else who gets it and how much."""
-    names = [name for name in ordered(parts, arguments) if _tellable(name, arguments, found)]
-    told = [name for name in _marked(parts) if name in names]
-    for kind in _KINDS:
-        if len(told) < MOST and not any(_words(name) & kind for name in told):
-            told += [name for name in names if _words(name) & kind and name not in told][:1]
+
+    def tellable(names: Sequence[str]) -> Iterator[str]:
+        return (name for name in names if _tellable(name, arguments, found))
+
+    told = list(tellable(known.marked))
+    for of_kind in known.of_kinds:
+        if len(told) < MOST and not any(name in of_kind for name in told):
+            told += islice(tellable(of_kind), 1)
     if not told:
-        told = [name for name in names if f"{{{name}}}" in template][:1] or names[:1]
+        in_template = [name for name in known.order if f"{{{name}}}" in template]
+        told = list(islice(tellable([*in_template, *known.order]), 1))
     return [Figure(called[name], _text(name, parts, template, arguments)) for name in told[:MOST]]
 
 
 def _tellable(name: str, arguments: Schema, found: Found) -> bool:
     value = arguments[name]
-    several = value if isinstance(value, list) else [value]
-    simple = all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in several)
+    several = value if isinstance(value, list) else (value,)
+    simple = all(isinstance(one, _SIMPLE) and not isinstance(one, bool) for one in several)
+    if not simple or not several or value == "":
+        return False
     inner = any(place[:1] == (name,) for place in found.sensitive)
-    return simple and bool(several) and value != "" and not found.is_sensitive(name) and not inner
+    return not inner and not found.is_sensitive(name)
 
 
 def _marked(parts: Sequence[Schema]) -> Iterator[str]:
@@ -115,5 +143,11 @@ def _unit(name: str, parts: Sequence[Schema], template: str, arguments: Schema) 
             if isinstance(said, dict) and isinstance(said.get(word), str):
                 return shown(said[word])
     beside = next((arguments[one] for one in _UNITS if isinstance(arguments.get(one), str)), "")
-    in_words = re.search(rf"\{{{re.escape(name)}\}} ([A-Z]{{3}})\b", template)
-    return shown(beside)[:12] or (in_words[1] if in_words else "")
+    return shown(beside)[:12] or _unit_in(template, name)
+
+
+@lru_cache(maxsize=1_000)
+def _unit_in(template: str, name: str) -> str:
+    """The currency that stands behind the place of this argument: "{amount} EUR"."""
+    found = re.search(rf"\{{{re.escape(name)}\}} ([A-Z]{{3}})\b", template)
+    return found[1] if found else ""

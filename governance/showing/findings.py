@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from audit.refusals import Refusal
@@ -18,6 +19,11 @@ _READS_TEXTS = re.compile(
 )
 _PRESSING = 80  # the priority from which on a rule means more than its order
 _LONGEST = 160
+
+
+@lru_cache(maxsize=1_000)
+def _reads_texts(condition: str) -> bool:
+    return bool(_READS_TEXTS.search(condition))
 
 
 class Weight(IntEnum):
@@ -73,7 +79,7 @@ def _finding(rule: dict[str, Any], as_written: RuleText | None) -> Finding:
 def _weight(then: dict[str, Any], as_written: RuleText | None) -> Weight:
     if then.get("verdict") == "block" or then.get("risk") == "critical":
         return Weight.ALARM
-    if as_written and _READS_TEXTS.search(as_written.when):
+    if as_written and _reads_texts(as_written.when):
         return Weight.ALARM
     pressing = then.get("priority", 0) >= _PRESSING or then.get("step_up") or then.get("approvals", 1) > 1
     return Weight.WARNING if pressing or then.get("risk") == "high" else Weight.NOTE

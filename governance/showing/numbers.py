@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 _WRITTEN_OUT = range(-12, 21)  # powers of ten
+_SHORT = 12  # characters that can't be outside of these
 
 
 def written(value: int | float | Decimal) -> str:
@@ -14,7 +15,10 @@ def written(value: int | float | Decimal) -> str:
     1,234 is above a thousand to some and above one to others; and many numbers are names. What would
     be a row of zeros is told by its power: "2.5 × 10^300". 612.0 and 612 are one number, in the digest too.
     """
-    exact = Decimal(str(value))
+    text = str(value)
+    if len(text) <= _SHORT and "e" not in text.lower():
+        return trimmed(text) if value else "0"
+    exact = Decimal(text)
     if not exact:
         return "0"
     if exact.adjusted() in _WRITTEN_OUT:

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from governance.data_classes import MASK, NOTHING, Found, Marks, Place, inside
 from governance.models import ActionType
 from governance.showing import figures
 from governance.showing.labels import Schema, alternatives, holding, labels, ordered
-from governance.showing.names import lowered, readable
-from governance.showing.values import LEFT_OUT, escaped, in_brackets, in_the_middle, label, plain
+from governance.showing.names import readable
+from governance.showing.shapes import MOST_KEPT, Left, Shape, said, shape_of
+from governance.showing.values import LEFT_OUT, escaped, in_brackets, in_the_middle, plain
 
 LONGEST = 500
 LIMITS = (120, 60, 32, 20)  # characters of one text, the first with which all has room
 PLACE = re.compile(r"\{([^{}]+)\}")
 _OPEN, _CLOSE = '“"„«', '”"“»'
 _DEEP = 4
-_Part = tuple[Place, str, Any]  # where it is, what it is called, its value
+_NESTED = (dict, list)
+
+
+class _Part(NamedTuple):
+    """An argument that no template names, and what of its value none does."""
+
+    of: Left
+    value: Any
 
 
 class Wording:
@@ -31,11 +39,12 @@ class Wording:
     def __init__(self, action_type: ActionType) -> None:
         self.name = readable(action_type.name)
         self.template = action_type.template
-        self.pieces = PLACE.split(action_type.template)
+        self.texts, self.named = (pieces := PLACE.split(action_type.template))[::2], pieces[1::2]
         self.marks = Marks(action_type.schema_as_written)
         root = self.marks.root
         self._always = None if alternatives(self.marks, root) else holding(self.marks, [root], {})
-        self._called = labels(self._always) if self._always else {}
+        self._known = frozenset(labels(self._always) if self._always else ())
+        self._shapes: dict[frozenset[str], Shape] = {}
 
     def sentence(self, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST) -> str:
         """The type's template filled in, with what it does not name; without one all arguments by name.
@@ -49,43 +58,41 @@ class Wording:
                 return text
         return said.short(LIMITS[-1], longest)
 
-    def parts(self, arguments: Schema) -> list[Schema]:
-        """The schemas that hold for these arguments."""
-        return holding(self.marks, [self.marks.root], arguments) if self._always is None else self._always
-
-    def called(self, arguments: Schema) -> dict[str, str]:
-        """The labels of the arguments."""
-        if self._always is not None and all(name in self._called for name in arguments):
-            return self._called
-        return labels(self.parts(arguments), arguments)
+    def shape(self, arguments: Schema) -> Shape:
+        """What the names of these arguments say. Kept where the values have no say in it, and where all
+        the names are the schema's: what agents may send besides has no end."""
+        names = frozenset(arguments)
+        if self._always is None or not names <= self._known:
+            parts = self._always or holding(self.marks, [self.marks.root], arguments)
+            return shape_of(parts, names, self.named)
+        kept = self._shapes.get(names)
+        if kept is None:
+            kept = shape_of(self._always, names, self.named)
+            if len(self._shapes) < MOST_KEPT:
+                self._shapes[names] = kept
+        return kept
 
     def figures(self, arguments: Any, *, found: Found = NOTHING) -> list[figures.Figure]:
         """What decides, the weightiest first: the recipient, the amount."""
         known = arguments if isinstance(arguments, dict) else {}
-        return figures.of(self.parts(known), self.called(known), self.template, known, found)
+        shape = self.shape(known)
+        return figures.of(shape.figures, shape.parts, shape.called, self.template, known, found)
 
 
 class _Saying:
     def __init__(self, wording: Wording, arguments: Schema, found: Found) -> None:
         self.wording, self.arguments, self.found = wording, arguments, found
-        self.parts = wording.parts(arguments)
-        self.named = wording.pieces[1::2]
+        self.shape = wording.shape(arguments)
         self.rest = list(self._rest())
 
     def _rest(self) -> Iterator[_Part]:
         """What no template names, in order."""
-        left = [name for name in self.arguments if name not in self.named]  # the others are named as a whole
-        if not left:
-            return
-        called = self.wording.called(self.arguments)
-        for name in ordered(self.parts, left):
-            value = _without(self.arguments[name], _within(name, self.named, self.arguments))
+        for left in self.shape.left:
+            value = self.arguments[left.name]
+            if left.named:
+                value = _without(value, left.named)
             if value is not _NAMED:
-                yield (name,), self._called(self.parts, name, called[name]), value
-
-    def _called(self, parts: Sequence[Schema], name: str, words: str) -> str:
-        known = any(name in part.get("properties", {}) for part in parts)
-        return label(lowered(words), known=known)
+                yield _Part(left, value)
 
     # --- The whole of it, as long as it may be ----------------------------------------------------
 
@@ -93,21 +100,21 @@ class _Saying:
         """All of it. What a template leaves out and does not decide is only counted, by name."""
         if not self.wording.template:
             return self._joined(self.wording.name, [self._said(part, limit) for part in self.rest], ": ")
-        deciding = [part for part in self.rest if figures.decides(part[0][0])]
-        told = self._joined(self._filled(limit), [self._said(part, limit) for part in deciding], "; ")
-        return told + self._more([part for part in self.rest if part not in deciding])
+        deciding = [self._said(part, limit) for part in self.rest if part.of.decides]
+        told = self._joined(self._filled(limit), deciding, "; ")
+        return told + self._more([part for part in self.rest if not part.of.decides])
 
     def short(self, limit: int, longest: int) -> str:
         """As much as there is room for, what decides before the rest, and how much more there is."""
         begin, between = self.wording.name, ": "
         if self.wording.template:
-            deciding = [self._said(part, limit) for part in self.rest if figures.decides(part[0][0])]
+            deciding = [self._said(part, limit) for part in self.rest if part.of.decides]
             needed = len("; , and 999 more") + sum(len(said) + 2 for said in deciding)
             begin = in_the_middle(self._filled(limit), max(longest // 2, longest - needed))
             between = "; "
         room = longest - len(begin) - len(between) - len(", and 999 more")
         taken: dict[int, str] = {}
-        for n, part in sorted(enumerate(self.rest), key=lambda one: not figures.decides(one[1][0][0])):
+        for n, part in sorted(enumerate(self.rest), key=lambda one: not one[1].of.decides):
             said = in_the_middle(self._said(part, limit), max(limit, min(room, 3 * limit)))
             if len(said) + 2 <= room:
                 taken[n], room = said, room - len(said) - 2
@@ -122,20 +129,20 @@ class _Saying:
     def _more(self, left: list[_Part]) -> str:
         if not left:
             return ""
-        names = f": {', '.join(called for _, called, _ in left)}" if len(left) <= 3 else ""
+        names = f": {', '.join(part.of.called for part in left)}" if len(left) <= 3 else ""
         return f", and {len(left)} more{names}"
 
     # --- One value --------------------------------------------------------------------------------
 
     def _said(self, part: _Part, limit: int) -> str:
-        place, called, value = part
-        schemas = inside(self.parts, place[0])
-        return f"{called} {self._value(place, value, schemas, limit)}"
+        name = part.of.name
+        schemas = inside(self.shape.parts, name) if isinstance(part.value, _NESTED) else ()
+        return f"{part.of.called} {self._value((name,), part.value, schemas, limit)}"
 
     def _value(self, place: Place, value: Any, schemas: Sequence[Any], limit: int) -> str:
         if self.found.is_sensitive(*place):
             return MASK
-        if not isinstance(value, dict | list):
+        if not isinstance(value, _NESTED):
             return plain(value, limit)
         if len(place) >= _DEEP:
             return f"{{{len(value)} more}}" if isinstance(value, dict) else f"[{len(value)} more]"
@@ -151,8 +158,8 @@ class _Saying:
             return
         called = labels(parts, value)
         for name in ordered(parts, value):
-            said = self._value((*place, name), value[name], inside(parts, name), limit)
-            yield f"{self._called(parts, name, called[name])} {said}"
+            inner = self._value((*place, name), value[name], inside(parts, name), limit)
+            yield f"{said(parts, name, called[name])} {inner}"
 
     def _inside(self, schemas: Sequence[Any], value: Any, name: str | int) -> list[Any]:
         return inside(holding(self.wording.marks, schemas, value), name)
@@ -160,53 +167,42 @@ class _Saying:
     # --- The template -----------------------------------------------------------------------------
 
     def _filled(self, limit: int) -> str:
-        pieces = self.wording.pieces
-        told = ""
-        for n, text in enumerate(pieces):
-            if n % 2 == 0:
-                told += text
-                continue
-            after = pieces[n + 1]
-            told = self._placed(told, text, after, limit)
+        told, *texts = self.wording.texts
+        for place, after in zip(self.shape.places, texts, strict=True):
+            told = self._placed(told, place, after, limit) + after
         return told
 
-    def _placed(self, before: str, path: str, after: str, limit: int) -> str:
+    def _placed(self, before: str, place: Place, after: str, limit: int) -> str:
         """The template so far, with the value of this place behind it."""
-        place: Place = (path,) if path in self.arguments else tuple(path.split("."))
         value, schemas = self._at(place)
         if value is _NAMED:
             return before + LEFT_OUT
         quoted = before[-1:] in _OPEN and after[:1] in _CLOSE and before[-1:] and after[:1]
         if isinstance(value, str) and quoted and not self.found.is_sensitive(*place):
             return before + escaped(in_the_middle(value, limit))
-        said = self._value(place, value, schemas, limit)
-        return _without_its_kind(before, str(place[-1]), said) + said
+        told = self._value(place, value, schemas, limit)
+        return _without_its_kind(before, str(place[-1]), told) + told
 
     def _at(self, place: Place) -> tuple[Any, list[Any]]:
         """What stands there; of what is masked as a whole, the mask."""
         value: Any = self.arguments
-        schemas: list[Any] = [self.wording.marks.root]
+        schemas: list[Any] = []
         for depth, name in enumerate(place):
             if self.found.is_sensitive(*place[:depth]):
                 return MASK, []
             if not isinstance(value, dict) or name not in value:
                 return _NAMED, []
             # What holds for the arguments as a whole is known already.
-            schemas = self._inside(schemas, value, name) if depth else inside(self.parts, name)
-            value = value[name]
+            above, value = value, value[name]
+            if isinstance(value, _NESTED):
+                schemas = self._inside(schemas, above, name) if depth else inside(self.shape.parts, name)
         return value, schemas
 
 
 _NAMED = object()
 
 
-def _within(name: str, named: Sequence[str], arguments: Schema) -> list[tuple[str, ...]]:
-    """Which parts of this argument the template names; () is all of it."""
-    paths = [(path,) if path in arguments else tuple(path.split(".")) for path in named]
-    return [path[1:] for path in paths if path[0] == name]
-
-
-def _without(value: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+def _without(value: Any, paths: Sequence[Place]) -> Any:
     """What is left of a value without these parts."""
     if not paths:
         return value
