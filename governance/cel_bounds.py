@@ -74,6 +74,7 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
     "deployment": {"label": WORD, "registered": PLAIN},
     "history": {"agent": Bound(_KIB, _KIB, 2, 4), "subject": Bound(_KIB, _KIB, 2, 4)},
     "user_text": SAID,
+    "agreed_text": SAID,
     "tool_text": SAID,
     "now": PLAIN,
     "execution": {"id": WORD},

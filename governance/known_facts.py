@@ -82,6 +82,7 @@ FACTS: dict[str, Fact | dict[str, Fact]] = {
         "subject": Fact(GROUP, "what was proposed about the same subject, by any agent"),
     },
     "user_text": Fact(TEXT, "what the user said, a line for each message"),
+    "agreed_text": Fact(TEXT, "what the agent asked and the user then plainly agreed to, else empty"),
     "tool_text": Fact(TEXT, "what tools returned, a line for each message"),
     "now": Fact(TIME, "when it was proposed"),
 }

@@ -37,7 +37,7 @@ _COMPARED = {
     "<": "is below",
     "<=": "is at most",
 }
-_WHOSE = {"user_text": "the user", "tool_text": "a tool"}
+_WHOSE = {"user_text": "the user", "tool_text": "a tool", "agreed_text": "what the user agreed to"}
 _QUOTES = re.compile(r"[\"']")
 _FACT = r"(args\.\w+|" + "|".join(map(re.escape, _GROUPS)) + ")"
 
@@ -153,7 +153,7 @@ _FORMS: list[tuple[str, Callable[[re.Match[str]], str]]] = [
         rf"{_FACT} in \[([\"'\w\s,.-]+)\]",
         lambda found: f"{_named(found[1])} is one of {_QUOTES.sub('', found[2])}",
     ),
-    (r"(!?)mentions\((user_text|tool_text), (args\.\w+)\)", _mentioned),
+    (r"(!?)mentions\((user_text|tool_text|agreed_text), (args\.\w+)\)", _mentioned),
     (rf"(!?)action\.({'|'.join(_HINTS)})", lambda found: f"the action {_HINTS[found[2]][bool(found[1])]}"),
     (
         rf"(!?)has\({_FACT}\)",

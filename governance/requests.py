@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,4 +52,9 @@ def _phrase(word: str) -> str:
 
 
 def _takes_back(sentence: Said) -> bool:
-    return not _TAKING_BACK.isdisjoint(sentence.words) or any(word.endswith("n't") for word in sentence.words)
+    return take_back(sentence.words)
+
+
+def take_back(words: Sequence[str]) -> bool:
+    """Is one of them a word such as "not", "never" or "instead"?"""
+    return not _TAKING_BACK.isdisjoint(words) or any(word.endswith("n't") for word in words)

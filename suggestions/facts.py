@@ -7,6 +7,7 @@ from typing import Any
 
 from audit.canonical import canonical
 from governance import history
+from governance.agreement import agrees
 from governance.catalogue import Entry
 from governance.models import Agent, Risk
 from governance.passing import Circumstances
@@ -44,6 +45,7 @@ def facts_of_proposal(
         "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
         "history": history.FACT,
         "user_text": _said_by(proposal.context, "user"),
+        "agreed_text": _agreed_to(proposal.context),
         "tool_text": _said_by(proposal.context, "tool"),
         "now": now or datetime.now(UTC),
     }
@@ -79,8 +81,21 @@ def facts_of_suggestion(agent: Agent, suggestion: Suggestion, entry: Entry, *, s
 
 def _said_by(context: dict[str, Any], role: str) -> str:
     """What one side of the conversation said, a line each; structured content as JSON."""
-    messages = context.get("messages")
-    if not isinstance(messages, list):
-        return ""
-    said = [m.get("content") for m in messages if isinstance(m, dict) and m.get("role") == role]
+    said = [m.get("content") for m in _messages(context) if m.get("role") == role]
     return "\n".join(text if isinstance(text, str) else canonical(text).decode() for text in said if text)
+
+
+def _agreed_to(context: dict[str, Any]) -> str:
+    """What the agent said just before the user's last words, where those plainly agree to it."""
+    messages = _messages(context)
+    last = next((n for n in reversed(range(len(messages))) if messages[n].get("role") == "user"), 0)
+    asked = messages[last - 1] if last else {}
+    question, answer = asked.get("content"), messages[last].get("content") if last else None
+    if asked.get("role") != "assistant" or not isinstance(question, str) or not isinstance(answer, str):
+        return ""
+    return question if agrees(answer, question) else ""
+
+
+def _messages(context: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = context.get("messages")
+    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []

@@ -10,10 +10,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from governance.agreement import agrees
 
 MOST_CHARACTERS = {"title": 200, "model": 200}
 
@@ -135,10 +138,28 @@ def _suggestion(rank: int, said: dict[str, Any], arguments: Any) -> dict[str, An
 
 
 def _proposal(row: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, Any]:
-    context: dict[str, Any] = {"messages": [{"role": "user", "content": row.get("context") or ""}]}
+    context: dict[str, Any] = {"messages": _messages(row, [one.get("explanation") for one in suggestions])}
     if row.get("domain"):
         context["domain"] = row["domain"]
     return {"title": _title(suggestions[0]["action"]), "context": context, "suggestions": suggestions}
+
+
+def _messages(row: dict[str, Any], rationales: list[Any]) -> list[dict[str, Any]]:
+    """The user's last words, and the question that they answer.
+
+    A row keeps what the agent said last, before the user's words or with its action. Where it asked and
+    the user said yes to something, that came first: nobody answers what is asked with an action.
+    """
+    said = row.get("context") or ""
+    asked = rationales[0] if len(rationales) == 1 else None
+    answered = (
+        isinstance(asked, str) and isinstance(said, str) and _ASKS.search(asked) and agrees(said, asked)
+    )
+    question = [{"role": "assistant", "content": asked}] if answered else []
+    return [*question, {"role": "user", "content": said}]
+
+
+_ASKS = re.compile(r"\?|\bconfirm\b", re.IGNORECASE)
 
 
 def _title(tool: Any) -> str:

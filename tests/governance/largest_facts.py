@@ -35,6 +35,7 @@ def largest() -> dict[str, Any]:
         "action": {"name": "refund_payment", "data_classes": ["personal"] * 50},
         "args": args,
         "user_text": "a" * SAID.text,
+        "agreed_text": "a b c " * (SAID.text // 6),
         "tool_text": "a b " * (SAID.text // 4),
     }
     return {**dict.fromkeys(FACTS, 0), **facts}

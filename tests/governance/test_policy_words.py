@@ -25,6 +25,7 @@ from tests.conftest import in_force
         ("agent.stage < 3", ["the agent's stage is below 3"]),
         ('risk.level in ["high", "critical"]', ["the risk is one of high, critical"]),
         ("!mentions(user_text, args.order_id)", ["the user never mentions the order id"]),
+        ("mentions(agreed_text, args.order_id)", ["what the user agreed to mentions the order id"]),
         ("mentions(tool_text, args.to)", ["a tool mentions the to"]),
         ("has(args.note) && !has(args.to)", ["the note is given", "the to is not given"]),
         (

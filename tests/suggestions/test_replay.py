@@ -108,6 +108,19 @@ def test_an_action_becomes_a_proposal_with_one_suggestion():
     }
 
 
+def test_a_question_that_the_user_said_yes_to_came_before_the_yes():
+    asked = {**ACTION, "rationale": "Shall I refund 5?", "context": "Yes, please."}
+
+    def messages(row: dict[str, Any]) -> list[tuple[str, str]]:
+        said = replay.from_action(row)["context"]["messages"]
+        return [(message["role"], message["content"]) for message in said]
+
+    assert messages(asked) == [("assistant", "Shall I refund 5?"), ("user", "Yes, please.")]
+    assert messages({**asked, "rationale": "I refund 5."}) == [("user", "Yes, please.")]
+    assert messages({**asked, "context": "No."}) == [("user", "No.")]
+    assert messages({**asked, "context": None, "rationale": ["?"]}) == [("user", "")]
+
+
 def test_the_calls_of_a_decision_point_are_ranked_anew_with_their_measured_shares():
     assert replay.from_decision_point(DECISION_POINT) == {
         "title": "Refund payment",
