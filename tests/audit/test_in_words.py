@@ -99,3 +99,11 @@ def test_events_of_an_action_are_found_by_an_index(proposal: Any, db: None) -> N
     assert "audit_event_by_action" in plan
     assert actions() == [proposal.action] or proposal.action in actions()
     assert page(Filters(action=proposal.action)).events != []
+
+
+def test_only_who_may_export_is_offered_the_export(dora: Any, olga: Any) -> None:
+    def offers(person: Any) -> bool:
+        return "/audit/export/" in browser(person).get("/audit/").content.decode()
+
+    assert offers(dora)
+    assert not offers(olga)
