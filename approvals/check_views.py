@@ -68,7 +68,7 @@ def slip(request: HttpRequest, team: str) -> HttpResponse:
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
     """Into the library."""
-    typed = {name: request.POST.get(name, "").replace("\0", "") for name in _FIELDS}
+    typed = {name: request.POST.get(name, "") for name in _FIELDS}
     agent = Agent.objects.filter(name=typed["agent"]).first()
     try:
         check_plans.add_template(

@@ -24,7 +24,7 @@ def comment(proposal_id: UUID, *, author: User, actor: Actor, text: str) -> Comm
 
     Raises `Invalid`, `Proposal.DoesNotExist`.
     """
-    text = text.replace("\0", "").strip()
+    text = text.strip()
     if not text:
         raise Invalid.field("/text", "Write something first.")
     if len(text) > LONGEST:

@@ -147,7 +147,7 @@ def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
 
 def reason_of(request: Asked) -> str:
     """What was written into the form, however long."""
-    return request.POST.get("reason", "").replace("\0", "").strip()
+    return request.POST.get("reason", "").strip()
 
 
 def check_length(reason: str) -> None:

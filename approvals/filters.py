@@ -105,10 +105,7 @@ class Filters:
 
     @classmethod
     def read(cls, asked: Mapping[str, str]) -> Filters:
-        named = {
-            name: asked.get(name, "").replace("\0", "").strip()[:LONGEST_QUERY]
-            for name in cls.__annotations__
-        }
+        named = {name: asked.get(name, "").strip()[:LONGEST_QUERY] for name in cls.__annotations__}
         for mark in (*MARKS, "every"):
             named[mark] = "1" if named[mark] else ""
         if named["sort"] == Sort.PRIORITY:

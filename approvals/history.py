@@ -72,7 +72,7 @@ class Filters:
     @classmethod
     def read(cls, asked: Mapping[str, str]) -> Filters:
         names = [field.name for field in fields(cls)]
-        return cls(**{name: asked.get(name, "").replace("\0", "").strip()[:LONGEST] for name in names})
+        return cls(**{name: asked.get(name, "").strip()[:LONGEST] for name in names})
 
     @property
     def active(self) -> bool:

@@ -153,7 +153,7 @@ def answer(sample: Sample, *, right: bool, reviewer: User, actor: Actor, reason:
 
     Raises `NotAsked`, `NotInTeam`, `OwnSample`, `Invalid`.
     """
-    reason = reason.replace("\0", "").strip()
+    reason = reason.strip()
     if not right and not reason:
         raise Invalid.field("/reason", "Say what was wrong: it costs the agent its stage.")
     # The proposal before all else: everything that demotes locks in this order.

@@ -62,7 +62,7 @@ def filters_of(view: SavedView) -> Filters:
 
 
 def _named(name: str) -> str:
-    named = " ".join(name.replace("\0", "").split())
+    named = " ".join(name.split())
     if not named or len(named) > LONGEST_NAME:
         raise Invalid.field("/name", f"Name the view, in at most {LONGEST_NAME} characters.")
     return named

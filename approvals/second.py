@@ -135,7 +135,7 @@ def answer(
     review = found.select_for_update(of=("self",)).first()
     if review is None:
         raise NotAskedOfYou
-    reason = reason.replace("\0", "").strip()
+    reason = reason.strip()
     _check(review, verdict, suggestion, reason)
     agrees = _agrees(review.proposal.resolution, verdict, suggestion)
     review.status = Status.AGREED if agrees else Status.DIFFERED

@@ -114,10 +114,7 @@ def _plain(value: Any) -> Any:
 def simulator(request: HttpRequest) -> HttpResponse:
     """A past proposal, or a pasted one, under any version of the policy."""
     asked = request.POST if request.method == "POST" else request.GET
-    typed = {
-        name: asked.get(name, "").replace("\0", "").strip()
-        for name in ("proposal", "version", "agent", "body")
-    }
+    typed = {name: asked.get(name, "").strip() for name in ("proposal", "version", "agent", "body")}
     context: dict[str, Any] = {"typed": typed, "versions": versions(), "errors": []}
     context |= {"proposals": _choices(_user(request), typed["proposal"]), "agents": _agents(typed["agent"])}
     try:

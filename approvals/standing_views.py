@@ -182,7 +182,7 @@ def _like(typed: Mapping[str, str], fields: list[Field]) -> Like:
         any_version=typed.get("version") == "any",
         lasts=timedelta(days=_whole(typed, "days")),
         uses=_whole(typed, "uses"),
-        note=typed.get("note", "").replace("\0", "").strip()[:300],
+        note=typed.get("note", "").strip()[:300],
     )
 
 
@@ -190,7 +190,7 @@ def _bound(one: Field) -> dict[str, Any]:
     """As `Bound` reads it; nothing for what is left out. Raises `ValueError`."""
     if one.kind not in dict(one.kinds):
         raise ValueError
-    text = one.text.replace("\0", "").replace("\r", "")
+    text = one.text.replace("\r", "")
     number = not isinstance(one.value, str)
     if one.kind == "absent":
         return {}

@@ -115,7 +115,7 @@ def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | N
 
 
 def _tidy(text: str) -> str:
-    return text.replace("\x00", "").strip()[:LONGEST_TEXT]
+    return text.strip()[:LONGEST_TEXT]
 
 
 def _lock(execution: Execution, *allowed: str) -> Execution:

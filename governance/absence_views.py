@@ -76,7 +76,7 @@ def _set_out(request: HttpRequest, person: User | None, back: str) -> HttpRespon
             deputy=_deputy(request.POST.get("deputy", "")),
             since=_moment(request.POST.get("since", ""), "/since"),
             until=_moment(request.POST.get("until", ""), "/until", needed=True) or datetime.now(UTC),
-            reason=request.POST.get("reason", "").replace("\0", "").strip(),
+            reason=request.POST.get("reason", "").strip(),
             by=_person(request),
             actor=actor_of(request),
         )

@@ -249,4 +249,4 @@ def _version(versions: list[ActionType], asked: str) -> ActionType | None:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\0", "").strip()[:100]
+    return text.strip()[:100]

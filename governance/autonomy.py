@@ -165,7 +165,7 @@ def check_action(action: str) -> None:
 
 def tidy(reason: str) -> str:
     """What a person wrote, as it is kept. Raises `Invalid` where that is nothing or too much."""
-    reason = reason.replace("\0", "").strip()
+    reason = reason.strip()
     if not reason:
         raise Invalid.field("/reason", "Say why: others will ask.")
     if len(reason) > LONGEST_REASON:
@@ -258,7 +258,7 @@ def _demote(
     measures: dict[str, Any] | None = None,
 ) -> Incident:
     trusted = [autonomy for autonomy in locked if autonomy.stage > Autonomy.Stage.GUIDED]
-    detail = detail.replace("\0", "").strip()[:LONGEST_REASON]
+    detail = detail.strip()[:LONGEST_REASON]
     incident = Incident.objects.create(
         agent=agent, action=action, kind=kind, detail=detail, proposal=proposal, opened_by=by
     )

@@ -88,7 +88,7 @@ class Deployments(APIView):
         """What agents run and ran with, the newest first."""
         rows = _all().order_by("-pk")
         if name := request.query_params.get("agent"):
-            rows = rows.filter(agent__name=name.replace("\0", ""))
+            rows = rows.filter(agent__name=name)
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(pk__lt=_uuid(cursor))
         found = list(rows[: PAGE + 1])
@@ -181,7 +181,7 @@ def _one(deployment_id: UUID) -> Deployment:
 
 
 def _agent(name: Any) -> Agent:
-    found = Agent.objects.filter(name=name.replace("\0", "")).first() if isinstance(name, str) else None
+    found = Agent.objects.filter(name=name).first() if isinstance(name, str) else None
     if found is None:
         raise Invalid.field("/agent", "Name an agent that exists.")
     return found

@@ -30,7 +30,7 @@ STATUS = Deployment.Status
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
     """What agents run and ran with, the newest first."""
-    name = request.GET.get("agent", "").replace("\0", "").strip()
+    name = request.GET.get("agent", "").strip()
     rows = _all().order_by("-pk")
     if name:
         rows = rows.filter(agent__name=name)
@@ -115,7 +115,7 @@ def activate(request: HttpRequest, deployment_id: UUID) -> HttpResponse:
 @require_POST
 def roll_back(request: HttpRequest, deployment_id: UUID) -> HttpResponse:
     def back(deployment: Deployment, *, by: User, actor: Any) -> Deployment:
-        reason = request.POST.get("reason", "").replace("\0", "")
+        reason = request.POST.get("reason", "")
         return deployments.roll_back(deployment.agent, by=by, reason=reason, actor=actor)
 
     return _move(request, deployment_id, back, "Rolled back: {} is active again.")

@@ -121,7 +121,7 @@ def marks_for(agent: Agent) -> tuple[str, ...]:
 
 
 def _tidy(reason: str) -> str:
-    reason = reason.replace("\0", "").strip()
+    reason = reason.strip()
     if not reason:
         raise Invalid.field("/reason", "Say why: everybody will read it.")
     if len(reason) > LONGEST_REASON:

@@ -49,7 +49,7 @@ def draft(
     decide among it; `MayNotChangePolicies`.
     """
     _permit(author)
-    note = note.replace("\0", "").strip()
+    note = note.strip()
     if len(note) > LONGEST_NOTE:
         raise Invalid.field("/note", f"At most {LONGEST_NOTE} characters.")
     text = policy_yaml.tidy(text)
@@ -114,7 +114,7 @@ def rollback(*, by: User, reason: str, actor: Actor | None = None) -> PolicyVers
     Raises `MayNotChangePolicies`, `NothingBefore`, and `Invalid` without a reason.
     """
     _permit(by)
-    reason = reason.replace("\0", "").strip()
+    reason = reason.strip()
     if not 0 < len(reason) <= LONGEST_REASON:
         raise Invalid.field("/reason", f"Say why, in at most {LONGEST_REASON} characters.")
     _alone()

@@ -27,8 +27,8 @@ PAGE = 50
 @require_safe
 def agents(request: HttpRequest) -> HttpResponse:
     """Who may propose, what, and with which keys."""
-    asked = request.GET.get("q", "").replace("\0", "").strip()[:100]
-    after = request.GET.get("after", "").replace("\0", "")
+    asked = request.GET.get("q", "").strip()[:100]
+    after = request.GET.get("after", "")
     live = Prefetch("keys", keys.newest_first(AgentKey.objects.all()), to_attr="newest_keys")
     chosen = Agent.objects.select_related("owner").prefetch_related(live).order_by("name")
     if asked:

@@ -127,7 +127,7 @@ class AutonomyBoard(APIView):
         asked = {name: str(value) for name, value in request.query_params.items()}
         if asked.get("ready", "") in ("false", "0"):
             asked["ready"] = ""
-        agent, _, action = asked.get("cursor", "").replace("\0", "").partition("|")
+        agent, _, action = asked.get("cursor", "").partition("|")
         found = page(Filters.read(asked), after=(agent, action))
         following = "|".join(found.next) if found.next else None
         return Response({"pairs": [_pair(one) for one in found.rows], "next": following})
@@ -223,7 +223,7 @@ class Incidents(APIView):
         if state := asked.get("open"):
             rows = rows.filter(closed_at__isnull=state != "false")
         if agent := asked.get("agent"):
-            rows = rows.filter(agent__name=agent.replace("\0", ""))
+            rows = rows.filter(agent__name=agent)
         if cursor := asked.get("cursor"):
             rows = rows.filter(pk__lt=_uuid(cursor))
         found = list(rows[: PAGE + 1])

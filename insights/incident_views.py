@@ -44,7 +44,7 @@ def _list(
 ) -> HttpResponse:
     shown = request.GET.get("show", "open")
     shown = shown if shown in dict(SHOWN) else "open"
-    name = request.GET.get("agent", "").replace("\0", "").strip()
+    name = request.GET.get("agent", "").strip()
     rows = _chosen(shown, name, read_uuid(request.GET.get("before", "")))
     found = list(rows[: PAGE + 1])
     kept = {"show": shown, **({"agent": name} if name else {})}
@@ -119,14 +119,14 @@ def close(request: HttpRequest, incident_id: UUID) -> HttpResponse:
 @require_POST
 def report(request: HttpRequest) -> HttpResponse:
     """Something is wrong with an agent: whatever it was trusted with goes back to stage 2."""
-    agent = Agent.objects.filter(name=request.POST.get("agent", "").replace("\0", "")).first()
+    agent = Agent.objects.filter(name=request.POST.get("agent", "")).first()
     kind = request.POST.get("kind", "")
     try:
         if agent is None:
             raise autonomy.UnknownAgent
         autonomy.raise_alarm(
             agent,
-            request.POST.get("action", "").replace("\0", ""),
+            request.POST.get("action", ""),
             request.POST.get("detail", ""),
             actor=actor_of(request),
             kind=Incident.Kind(kind if kind in BY_PEOPLE else Incident.Kind.REPORTED),

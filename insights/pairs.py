@@ -25,9 +25,7 @@ class Filters:
 
     @classmethod
     def read(cls, asked: Mapping[str, str]) -> Filters:
-        return cls(
-            **{name: asked.get(name, "").replace("\0", "").strip()[:100] for name in cls.__annotations__}
-        )
+        return cls(**{name: asked.get(name, "").strip()[:100] for name in cls.__annotations__})
 
     def query(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in self.__annotations__ if getattr(self, name)}

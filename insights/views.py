@@ -46,7 +46,7 @@ LABELS = {number: name for number, name, _ in STAGES}
 def board(request: HttpRequest) -> HttpResponse:
     """Each pair where it stands, and each gate with how far it is."""
     filters = Filters.read(request.GET)
-    agent, _, action = request.GET.get("after", "").replace("\0", "").partition("|")
+    agent, _, action = request.GET.get("after", "").partition("|")
     found = page(filters, after=(agent, action))
     after = {**filters.query(), "after": "|".join(found.next)} if found.next else {}
     context = {
@@ -259,7 +259,7 @@ def bounds(request: HttpRequest) -> HttpResponse:
 
 def _bounds(request: HttpRequest, *, errors: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
     typed = request.POST if errors is not None else request.GET
-    action = typed.get("action", "").replace("\0", "")[:100]
+    action = typed.get("action", "")[:100]
     now = GateBounds.objects.filter(action=action).first() or DEFAULTS
     errors = errors or {}
     context = {
@@ -300,7 +300,7 @@ FIELDS = [
 @require_POST
 def change_bounds(request: HttpRequest) -> HttpResponse:
     """Ask for more, for every action or one; never for less than the defaults."""
-    action = request.POST.get("action", "").replace("\0", "")[:100]
+    action = request.POST.get("action", "")[:100]
     try:
         set_bounds(
             action,

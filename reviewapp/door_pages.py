@@ -27,7 +27,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     """Ask for a link by e-mail. The answer is the same whether there is such an account or not."""
     if request.method != "POST" or not settings.EMAIL_URL:
         return render(request, "account/password_reset.html", {"by_mail": bool(settings.EMAIL_URL)})
-    asked = request.POST.get("account", "").replace("\0", "").strip()[:254]
+    asked = request.POST.get("account", "").strip()[:254]
     context: dict[str, Any] = {"by_mail": True, "account": asked}
     if not asked:
         context["problem"] = "Type your username or e-mail address."

@@ -30,11 +30,11 @@ INVITED = (REVIEWER, AUDITOR)  # whom an operator may invite on a page
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
     """Everybody, by name."""
-    q = request.GET.get("q", "").strip().replace("\0", "")[:100]
+    q = request.GET.get("q", "").strip()[:100]
     found = User.objects.order_by("username").prefetch_related("groups", "teams")
     if q:
         found = found.filter(username__icontains=q) | found.filter(email__icontains=q)
-    after = request.GET.get("after", "").replace("\0", "")[:150]
+    after = request.GET.get("after", "")[:150]
     people = list(found.filter(username__gt=after)[: PAGE + 1])
     may_change = request.user.has_perm("governance.change_user")
     rows = [_row(person, _person(request) if may_change else None) for person in people[:PAGE]]

@@ -73,7 +73,7 @@ def panel(request: HttpRequest, policy: str) -> HttpResponse:
 @require_POST
 def ask(request: HttpRequest, policy: str) -> HttpResponse:
     version = get_object_or_404(PolicyVersion, pk=policy)
-    typed = {name: request.POST.get(name, "").replace("\0", "").strip() for name in FIELDS}
+    typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
     try:
         asked = backtest.ask(version, chosen=_chosen(typed), by=_person(request), actor=actor_of(request))
     except Invalid as refusal:

@@ -40,7 +40,7 @@ def test_a_kill_switch_is_thrown_and_lifted_with_its_events(ana: Any, olga: Any,
 @pytest.mark.parametrize(
     ("what", "pointer"),
     [
-        ({"reason": " \0 "}, "/reason"),
+        ({"reason": " \n "}, "/reason"),
         ({"reason": "x" * 501}, "/reason"),
         ({"scope": "world"}, "/scope"),
         ({"scope": "agent"}, "/agent"),
