@@ -22,6 +22,7 @@ from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.workflow import LONGEST_CALL, Verify
+from suggestions.insist import insist
 from suggestions.tell_worker import tell_worker
 
 REPORT = "report"  # the one step where the agent carries it out itself
@@ -183,7 +184,8 @@ class Run:
             may_send=self.lease.is_held,
             repeatable=repeatable,
         )
-        return self._close(step, plan, attempt, result)
+        # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
+        return insist(lambda: self._close(step, plan, attempt, result))
 
     @transaction.atomic
     def _open(self, step: Step, move: Call) -> Attempt:
@@ -202,7 +204,11 @@ class Run:
 
     @transaction.atomic
     def _close(self, step: Step, plan: WorkflowStep, attempt: Attempt, result: routes.Result) -> bool:
+        """Write down what came of an attempt, once: a second call, after one whose commit went unheard,
+        finds it written, and ends the turn unless the step is done."""
         self.lease.write()
+        if Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=False).exists():
+            return result.outcome == Attempt.Outcome.SUCCEEDED
         attempt.outcome = result.outcome
         attempt.detail = result.detail[:500]
         if result.answer:

@@ -5,7 +5,7 @@ import random
 import threading
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -490,6 +490,28 @@ def test_an_attempt_that_a_killed_worker_left_open_is_in_doubt(idempotent, statu
 
     assert (execution.status, tried(execution)) == (status, outcomes)
     assert len(shop.calls) == len(outcomes) - 1
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after it"])
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_after_a_call_leaves_nothing_in_doubt(committed, approved, shop, monkeypatch):
+    """After the commit, as if its answer had been lost on the way."""
+    execution = approved(workflow(step(f"{shop.url}/refunds")))
+    monkeypatch.setattr("suggestions.insist.PAUSE", 0.01)
+    close, gone = Run._close, iter([True])
+
+    def away(self, *arguments):
+        if not next(gone, False):
+            return close(self, *arguments)
+        if committed:
+            close(self, *arguments)
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(Run, "_close", away)
+    execution = run_to_rest(execution)
+
+    assert (execution.status, tried(execution), len(shop.calls)) == ("succeeded", [("1", "succeeded")], 1)
+    assert events_of(execution).count("attempt.finished") == 1
 
 
 def test_a_call_that_kills_every_worker_ends(approved, shop):
