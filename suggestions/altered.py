@@ -52,14 +52,13 @@ class Alterations:
 
     def by_argument(self) -> dict[str, Share]:
         """The same for each action and argument of which at least one still passes."""
-        places = [f"{each.judged.row.action}.{each.argument}" for each in self.tried]
-        open_ones = {place for place, each in zip(places, self.tried, strict=True) if each.passed}
+        of_place: dict[str, list[bool]] = {}
+        for each in self.tried:
+            of_place.setdefault(f"{each.judged.row.action}.{each.argument}", []).append(each.passed)
         return {
-            place: share(
-                sum(each.passed for at, each in zip(places, self.tried, strict=True) if at == place),
-                places.count(place),
-            )
-            for place in sorted(open_ones)
+            place: share(sum(passed), len(passed))
+            for place, passed in sorted(of_place.items())
+            if any(passed)
         }
 
     def as_json(self) -> dict[str, Any]:
