@@ -34,6 +34,7 @@ _WHICH = {
 _UNITS = ("currency", "currency_code", "unit")
 _KINDS = (_WHO, _MUCH, _WHOSE, _WHICH)
 _SIMPLE = (str, int, float)
+_PARTS = 3  # of an account, an address: more of them are no figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +99,34 @@ def of(
         if len(told) < MOST and not any(name in of_kind for name in told):
             told += islice(tellable(of_kind), 1)
     if not told:
-        in_template = [name for name in known.order if f"{{{name}}}" in template]
-        told = list(islice(tellable([*in_template, *known.order]), 1))
+        whole = [name for name in known.order if not _has_parts(arguments[name])]
+        in_template = [name for name in whole if f"{{{name}}}" in template]
+        told = list(islice(tellable([*in_template, *whole]), 1))
     return [Figure(called[name], _text(name, parts, template, arguments)) for name in told[:MOST]]
 
 
 def _tellable(name: str, arguments: Schema, found: Found) -> bool:
     value = arguments[name]
     several = value if isinstance(value, list) else (value,)
-    simple = all(isinstance(one, _SIMPLE) and not isinstance(one, bool) for one in several)
-    if not simple or not several or value == "":
+    if not several or value == "" or not all(_is_told(one) for one in several):
         return False
     inner = any(place[:1] == (name,) for place in found.sensitive)
     return not inner and not found.is_sensitive(name)
+
+
+def _is_told(value: Any) -> bool:
+    """Is it a few words: a text, a number, or such a little of them as the parts of an account?"""
+    if isinstance(value, dict):
+        return 0 < len(value) <= _PARTS and all(_is_simple(one) for one in value.values())
+    return _is_simple(value)
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value[0] if isinstance(value, list) and value else value, dict)
+
+
+def _is_simple(value: Any) -> bool:
+    return isinstance(value, _SIMPLE) and not isinstance(value, bool)
 
 
 def _marked(parts: Sequence[Schema]) -> Iterator[str]:
@@ -132,6 +148,8 @@ def _text(name: str, parts: Sequence[Schema], template: str, arguments: Schema) 
 
 
 def _one(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(_one(value[name]) for name in sorted(value))
     return written(value) if isinstance(value, int | float) else shown(value)
 
 

@@ -346,6 +346,21 @@ def test_what_is_sensitive_is_masked_and_no_value_can_pretend_to_be() -> None:
         ),
         ({"properties": {"grade": {"x-key-figure": True}}}, "", {"grade": 3}, [("Grade", "3")]),
         ({}, "Move {what}", {"a": 1, "what": "it"}, [("What", "it")]),
+        # An account or a person in a few parts is as much a recipient as one in a word.
+        (
+            {},
+            "Move {amount} from {from_account.iban} to {to_account.iban}",
+            {"from_account": {"iban": "DE1"}, "to_account": {"iban": "DE2"}, "amount": 5},
+            [("To account", "DE2"), ("Amount", "5")],
+        ),
+        ({}, "", {"to": [{"name": "Ann", "email": "ann@x.example"}]}, [("To", "ann@x.example Ann")]),
+        ({}, "", {"to": {"a": 1, "b": 2, "c": 3, "d": 4}, "lines": [{"n": 1}]}, []),
+        (
+            {"properties": {"to": {"properties": {"iban": {"x-sensitive": True}}}}},
+            "",
+            {"to": {"iban": "DE2"}},
+            [],
+        ),
         ({"properties": {"to": {"x-sensitive": True}}}, "", {"to": "s", "amount": 1}, [("Amount", "1")]),
         ({}, "", {}, []),
     ],
