@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -312,18 +313,38 @@ def proposal(propose: Callable[..., Any]) -> Any:
 @pytest.fixture(autouse=True)
 def _as_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """Django's test client goes through the gate and the short way of the API, as every request does."""
+    monkeypatch.setattr("django.test.client.ClientHandler", _gated())
+
+
+@cache
+def _gated() -> type:
+    """The handler of all clients, with one chain of middlewares, as a server has one for whatever is asked.
+
+    To make the chain takes as long as to answer a few requests; it is made anew when a setting was changed.
+    """
+    from django.core.signals import setting_changed
+
     from reviewapp import incoming
     from reviewapp.handler import Handler
 
+    made: dict[str, Any] = {}
+
     class Gated(test_client.ClientHandler, Handler):  # type: ignore[misc]
-        def __init__(self, enforce_csrf_checks: bool = True) -> None:  # middlewares: at the first request
+        def __init__(self, enforce_csrf_checks: bool = True) -> None:
             self.enforce_csrf_checks = enforce_csrf_checks
 
         def __call__(self, environ: dict[str, Any]) -> Any:
             refused = incoming.look(environ)
             return super().__call__(incoming.without_what_is_wrong(environ, refused))
 
-    monkeypatch.setattr("django.test.client.ClientHandler", Gated)
+        def load_middleware(self, is_async: bool = False) -> None:
+            if not made:
+                super().load_middleware(is_async)
+                made.update(vars(self))
+            vars(self).update({**made, "enforce_csrf_checks": self.enforce_csrf_checks})
+
+    setting_changed.connect(lambda **_: made.clear(), weak=False)
+    return Gated
 
 
 class ApiClient:

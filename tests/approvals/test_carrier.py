@@ -93,7 +93,7 @@ class _Letter(socketserver.StreamRequestHandler):
 
 
 def _running(server: Any) -> Iterator[Any]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
