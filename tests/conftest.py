@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -310,17 +309,12 @@ def proposal(propose: Callable[..., Any]) -> Any:
 # --- Clients --------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def _as_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django's test client goes through the gate and the short way of the API, as every request does."""
-    monkeypatch.setattr("django.test.client.ClientHandler", _gated())
+@pytest.fixture(autouse=True, scope="session")
+def _as_served() -> Iterator[None]:
+    """Django's test client goes through the gate and the short way of the API, as every request does.
 
-
-@cache
-def _gated() -> type:
-    """The handler of all clients, with one chain of middlewares, as a server has one for whatever is asked.
-
-    To make the chain takes as long as to answer a few requests; it is made anew when a setting was changed.
+    One chain of middlewares answers all clients, as in a server: to make it takes as long as to answer a
+    few requests. It is made anew when a setting was changed.
     """
     from django.core.signals import setting_changed
 
@@ -343,8 +337,13 @@ def _gated() -> type:
                 made.update(vars(self))
             vars(self).update({**made, "enforce_csrf_checks": self.enforce_csrf_checks})
 
-    setting_changed.connect(lambda **_: made.clear(), weak=False)
-    return Gated
+    def begin_anew(**_: Any) -> None:
+        made.clear()
+
+    setting_changed.connect(begin_anew)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.test.client.ClientHandler", Gated)
+        yield
 
 
 class ApiClient:

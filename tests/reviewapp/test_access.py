@@ -10,8 +10,10 @@ import copy
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -315,7 +317,8 @@ SOCKETS = {
 }
 
 
-def routes() -> Iterator[tuple[str, URLPattern]]:
+@cache
+def routes() -> dict[str, URLPattern]:
     """Every address by name, those of the admin apart."""
 
     def walk(patterns: list[Any], spaces: tuple[str, ...]) -> Iterator[tuple[str, URLPattern]]:
@@ -325,7 +328,7 @@ def routes() -> Iterator[tuple[str, URLPattern]]:
             elif pattern.namespace != "admin":
                 yield from walk(pattern.url_patterns, (*spaces, *filter(None, [pattern.namespace])))
 
-    yield from walk(get_resolver().url_patterns, ())
+    return dict(walk(get_resolver().url_patterns, ()))
 
 
 def methods(pattern: URLPattern) -> set[str]:
@@ -338,8 +341,8 @@ def methods(pattern: URLPattern) -> set[str]:
 def test_every_address_has_its_line() -> None:
     table = {**PAGES, **API}
     in_table = {route for route, _ in table}
-    assert {name for name, _ in routes()} == in_table
-    answering = {(n, m) for n, p in routes() if n.startswith("api:") for m in methods(p)}
+    assert set(routes()) == in_table
+    answering = {(n, m) for n, p in routes().items() if n.startswith("api:") for m in methods(p)}
     assert answering == set(API)
 
 
@@ -361,6 +364,14 @@ class World:
     keys: dict[str, str]
     ids: dict[str, Any]  # by the names that addresses have for them
     only: dict[str, dict[str, Any]]  # by route
+    cookies: dict[str, SimpleCookie]  # by person, who has signed in once
+    forms: dict[str, Any] = field(default_factory=dict)  # by route, what somebody who may do it would send
+
+    def visitor(self, caller: str, **how: Any) -> Client:
+        """A browser of this person, or of nobody."""
+        client = Client(raise_request_exception=False, **how)
+        client.cookies.update(self.cookies.get(caller, {}))
+        return client
 
     @staticmethod
     def state() -> int:
@@ -377,7 +388,9 @@ def settled(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         people = [make_person(name, role, team=team) for name, (role, team) in PEOPLE.items()]
         agent = make_agent(owner=people[-1])
         make_action_type()
-        yield make_world(*people, agent, proposing(agent))
+        world = make_world(*people, agent, proposing(agent))
+        world.forms = forms(world)
+        yield world
 
 
 @pytest.fixture
@@ -470,7 +483,13 @@ def make_world(
         actor=actor_of(ana),
     ).pk
     ids["deputy"] = ben.pk
-    return World(proposal, people, shown, ids, only)
+    return World(proposal, people, shown, ids, only, {name: signed_in(who) for name, who in people.items()})
+
+
+def signed_in(person: Any) -> SimpleCookie:
+    client = Client()
+    client.force_login(person)
+    return client.cookies
 
 
 def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
@@ -610,8 +629,7 @@ def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:
 
 def address(route: str, world: World) -> str:
     about = {**world.ids, **world.only.get(route, {})}
-    pattern = dict(routes())[route]
-    path = reverse(route, kwargs={name: about[name] for name in pattern.pattern.converters})
+    path = reverse(route, kwargs={name: about[name] for name in routes()[route].pattern.converters})
     asked = {
         "audit:export": "?format=csv",
         "api:events-export": "?format=jsonl",
@@ -625,6 +643,10 @@ SHIP = [{"name": "ship", "schema": {"type": "object"}}]
 
 def form(route: str, world: World) -> Any:
     """What a caller who may do it would send."""
+    return world.forms.get(route, {})
+
+
+def forms(world: World) -> dict[str, Any]:
     suggestion = world.proposal.suggestions.get()
     tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}"
     decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
@@ -711,7 +733,7 @@ def form(route: str, world: World) -> Any:
             "arguments": {name: bound.said() for name, bound in ANYTHING.items()},
         },
         "api:simulations": {"agent": "support-bot", "proposal": proposal_body()},
-    }.get(route, {})
+    }
 
 
 @pytest.mark.parametrize(("route", "method"), PAGES)
@@ -719,15 +741,12 @@ def test_pages(world: World, route: str, method: str) -> None:
     row = dict(zip(CALLERS, PAGES[route, method], strict=False))
     answers = {}
     for caller in row:
-        client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7")
-        if caller != "nobody":
-            client.force_login(world.people[caller])
         with taken_back():
-            answers[caller] = page(client, world, route, method)
+            answers[caller] = page(world.visitor(caller, REMOTE_ADDR="192.0.2.7"), world, route, method)
     # What opens pages is a session: an agent's key and a person's token are as good as nothing.
     for caller in ("agent", "ana"):
         shown = {"Authorization": f"Bearer {world.keys[caller]}"}
-        client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.7", headers=shown)
+        client = world.visitor("nobody", REMOTE_ADDR="192.0.2.7", headers=shown)
         with taken_back():
             answers[f"{caller} by key"] = page(client, world, route, method)
     assert answers == {**row, "agent by key": row["nobody"], "ana by key": row["nobody"]}
@@ -786,9 +805,8 @@ def call(world: World, route: str, method: str, caller: str) -> int:
 
 @pytest.mark.parametrize(("route", "method"), API)
 def test_no_session_opens_the_api(world: World, route: str, method: str) -> None:
-    client = Client(raise_request_exception=False)
-    client.force_login(world.people["ana"])
-    response = client.generic(method, address(route, world), "{}", content_type="application/json")
+    ana = world.visitor("ana")
+    response = ana.generic(method, address(route, world), "{}", content_type="application/json")
     assert response.status_code == 401
 
 
@@ -797,8 +815,7 @@ def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     world: World, route: str, method: str
 ) -> None:
     caller = "ana" if route.startswith(("approvals:", "standing:")) else "olga"
-    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    client.force_login(world.people[caller])
+    client = world.visitor(caller, enforce_csrf_checks=True)
     before = world.state()
 
     if (route, "GET") not in PAGES:
@@ -811,9 +828,7 @@ def test_no_page_changes_anything_by_get_or_without_its_csrf_token(
     ("caller", "expected"), list(zip(CALLERS[:5], (302, 403, 403, 403, 200), strict=True))
 )
 def test_the_admin_is_for_operators_to_look_at(world: World, caller: str, expected: int) -> None:
-    client = Client(raise_request_exception=False)
-    if caller != "nobody":
-        client.force_login(world.people[caller])
+    client = world.visitor(caller)
 
     def status(path: str) -> int:
         response = client.get(path)
@@ -835,8 +850,7 @@ def test_the_admin_is_for_operators_to_look_at(world: World, caller: str, expect
 
 
 def test_the_admin_shows_no_secret(world: World) -> None:
-    client = Client()
-    client.force_login(world.people["olga"])
+    client = world.visitor("olga")
     for model, row in [
         ("agentkey", AgentKey.objects.get(pk=world.ids["key_id"])),
         ("user", world.people["ana"]),
@@ -860,9 +874,10 @@ def test_sockets(ana: Any, cyd: Any, dora: Any, olga: Any, path: str) -> None:
         await socket.disconnect()
         return int(code)
 
-    people = {"ana": ana, "cyd": cyd, "dora": dora, "olga": olga}
-    for caller, expected in zip(CALLERS, SOCKETS[path], strict=False):
-        client = Client()
-        if caller != "nobody":
-            client.force_login(people[caller])
-        assert (caller, asyncio.run(code(client))) == (caller, expected)
+    async def codes(clients: list[Client]) -> list[int]:
+        return await asyncio.gather(*map(code, clients))
+
+    clients = [Client() for _ in SOCKETS[path]]
+    for client, person in zip(clients[1:], (ana, cyd, dora, olga), strict=True):
+        client.force_login(person)
+    assert asyncio.run(codes(clients)) == list(SOCKETS[path])

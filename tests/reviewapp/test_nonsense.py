@@ -7,16 +7,17 @@ document, addresses from the URLconf, fields and links of pages from the pages a
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
-from typing import Any
+from itertools import product
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from django.test import Client
+from django.http import QueryDict
 from django.urls import URLPattern
 
 from tests.database import taken_back
@@ -37,7 +38,8 @@ HUGE = "9" * 400
 # The gate stops some, whichever field they stand in; the others are for the view to judge, field by field.
 STOPPED = ["\0", "a\0b"]
 TEXTS = ["1e400", "nan", "-1", "٣", HUGE, "99999999999", "", "x" * 5_000, "['\"<%"]
-ON_PAGES = ["nan", HUGE, "x" * 5_000, ""]  # fewer: a page takes its time to be drawn
+ALONE = ["nan", HUGE]  # on pages, which take their time to be drawn
+FIELDS = ["nan", "9" * 4_300, ""]  # as many digits as Python reads, and longer than any text may be
 STOPPED_ESCAPED = [*map(quote, STOPPED), "%ED%A0%80", "%FF", "%zz", "%"]
 ESCAPED = [*map(quote, TEXTS)]
 # As JSON writes them, in place of a value of any kind.
@@ -59,7 +61,6 @@ ANYWHERE = [
     "page",
     "suggestion",
 ]
-MOST_OF_A_FORM = 12  # the form of boundaries has eighty fields of five kinds
 UNAVAILABLE = {"readyz"}  # says so itself: no worker runs in this test
 
 
@@ -96,7 +97,8 @@ def callers(route: str, method: str) -> list[str]:
 def send(world: World, caller: str, method: str, path: str, body: str = "", **headers: str) -> Any:  # noqa: F811
     shown = {"Authorization": f"Bearer {world.keys[caller]}", "Idempotency-Key": uuid.uuid4().hex, **headers}
     with taken_back():
-        return nobody().generic(method, path, body, content_type="application/json", headers=shown)
+        client = world.visitor("nobody")
+        return client.generic(method, path, body, content_type="application/json", headers=shown)
 
 
 # --- The API ----------------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
         for path, o in document["paths"].items()
     }
     found = {}
-    for name, pattern in routes():
+    for name, pattern in routes().items():
         if name.startswith("api:"):
             said = str(pattern.pattern)
             for kind in ("uuid:", "str:", "slug:", "digest:", "int:"):
@@ -269,85 +271,130 @@ def _members(text: str) -> list[str]:
         return []
 
 
-@cache
-def nobody() -> Client:
-    """To make one takes as long as to ask a hundred times."""
-    return Client(raise_request_exception=False)
-
-
-def by(world: World, person: str) -> Client:  # noqa: F811
-    client = Client(raise_request_exception=False)
-    client.handler = nobody().handler
-    client.force_login(world.people[person])
-    return client
-
-
 def pages(world: World) -> Iterator[tuple[str, URLPattern, str, str]]:  # noqa: F811
     """Each address that is no call of the API: route, pattern, path, and methods of the table."""
-    for route, pattern in routes():
+    for route, pattern in routes().items():
         if not route.startswith("api:") and route not in UNAVAILABLE:
             yield route, pattern, address(route, world), "".join(m for r, m in PAGES if r == route)
 
 
 def people_for(route: str, method: str) -> list[str]:
     """Somebody who gets further than the door: olga, if she does."""
-    row = dict(zip(CALLERS[1:5], PAGES.get((route, method), (0,) * 5)[1:], strict=True))
+    line = PAGES.get((route, method)) or PAGES.get((route, "GET"), (0,) * 5)
+    row = dict(zip(CALLERS[1:5], line[1:], strict=True))
     fine = [person for person, status in row.items() if status in (200, 302, 303, 409, 422)]
     return ["olga"] if "olga" in fine else fine[:1] or ["olga"]
 
 
-def drawn(world: World) -> dict[tuple[str, str], set[str]]:  # noqa: F811
+@pytest.fixture(scope="module")
+def drawn(settled: World, django_db_blocker: Any) -> dict[tuple[str, str], set[str]]:  # noqa: F811
     """The names that the pages send, by method and path, as olga and ana see them."""
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for person in ("olga", "ana"):
-        client = by(world, person)
-        for _route, _pattern, path, _ in pages(world):
-            response = client.get(path)
-            if response.status_code == 200 and response["Content-Type"].startswith("text/html"):
-                for key, found in Page(response.content.decode(), path.partition("?")[0]).sends.items():
-                    names[key] |= found
+    with django_db_blocker.unblock():
+        for person in ("olga", "ana"):
+            for _route, _pattern, path, _ in pages(settled):
+                with taken_back():
+                    response = settled.visitor(person).get(path)
+                if response.status_code == 200 and response["Content-Type"].startswith("text/html"):
+                    for key, found in Page(response.content.decode(), path.partition("?")[0]).sends.items():
+                        names[key] |= found
     return names
 
 
-def test_no_query_of_a_page_breaks_it(world: World, found: Found) -> None:  # noqa: F811
-    names, client_of = drawn(world), {person: by(world, person) for person in world.people}
+def test_no_query_of_a_page_breaks_it(
+    world: World,  # noqa: F811
+    found: Found,
+    drawn: dict[tuple[str, str], set[str]],
+) -> None:
+    client_of = {person: world.visitor(person) for person in world.people}
     for route, _pattern, path, _methods in pages(world):
         bare = path.partition("?")[0]
+        names = drawn["GET", bare]
         for person in people_for(route, "GET"):
-            client = client_of[person]
-            for value in [*ESCAPED, *STOPPED_ESCAPED]:
-                together = "&".join(f"{name}={value}" for name in [*ANYWHERE, *names["GET", bare]])
-                alone = names["GET", bare] if value in ON_PAGES[:2] else []
-                for query in [together, *(f"{_kept(path, name)}{name}={value}" for name in alone)]:
-                    with taken_back():
-                        found.note(f"{person} {bare}?{query}", client.get(f"{bare}?{query}"))
+
+            def ask(query: str, person: str = person, bare: str = bare) -> bool:
+                """Did anybody look at the query?"""
+                with taken_back():
+                    response = client_of[person].get(f"{bare}?{query}")
+                    found.note(f"{person} {bare}?{query}", response)
+                return "GET" in vars(response.wsgi_request)
+
+            together = ["&".join(f"{name}={value}" for name in [*ANYWHERE, *names]) for value in ESCAPED]
+            for value in STOPPED_ESCAPED:
+                ask(f"{ANYWHERE[0]}={value}")
+            if not ask(together[0]):
+                continue  # so nothing else that it may say makes a difference
+            for query in together[1:]:
+                ask(query)
+            for name, value in product(names, ALONE):
+                ask(f"{_kept(path, name)}{name}={value}")
 
 
-def test_no_field_of_a_page_breaks_it(world: World, found: Found) -> None:  # noqa: F811
-    names, client_of = drawn(world), {person: by(world, person) for person in world.people}
+class Noting(QueryDict):
+    """A form that is sent: notes which fields were looked for, in it or in vain."""
+
+    asked: ClassVar[dict[str, None]] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked[name] = None
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.asked[str(name)] = None
+        return super().__contains__(name)
+
+    def getlist(self, name: str, default: Any = None) -> Any:
+        self.asked[name] = None
+        return super().getlist(name, default)
+
+
+def test_no_field_of_a_page_breaks_it(
+    world: World,  # noqa: F811
+    found: Found,
+    drawn: dict[tuple[str, str], set[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("django.http.request.QueryDict", Noting)
     for route, _pattern, path, methods in pages(world):
-        if "POST" not in methods and ("POST", path) not in names:
+        if "POST" not in methods and ("POST", path) not in drawn:
             continue
         usual = {name: str(value) for name, value in dict(form(route, world) or {}).items()}
-        drawn_too = sorted(names["POST", path] - set(usual) - {"csrfmiddlewaretoken"})
-        sent = [*usual, *drawn_too[:MOST_OF_A_FORM], "next"]
         for person in people_for(route, "POST"):
-            client = client_of[person]
-            stopped = [(sent[0], value) for value in [*STOPPED, "\ud800"]]
-            for name, value in [*stopped, *((name, value) for name in sent for value in ON_PAGES)]:
+
+            def send_form(
+                name: str, value: str, person: str = person, path: str = path, usual: dict[str, str] = usual
+            ) -> None:
+                said = {**usual, name: value.encode("utf-8", "surrogatepass")}
+                body = "&".join(f"{quote(n)}={quote(v)}" for n, v in said.items())
                 with taken_back():
-                    said = {**usual, name: value.encode("utf-8", "surrogatepass")}
-                    body = "&".join(f"{quote(n)}={quote(v)}" for n, v in said.items())
-                    response = client.post(path, body, content_type="application/x-www-form-urlencoded")
+                    response = world.visitor(person).post(
+                        path, body, content_type="application/x-www-form-urlencoded"
+                    )
                     found.note(f"{person} POST {path} {name}={value!r}", response)
+
+            for value in [*STOPPED, "\ud800"]:
+                send_form("unknown", value)
+            Noting.asked.clear()
+            send_form("unknown", "")
+            for name, value in product(one_of_a_kind(Noting.asked), FIELDS):
+                send_form(name, value)
+
+
+def one_of_a_kind(names: Iterable[str]) -> list[str]:
+    """Without what looks like one before: `budget-1-most` after `budget-0-most`, for example."""
+    kinds: dict[str, str] = {}
+    for name in names:
+        kinds.setdefault(re.sub(r"-\d+$", "", name).rpartition("-")[2], name)
+    kinds.pop("unknown")
+    return list(kinds.values())
 
 
 # --- Addresses, cookies, headers ------------------------------------------------------------------------
 
 
 def test_no_path_breaks_anything(world: World, found: Found) -> None:  # noqa: F811
-    olga = by(world, "olga")
-    for route, pattern in routes():
+    olga = world.visitor("olga")
+    for route, pattern in routes().items():
         for name in pattern.pattern.converters:
             path = address(route, world).partition("?")[0]
             about = {**world.ids, **world.only.get(route, {})}
@@ -405,11 +452,11 @@ def test_no_header_breaks_anything(world: World, found: Found) -> None:  # noqa:
         "/api/schema/",
         "/nothing",
     ]
-    ana = by(world, "ana")
+    ana = world.visitor("ana")
     for headers in HEADERS:
         for path in paths:
             for method in ("GET", "POST"):
-                client = nobody() if "Cookie" in headers else ana
+                client = world.visitor("nobody") if "Cookie" in headers else ana
                 environ = {_in_environ(name): value for name, value in headers.items()}
                 with taken_back():
                     found.note(f"{method} {path} {headers}", client.generic(method, path, b"x=1", **environ))
