@@ -38,7 +38,7 @@ def main() -> int:
     began = time.monotonic()
     if options.profile:
         os.environ["DATABASE_POOL"] = "1"  # as the server processes have it
-    with Stage(var) as stage:
+    with Stage(var, stay=options.scale is Scale.TINY) as stage:
         if options.profile:
             from bench import profile
 

@@ -32,7 +32,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     rounds, batches = scale.of((3, 8), (2, 3), (1, 1))
     with stage.process("api") as api, stage.application() as connection:
-        Load(api.port, _request(stage), count=2).run().checked()
+        Load(api.port, _request(stage), count=scale.of(2, 2, 1)).run().checked()
         copies = Copies(connection)
         load = Load(api.port, _request(stage), count=batches)
         pairs = [(load.run().checked().per_second * SIZE, copies.per_second(batches)) for _ in range(rounds)]

@@ -30,8 +30,9 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
             latencies = Watch(web.port, cookies, stage.key, proposal(), times).run()
         figures.append(_figure(pages, latencies))
     desks, rate, seconds = scale.of((DESKS, RATE, 20.0), (100, 50, 8.0), (5, 5, 1.0))
+    waits = scale.of((2.0, 3.0), (2.0, 3.0), (0.3, 1.0))
     for people in (False, True):
-        figures.append(_flood(stage, desks, rate, seconds, people=people))
+        figures.append(_flood(stage, desks, rate, seconds, *waits, people=people))
     return figures
 
 
@@ -42,15 +43,18 @@ def _figure(pages: int, latencies: list[float]) -> Figure:
     return Figure("f", what, p95, None, "ms, p95", None, f"≤ {MOST}", p95 <= MOST, note)
 
 
-def _flood(stage: Stage, desks: int, rate: float, seconds: float, *, people: bool) -> Figure:
+def _flood(
+    stage: Stage, desks: int, rate: float, seconds: float, before: float, after: float, *, people: bool
+) -> Figure:
     stage.empty()
     cookies = [stage.session() for _ in range(desks)]
     with stage.process("web") as web, stage.process("api") as api:
         work = _people_at(stage, desks) if people else contextlib.nullcontext()
         with work:
-            before = web.cpu(), time.monotonic()
-            flooded = Flood(web.port, api.port, cookies, stage.key, proposal(), rate, seconds).run()
-            load = (web.cpu() - before[0]) / (time.monotonic() - before[1])
+            cpu, began = web.cpu(), time.monotonic()
+            flood = Flood(web.port, api.port, cookies, stage.key, proposal(), rate, seconds, before, after)
+            flooded = flood.run()
+            load = (web.cpu() - cpu) / (time.monotonic() - began)
     return _flood_figure(desks, rate, flooded, load, people=people)
 
 

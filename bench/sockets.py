@@ -58,6 +58,8 @@ class Flood:
     body: dict[str, Any]
     rate: float
     seconds: float
+    before: float = 2.0  # seconds until every page has been told what it is to know at first
+    after: float = 3.0  # seconds in which what was told late arrives
 
     def run(self) -> Flooded:
         """From another process."""
@@ -224,7 +226,7 @@ async def flood(what: Flood) -> Flooded:
         await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", what.port)  # type: ignore[misc]
         await asyncio.wait_for(socket.open, LONGEST)
         sockets.append(socket)
-    await asyncio.sleep(2)
+    await asyncio.sleep(what.before)
     readers = [socket for socket in sockets if socket.reads]
     for socket in readers:
         socket.shown.clear()
@@ -234,7 +236,7 @@ async def flood(what: Flood) -> Flooded:
     handed_in: dict[bytes, tuple[float, float]] = {}
     await asyncio.gather(*(_hand_in(what, due, handed_in) for _ in range(CONNECTIONS)))
     took = time.perf_counter() - began
-    await asyncio.sleep(3)
+    await asyncio.sleep(what.after)
     for socket in sockets:
         socket.transport.close()
     return _flooded(readers, handed_in, took)
