@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import pytest
 import redis
 from django.conf import settings as now
 from django.core.management import call_command
@@ -46,45 +46,38 @@ def test_production_settings_on_proper_services_are_clean(transactional_db: None
     )
 
 
-@pytest.mark.parametrize(
-    ("environment", "id"),
-    [
-        ({"PUBLIC_URL": "http://review.example"}, "reviewapp.E020"),
-        ({"DEBUG": "1"}, "security.W018"),
-        ({"TRUSTED_PROXIES": ""}, "reviewapp.W002"),
-        ({"TRUSTED_PROXIES": "10.0.0.5,0.0.0.0/0"}, "reviewapp.W003"),
-        ({"TRUSTED_PROXIES": "::/0"}, "reviewapp.W003"),
-        ({"SECRET_KEY": "short"}, "security.W009"),
-        ({"CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}, "reviewapp.E010"),
-    ],
-)
-def test_what_is_not_fit_for_production_is_named(
-    transactional_db: None, environment: dict[str, str], id: str
-) -> None:
+def named(**environment: str) -> list[str]:
+    """All that is named in this environment; several weaknesses at once, for a process takes seconds."""
     result = check_deploy(**environment)
     assert result.returncode == 1
-    assert id in result.stderr
+    assert "Traceback" not in result.stderr
+    return sorted(re.findall(r"\(([a-z]+\.[EW]\d+)\)", result.stderr))
+
+
+def test_what_is_not_fit_for_production_is_named(transactional_db: None) -> None:
+    no_broker = "redis://127.0.0.1:1/0"
+    found = named(
+        PUBLIC_URL="http://review.example", DEBUG="1", SECRET_KEY="short", CELERY_BROKER_URL=no_broker
+    )
+    assert [name for name in found if name.startswith("reviewapp")] == ["reviewapp.E010", "reviewapp.E020"]
+    assert {"security.W009", "security.W018"} <= set(found)
 
 
 def test_the_owner_of_the_log_is_refused_as_the_applications_role(transactional_db: None) -> None:
-    result = check_deploy(DATABASE_URL=os.environ["DATABASE_OWNER_URL"])
-    assert result.returncode == 1
-    assert "reviewapp.E004" in result.stderr
+    found = named(TRUSTED_PROXIES="", DATABASE_URL=os.environ["DATABASE_OWNER_URL"])
+    assert found == ["reviewapp.E004", "reviewapp.W002"]
 
 
 def test_a_superuser_is_refused_as_the_applications_role(transactional_db: None, services: Any) -> None:
     name = now.DATABASES["default"]["NAME"]
     as_superuser = urlunsplit(urlsplit(services.superuser_url)._replace(path=f"/{name}"))
-    result = check_deploy(DATABASE_URL=as_superuser)
-    assert result.returncode == 1
-    assert "reviewapp.E003" in result.stderr
+    found = named(TRUSTED_PROXIES="10.0.0.5,0.0.0.0/0", DATABASE_URL=as_superuser)
+    assert found == ["reviewapp.E003", "reviewapp.W003"]
 
 
 def test_a_database_that_does_not_answer_is_one_line(transactional_db: None) -> None:
-    result = check_deploy(DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
-    assert result.returncode == 1
-    assert "reviewapp.E001" in result.stderr
-    assert "Traceback" not in result.stderr
+    found = named(TRUSTED_PROXIES="::/0", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
+    assert found == ["reviewapp.E001", "reviewapp.W003"]
 
 
 def test_each_weakness_of_the_database_has_its_own_number() -> None:
