@@ -35,3 +35,4 @@ from reviewapp.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
+WHITENOISE_MAX_AGE = 24 * 3600  # browsers of tests need not ask again

@@ -13,7 +13,6 @@ const titled = () => `${heading().innerText.trim()} · reviewapp`; // of the cho
 const onPhone = () => matchMedia("(max-width: 719px)").matches;
 
 let opening = null; // the row asked for and not yet here: until then no verb is taken
-let settledAt = 0;
 let readNext = false; // move the focus to the heading when the next detail arrives
 
 // --- Which row is open ---------------------------------------------------------------------
@@ -58,7 +57,7 @@ function move(step) {
 // --- Verbs ------------------------------------------------------------------------------------
 
 const onItsWay = () => opening !== null || detail().classList.contains("is-waiting");
-const busy = () => onItsWay() || performance.now() < settledAt;
+const busy = () => onItsWay() || "settling" in detail().dataset;
 const chosenForm = () => {
   const right = find(".verb-right"); // of what was carried out already and is checked
   if (right) return right;
@@ -221,7 +220,6 @@ function keep(key) {
   if (ahead.length === WAITING_KEYS) return refuse(`${key.toUpperCase()} was not taken`);
   ahead.push(key);
   toast(`${ahead.join(", ").toUpperCase()} will be done as soon as the item is here.`);
-  if (!onItsWay()) setTimeout(catchUp, settledAt - performance.now() + 1);
 }
 
 /** After a key that opens a form every letter is one of its words. */
@@ -234,8 +232,7 @@ function type(key) {
 }
 
 function catchUp() {
-  if (!ahead.length || onItsWay()) return;
-  if (busy()) return setTimeout(catchUp, settledAt - performance.now() + 1);
+  if (!ahead.length || busy()) return;
   const key = ahead.shift();
   if (KEYS[key]() === false && key !== "j" && key !== "k") toast(`${key.toUpperCase()} is not possible here.`);
   if (!ahead.length && words) hand();
@@ -267,6 +264,16 @@ function lock(on) {
   }
 }
 addEventListener("pageshow", ({ persisted }) => persisted && lock(false));
+
+/** For a moment no verb is taken, and the page says so. */
+function settle() {
+  detail().dataset.settling = "";
+  setTimeout(() => {
+    delete detail().dataset.settling;
+    lock(false);
+    catchUp();
+  }, SETTLE);
+}
 
 // --- The detail arrives ---------------------------------------------------------------------------
 
@@ -353,15 +360,13 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   mark();
   document.title = find("#detail [data-title]")?.dataset.title ?? titled();
   if (again && !decided) putBack(stays && xhr.status < 400 ? withoutPanel(before) : before);
+  if (form) settle();
   if (stays) {
-    settledAt = performance.now() + SETTLE;
     (find(`#${form.dataset.verb}`) ?? find(`#verb-${form.dataset.verb} > summary`) ?? heading()).focus({ preventScroll: true });
     if (xhr.status >= 400) tell("desk:decided", { refused: true });
   }
   if (decided) {
-    settledAt = performance.now() + SETTLE;
     lock(true);
-    setTimeout(lock, SETTLE, false);
     tell("desk:decided", { refused: xhr.status >= 400 });
   }
   const corrected = decided && again && find(".verb-panel[open] textarea");

@@ -9,7 +9,8 @@ const TURNED_AWAY = 4401; // signed out
 const banner = () => document.getElementById("banner");
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
 const halts = (of) => [...of.querySelectorAll(".halt")].map((halt) => halt.textContent).join("\n");
-let open = false;
+const told = () => "told" in banner().dataset; // the socket is open
+const note = (open) => banner().toggleAttribute("data-told", open);
 
 function parse(html) {
   const template = document.createElement("template");
@@ -40,12 +41,12 @@ function listen() {
   address.searchParams.set("seen", banner().dataset.version);
   const socket = new WebSocket(address);
   socket.addEventListener("open", () => {
-    open = true;
+    note(true);
     tries = 0;
   });
   socket.addEventListener("message", ({ data }) => show(parse(data)));
   socket.addEventListener("close", ({ code }) => {
-    open = false;
+    note(false);
     if (code === TURNED_AWAY) return tell("page:signed-out");
     const wait = Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
     setTimeout(listen, wait);
@@ -53,15 +54,15 @@ function listen() {
 }
 
 async function ask() {
-  if (open || document.hidden) return;
+  if (told() || document.hidden) return;
   const answer = await fetch("/notices/");
   if (answer.ok && !answer.redirected) show(parse(await answer.text()));
 }
 
 if (banner()) {
   if (document.querySelector("[ws-connect]")) {
-    document.addEventListener("htmx:wsOpen", () => (open = true));
-    document.addEventListener("htmx:wsClose", () => (open = false));
+    document.addEventListener("htmx:wsOpen", () => note(true));
+    document.addEventListener("htmx:wsClose", () => note(false));
   } else {
     listen();
   }

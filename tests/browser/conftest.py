@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -118,10 +119,20 @@ class Watch:
         self.expected: list[str] = []  # parts of messages that a test means to provoke
 
     def over(self, context: Any) -> None:
-        context.on("request", self._request)
-        context.on("console", self._console)
-        context.on("weberror", lambda error: self.troubles.append(f"error: {error.error}"))
-        context.on("dialog", self._dialog)
+        for event, noted in self._heard().items():
+            context.on(event, noted)
+
+    def leave(self, context: Any) -> None:
+        for event, noted in self._heard().items():
+            context.remove_listener(event, noted)
+
+    def _heard(self) -> dict[str, Callable[[Any], None]]:
+        return {
+            "request": self._request,
+            "console": self._console,
+            "weberror": self._error,
+            "dialog": self._dialog,
+        }
 
     def check(self) -> None:
         assert [t for t in self.troubles if not any(e in t for e in self.expected)] == []
@@ -134,6 +145,9 @@ class Watch:
     def _console(self, message: Any) -> None:
         if message.type == "error":
             self.troubles.append(f"console: {message.text}")
+
+    def _error(self, error: Any) -> None:
+        self.troubles.append(f"error: {error.error}")
 
     def _dialog(self, dialog: Any) -> None:
         self.troubles.append(f"dialog: {dialog.message}")
@@ -148,33 +162,70 @@ def watch(site: str) -> Iterator[Watch]:
     watch.check()
 
 
-@pytest.fixture
-def visit(chromium: Any, site: str, watch: Watch) -> Iterator[Callable[..., Any]]:
-    """`visit(ana, "/queue/", width=390)` opens a page as this person, signed in; None is nobody."""
-    contexts: list[Any] = []
+class Profile:
+    """A browser's profile, for one person in one test at a time.
 
-    def open_page(
-        user: Any, path: str = "/queue/", *, width: int = 1440, theme: str = "light", **more: Any
-    ) -> Any:
-        context = chromium.new_context(
+    What a test leaves in it is gone when the next one takes it, except for the product's own scripts and
+    styles: to fetch and compile them anew takes longer than most tests. One page stays open, for with its
+    last page a profile forgets them.
+    """
+
+    def __init__(self, chromium: Any, site: str, *, width: int, theme: str, **more: Any) -> None:
+        self.site = site
+        self.context = chromium.new_context(
             viewport={"width": width, "height": WIDTHS[width]},
             color_scheme=theme,
             base_url=site,
             reduced_motion="reduce",
             **more,
         )
-        contexts.append(context)
-        watch.over(context)
+        self.stays = self.context.new_page()
+
+    def clear(self) -> None:
+        self.context.set_offline(False)
+        self.context.unroute_all()
+        for page in self.context.pages:
+            if page != self.stays:
+                page.close()
+        session = self.context.new_cdp_session(self.stays)
+        session.send("Storage.clearDataForOrigin", {"origin": self.site, "storageTypes": "all"})
+        session.detach()
+        self.context.clear_cookies()
+
+
+@pytest.fixture(scope="package")
+def resting(chromium: Any) -> dict[str, list[Profile]]:
+    """Profiles that no test uses now, by what they were made with."""
+    return defaultdict(list)
+
+
+@pytest.fixture
+def visit(
+    chromium: Any, site: str, watch: Watch, resting: dict[str, list[Profile]]
+) -> Iterator[Callable[..., Any]]:
+    """`visit(ana, "/queue/", width=390)` opens a page as this person, signed in; None is nobody."""
+    taken: list[tuple[str, Profile]] = []
+
+    def open_page(
+        user: Any, path: str = "/queue/", *, width: int = 1440, theme: str = "light", **more: Any
+    ) -> Any:
+        how = {"width": width, "theme": theme, **more}
+        kind = repr(how)
+        profile = resting[kind].pop() if resting[kind] else Profile(chromium, site, **how)
+        taken.append((kind, profile))
+        watch.over(profile.context)
         if user:
-            context.add_cookies([_session_of(user, site)])
-        page = context.new_page()
+            profile.context.add_cookies([_session_of(user, site)])
+        page = profile.context.new_page()
         page.set_default_timeout(8_000)
         page.goto(path)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for kind, profile in taken:
+        profile.clear()
+        watch.leave(profile.context)
+        resting[kind].append(profile)
 
 
 def _session_of(user: Any, site: str) -> dict[str, str]:
@@ -186,5 +237,21 @@ def _session_of(user: Any, site: str) -> dict[str, str]:
 
 def live(page: Any) -> Any:
     """The page, once it is told of changes."""
-    page.locator("#live-status[data-state=live]").wait_for()
+    page.locator("#banner[data-told]").wait_for(state="attached")
+    return page
+
+
+SETTLED = """id => document.querySelector(
+    '#detail:not([data-settling], .is-waiting)' + (id ? ` #proposal[data-id="${id}"]` : ''))"""
+
+
+def settled(page: Any, proposal: Any = None) -> Any:
+    """The desk, once a key or a click on what is open counts; with a proposal, once that one is open."""
+    page.wait_for_function(SETTLED, arg=proposal and str(proposal.pk))  # looks at every frame
+    return page
+
+
+def drawn(page: Any) -> Any:
+    """The page, once what was done to it is on the screen, and who watches for that was told."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page

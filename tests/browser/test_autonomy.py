@@ -15,6 +15,7 @@ from governance import autonomy
 from governance.action_types import register
 from governance.models import Agent, Autonomy, Incident
 from suggestions.models import Sample
+from tests.browser.conftest import settled
 from tests.browser.test_looks import check
 from tests.conftest import DEPLOYED, actor_of, in_force, suggestion_body
 
@@ -109,13 +110,13 @@ def test_checks_are_answered_by_keyboard_one_after_the_other(visit: Visit, to_ch
 
     page.keyboard.press("a")
     page.wait_for_selector(f"#proposal:not([data-id='{to_check[0].pk}'])")
-    page.wait_for_timeout(500)
+    settled(page)
     assert Sample.objects.filter(status="right").count() == 1
 
     page.keyboard.press("r")
     page.keyboard.type("never ordered")
     page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(1_000)
+    page.wait_for_selector(f"#proposal[data-id='{to_check[2].pk}']")
     wrong = Sample.objects.get(status="wrong")
     assert (wrong.reason, wrong.reviewer) == ("never ordered", ana)
     assert Autonomy.objects.get(agent=wrong.agent).stage == 2

@@ -12,7 +12,7 @@ from approvals import decide
 from approvals.models import Decision
 from audit.actors import SYSTEM
 from governance.action_types import register
-from tests.browser.conftest import Watch, live
+from tests.browser.conftest import Watch, drawn, live
 from tests.browser.test_desk import eventually, status_of
 from tests.browser.test_looks import check
 from tests.conftest import actor_of
@@ -219,10 +219,11 @@ def test_an_edit_that_asks_for_more_waits_for_a_second_person(
     other.keyboard.press("2")
     expect(other.locator(".version")).to_contain_text("1200")
     for _ in range(20):  # first to the end of its table, which was not on the screen; then it counts
-        if status_of(booking) == "approved":
+        if not other.locator(".button-approve.is-unseen:visible").count():
             break
         other.keyboard.press("a")
-        other.wait_for_timeout(300)
+        drawn(other)
+    other.keyboard.press("a")
     eventually(lambda: status_of(booking), "approved")
     assert {d.arguments["amount"] for d in Decision.objects.all()} == {1200}
 

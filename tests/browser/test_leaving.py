@@ -39,10 +39,7 @@ def seconds_until_closed(page: Any, happens: Callable[[], Any], path: str = "/qu
     with page.expect_event("websocket") as opened:
         page.goto(path)
     socket = opened.value
-    if path == "/queue/":
-        live(page)
-    else:
-        page.wait_for_function("document.readyState === 'complete'")
+    live(page)
     with socket.expect_event("close", timeout=60_000):
         happens()
         since = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,28 +16,38 @@ from tests.conftest import suggestion_body
 Visit = Callable[..., Any]
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # all else is the same in both themes
 _STILL = """() => Promise.all(document.getAnimations()
     .filter(a => a instanceof CSSTransition).map(a => a.finished.catch(() => null))).then(() => 0)"""
-_RUN = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})"
+_RUN = "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})"
 
 
-def troubles(page: Any) -> list[str]:
+def troubles(page: Any, *rules: str) -> list[str]:
+    """What axe finds on the page as it is now, by these rules or by all."""
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(AXE)
-    found = page.evaluate(_RUN, RULES)["violations"]
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": RULES}
+    found = page.evaluate(_RUN, only)["violations"]
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
 
 
 def check(page: Any, what: str) -> None:
     """At every width and in both themes, on the page as it is now."""
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.wait_for_timeout(250)  # colours fade over
-        page.evaluate(_STILL)
-        for width, height in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            assert troubles(page) == [], f"{what}, {width} px, {theme}"
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{what}, {width} px"
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for theme, rules in (("light", []), ("dark", OF_COLOURS)):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            page.evaluate(_STILL)
+            assert troubles(page, *rules) == [], f"{what}, {width} px, {theme}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{what}, {width} px"
+
+
+def test_the_themes_differ_in_colours_alone() -> None:
+    """So `check` looks in the dark for no more than colours: `light-dark()` can name nothing else."""
+    styles = {file.name: file.read_text() for file in (HERE.parents[1] / "static" / "css").glob("*.css")}
+    assert [name for name, text in styles.items() if "prefers-color-scheme" in text] == []
+    by_theme = [rule for text in styles.values() for rule in re.findall(r"\[data-theme[^{]*{([^}]*)}", text)]
+    assert {rule.strip() for rule in by_theme} == {"color-scheme: light;", "color-scheme: dark;"}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from approvals.models import Here, Notice, Target
 from approvals.telling.kinds import Kind
 from approvals.telling.owe import owe
 from tests.browser.conftest import live
+from tests.browser.test_desk import eventually
 from tests.browser.test_looks import check
 
 Visit = Callable[..., Any]
@@ -38,8 +39,7 @@ def number(page: Any) -> Any:
 def test_the_bell_rings_on_every_page_and_is_silent_once_all_is_read(
     visit: Visit, proposal: Any, ana: Any
 ) -> None:
-    desk, elsewhere = live(visit(ana)), visit(ana, "/executions/")
-    elsewhere.wait_for_timeout(500)
+    desk, elsewhere = live(visit(ana)), live(visit(ana, "/executions/"))
     owed(Kind.ASSIGNED, proposal, ana)
     for page in (desk, elsewhere):
         number(page).wait_for()
@@ -57,10 +57,11 @@ def test_a_page_in_the_background_lets_the_browser_show_one_line(
 ) -> None:
     first, second = propose(), propose()
     page = visit(ana, "/executions/")
-    page.context.add_init_script(IN_THE_BACKGROUND)
+    eventually(Here.objects.count, 1)  # it is in the foreground
+    page.add_init_script(IN_THE_BACKGROUND)
     page.reload()
-    page.wait_for_timeout(500)
-    Here.objects.all().delete()  # it was in the foreground a moment ago
+    live(page)
+    Here.objects.all().delete()
     owed(Kind.ASSIGNED, first, ana)
     number(page).wait_for()
     owed(Kind.ASSIGNED, second, ana)

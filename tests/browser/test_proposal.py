@@ -14,7 +14,8 @@ from approvals.models import Decision, Look
 from audit.actors import SYSTEM
 from governance.action_types import register
 from suggestions.models import Proposal
-from tests.browser.conftest import live
+from tests.browser.conftest import drawn, live
+from tests.browser.test_desk import eventually
 from tests.browser.test_looks import check
 from tests.conftest import actor_of, suggestion_body
 
@@ -92,12 +93,11 @@ def test_what_is_folded_is_shown_before_it_is_approved(visit: Visit, letter: Any
         if not page.locator(".verb-approve[data-rank='1'] .button-approve.is-unseen").count():
             break
         page.keyboard.press("a")
-        page.wait_for_timeout(150)
+        drawn(page)
         assert not Decision.objects.exists()
     assert page.locator("#long-1-7").get_attribute("open") is not None
     assert "not seen yet" not in button.inner_text()
-    page.wait_for_timeout(300)
-    assert Look.objects.get().all_shown
+    eventually(lambda: Look.objects.get().all_shown, True)
 
     page.keyboard.press("a")
 
@@ -129,17 +129,13 @@ def test_who_else_looks_is_on_the_page(visit: Visit, letter: Any, ana: Any, ben:
     other.locator("[data-present]:has-text('Ana is looking at this')").wait_for()
     page.reload()
     page.locator("[data-present]:has-text('Ben is looking at this')").wait_for()
-    assert here(page, 2) == {ana, ben}
+    eventually(here, {ana, ben})
     other.goto("/queue/")
-    assert here(page, 1) == {ana}
+    eventually(here, {ana})
 
 
-def here(page: Any, wanted: int) -> set[Any]:
-    """Who is at a proposal, once it is so many."""
-    for _ in range(60):
-        if Look.objects.now().count() == wanted:
-            break
-        page.wait_for_timeout(100)
+def here() -> set[Any]:
+    """Who is at a proposal."""
     return {look.user for look in Look.objects.now()}
 
 
@@ -177,7 +173,7 @@ def _picture(page: Any, name: str) -> None:
     for width, theme in ((1440, "light"), (1440, "dark"), (768, "light"), (390, "light"), (390, "dark")):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 1600 if width > 390 else 2600})
-        page.wait_for_timeout(200)
+        drawn(page)
         page.screenshot(path=f"{folder}/{name}-{width}-{theme}.png")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="light")

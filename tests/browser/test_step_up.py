@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from governance import absences
 from suggestions.models import Proposal
-from tests.browser.conftest import live
+from tests.browser.conftest import drawn, live
 from tests.browser.test_looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
@@ -34,7 +34,7 @@ def shoot(page: Any, name: str) -> None:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             for width in (390, 768, 1440):
                 page.set_viewport_size({"width": width, "height": 844 if width == 390 else 900})
-                page.wait_for_timeout(200)
+                drawn(page)
                 page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png")
 
 

@@ -153,7 +153,6 @@ def test_a_socket_that_comes_back_is_told_what_it_missed_and_reads_nothing_again
 ) -> None:
     rows = [propose() for _ in range(3)]
     page = live(visit(ana, f"/queue/{rows[0].pk}/"))
-    page.wait_for_timeout(300)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.context.set_offline(True)
