@@ -22,6 +22,8 @@ from reviewapp.embedded.credentials import OWNER, SUPERUSER, Credentials, addres
 from reviewapp.embedded.home import Home
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
+# `manage.py`, but Valkey moves after a second without its port: otherwise it waits ten for whoever took it.
+IMPATIENT = "from reviewapp.embedded import valkey; valkey.HOLD_ON = 1.0; import manage; manage.main()"
 # In this order: each test leaves the run in a state that the next one needs, for starts are slow.
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -35,11 +37,13 @@ class Up:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
 
-    def command(self, *arguments: str, manage: str = "up") -> "subprocess.Popen[str]":
+    def command(
+        self, *arguments: str, manage: str = "up", program: tuple[str, ...] = ("manage.py",)
+    ) -> "subprocess.Popen[str]":
         passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         settings = {"VAR_DIR": str(self.var), "DEMO": "0", "WORKER_CONCURRENCY": "1", "STATIC_UNHASHED": "1"}
         return subprocess.Popen(
-            [sys.executable, "manage.py", manage, *arguments],
+            [sys.executable, *program, manage, *arguments],
             cwd=HOUSE,
             env={**passed, **settings},
             stdout=subprocess.PIPE,
@@ -48,7 +52,7 @@ class Up:
         )
 
     def start(self) -> None:
-        self.process = self.command("--port", str(self.port))
+        self.process = self.command("--port", str(self.port), program=("-c", IMPATIENT))
         assert self.hear("Ctrl-C stops it"), "\n".join(self.said)
 
     def hear(self, words: str) -> bool:

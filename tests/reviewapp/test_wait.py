@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,14 +47,35 @@ async def ask(proposal: Any, key: str, seconds: Any) -> ApplicationCommunicator:
     return communicator
 
 
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was found at first: whoever found that there is no answer yet waits from then on."""
+    found: list[Any] = []
+    ask_once = wait.WaitForResolution._ask
+
+    async def noted(self: Any, scope: Any) -> Any:
+        answer = await ask_once(self, scope)
+        found.append(answer)
+        return answer
+
+    monkeypatch.setattr(wait.WaitForResolution, "_ask", noted)
+    return found
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
 def test_the_answer_comes_with_the_change(
-    proposal: Any, agent: Any, agent_key: str, monkeypatch: pytest.MonkeyPatch
+    proposal: Any, agent: Any, agent_key: str, looked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wait, "LOOK_AGAIN_SECONDS", 600)  # only a hint can bring it before the test gives up
 
     async def scenario() -> tuple[int, bytes]:
         communicator = await ask(proposal, agent_key, 50)
-        await asyncio.sleep(1)
+        await until(lambda: len(looked) == 1)
         await sync_to_async(withdraw_now, thread_sensitive=False)()
         status, _headers, body = await answered(communicator, 30)
         return status, body
@@ -67,15 +89,19 @@ def test_the_answer_comes_with_the_change(
     assert b'"status":"withdrawn"' in body
 
 
-def test_a_hundred_wait_without_a_thread_or_a_connection_each(proposal: Any, agent_key: str) -> None:
+def test_a_hundred_wait_without_a_thread_or_a_connection_each(
+    proposal: Any, agent_key: str, looked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "LOOK_AGAIN_SECONDS", 600)
+
     def connections() -> int:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
             return int(cursor.fetchone()[0])
 
     async def scenario() -> int:
-        waiting = [await ask(proposal, agent_key, 20) for _ in range(100)]
-        await asyncio.sleep(3)
+        waiting = [await ask(proposal, agent_key, 50) for _ in range(100)]
+        await until(lambda: len(looked) == 100)
         held = await sync_to_async(connections, thread_sensitive=False)()
         for communicator in waiting:
             with contextlib.suppress(asyncio.CancelledError):
