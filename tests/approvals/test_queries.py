@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -161,6 +162,11 @@ INDEX_OF = {
 }
 
 
+def read_whole(plan: str) -> bool:
+    """Are all proposals looked at? Of a table that is empty PostgreSQL reads all, as its statistics say."""
+    return bool(re.search(r'"Seq Scan"[^{}]*"Relation Name": "suggestions_proposal"', plan))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_page_is_read_from_an_index_of_open_proposals(proposal: Any, ana: Any) -> None:
     copy_many(proposal, 20_000)
@@ -176,11 +182,16 @@ def test_every_page_is_read_from_an_index_of_open_proposals(proposal: Any, ana: 
         for sort, index in INDEX_OF.items():
             plans = [json.dumps(plan) for plan in queries.explain(TEAMS, replace(filters, sort=sort))]
             assert f'"Index Name": "{index}"' in plans[0], (what, sort)
-            assert not any("Seq Scan" in plan for plan in plans), (what, sort)
+            assert not any(map(read_whole, plans)), (what, sort)
             if len(plans) > 1:  # the first proposals had too few of it
                 assert '"Index Name": "proposal_open_by_words"' in plans[1], (what, sort)
     [soon] = [json.dumps(plan) for plan in queries.explain(TEAMS, Filters(soon="1"))]
-    assert "Seq Scan" not in soon
+    assert not read_whole(soon)
+    # Tables that are empty here grow, too: each has an index that answers.
+    with connection.cursor() as cursor, transaction.atomic():
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for filters in asked.values():
+            assert "Seq Scan" not in json.dumps(list(queries.explain(TEAMS, filters))), filters
 
 
 def copy_many(proposal: Any, n: int) -> None:

@@ -46,6 +46,7 @@ def test_a_check_is_revealed_right_after_the_decision(visit: Visit, slipped_in: 
     page.locator(".revealed").wait_for()
     assert "You caught it." in page.locator(".revealed").inner_text()
     assert "ten times too much" in page.locator(".revealed").inner_text()
+    page.locator(f"#proposal-{slipped_in.pk}:not([data-status=pending])").wait_for(state="attached")
     looks_good(page, "a check, revealed")
 
 
