@@ -207,7 +207,8 @@ class Run:
         """Write down what came of an attempt, once: a second call, after one whose commit went unheard,
         finds it written, and ends the turn unless the step is done."""
         self.lease.write()
-        if Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=False).exists():
+        is_second = attempt.finished_at is not None
+        if is_second and Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=False).exists():
             return result.outcome == Attempt.Outcome.SUCCEEDED
         attempt.outcome = result.outcome
         attempt.detail = result.detail[:500]
