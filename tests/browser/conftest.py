@@ -167,11 +167,13 @@ class Profile:
 
     What a test leaves in it is gone when the next one takes it, except for the product's own scripts and
     styles: to fetch and compile them anew takes longer than most tests. One page stays open, for with its
-    last page a profile forgets them.
+    last page a profile forgets them. A profile without scripts has nothing to keep and is closed whole:
+    there every click is a navigation, and Chromium can fail to close a single page in the middle of one.
     """
 
     def __init__(self, chromium: Any, site: str, *, width: int, theme: str, **more: Any) -> None:
         self.site = site
+        self.keeps_scripts = more.get("java_script_enabled", True)
         self.context = chromium.new_context(
             viewport={"width": width, "height": WIDTHS[width]},
             color_scheme=theme,
@@ -223,6 +225,9 @@ def visit(
 
     yield open_page
     for kind, profile in taken:
+        if not profile.keeps_scripts:
+            profile.context.close()
+            continue
         profile.clear()
         watch.leave(profile.context)
         resting[kind].append(profile)

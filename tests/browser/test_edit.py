@@ -271,5 +271,6 @@ def test_on_a_phone_and_without_scripts(visit: Visit, booking: Any, ana: Any, sc
     expect(page.locator(".changes")).to_contain_text("12.5")
     approve(page)
 
+    page.wait_for_url("**/queue/")
     eventually(lambda: status_of(booking), "approved")
     assert Decision.objects.get().arguments["passengers"][2] == {"name": "Ana Kim"}
