@@ -12,7 +12,8 @@ from django.contrib.sessions.models import Session
 from tests.browser.conftest import live
 
 WITHIN = 5.0  # seconds, from what happened to the socket's end
-POLLED = ["401 (Unauthorized)", "403 (Forbidden)"]  # what a page may ask for before its socket ends
+# What a page may ask for before its socket ends: told by the browser, and by htmx.
+POLLED = ["401 (Unauthorized)", "403 (Forbidden)", "Error Code 401", "Error Code 403"]
 
 
 def sign_out(user: Any) -> None:
