@@ -38,11 +38,18 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def takes(*names: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
+ANYTHING = {"name": "do_anything", "schema": takes("what"), "template": "Do {what}"}
+SEVERAL = {"name": "do_several", "schema": takes("t0", "t1", "t2"), "template": "Do {t0}, {t1} and {t2}"}
+
+
 @pytest.fixture
 def anything(db: None) -> None:
     """An action that takes whatever it is given."""
-    schema = {"type": "object", "properties": {"what": {"type": "string"}}}
-    register({"name": "do_anything", "schema": schema, "template": "Do {what}"}, actor=SYSTEM)
+    register(ANYTHING, actor=SYSTEM)
 
 
 def everywhere(*texts: str) -> dict[str, Any]:
@@ -107,7 +114,8 @@ ONE_EACH = (".says-title", "#proposal-title")
 # Of the corpus in one proposal: what is read of it has room for eight times the longest.
 TOGETHER = 1 if os.environ.get("THOROUGH") == "1" else 7
 AT_ONCE = 51 * TOGETHER  # in one test; 50 rows are on a page
-MANY = 40  # of it in one proposal
+MANY = 60  # of it in one proposal: three suggestions of twenty indicators
+IN_A_SENTENCE = 3  # of it, so that there is room for the beginning of each
 SHORT = 55  # characters of an argument that a sentence has room for
 
 
@@ -146,7 +154,11 @@ def test_honest_text_has_no_mark(visit: Visit, propose: Callable[..., Any], anyt
 def test_lists_of_hostile_sentences_do_nothing(
     visit: Visit, propose: Callable[..., Any], anything: None, ana: Any, ben: Any, dora: Any
 ) -> None:
-    made = [propose(**everywhere(text)) for text, _ in PAYLOADS]
+    register(SEVERAL, actor=SYSTEM)
+    some = [
+        [text for text, _ in PAYLOADS[n : n + IN_A_SENTENCE]] for n in range(0, len(PAYLOADS), IN_A_SENTENCE)
+    ]
+    made = [propose(**several(texts)) for texts in some]
     page = visit(ana)
     seen = ""
     for _ in range(len(made) // 50 + 1):
@@ -159,8 +171,8 @@ def test_lists_of_hostile_sentences_do_nothing(
     for n in range(0, len(made), 100):
         harmless(page, "/queue/bulk/?" + "&".join(f"id={proposal.pk}" for proposal in made[n : n + 100]))
 
-    for n, proposal in enumerate(made):
-        end(proposal, by=ben if n % 2 else ana, approve=n % 3 == 0, reason=PAYLOADS[n][0])
+    for n, (proposal, texts) in enumerate(zip(made, some, strict=True)):
+        end(proposal, by=ben if n % 2 else ana, approve=n % 3 == 0, reason="\n".join(texts))
     for address in (
         "/queue/history/",
         "/executions/",
@@ -188,9 +200,10 @@ def test_pages_about_one_proposal_do_nothing(
         page.emulate_media(media="screen")
         harmless(page, f"/queue/{proposal.pk}/edit/")
         harmless(page, f"/governance/simulator/?proposal={proposal.pk}")
-        end(proposal, by=ana, approve=n % 80 == 0, reason=texts[0])
+        approve = n % (2 * MANY) == 0
+        end(proposal, by=ana, approve=approve, reason=texts[0])
         harmless(page, f"/queue/{proposal.pk}/")
-        if n % 80 == 0:
+        if approve:
             harmless(page, f"/queue/{proposal.pk}/standing/")
         before = str(proposal.pk)
 
@@ -208,7 +221,8 @@ def many(texts: Sequence[str]) -> dict[str, Any]:
     """One proposal with all of these in its arguments, its conversation and its indicators."""
     arguments = {"what": texts[0], **{f"t{n}": text for n, text in enumerate(texts)}}
     arguments |= {text[:80]: f"v{n}" for n, text in enumerate(texts)}
-    indicators = [{"code": text[:64], "detail": text} for text in texts]
+    before = {name: f"before {value}" for name, value in arguments.items()}
+    few = [texts[n : n + 20] for n in range(0, len(texts), 20)]  # indicators of one suggestion
     return {
         **everywhere(texts[0]),
         "context": {"messages": [{"role": "user", "content": text} for text in texts]},
@@ -216,13 +230,23 @@ def many(texts: Sequence[str]) -> dict[str, Any]:
             suggestion_body(
                 rank=rank,
                 action="do_anything",
-                arguments=arguments if rank == 1 else {"what": texts[-1]},
-                before={name: f"before {value}" for name, value in arguments.items()},
-                explanation="\n".join(texts),
-                risk={"level": "high", "indicators": indicators[(rank - 1) * 20 : rank * 20]},
+                arguments=arguments if rank == 1 else {"what": some[-1]},
+                before=before if rank == 1 else {},
+                explanation="\n".join(some),
+                risk={"level": "high", "indicators": [{"code": text[:64], "detail": text} for text in some]},
             )
-            for rank in (1, 2)
+            for rank, some in enumerate(few, 1)
         ],
+    }
+
+
+def several(texts: Sequence[str]) -> dict[str, Any]:
+    """A proposal whose sentence, which stands in its row, tells each of these texts."""
+    arguments = {f"t{n}": text for n, text in enumerate([*texts, "", ""][:IN_A_SENTENCE])}
+    body = everywhere(*texts)
+    return {
+        **body,
+        "suggestions": [{**body["suggestions"][0], "action": "do_several", "arguments": arguments}],
     }
 
 
