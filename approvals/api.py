@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from approvals import checks, decide
 from approvals.decide import Decided
 from approvals.reopen import reopen
-from audit.asking import actor_of
-from audit.refusals import Invalid
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
 from governance.authentication import person_of
 from governance.models import Team
 from governance.permissions import has_permission

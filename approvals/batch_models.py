@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from audit.canonical import new_salt
+from audit.ground.canonical import new_salt
 from governance.models import User
 from suggestions.models import Proposal
 

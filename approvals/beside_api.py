@@ -17,9 +17,9 @@ from approvals import claims, comments, decide
 from approvals import undo as undoing
 from approvals.api import answer_of, visible
 from approvals.models import Claim, Comment
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.refusals import Invalid
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid
 from governance.authentication import person_of
 from governance.models import User
 from governance.permissions import has_permission

@@ -27,9 +27,9 @@ from approvals.desk_pages import (
 )
 from approvals.detail import Typed
 from approvals.doors import Asked, View, query_of, signed_in, visible
-from audit.asking import actor_of
-from audit.parameters import whole
-from audit.refusals import Invalid, Refusal
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
 from governance import preferences
 from governance.models import Team, User
 from suggestions.models import Proposal

@@ -16,10 +16,10 @@ from approvals import checks, decide, undo
 from approvals.decide import Decided
 from approvals.models import Batch, BatchItem
 from approvals.together import MOST, Candidate, candidate
-from audit.actors import Actor
-from audit.canonical import commitment, new_salt
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment, new_salt
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from execution.models import Execution
 from governance.models import User
 from suggestions.models import Proposal

@@ -23,11 +23,11 @@ from approvals.models import Batch, BatchItem
 from approvals.pieces import pieces, shown
 from approvals.rows import status_label
 from approvals.together import MOST, alike, candidates
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.parameters import whole
-from audit.record import record_alone
-from audit.refusals import Refusal
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Refusal
+from audit.log.record import record_alone
 from governance.models import User
 
 _SALT = "approvals.bulk"

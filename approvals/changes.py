@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from audit.canonical import canonical
+from audit.ground.canonical import canonical
 
 Change = dict[str, Any]  # {"pointer", "kind": "changed" | "added" | "removed", "from"?, "to"?}
 

@@ -12,14 +12,14 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from approvals.check_models import MOST_SHARE, Check, CheckPlan, CheckTemplate, Kind
-from audit.actors import Actor
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest
+from audit.ground.refusals import Invalid, Refusal
+from audit.ground.wilson import Share, share
+from audit.log.record import record
 from governance import catalogue
 from governance.authentication import caller_of
 from governance.models import Agent, Team, User
-from governance.wilson import Share, share
 from suggestions.bodies import ProposalBody, check
 from suggestions.gate import Malformed, TooLarge, read
 from suggestions.prepare import drafted

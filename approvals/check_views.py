@@ -16,11 +16,11 @@ from approvals import check_plans, second, slip_in
 from approvals.check_models import MOST_SHARE, CheckPlan, CheckTemplate, Kind
 from approvals.check_plans import FEWEST_PEOPLE, AlreadyRetired, Wanted
 from approvals.pieces import pieces, shown
-from audit.asking import actor_of
-from audit.parameters import number, whole
-from audit.refusals import Invalid
+from audit.asking.parameters import number, whole
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
+from audit.ground.wilson import Share
 from governance.models import Agent, Team, User
-from governance.wilson import Share
 from suggestions.models import Proposal, SecondReview
 
 SEE, CHANGE = "approvals.view_checkplan", "approvals.change_checkplan"

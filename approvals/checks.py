@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 
 from approvals.check_models import Check, Kind
 from approvals.models import Decision
-from audit.actors import TIMER, Actor
-from audit.canonical import commitment
-from audit.record import record
+from audit.ground.actors import TIMER, Actor
+from audit.ground.canonical import commitment
+from audit.log.record import record
 from suggestions import news
 from suggestions.models import Proposal, Resolution
 

@@ -11,9 +11,9 @@ from django.db.models.functions import Least, Now
 
 from approvals.decide import NotInTeam
 from approvals.models import Claim
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance import people
 from governance.models import Absence, User
 from suggestions import news

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals.models import Comment
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Invalid
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Invalid
+from audit.log.record import record
 from governance.models import User
 from suggestions import news
 from suggestions.models import Proposal

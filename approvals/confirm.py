@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from approvals.doors import Asked, query_of
 from approvals.step_up import Proof, StepUpNeeded, latest, second_factors_of
-from audit.asking import methods_of
+from audit.asking.who import methods_of
 
 _KEPT = "decision_kept"
 LONGEST_KEPT = 64 * 1024

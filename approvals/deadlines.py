@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 
 from approvals.decide import hand_over
 from approvals.models import Decision
-from audit.actors import TIMER
-from audit.record import record
+from audit.ground.actors import TIMER
+from audit.log.record import record
 from governance.deciders import may_decide
 from governance.models import Team
 from suggestions import callbacks, news

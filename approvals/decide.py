@@ -15,11 +15,11 @@ from approvals.models import Check, Decision, Look
 from approvals.quorum import standing_of
 from approvals.reading import seconds_for
 from approvals.step_up import Proof
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.prepared import execute
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from execution.schedule import schedule
 from governance import people
 from governance.deciders import may_decide

@@ -13,7 +13,7 @@ from approvals.filters import MARKS
 from approvals.models import SavedView
 from approvals.queries import Filters, Page, Position, Sort, Waiting
 from approvals.rows import rows_of
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance.models import Risk, Team
 
 

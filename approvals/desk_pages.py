@@ -24,9 +24,9 @@ from approvals.moved import Moved, moved_from
 from approvals.pieces import shown
 from approvals.queries import Filters
 from approvals.rows import rows_of
-from audit.asking import actor_of
-from audit.record import record_alone
-from audit.refusals import Invalid, Refusal
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record_alone
 from suggestions.models import Proposal, Suggestion
 from suggestions.resolve import AlreadyResolved
 

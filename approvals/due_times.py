@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.models import Team
 from suggestions.models import Proposal
 

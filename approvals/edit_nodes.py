@@ -19,7 +19,7 @@ from approvals import edit_schema
 from approvals.changes import pointer, same
 from approvals.edit_schema import Shape, kind_of, shapes
 from approvals.pieces import pieces
-from audit.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal
 from governance.showing.numbers import typed
 from suggestions import gate
 

@@ -18,8 +18,8 @@ from approvals.edit_schema import kind_of
 from approvals.edits import EditBlocked, EditOutOfBounds, Preview
 from approvals.pieces import Piece, pieces, shown
 from approvals.voices import brief
-from audit.canonical import digest
-from audit.refusals import Invalid, Refusal
+from audit.ground.canonical import digest
+from audit.ground.refusals import Invalid, Refusal
 from governance.catalogue import Entry
 from governance.models import Team
 from suggestions import gate

@@ -33,10 +33,10 @@ from approvals.doors import Asked, query_of, signed_in, visible, wants
 from approvals.edit_page import Typed
 from approvals.edits import JudgedAnew, Preview
 from approvals.step_up import StepUpNeeded
-from audit.asking import actor_of
-from audit.record import record_alone
-from audit.refusals import Invalid, Refusal
-from audit.unseen import shown
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.ground.unseen import shown
+from audit.log.record import record_alone
 from governance import catalogue
 from governance.showing.sentences import sentence
 from suggestions.models import Proposal, Suggestion

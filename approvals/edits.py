@@ -8,7 +8,7 @@ from typing import Any
 
 from approvals.changes import Change, changes, same
 from approvals.step_up import KeyFigure, key_figure
-from audit.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal
 from governance import boundaries, catalogue
 from governance.boundaries import BoundaryHit
 from governance.catalogue import Entry

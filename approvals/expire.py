@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from audit.actors import TIMER
+from audit.ground.actors import TIMER
 from suggestions.models import Proposal, Resolution
 from suggestions.resolve import resolve
 

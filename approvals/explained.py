@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from approvals.pieces import Piece, pieces, shown
+from audit.ground.durations import written
 from governance import policy_words
-from governance.durations import written
 from governance.explain import Condition, RuleLookedAt
 from governance.models import PolicyVersion
 from governance.policy import Obligations

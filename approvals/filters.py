@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils.http import urlencode
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from suggestions.models import Proposal
 
 LONGEST_QUERY = 200

@@ -11,10 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit.actors import Actor
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.action_types import register
 from governance.agents import create_agent
 from governance.authentication import caller_of

@@ -15,9 +15,9 @@ from approvals import first as verbs
 from approvals.desk_pages import in_words
 from approvals.doors import Asked, signed_in
 from approvals.today import decided_today
-from audit.asking import actor_of
-from audit.record import record_alone
-from audit.refusals import Refusal
+from audit.asking.who import actor_of
+from audit.ground.refusals import Refusal
+from audit.log.record import record_alone
 from suggestions.models import Proposal
 
 

@@ -13,8 +13,8 @@ from django.db.models import ProtectedError, QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import Check, Decision, Look
-from audit.actors import TIMER
-from audit.record import record
+from audit.ground.actors import TIMER
+from audit.log.record import record
 from suggestions.models import Proposal, SecondReview
 from suggestions.rejudge import least_id
 

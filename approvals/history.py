@@ -18,11 +18,11 @@ from django.db import connection, transaction
 from django.utils.http import urlencode
 
 from approvals.queries import teams_of
-from audit.actors import Actor
-from audit.export import csv_of
-from audit.ids import read_uuid
-from audit.record import record
-from audit.refusals import Invalid
+from audit.evidence.export import csv_of
+from audit.ground.actors import Actor
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid
+from audit.log.record import record
 from governance.models import Agent, Risk, User
 from suggestions.models import Proposal, Resolution, SecondReview
 

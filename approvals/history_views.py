@@ -16,9 +16,9 @@ from approvals.edited import in_short_by_proposal
 from approvals.history import OUTCOMES, Filters, Page, Position
 from approvals.pieces import pieces, shown
 from approvals.queries import teams_of
-from audit.asking import actor_of
-from audit.export import download
-from audit.refusals import Invalid
+from audit.asking.who import actor_of
+from audit.evidence.export import download
+from audit.ground.refusals import Invalid
 from execution.models import Execution
 from governance.models import ActionType, Agent, Risk
 from suggestions.models import Resolution

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from channels.layers import get_channel_layer
 
-from audit.announce import GROUP
+from audit.ground.announce import GROUP
 
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from approvals import looks, seen
 from approvals.doors import Asked, signed_in, visible
-from audit.parameters import whole
+from audit.asking.parameters import whole
 
 
 @signed_in

@@ -10,7 +10,7 @@ from django.db import connection
 
 from approvals.models import Look
 from approvals.telling.presence import read_about
-from audit.announce import announce_looks
+from audit.ground.announce import announce_looks
 from governance.models import User
 from suggestions.models import Proposal
 

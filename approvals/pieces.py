@@ -1,5 +1,5 @@
 """Text of agents as pages of the desk show it: what can't be seen or pretends gets a mark."""
 
-from audit.unseen import Piece, is_honest, pieces, shown, told
+from audit.ground.unseen import Piece, is_honest, pieces, shown, told
 
 __all__ = ["Piece", "is_honest", "pieces", "shown", "told"]

@@ -9,10 +9,10 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from approvals.decide import NotInTeam, OwnAgent
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance import people
 from governance.models import User
 from suggestions import callbacks, news

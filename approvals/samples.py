@@ -13,12 +13,12 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.decide import NotInTeam
-from audit.actors import TIMER, Actor
-from audit.announce import announce
-from audit.canonical import commitment
-from audit.ids import read_uuid
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import TIMER, Actor
+from audit.ground.announce import announce
+from audit.ground.canonical import commitment
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance import autonomy, people
 from governance.models import Incident, User
 from suggestions import callbacks

@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from approvals import samples
 from approvals.samples import asked_of
-from audit.refusals import Invalid
-from audit.unseen import shown
+from audit.ground.refusals import Invalid
+from audit.ground.unseen import shown
 from governance.authentication import person_of
 from governance.permissions import has_permission
 from suggestions.bodies import Strict, check

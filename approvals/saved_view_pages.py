@@ -15,7 +15,7 @@ from approvals import saved_views
 from approvals.doors import Asked, signed_in
 from approvals.filters import Filters
 from approvals.models import SavedView
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 
 
 @signed_in

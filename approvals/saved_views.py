@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from approvals.filters import Filters
 from approvals.models import SavedView
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance.models import User
 
 MOST = 20

@@ -18,11 +18,11 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import Decision, Look
-from audit.actors import TIMER, Actor
-from audit.announce import announce
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import TIMER, Actor
+from audit.ground.announce import announce
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance.models import Absence, User
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 

@@ -21,9 +21,9 @@ from approvals.doors import Asked, signed_in
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.together import defaults, leaves
-from audit.asking import actor_of
-from audit.record import record_alone
-from audit.refusals import Invalid, Refusal
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record_alone
 from governance.models import ActionType, Risk
 from governance.showing.sentences import path_labels
 from suggestions.models import Proposal, SecondReview, Suggestion

@@ -7,7 +7,7 @@ from approvals.arguments import folds
 from approvals.models import Decision
 from approvals.naming import listed
 from approvals.pieces import shown
-from audit.refusals import Refusal
+from audit.ground.refusals import Refusal
 from governance.models import User
 from suggestions.models import Proposal, Suggestion
 

@@ -21,9 +21,9 @@ from rest_framework.views import APIView
 
 from approvals.bar import in_short
 from approvals.explained import told, versions
-from audit.ids import read_uuid
-from audit.refusals import Invalid, Refusal
-from audit.unseen import shown
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid, Refusal
+from audit.ground.unseen import shown
 from governance.authentication import caller_of, person_of
 from governance.models import Agent, PolicyVersion, User
 from governance.permissions import has_permission

@@ -22,11 +22,11 @@ from django.db.models.functions import Now, TruncDay
 from approvals.check_models import Check, CheckPlan, CheckTemplate, Kind
 from approvals.checks import SLIPPED_IN
 from approvals.mutations import mutate
-from audit.actors import TIMER, Actor
-from audit.announce import announce
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import TIMER, Actor
+from audit.ground.announce import announce
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from execution.models import Execution
 from governance import catalogue
 from governance.authentication import caller_of

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.actors import Actor
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid, Refusal
 from governance import standing
 from governance.models import StandingApproval, User
 from governance.standing import Bound, Scope

@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 
 from approvals import standing as drafting
 from approvals.standing import Like
-from audit.actors import Actor
-from audit.refusals import Invalid
+from audit.ground.actors import Actor
+from audit.ground.durations import Duration
+from audit.ground.refusals import Invalid
 from governance import standing
 from governance.authentication import person_of
-from governance.durations import Duration
 from governance.models import StandingApproval
 from governance.permissions import has_permission
 from governance.standing import DAYS, USES, Bound

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 
 from approvals import claims
 from approvals.models import Claim
-from audit.actors import TIMER
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import TIMER
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.models import Absence
 from suggestions.resolve import AlreadyResolved
 

@@ -23,10 +23,10 @@ from approvals.arguments import as_text
 from approvals.pieces import Piece, pieces, shown
 from approvals.rows import subject_of
 from approvals.standing import Like, NoDecision, SeveralTeams, optional_of
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.parameters import whole
-from audit.refusals import Invalid, Refusal
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid, Refusal
 from governance import standing
 from governance.models import StandingApproval, User
 from governance.showing.sentences import path_label

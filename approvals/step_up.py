@@ -12,7 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 
 from approvals.arguments import as_text
-from audit.refusals import Refusal
+from audit.ground.refusals import Refusal
 from governance.data_classes import KEY_FIGURE
 from governance.models import User
 from governance.showing.sentences import PLACE, path_label

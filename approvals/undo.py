@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from approvals import second
 from approvals.models import Decision
-from audit.actors import Actor
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Refusal
 from execution.models import Execution
 from execution.undo import TooLateToUndo, take_away
 from governance.models import User

@@ -33,8 +33,8 @@ from approvals.doors import Asked, query_of, signed_in, teams_of, visible, wants
 from approvals.models import SavedView
 from approvals.pieces import pieces, shown
 from approvals.seen import check_shown
-from audit.asking import actor_of
-from audit.refusals import Refusal
+from audit.asking.who import actor_of
+from audit.ground.refusals import Refusal
 from governance.models import Risk
 from suggestions.models import Proposal, Sample
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from audit.prepared import execute
-from governance.wilson import Share, share
+from audit.ground.prepared import execute
+from audit.ground.wilson import Share, share
 
 DAYS = 90
 LOOKED_AT = 500

@@ -10,7 +10,7 @@ class Event(models.Model):
 
     `body` holds the exact bytes of the record: one canonical JSON line (RFC 8785).
     The other columns are computed from it by PostgreSQL, for looking things up.
-    Rows are written by `audit.record` alone; the database refuses to change them.
+    Rows are written by `audit.log.record` alone; the database refuses to change them.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -31,7 +31,7 @@ class Event(models.Model):
         return f"{self.pk} {self.type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        raise TypeError("An event is written by audit.record and never changed.")
+        raise TypeError("An event is written by audit.log.record and never changed.")
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("An event is never deleted.")

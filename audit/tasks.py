@@ -6,7 +6,7 @@ import redis
 import structlog
 from celery import shared_task
 
-from audit import counted
+from audit.log import counted
 
 _log = structlog.get_logger(__name__)
 

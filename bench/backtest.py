@@ -110,7 +110,7 @@ def _decide(stage: Stage) -> None:
 
 def _run(stage: Stage, *, newest: int) -> tuple[float, dict[str, Any]]:
     """From asking to the stored result."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from suggestions import backtest
     from suggestions.models import Backtest
     from suggestions.rejudge import Chosen

@@ -102,8 +102,8 @@ def _copied(stage: Stage, events: int) -> float:
 
 def fill(stage: Stage, events: int) -> None:
     """So many approvals in the log, each an event as the product writes them."""
-    from audit.actors import Actor
-    from audit.record import NOW_SQL, compose
+    from audit.ground.actors import Actor
+    from audit.log.record import NOW_SQL, compose
 
     mark = uuid.uuid4()
     reviewer = Actor("user", str(stage.reviewer.pk), "Ana Reviewer", "b3c1d9e2", "password")

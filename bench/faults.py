@@ -211,7 +211,7 @@ def _body(order: str, outside: int) -> dict[str, Any]:
 
 def _people(outside: int) -> tuple[str, str]:
     """An agent's key and a reviewer's token, for an action type that calls our tool."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from bench.stage import _refund, in_force, policy
     from governance.action_types import register
     from governance.agents import create_agent

@@ -64,7 +64,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
 
 def _agent(stage: Stage, name: str) -> tuple[Any, str]:
     """An agent with an active deployment, and its key."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.keys import issue_key
     from governance.models import Agent, Deployment
 

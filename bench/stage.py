@@ -104,7 +104,7 @@ class Stage:
     # --- People and rules -------------------------------------------------------------------
 
     def _people(self) -> None:
-        from audit.actors import SYSTEM
+        from audit.ground.actors import SYSTEM
         from governance.action_types import register
         from governance.agents import create_agent
         from governance.keys import issue_key, issue_token
@@ -391,7 +391,7 @@ def _refund(port: int) -> dict[str, Any]:
 
 def in_force(text: str, *, author: Any, second: Any) -> Any:
     """The policy after its whole life cycle; it stays where it is when it has gone that way before."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance import policy_lifecycle
 
     version, created = policy_lifecycle.draft(text, author=author)

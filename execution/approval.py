@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.canonical import digest
+from audit.ground.canonical import digest
 from execution import chain
 from execution.models import Execution
 from suggestions.models import Proposal

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from execution import cut_off, news
 from execution.doubt import in_doubt
 from execution.models import Attempt, Execution, Step

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from execution import failures, news
 from execution.approval import broken
 from execution.models import Attempt, Execution, Step

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.record import record
+from audit.ground.actors import Actor
+from audit.log.record import record
 from execution.models import Attempt, Execution
 
 

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from audit.actors import TIMER
-from audit.record import record
+from audit.ground.actors import TIMER
+from audit.log.record import record
 from execution import cut_off, failures, news
 from execution.models import Execution
 from governance.halts import HELD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from execution.models import Execution
 from governance import autonomy
 from governance.gate_bounds import bounds_for

@@ -13,9 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.refusals import Invalid, Refusal
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid, Refusal
 from execution import release
 from governance import halts
 from governance.models import ActionType, Agent, Halt, User

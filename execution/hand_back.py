@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from execution import failures, news
 from execution.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.models import Attempt, Execution, Step

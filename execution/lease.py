@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from audit.actors import WORKER
-from audit.prepared import execute
-from audit.record import record
+from audit.ground.actors import WORKER
+from audit.ground.prepared import execute
+from audit.log.record import record
 from execution.models import Execution
 from governance import halts
 

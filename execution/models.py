@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
-from audit.ids import uuid7
-from audit.prepared import execute
+from audit.ground.ids import uuid7
+from audit.ground.prepared import execute
 from governance.halts import HELD
 from governance.models import Agent, Halt, User
 from governance.models.halts import HaltQuerySet

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from audit.announce import announce
+from audit.ground.announce import announce
 from execution.models import Execution
 from suggestions import callbacks
 from suggestions.models import Proposal

@@ -14,9 +14,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.actors import TIMER, Actor
-from audit.announce import announce
-from audit.record import record_many
+from audit.ground.actors import TIMER, Actor
+from audit.ground.announce import announce
+from audit.log.record import record_many
 from execution.models import Execution
 from governance import halts
 from governance.models import Halt, User

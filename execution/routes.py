@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 import uritemplate
 
+from audit.ground import egress
 from execution.models import Attempt, Execution
-from governance import cel_bounds, egress
+from governance import cel_bounds
 from governance.cel import BadExpression, Expression, NoAnswer
 from governance.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
 

@@ -13,8 +13,8 @@ from django.db import Error, transaction
 from django.db.models import ExpressionWrapper, F, fields
 from django.db.models.functions import Now
 
-from audit.actors import WORKER
-from audit.record import record
+from audit.ground.actors import WORKER
+from audit.log.record import record
 from execution import cut_off, failures, moves, news, routes
 from execution.approval import broken
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take

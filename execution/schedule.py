@@ -8,8 +8,8 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.record import record
+from audit.ground.actors import Actor
+from audit.log.record import record
 from execution import news
 from execution.models import Execution, Step
 from execution.run import REPORT, REPORT_WITHIN

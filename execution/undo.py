@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.actors import Actor
-from audit.prepared import execute
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.prepared import execute
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from execution.models import Execution
 from suggestions.models import Proposal
 

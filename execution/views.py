@@ -16,10 +16,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.refusals import Refusal
-from audit.unseen import shown
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Refusal
+from audit.ground.unseen import shown
 from execution import attend, queries
 from execution.doubt import in_doubt
 from execution.models import Execution

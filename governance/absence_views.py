@@ -14,10 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from audit.asking import actor_of
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.parameters import whole
-from audit.refusals import Invalid
 from governance import absences
 from governance.absences import CHANGE
 from governance.deciders import DECIDES

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audit.canonical import digest
-from audit.refusals import Refusal
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
 from governance.data_classes import SENSITIVE, Marks
 from governance.models import ActionType
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.asking import actor_of
+from audit.asking.who import actor_of
 from governance import action_type_words as words
 from governance import action_types
 from governance.action_type_changes import Change, NeedsConsent, Registered

@@ -13,10 +13,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Max
 
-from audit.actors import Actor
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance import schema_reading
 from governance.action_type_changes import Change, MilderHazards, Registered, TakenOver, change_of
 from governance.data_classes import CLASS_NAME, Marks

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audit.actors import Actor
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance import standing
 from governance.boundaries import AgentLimits
 from governance.keys import issue_key

@@ -9,7 +9,8 @@ class GovernanceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from governance import digests, roles  # noqa: F401 - `<digest:…>` in addresses
+        from audit.ground import digests  # noqa: F401 - `<digest:…>` in addresses
+        from governance import roles
 
         post_migrate.connect(_hand_out, dispatch_uid="governance.roles.hand_out")
         post_migrate.connect(roles.make_default_team, sender=self, dispatch_uid="governance.roles.team")

@@ -14,8 +14,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from audit.actors import Actor
-from audit.prepared import execute, unsaved
+from audit.ground.actors import Actor
+from audit.ground.prepared import execute, unsaved
 from governance import strangers
 from governance.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.models import Agent, AgentKey, ApiToken, User

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.prepared import execute
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance import standing
 from governance.models import ActionType, Agent, Autonomy, Incident, StageChange, User
 

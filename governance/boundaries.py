@@ -19,10 +19,10 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from audit.refusals import Invalid, Refusal
-from governance import hours
+from audit.ground import hours
+from audit.ground.durations import Duration
+from audit.ground.refusals import Invalid, Refusal
 from governance.catalogue import Entry
-from governance.durations import Duration
 from governance.models import Agent
 
 Limits = TypeVar("Limits", bound="Boundaries")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance import deciders, mistakes, policy, policy_yaml
 from governance.policy import PolicyText
 

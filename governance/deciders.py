@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance.mistakes import obligations_in
 from governance.models import Absence, ActionType, Team, User
 from governance.policy import BEFORE_ANY_POLICY, Obligations, PolicyText

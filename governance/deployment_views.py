@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.refusals import Refusal
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Refusal
 from governance import deployments, next_steps
 from governance.deployment_diff import difference
 from governance.models import Deployment, PromptTemplate, User

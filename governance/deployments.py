@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance.models import ActionType, Agent, Deployment, PolicyVersion, PromptTemplate, User
 
 PERMISSION = "governance.change_deployment"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from audit.ground.durations import written
 from governance import boundaries, effort
 from governance.cel import BadExpression, Expression, NoAnswer, activation
-from governance.durations import written
 from governance.functions import FUNCTIONS
 from governance.models import Agent
 from governance.policy import VARIABLES, Obligations, Policy, RuleText

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Invalid
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Invalid
+from audit.log.record import record
 from governance.autonomy import check_action, tidy
 from governance.models import GateBounds, User
 

@@ -6,11 +6,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.announce import announce_notice
-from audit.canonical import commitment
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.announce import announce_notice
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance.models import ActionType, Agent, Halt, User
 
 LONGEST_REASON = 500

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from cel_expr_python import cel
 
-from governance import durations
+from audit.ground import durations
 
 AGENT, SUBJECT = "agent", "subject"
 FACT = {AGENT: {"of": AGENT}, SUBJECT: {"of": SUBJECT}}  # the fact `history`

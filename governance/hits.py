@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from audit import counted
-from audit.record import record
+from audit.log import counted
+from audit.log.record import record
 from governance import autonomy
 from governance.boundaries import BoundaryHit
 from governance.models import Agent

@@ -12,9 +12,9 @@ from django.db.models import BooleanField, Case, ExpressionWrapper, F, Q, QueryS
 from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import LessThan
 
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.models import Agent, AgentKey, ApiToken, User
 
 AGENT_KEY = "rk_"

@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.models import Absence, Team, User
 from governance.roles import OPERATOR
 

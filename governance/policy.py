@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from audit.canonical import digest
-from audit.refusals import Invalid
+from audit.ground.canonical import digest
+from audit.ground.durations import Duration
+from audit.ground.refusals import Invalid
 from governance import effort, mistakes, policy_yaml
 from governance.cel import LONGEST, BadExpression, Expression, NoAnswer, Together, activation
 from governance.cel_cost import MOST_TOGETHER, in_words
-from governance.durations import Duration
 from governance.functions import FUNCTIONS
 from governance.history import asks_about
 from governance.known_facts import FACTS

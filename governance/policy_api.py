@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from audit.asking import actor_of
-from audit.refusals import Invalid
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
 from governance import check_policy, policies, policy_lifecycle
 from governance.authentication import person_of
 from governance.models import PolicyVersion

@@ -11,10 +11,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce, Now
 
-from audit.actors import Actor
-from audit.canonical import digest as digest_of
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest as digest_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance import check_policy, deciders, policy, policy_yaml
 from governance.models import PolicyVersion, User
 

@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from audit.asking import actor_of
-from audit.refusals import Invalid, Refusal
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
 from governance import check_policy, known_facts, next_steps, policies, policy_lifecycle, policy_words
 from governance.models import PolicyVersion, User
 from governance.policy import never_asked, parse

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from governance.durations import written
+from audit.ground.durations import written
 from governance.explain import parts
 from governance.policy import BEFORE_ANY_POLICY, Obligations, PolicyText, RuleText
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 
 LONGEST = 256 * 1024  # characters
 MOST_LINES = 5_000

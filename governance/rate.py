@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
-from audit import valkey
+from audit.ground import valkey
 from governance import boundaries
 from governance.boundaries import BoundaryHit
 from governance.models import Agent

@@ -21,11 +21,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from audit.actors import TIMER, Actor
-from audit.canonical import commitment
-from audit.prepared import execute
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import TIMER, Actor
+from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance import halts
 from governance.cel import BadExpression, Expression, NoAnswer
 from governance.models import (

@@ -16,8 +16,8 @@ import redis
 from django.conf import settings
 from rest_framework.exceptions import Throttled
 
-from audit import valkey
-from audit.addresses import address_of, source_of
+from audit.asking.addresses import address_of, source_of
+from audit.ground import valkey
 
 KEPT_SECONDS = 30 * 24 * 3600
 MOST_KEPT = 10_000

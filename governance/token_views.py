@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from audit.asking import actor_of
+from audit.asking.who import actor_of
 from governance import keys
 from governance.models import ApiToken
 from governance.secret_forms import LASTING, OVERLAPS, asked_key, asked_overlap, row_of, shown_once

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.asking import actor_of
+from audit.asking.who import actor_of
 from governance import keys
 from governance.agents import AgentRefused, create_agent
 from governance.models import ActionType, Agent, AgentKey, User

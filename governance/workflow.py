@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import uritemplate
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from governance import egress
+from audit.ground import egress
+from audit.ground.durations import Duration
 from governance.cel import BadExpression, Expression
-from governance.durations import Duration
 
 LONGEST_CALL = 25.0  # seconds; a call has to fit into a task's time limit, and that into a lease
 KNOWN = ("args", "proposal", "execution")

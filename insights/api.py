@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.actors import Actor
-from audit.refusals import Invalid
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid
 from governance import autonomy
 from governance.authentication import person_of
 from governance.autonomy import lower_stage

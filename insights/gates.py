@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
+from audit.ground.wilson import Share, share
 from governance.gate_bounds import Bounds, bounds_for
 from governance.models import ActionType, Agent, Autonomy, PolicyVersion
 from governance.passing import hazard_of
 from governance.policy import ready
-from governance.wilson import Share, share
 
 LOOKED_AT = 500
 BINS = 10

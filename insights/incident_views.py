@@ -14,9 +14,9 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals.pieces import pieces
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.refusals import Refusal
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Refusal
 from governance import autonomy
 from governance.models import ActionType, Agent, Incident, User
 from insights.views import in_words, note_refusal

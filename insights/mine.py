@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from approvals.models import Check, Decision
 from approvals.pace import Told, runs_in
 from approvals.reading import is_faster_than_reading
+from audit.ground.wilson import Share, share
 from governance.models import User
-from governance.wilson import Share, share
 from suggestions.models import RejectedAction, SecondReview
 
 SPANS = (7, 30, 90)  # days

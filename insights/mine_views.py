@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from audit.ground.wilson import Share
 from governance.models import User
-from governance.wilson import Share
 from insights.mine import SPANS, Figures, figures_of
 
 MAY = "approvals.add_decision"

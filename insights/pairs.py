@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.models import Autonomy
 from insights.gates import Measured, Pair, measure
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.actors import Actor
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Refusal
 from governance import autonomy
 from governance.models import Agent, Autonomy, StageChange, User
 from insights.gates import measured_now

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.naming import listed
 from approvals.pieces import pieces
-from audit import counted
-from audit.asking import actor_of
-from audit.parameters import number, whole
-from audit.refusals import Invalid, Refusal
+from audit.asking.parameters import number, whole
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.log import counted
 from governance.autonomy import lower_stage
 from governance.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
 from governance.models import ActionType, Agent, GateBounds, Incident, StageChange, User

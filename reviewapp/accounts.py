@@ -18,9 +18,9 @@ from django.http import HttpRequest, HttpResponse
 
 from approvals.telling.kinds import Kind
 from approvals.telling.owe import Line, add
-from audit.addresses import address_of
-from audit.asking import actor_of
-from audit.record import record
+from audit.asking.addresses import address_of
+from audit.asking.who import actor_of
+from audit.log.record import record
 from governance.door import devices, signing_in, tries
 from governance.door.signing_in import WrongCode
 from governance.door.tries import Counter, TooSoon

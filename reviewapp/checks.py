@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.db import DatabaseError, connection
 
-from audit import addresses
+from audit.asking import addresses
 
 _DATABASE = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'), r.rolsuper,

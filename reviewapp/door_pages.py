@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from audit.addresses import address_of, source_of
+from audit.asking.addresses import address_of, source_of
 from governance.door import links, tries
 from governance.door.tries import Counter, TooSoon
 from governance.models import User

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from audit.announce import announce_access
+from audit.ground.announce import announce_access
 from governance.models import AgentKey, ApiToken, User
 
 

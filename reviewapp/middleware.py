@@ -19,8 +19,8 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from audit.addresses import address_of
-from audit.ids import uuid7
+from audit.asking.addresses import address_of
+from audit.ground.ids import uuid7
 from reviewapp import metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]

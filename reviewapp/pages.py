@@ -21,8 +21,8 @@ from psycopg_pool import PoolTimeout
 from approvals import confirm, initials, notices
 from approvals.telling import bell
 from approvals.today import decided_today
-from audit import counted
-from audit.asking import actor_of
+from audit.asking.who import actor_of
+from audit.log import counted
 from governance.models import User
 from reviewapp import incoming, problems, signed_out, waits
 

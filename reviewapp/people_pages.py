@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import confirm
-from audit.asking import actor_of
+from audit.asking.who import actor_of
 from governance.door import links
 from governance.models import Team, User
 from governance.people import PersonRefused, create_without_password

@@ -34,10 +34,10 @@ from approvals.seen import NotAllShown
 from approvals.standing import NoDecision, SeveralTeams
 from approvals.step_up import StepUpNeeded
 from approvals.undo import NotYourApproval
-from audit import counted
-from audit.addresses import address_of, source_of
-from audit.database_errors import is_away, named
-from audit.refusals import Invalid, Refusal
+from audit.asking.addresses import address_of, source_of
+from audit.ground.database_errors import is_away, named
+from audit.ground.refusals import Invalid, Refusal
+from audit.log import counted
 from execution.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
 from execution.hand_back import AnotherOutcome, ReportedTooLate
 from execution.undo import TooLateToUndo

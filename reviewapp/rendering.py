@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 
-from audit.canonical import canonical
+from audit.ground.canonical import canonical
 
 
 class SortedJSONRenderer(JSONRenderer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from approvals.telling import carrier
-from audit.actors import WORKER
-from audit.ids import uuid7
+from audit.ground.actors import WORKER
+from audit.ground.ids import uuid7
 from governance.door import links
 from governance.models import User
 

@@ -28,9 +28,9 @@ from django.utils.http import urlencode
 
 from approvals.confirm import ages_of
 from approvals.step_up import SECOND_FACTORS, latest
-from audit.actors import ANONYMOUS, SYSTEM
-from audit.asking import actor_of
-from audit.record import record, record_alone
+from audit.asking.who import actor_of
+from audit.ground.actors import ANONYMOUS, SYSTEM
+from audit.log.record import record, record_alone
 
 
 class SealedSecrets(DefaultMFAAdapter):

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from approvals import absence_api, beside_api, samples_api, simulator, standing_api
 from approvals.api import Decisions, Reopen
 from approvals.edit_api import Edits
-from audit.api import Events, EventsExport
+from audit.evidence.api import Events, EventsExport
 from execution.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
 from governance import deployment_api, policy_api

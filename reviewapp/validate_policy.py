@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from audit.actors import SYSTEM
-from audit.refusals import Refusal
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Refusal
 from governance.models import PolicyVersion
 from suggestions import backtest
 from suggestions.models import Backtest

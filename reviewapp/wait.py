@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from approvals import hub
-from audit.parameters import whole
+from audit.asking.parameters import whole
 from reviewapp.bridge import Receive, Scope, Send
 
 LONGEST_SECONDS = 55

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking import actor_of
+from audit.asking.who import actor_of
 from governance import boundaries
 from governance.agents import set_boundaries
 from governance.authentication import agent_of

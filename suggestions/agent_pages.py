@@ -15,9 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit.asking import actor_of
-from audit.refusals import Invalid
-from governance import boundaries, hours, keys
+from audit.asking.who import actor_of
+from audit.ground import hours
+from audit.ground.refusals import Invalid
+from governance import boundaries, keys
 from governance.agents import ChangedMeanwhile, digest_of, set_boundaries
 from governance.boundaries import BoundariesUnreadable
 from governance.models import Agent, Deployment

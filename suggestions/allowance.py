@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance import boundaries, rate
 from governance.boundaries import Budget
 from governance.models import Agent

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audit.canonical import canonical
+from audit.ground.canonical import canonical
+from audit.ground.wilson import Share, share
 from governance.catalogue import Entry
 from governance.policy import Policy
-from governance.wilson import Share, share
 from suggestions.policy_report import PASSED, REFUSED, Judged, Row, action_of, judged, request_of
 
 OTHERS_TRIED = 3  # values of other tasks for each argument

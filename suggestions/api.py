@@ -15,10 +15,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking import actor_of
-from audit.canonical import digest
-from audit.parameters import whole
-from audit.refusals import Invalid, Refusal
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.canonical import digest
+from audit.ground.refusals import Invalid, Refusal
 from governance import action_types, boundaries, halts, hits, rate
 from governance.action_type_changes import Change
 from governance.authentication import AgentCaller, person_of

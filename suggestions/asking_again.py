@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.canonical import digest
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from suggestions.models import Proposal, RejectedAction, Suggestion
 
 if TYPE_CHECKING:

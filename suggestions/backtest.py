@@ -18,9 +18,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Now
 
-from audit.actors import WORKER, Actor
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import WORKER, Actor
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance import policy_lifecycle
 from governance.models import PolicyVersion, User
 from governance.policy import Policy, ready

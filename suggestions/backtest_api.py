@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking import actor_of
-from audit.refusals import Invalid
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
 from governance.authentication import person_of
 from governance.models import PolicyVersion
 from governance.permissions import has_permission

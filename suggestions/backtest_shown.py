@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.wilson import share
+from audit.ground.wilson import share
 from suggestions.rejudge import Chosen
 from suggestions.tally import PEOPLES, sentences
 

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.asking import actor_of
-from audit.ids import read_uuid
-from audit.parameters import whole
-from audit.refusals import Invalid, Refusal
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid, Refusal
 from governance import policy_lifecycle
 from governance.models import ActionType, Agent, PolicyVersion, User
 from suggestions import backtest, disagreements

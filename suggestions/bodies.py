@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 
 Body = TypeVar("Body", bound=BaseModel)
 MOST_SUGGESTIONS = 10

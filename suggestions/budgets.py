@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from audit.prepared import execute
+from audit.ground.durations import written
+from audit.ground.prepared import execute
 from governance import boundaries
 from governance.boundaries import BoundaryHit, Budget
-from governance.durations import written
 from governance.models import Agent
 from suggestions.history import MAY_TAKE_EFFECT, Past
 from suggestions.models import Proposal, Suggestion

@@ -18,9 +18,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from standardwebhooks import Webhook
 
-from audit.actors import WORKER
-from audit.record import record
-from governance import egress
+from audit.ground import egress
+from audit.ground.actors import WORKER
+from audit.log.record import record
 from governance.callback_secret import callback_secret
 from suggestions.insist import insist
 from suggestions.models import Callback, Proposal

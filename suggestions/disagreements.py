@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance.models import User
 from suggestions.models import Backtest, Disagreement, Proposal
 

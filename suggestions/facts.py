@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from audit.canonical import canonical
+from audit.ground.canonical import canonical
 from governance import history
 from governance.agreement import agrees
 from governance.catalogue import Entry

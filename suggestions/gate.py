@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from rest_framework.parsers import BaseParser
 
-from audit.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal
 
 DEPTH = 32
 KEYS = 2_000

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.history import (
     AGENT,
     MOST_QUESTIONS,

@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import MD5, Cast, Concat, Now
 
-from audit.canonical import new_salt
-from audit.ids import uuid7
-from audit.unseen import shown
+from audit.ground.canonical import new_salt
+from audit.ground.ids import uuid7
+from audit.ground.unseen import shown
 from governance import people
 from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
 

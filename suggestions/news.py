@@ -6,7 +6,7 @@ from functools import partial
 
 from django.db import transaction
 
-from audit.announce import announce
+from audit.ground.announce import announce
 from suggestions.models import Proposal
 
 

@@ -13,8 +13,8 @@ from hashlib import md5, sha256
 from typing import Any
 from uuid import UUID
 
-from audit.canonical import canonical
-from audit.refusals import Invalid
+from audit.ground.canonical import canonical
+from audit.ground.refusals import Invalid
 from suggestions.models import Proposal, Suggestion
 
 MOST_BYTES = 2_000  # it stands in indexes, whose entries are at most 2,700 bytes

@@ -16,8 +16,9 @@ from typing import Any
 
 from django.conf import settings
 
-from audit.canonical import canonical
-from audit.refusals import Refusal
+from audit.ground.canonical import canonical
+from audit.ground.refusals import Refusal
+from audit.ground.wilson import Share, share
 from governance import catalogue
 from governance.action_types import InvalidActionType, described, normalised, parse
 from governance.catalogue import Entry
@@ -25,7 +26,6 @@ from governance.history import Question
 from governance.models import Agent
 from governance.passing import NOTHING_KNOWN
 from governance.policy import Policy
-from governance.wilson import Share, share
 from suggestions import gate, replay
 from suggestions.bodies import ProposalBody, check
 from suggestions.history import Past

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import structlog
 
-from audit.canonical import commitment, digest, new_salt
-from audit.ids import uuid7
-from audit.prepared import unsaved
-from audit.record import compose
-from audit.refusals import Invalid
+from audit.ground.canonical import commitment, digest, new_salt
+from audit.ground.ids import uuid7
+from audit.ground.prepared import unsaved
+from audit.ground.refusals import Invalid
+from audit.log.record import compose
 from governance import boundaries, catalogue, cel_bounds, risk, standing
 from governance.authentication import AgentCaller
 from governance.catalogue import Entry

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 from pydantic import BaseModel, Field
 
-from audit.unseen import shown
+from audit.ground.unseen import shown
 from governance import halts
 from governance.models import Halt, Risk
 from suggestions import resolve

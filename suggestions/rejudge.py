@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from audit.prepared import execute, unsaved
-from audit.refusals import Invalid
+from audit.ground.prepared import execute, unsaved
+from audit.ground.refusals import Invalid
 from governance import catalogue, risk
 from governance.catalogue import Entry
 from governance.models import ActionType, Agent, Risk

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from audit.actors import Actor
-from audit.canonical import commitment, new_salt
-from audit.prepared import execute
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment, new_salt
+from audit.ground.prepared import execute
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.models import User
 from governance.showing.sentences import wording
 from suggestions import callbacks, news, numbers, settle

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from secrets import SystemRandom
 
-from audit.actors import Actor
-from audit.record import record
+from audit.ground.actors import Actor
+from audit.log.record import record
 from suggestions.models import Proposal, Sample
 
 _chance = SystemRandom()

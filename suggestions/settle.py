@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.models import PolicyVersion
 from governance.policy import ready
 from suggestions.models import Proposal

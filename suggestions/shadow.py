@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.models import PolicyVersion, User
 from governance.policy import STRICTNESS
 from governance.verdict import Verdict

@@ -17,11 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.ids import read_uuid
-from audit.refusals import Invalid
-from audit.unseen import shown
+from audit.ground.durations import written
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid
+from audit.ground.unseen import shown
 from governance.authentication import person_of
-from governance.durations import written
 from governance.models import PolicyVersion, User
 from governance.permissions import has_permission
 from suggestions import shadow

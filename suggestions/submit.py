@@ -13,11 +13,11 @@ import psycopg
 from django.db import OperationalError, transaction
 from psycopg.types.json import Jsonb
 
-from audit.actors import Actor
-from audit.announce import announce
-from audit.prepared import execute
-from audit.record import NOW_SQL, record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.announce import announce
+from audit.ground.prepared import execute
+from audit.ground.refusals import Refusal
+from audit.log.record import NOW_SQL, record
 from governance import halts, standing
 from governance.autonomy import hold
 from governance.models import Agent

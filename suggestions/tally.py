@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from audit.ground.wilson import share
 from governance.policy import STRICTNESS
-from governance.wilson import share
 from suggestions.models import Disagreement
 from suggestions.rejudge import Outcome
 

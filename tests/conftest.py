@@ -84,7 +84,7 @@ _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL'
 @pytest.fixture(autouse=True)
 def _fresh_caches() -> Iterator[None]:
     """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
-    from audit import valkey
+    from audit.ground import valkey
     from governance import catalogue, policy, strangers
 
     yield
@@ -169,7 +169,7 @@ def action_type(db: None) -> Any:
 
 
 def make_action_type() -> Any:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
 
     return register(REFUND, actor=SYSTEM)[0]
@@ -188,7 +188,7 @@ def make_agent(*, owner: Any) -> Any:
 
 @pytest.fixture
 def agent_key(agent: Any) -> str:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.keys import issue_key
 
     return issue_key(agent, actor=SYSTEM)
@@ -196,7 +196,7 @@ def agent_key(agent: Any) -> str:
 
 def approved(version: Any) -> Any:
     """The same version of a policy, approved by a second person after a backtest."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance import policy_lifecycle
     from governance.models import User
 
@@ -211,7 +211,7 @@ def in_force(text: str) -> Any:
 
     A version that has been in force before is activated again; the active one stays.
     """
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance import policy_lifecycle
     from governance.deciders import sendings_of
     from governance.models import Team, User
@@ -386,7 +386,7 @@ def api(agent_key: str) -> ApiClient:
 @pytest.fixture
 def api_as() -> Callable[[Any], ApiClient]:
     """The API as a person's program sees it."""
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.keys import issue_token
 
     return lambda user: ApiClient(issue_token(user, actor=SYSTEM))

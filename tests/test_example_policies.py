@@ -19,7 +19,7 @@ from cel_expr_python import cel
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import catalogue, known_facts, policy
 from governance.action_types import described, normalised, register
 from governance.functions import FUNCTIONS

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from django.core.management import call_command
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from demo.shop.server import ShopServer
 from demo.shop.state import State
 from execution.models import Execution

@@ -1,7 +1,7 @@
 """Carries a message to an address outside, by Apprise, through doors of ours.
 
 Of Apprise's services those listed here are loaded and no others, each by itself. What they ask of the
-network goes through `governance.egress` to hosts in NOTICE_ALLOW, and e-mail to the operator's own server.
+network goes through `audit.ground.egress` to hosts in NOTICE_ALLOW, and e-mail to the operator's own server.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apprise import AppriseAsset
 from django.conf import settings
 from requests.adapters import BaseAdapter
 
-from governance import egress
+from audit.ground import egress
 
 TIMEOUT = 10  # seconds for one request
 LONGEST = 1_000

@@ -14,8 +14,8 @@ from approvals.telling.kinds import Kind
 from approvals.telling.models import Delivery, Message, Notice, Target
 from approvals.telling.owe import Line, add
 from approvals.telling.tell import still_news
-from audit.actors import WORKER
-from audit.record import record
+from audit.ground.actors import WORKER
+from audit.log.record import record
 from governance.models import Risk
 from suggestions.insist import insist
 from suggestions.tell_worker import lost_after

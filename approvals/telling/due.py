@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from approvals.telling.kinds import Outside
 from approvals.telling.models import Notice, Wishes
-from governance.hours import DAYS, Week
+from audit.ground.hours import DAYS, Week
 from governance.models import Risk
 
 GAP = timedelta(minutes=5)  # between two messages to one person; what comes meanwhile travels together

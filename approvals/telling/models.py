@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from approvals.telling.kinds import ALWAYS_ON_THE_PAGE, SECURITY, USUAL, Kind, Wish, topic_of
-from audit.ids import uuid7
+from audit.ground.ids import uuid7
 from governance.models import Risk, Team, User
 
 

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from approvals.telling.kinds import Kind, Outside, is_urgent
 from approvals.telling.models import Target, Wishes
-from audit.announce import announce_people
-from audit.record import NotInTransaction
+from audit.ground.announce import announce_people
+from audit.log.record import NotInTransaction
 from governance.models import User
 from suggestions.models import Proposal
 

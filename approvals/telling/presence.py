@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from approvals.telling.models import Notice
-from audit.announce import announce_people
+from audit.ground.announce import announce_people
 from governance.models import User
 
 EVERY = 20  # seconds between two beats of a page in the foreground

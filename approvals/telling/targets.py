@@ -10,9 +10,9 @@ from approvals.telling import carrier, seal
 from approvals.telling.models import Delivery, Message, Target
 from approvals.telling.tell import deliver
 from approvals.telling.words import test_message
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
 from governance.models import User
 
 MOST = 10

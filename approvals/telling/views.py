@@ -18,10 +18,10 @@ from approvals.telling import bell, carrier, presence, targets, wishes
 from approvals.telling.kinds import TOPICS, Outside
 from approvals.telling.models import Delivery, Notice, Target, Wishes
 from approvals.telling.tell import in_words
-from audit.asking import actor_of
-from audit.refusals import Invalid
-from audit.unseen import shown
-from governance import hours
+from audit.asking.who import actor_of
+from audit.ground import hours
+from audit.ground.refusals import Invalid
+from audit.ground.unseen import shown
 from suggestions.models import Proposal
 
 SHOWN = 100

@@ -12,10 +12,10 @@ from approvals.telling.due import DAILY
 from approvals.telling.kinds import TOPICS, Outside
 from approvals.telling.models import Wishes
 from approvals.telling.tell import look_again
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Invalid
-from governance import hours
+from audit.ground import hours
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid
+from audit.log.record import record
 from governance.models import User
 
 EVERY = {1: "every hour", 2: "every 2 hours", 4: "every 4 hours", 8: "every 8 hours", DAILY: "once a day, at"}

@@ -18,9 +18,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from audit.actors import Actor
-from audit.record import record
-from audit.refusals import Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Refusal
+from audit.log.record import record
 from governance.door import devices
 from governance.keys import hash_of
 from governance.models import AccountLink, User

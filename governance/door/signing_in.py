@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
-from audit import counted
-from audit.actors import ANONYMOUS
-from audit.addresses import address_of, source_of
-from audit.record import record_alone
-from audit.refusals import Refusal
+from audit.asking.addresses import address_of, source_of
+from audit.ground.actors import ANONYMOUS
+from audit.ground.refusals import Refusal
+from audit.log import counted
+from audit.log.record import record_alone
 from governance.door import devices, tries
 from governance.door.tries import Counter
 from governance.models import KnownDevice, User

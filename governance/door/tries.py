@@ -16,7 +16,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from audit.refusals import Refusal
+from audit.ground.refusals import Refusal
 from governance.rate import run_script
 
 _log = structlog.get_logger(__name__)

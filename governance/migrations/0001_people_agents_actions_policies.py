@@ -9,7 +9,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import audit.ids
+import audit.ground.ids
 
 
 class Migration(migrations.Migration):
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Agent',
             fields=[
-                ('id', models.UUIDField(default=audit.ids.uuid7, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=audit.ground.ids.uuid7, primary_key=True, serialize=False)),
                 ('name', models.SlugField(max_length=100, unique=True)),
                 ('enabled', models.BooleanField(default=True)),
                 ('allowed_actions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, help_text='Names of the action types it may propose; null means every one.', null=True, size=None)),

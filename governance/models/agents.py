@@ -6,8 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from audit.actors import Actor
-from audit.ids import uuid7
+from audit.ground.actors import Actor
+from audit.ground.ids import uuid7
 from governance.models.people import User
 
 

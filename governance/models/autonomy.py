@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from audit.canonical import new_salt
-from audit.ids import uuid7
+from audit.ground.canonical import new_salt
+from audit.ground.ids import uuid7
 from governance.models.agents import Agent
 from governance.models.people import User
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from audit.ids import uuid7
+from audit.ground.ids import uuid7
 from governance.models.agents import Agent
 from governance.models.people import User
 from governance.models.policies import PolicyVersion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-from audit.actors import Actor
+from audit.ground.actors import Actor
 
 
 class Team(models.Model):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from audit.unseen import shown
+from audit.ground.unseen import shown
 from governance.data_classes import KEY_FIGURE, Found
 from governance.showing.labels import Schema
 from governance.showing.names import SHORT, readable

@@ -9,8 +9,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
-from audit.refusals import Refusal
-from audit.unseen import shown
+from audit.ground.refusals import Refusal
+from audit.ground.unseen import shown
 from governance.policy import Policy, RuleText, ready
 
 # A rule that reads texts looks for what somebody was talked into: for what the person never said.

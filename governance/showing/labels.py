@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from audit.unseen import pieces, shown
+from audit.ground.unseen import pieces, shown
 from governance.data_classes import Marks
 from governance.showing.names import readable, skeleton
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from audit.unseen import SAME_LETTERS, shown
+from audit.ground.unseen import SAME_LETTERS, shown
 
 _BETWEEN = re.compile(r"[\s_.:/-]+")
 SHORT = 64  # characters of a name whose words are kept

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from audit.unseen import shown
+from audit.ground.unseen import shown
 from governance.showing.numbers import written
 
 # A word that can't be taken for one of the sentence: an address, a number of an order. No spaces, no

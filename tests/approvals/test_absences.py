@@ -15,8 +15,8 @@ from django.utils import timezone
 from approvals import claims, decide, queries, standing_in
 from approvals.live import access_of
 from approvals.models import Claim, Decision
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import absences, people
 from governance.models import Absence, Team, User
 from suggestions.models import Proposal

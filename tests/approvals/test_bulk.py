@@ -20,9 +20,9 @@ from approvals.bulk import Shown
 from approvals.bulk_table import side_by_side
 from approvals.models import Batch, BatchItem, CheckPlan, CheckTemplate, Decision
 from approvals.together import alike, candidates
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from execution.lease import take
 from execution.models import Execution
 from governance.action_types import register

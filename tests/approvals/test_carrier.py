@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 
 from approvals.models import Delivery, Message, Notice, Target
 from approvals.telling import carrier, deliver, seal, targets
+from audit.ground import egress
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
-from governance import egress
 from tests.conftest import actor_of
 
 KEY = "0195c1f5-0000-7000-8000-000000000001"

@@ -13,7 +13,7 @@ from approvals.changes import apply, changes, same
 from approvals.decide import DigestMismatch
 from approvals.edited import in_short
 from approvals.models import Decision
-from audit.canonical import canonical, commitment
+from audit.ground.canonical import canonical, commitment
 from audit.models import Event
 from governance.models import ActionType
 from suggestions.models import Suggestion

@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 from approvals import claims, comments, decide, undo
 from approvals.expire import expire_overdue
 from approvals.models import Claim, Comment, Decision
+from audit.ground.refusals import Refusal
 from audit.models import Event
-from audit.refusals import Refusal
 from execution.lease import take
 from execution.models import Execution
 from governance import catalogue

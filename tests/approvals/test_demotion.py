@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals import samples
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance import autonomy
 from governance.authentication import caller_of

@@ -15,7 +15,7 @@ from approvals.changes import same
 from approvals.edit_form import Drawing, as_json
 from approvals.edit_nodes import value_of
 from approvals.edit_schema import shapes
-from audit.canonical import digest
+from audit.ground.canonical import digest
 from governance.catalogue import compiled
 from suggestions import gate
 from tests.approvals.forms import parsed, sent_back

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from approvals import decide
 from approvals.models import Decision
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.action_types import register
 from governance.models import Agent

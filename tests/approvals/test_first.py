@@ -80,7 +80,7 @@ def test_the_page_shows_how_to_send_one_oneself(ana: Any, settings: Any) -> None
 
 
 def test_what_the_page_shows_is_what_the_api_takes(ana: Any, olga: Any, api_as: Any) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.keys import issue_key
     from tests.conftest import ApiClient
 

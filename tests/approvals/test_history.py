@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import decide, history
 from approvals.history import Filters, Position
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance.models import Agent
 from suggestions.models import Proposal, Resolution
 from suggestions.withdraw import withdraw

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from approvals import notices
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution import heartbeats
 from governance import halts
 from tests.approvals.test_live import Socket, browser, in_thread, run

@@ -16,7 +16,7 @@ from approvals import claims, decide, queries
 from approvals.models import Claim, Decision
 from approvals.queries import Filters, Position
 from approvals.rows import rows_of
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.conftest import actor_of, suggestion_body

@@ -9,8 +9,8 @@ import pytest
 
 from approvals import samples
 from approvals.decide import NotInTeam
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from execution.hand_back import report_result
 from execution.schedule import adopt
 from governance.models import Autonomy, Incident, StageChange

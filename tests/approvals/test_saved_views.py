@@ -8,8 +8,8 @@ from django.test import Client
 from approvals import saved_views
 from approvals.filters import Filters
 from approvals.models import SavedView
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from tests.approvals.test_views import browser, page
 
 HIGH = Filters(risk="high", sort="deadline")

@@ -12,8 +12,8 @@ from django.urls import reverse
 from approvals import second, undo
 from approvals.models import Decision, Look
 from approvals.rows import rows_of
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from execution.models import Execution
 from suggestions.models import Proposal, SecondReview
 from tests.approvals.test_decide import approve, events_of, reject

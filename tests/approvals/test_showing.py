@@ -12,7 +12,7 @@ from approvals.detail import detail_of
 from approvals.precedents import precedents
 from approvals.rows import rows_of
 from approvals.telling.models import Notice
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from suggestions.models import Proposal, Sample
 from tests.approvals.test_decide import approve, reject

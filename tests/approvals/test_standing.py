@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals import decide
 from approvals import standing as drafting
 from approvals.standing import Like
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance import halts, standing
 from governance.models import Autonomy, StandingApproval
 from governance.standing import Bound

@@ -19,9 +19,9 @@ from approvals.telling.follow import follow
 from approvals.telling.kinds import Kind
 from approvals.telling.owe import owe
 from approvals.telling.tell import tell, tell_due
-from audit.actors import TIMER, WORKER
+from audit.ground.actors import TIMER, WORKER
+from audit.log.record import NotInTransaction, record
 from audit.models import Event
-from audit.record import NotInTransaction, record
 from governance.models import Team
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 
 from approvals import claims, comments, decide, looks, undo
 from approvals.models import Claim, Comment, Decision, Look
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from execution.lease import take
 from execution.models import Execution
 from execution.undo import TooLateToUndo

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from audit.canonical import canonical
-from audit.ids import uuid7
+from audit.ground.canonical import canonical
+from audit.ground.ids import uuid7
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 

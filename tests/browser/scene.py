@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution import heartbeats
 from governance.action_types import register
 from governance.models import Agent

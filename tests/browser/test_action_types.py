@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from governance.models import ActionType
 from tests.browser.test_looks import check

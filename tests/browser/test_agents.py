@@ -10,7 +10,7 @@ import httpx
 import pytest
 from django.db.models.functions import Now
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import keys
 from governance.action_types import register
 from governance.models import Agent, AgentKey

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals import samples
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution.hand_back import report_result
 from execution.schedule import adopt
 from governance import autonomy

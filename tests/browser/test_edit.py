@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from approvals import decide
 from approvals.models import Decision
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from tests.browser.conftest import Watch, drawn, live
 from tests.browser.test_desk import eventually, status_of

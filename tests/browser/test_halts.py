@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution import heartbeats
 from governance import halts
 from governance.models import Halt

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from approvals import decide
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from governance.showing.values import escaped
 from tests.browser.conftest import live

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import policy_lifecycle
 from governance.models import PolicyVersion
 from tests.browser.test_looks import check

@@ -11,7 +11,7 @@ import pytest
 
 from approvals import decide
 from approvals.models import Decision, Look
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from suggestions.models import Proposal
 from tests.browser.conftest import drawn, live

@@ -104,7 +104,7 @@ def step(*routes: Any, name: str = "refund", **rest: Any) -> dict[str, Any]:
 def approved(propose: Callable[..., Any]) -> Callable[..., Any]:
     """`approved(workflow, idempotent=…)` returns the execution of a proposal that was approved."""
     from approvals import decide
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
     from governance.models import User
     from suggestions.models import Proposal

@@ -44,10 +44,10 @@ def main() -> None:
     import django
 
     django.setup()
+    from audit.ground import egress
     from execution import routes
     from execution.lease import Lease
     from execution.run import run
-    from governance import egress
 
     for execution_id, _, point in (given.partition(":") for given in sys.argv[1:]):
         match point:

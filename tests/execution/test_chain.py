@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import decide
 from approvals.models import Decision
-from audit.canonical import digest
+from audit.ground.canonical import digest
 from audit.models import Event
 from execution.models import Execution
 from execution.run import run
@@ -52,7 +52,7 @@ def change(statement: str, values: dict[str, Any] | None = None) -> None:
 
 @pytest.fixture
 def planned(shop: Any) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
 
     register({**REFUND, "workflow": workflow(step(f"{shop.url}/refunds"))}, actor=SYSTEM)

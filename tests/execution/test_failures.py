@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from execution.run import run
 from execution.schedule import adopt

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution import attend, due
 from execution.hand_back import report_result
 from execution.lease import take

@@ -9,9 +9,9 @@ import httpx
 import pytest
 import uritemplate
 
+from audit.ground.egress import Answer
 from execution import routes
 from governance import cel_bounds
-from governance.egress import Answer
 from governance.workflow import HttpRoute
 from tests.governance.test_cel_cost import ATTACK
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution import due, heartbeats
 from execution.lease import take
 from execution.models import Execution, Heartbeat, Step

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from execution.release import lift
 from execution.tasks import execute, sweep

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from governance.models import ActionType
 from tests.conftest import REFUND
@@ -215,7 +215,7 @@ rules:
 def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, action_type: Any) -> None:
     """Edited, approved and carried out after a new version came, it is still of the old one."""
     from approvals import decide
-    from audit.refusals import Invalid
+    from audit.ground.refusals import Invalid
     from execution.approval import broken
     from tests.conftest import actor_of
 
@@ -253,7 +253,7 @@ def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, a
     assert execution.suggestion.action_type == action_type
     assert decided.resolution is not None
     assert broken(execution) == ""
-    from audit.canonical import digest
+    from audit.ground.canonical import digest
 
     expected = digest({"action": "refund_payment", "version": 1, "arguments": edited})
     assert (execution.action_digest, decided.resolution.action_digest) == (expected, expected)

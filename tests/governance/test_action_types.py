@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.action_types import InvalidActionType, normalised, parse, register
 from governance.catalogue import compiled

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django.test import Client
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance import boundaries, keys
 from governance.agents import ChangedMeanwhile, digest_of, set_boundaries

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import autonomy
 from governance.autonomy import boundary_hit, close_incident, demote, lower_stage, raise_alarm, raise_stage
 from governance.models import Autonomy, GateBounds, Incident, StageChange

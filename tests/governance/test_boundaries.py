@@ -13,11 +13,11 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.ground.hours import DAYS, Week
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import boundaries, rate
 from governance.boundaries import Boundaries
-from governance.hours import DAYS, Week
 from governance.models import ActionType, Agent
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, proposal_body

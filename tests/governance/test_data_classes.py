@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import catalogue
 from governance.action_types import InvalidActionType, register
 from governance.data_classes import Marks, data_classes_of

@@ -10,8 +10,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import deployments
 from governance.deployment_diff import difference
 from governance.models import Deployment, PromptTemplate

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import halts
 from governance.authentication import caller_of
 from governance.models import Halt

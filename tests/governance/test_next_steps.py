@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import next_steps, policy_lifecycle
 from governance.models import PolicyVersion
 from governance.policies import scored

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import policy_lifecycle
 from governance.models import PolicyVersion
 from tests.conftest import in_force, make_person

@@ -13,9 +13,9 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import policy_lifecycle as lifecycle
 from governance.models import ActionType, PolicyVersion, Team, User
 from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState

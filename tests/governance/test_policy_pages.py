@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import policy_lifecycle
 from governance.models import PolicyVersion
 from governance.policy_views import BEGINNING

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance import check_policy, known_facts, policy
 from governance.known_facts import FACTS, Fact, check
 from governance.models import Team

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import register
 from governance.models import ActionType
 from governance.property_order import arranged, order_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance import catalogue
 from governance.action_type_changes import MilderHazards, TakenOver

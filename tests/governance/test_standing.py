@@ -11,10 +11,10 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.actors import SYSTEM
-from audit.ids import uuid7
+from audit.ground.actors import SYSTEM
+from audit.ground.ids import uuid7
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import standing
 from governance.autonomy import lower_stage, raise_stage
 from governance.models import Agent, StandingApproval, Team
@@ -126,7 +126,7 @@ def test_equal_means_equal_whatever_the_value_and_the_name(value: Any, other: An
 
 
 def canonical(value: Any) -> Any:
-    from audit.canonical import canonical
+    from audit.ground.canonical import canonical
 
     return canonical([value])
 

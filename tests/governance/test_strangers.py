@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import valkey
+from audit.ground import valkey
 from governance import strangers
 from tests.conftest import ApiClient
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.action_types import InvalidActionType, normalised, preview, read, register, register_all
 from governance.models import ActionType
 

@@ -10,7 +10,7 @@ import pytest
 from django.db.models.functions import Now
 
 from approvals import decide
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from governance.action_types import register
 from suggestions.models import Sample

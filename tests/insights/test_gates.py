@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.wilson import share
 from governance import autonomy
 from governance.action_types import register
 from governance.gate_bounds import DEFAULTS, Bounds, set_bounds
 from governance.models import Autonomy, Incident
-from governance.wilson import share
 from insights import gates
 from insights.gates import measured_now
 from tests.conftest import actor_of, in_force

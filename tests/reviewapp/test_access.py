@@ -27,7 +27,7 @@ from approvals.bulk import Shown
 from approvals.bulk_views import ticket_for
 from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedView, Target
 from approvals.standing import Like
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance import absences, halts, keys
 from governance.gate_bounds import DEFAULTS

@@ -10,8 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from approvals.models import Notice
-from audit import counted, valkey
-from audit.asking import name_of
+from audit.asking.who import name_of
+from audit.ground import valkey
+from audit.log import counted
 from audit.models import Event
 from governance.door import tries
 from governance.models import KnownDevice

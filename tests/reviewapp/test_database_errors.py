@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from psycopg_pool import PoolTimeout
 
-from audit.database_errors import is_away, named
+from audit.ground.database_errors import is_away, named
 from reviewapp import logs, metrics
 from tests.conftest import ApiClient
 

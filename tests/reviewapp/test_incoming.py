@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audit.asking.parameters import number, whole
 from audit.models import Event
-from audit.parameters import number, whole
 from reviewapp.incoming import look
 from tests.conftest import ApiClient
 

@@ -133,8 +133,8 @@ def test_the_auditor_sees_filters_and_leaves_through_the_log(dora: Any, proposal
 def test_the_auditor_leafs_in_both_directions(dora: Any) -> None:
     from django.db import transaction
 
-    from audit.actors import SYSTEM
-    from audit.record import record
+    from audit.ground.actors import SYSTEM
+    from audit.log.record import record
 
     with transaction.atomic():
         for number in range(120):
@@ -169,8 +169,8 @@ def test_a_filter_that_means_nothing_is_said_on_the_page(dora: Any, query: str) 
 def test_text_in_the_log_is_shown_as_text(dora: Any) -> None:
     from django.db import transaction
 
-    from audit.actors import Actor
-    from audit.record import record
+    from audit.ground.actors import Actor
+    from audit.log.record import record
 
     with transaction.atomic():
         record("test.recorded", actor=Actor("agent", "1", "<b>\u202ebot"), data={"x": "<script>"})
@@ -208,7 +208,7 @@ def test_an_operator_revokes_a_key(olga: Any, agent: Any, agent_key: str, client
 def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
     olga: Any, agent: Any, django_assert_num_queries: Any
 ) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.agents import create_agent
 
     client = browser(olga)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from approvals import decide, reopen
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.models import Agent
 from suggestions import asking_again

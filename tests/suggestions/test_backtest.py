@@ -13,12 +13,12 @@ from django.db import connection
 from django.db.models import F
 
 from approvals import decide
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
+from audit.ground.wilson import share
 from audit.models import Event
-from audit.refusals import Invalid
 from governance import policy_lifecycle
 from governance.models import Agent, PolicyVersion
-from governance.wilson import share
 from suggestions import backtest
 from suggestions.models import Backtest, BacktestChunk, Disagreement, Proposal, Sample
 from suggestions.rejudge import Chosen

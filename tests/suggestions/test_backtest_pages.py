@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from approvals import decide
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import policy_lifecycle
 from suggestions import backtest, disagreements
 from suggestions.backtest_shown import percent

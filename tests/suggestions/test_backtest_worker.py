@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import policy_lifecycle
 from suggestions import backtest
 from suggestions.models import Backtest, BacktestChunk, Proposal

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals import decide, edits
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import boundaries
 from governance.action_types import register
 from governance.boundaries import Budget

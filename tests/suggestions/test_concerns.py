@@ -8,7 +8,7 @@ import pytest
 
 from approvals.rows import rows_of
 from approvals.together import candidates
-from audit.ids import uuid7
+from audit.ground.ids import uuid7
 from governance.models import ActionType, Team
 from suggestions.concerns import concern_of, contradictions
 from suggestions.models import Proposal, Suggestion

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit.actors import SYSTEM
-from audit.canonical import digest as digest_of
-from audit.refusals import Invalid
+from audit.ground.actors import SYSTEM
+from audit.ground.canonical import digest as digest_of
+from audit.ground.refusals import Invalid
 from governance import policy, policy_lifecycle
 from governance.action_types import InvalidActionType, register
 from governance.models import ActionType, PolicyVersion

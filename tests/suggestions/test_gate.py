@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from suggestions import gate
 from suggestions.gate import Malformed, TooLarge
 

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance.history import STATUSES, Question
 from suggestions import history, settle
 from suggestions.history import Past
@@ -93,7 +93,7 @@ def test_of_an_open_proposal_the_greatest_suggestion_counts_and_of_an_approved_o
 
 
 def test_sums_are_exact_and_nothing_below_zero_makes_room(propose: Any, agent: Any, action_type: Any) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
     from tests.conftest import REFUND
 
@@ -108,7 +108,7 @@ def test_sums_are_exact_and_nothing_below_zero_makes_room(propose: Any, agent: A
 
 
 def test_suggestions_of_several_actions_count_under_each(propose: Any, agent: Any, action_type: Any) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
     from tests.conftest import REFUND
 
@@ -185,7 +185,7 @@ def test_the_statuses_of_questions_are_those_of_proposals() -> None:
 
 
 def test_numbers_that_no_action_needs_are_refused(api: ApiClient, action_type: Any) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
     from tests.conftest import REFUND
 
@@ -306,7 +306,7 @@ def test_at_most_ten_an_hour_are_let_through_of_thirty_two_at_once(api: ApiClien
 def test_a_sum_about_a_subject_holds_across_agents_and_batches(
     api: ApiClient, action_type: Any, olga: Any
 ) -> None:
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.keys import issue_key
     from governance.models import Agent
 
@@ -407,7 +407,7 @@ def questions(past: Past) -> list[Any]:
 @pytest.mark.django_db(transaction=True)
 def test_sums_of_the_past_say_what_the_rows_say(propose: Any, agent: Any, ana: Any) -> None:
     from approvals.decide import approve, reject
-    from audit.actors import SYSTEM
+    from audit.ground.actors import SYSTEM
     from governance.action_types import register
 
     schema = {"type": "object", "properties": {"amount": {"type": "number"}}}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from audit.ground.wilson import share
 from governance import policy
 from governance.policy import Policy
-from governance.wilson import share
 from suggestions import policy_report, replay
 
 POLICY = """

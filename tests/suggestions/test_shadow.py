@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from audit.prepared import execute
+from audit.ground.prepared import execute
 from governance import policy_lifecycle
 from governance.authentication import caller_of
 from suggestions import prepare as prepare_module

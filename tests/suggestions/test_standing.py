@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance import autonomy, halts, standing
 from governance.models import Agent, Autonomy, Deployment, StandingApproval, Team

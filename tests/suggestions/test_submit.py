@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from audit.canonical import canonical, commitment, digest
+from audit.ground.canonical import canonical, commitment, digest
 from audit.models import Event
 from suggestions import prepare as preparing
 from suggestions.models import Proposal, Suggestion

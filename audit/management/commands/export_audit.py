@@ -6,10 +6,10 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
-from audit.export import FORMATS, export
-from audit.queries import Filters
-from audit.refusals import Invalid
+from audit.evidence.export import FORMATS, export
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
+from audit.log.read import Filters
 
 
 class Command(BaseCommand):

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid, Refusal
 from governance import halts
 from governance.models import Halt, User
 

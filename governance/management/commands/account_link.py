@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.door import links
 from governance.models import User
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance import action_types
 from governance.action_type_changes import NeedsConsent, Registered
 from governance.action_types import Problem

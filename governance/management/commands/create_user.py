@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.door import links
 from governance.models import User
 from governance.people import PersonRefused, create_user, create_without_password

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
 from governance import policy
 from governance.policies import named
 from governance.policy_diff import Line, of_texts

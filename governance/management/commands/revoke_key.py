@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from governance.keys import PREFIX_LENGTH, UnknownSecret, find, revoke
 
 

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
-from governance.durations import argument
+from audit.ground.actors import SYSTEM
+from audit.ground.durations import argument
 from governance.keys import OVERLAP, PREFIX_LENGTH, SecretRefused, UnknownSecret, find, rotate
 
 

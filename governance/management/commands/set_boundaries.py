@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import SYSTEM
-from audit.refusals import Invalid
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid
 from governance import boundaries
 from governance.agents import set_boundaries
 from governance.models import Agent

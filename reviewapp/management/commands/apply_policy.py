@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actors import Actor
-from audit.refusals import Invalid, Refusal
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid, Refusal
 from governance import check_policy, policy, policy_lifecycle
 from governance.models import PolicyVersion, User
 from reviewapp.validate_policy import validate

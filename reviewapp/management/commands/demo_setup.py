@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from audit.actors import SYSTEM
-from audit.refusals import Refusal
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Refusal
 from governance import action_types, deployments, policy_lifecycle
 from governance.agents import create_agent
 from governance.keys import hash_of, issue_key

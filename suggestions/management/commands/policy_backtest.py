@@ -11,9 +11,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
-from audit.actors import SYSTEM
-from audit.refusals import Invalid, Refusal
-from governance import durations, policy
+from audit.ground import durations
+from audit.ground.actors import SYSTEM
+from audit.ground.refusals import Invalid, Refusal
+from governance import policy
 from governance.models import PolicyVersion
 from suggestions import backtest
 from suggestions.models import Backtest, Disagreement

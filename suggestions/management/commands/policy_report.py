@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
+from audit.ground.wilson import Share
 from governance.policy import Policy, read
-from governance.wilson import Share
 from suggestions import altered as alteration
 from suggestions import policy_report, replay
 from suggestions.altered import Alterations

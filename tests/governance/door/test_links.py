@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from approvals.telling import carrier
-from audit.actors import SYSTEM
+from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.door import links
 from governance.models import AccountLink, KnownDevice, User

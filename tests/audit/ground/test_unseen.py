@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from audit.unseen import is_honest, pieces, shown, told
+from audit.ground.unseen import is_honest, pieces, shown, told
 
 HONEST = [
     "Refund 54.04 for order #W1",

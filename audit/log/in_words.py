@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from audit.summary import said, worth_telling
+from audit.log.summary import said, worth_telling
 
 # type → what happened, after the name of whoever did it; with the event's own facts in brackets.
 _DID = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit.summary import LONGEST, summary
+from audit.log.summary import LONGEST, summary
 
 DIGEST = "sha256:" + "ab" * 32
 

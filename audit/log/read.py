@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit.ground.refusals import Invalid
 from audit.models import Event
-from audit.refusals import Invalid
 
 PAGE = 50
 LARGEST_ID = 2**63 - 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.wilson import Share, Z, share
+from audit.ground.wilson import Share, Z, share
 
 # Computed by hand from the formula, and as published: Newcombe, Statistics in Medicine 17 (1998), table I.
 PUBLISHED = [

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from audit.queries import LARGEST_ID, Filters, first_id_at, in_order, page, types
-from audit.refusals import Invalid
+from audit.ground.refusals import Invalid
+from audit.log.read import LARGEST_ID, Filters, first_id_at, in_order, page, types
 from tests.audit.conftest import minutes
 
 PROPOSAL = "01a2041e-0000-7000-8000-000000000001"

@@ -8,8 +8,9 @@ import pytest
 import redis
 from django.test import Client
 
-from audit import counted, valkey
-from audit.actors import ANONYMOUS
+from audit.ground import valkey
+from audit.ground.actors import ANONYMOUS
+from audit.log import counted
 from audit.models import Event
 from tests.conftest import ApiClient, actor_of
 

@@ -9,10 +9,10 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from audit.actors import ANONYMOUS, SYSTEM, Actor
-from audit.in_words import grouped, is_known, label, sentence
-from audit.queries import Filters, actions, page
-from audit.record import record
+from audit.ground.actors import ANONYMOUS, SYSTEM, Actor
+from audit.log.in_words import grouped, is_known, label, sentence
+from audit.log.read import Filters, actions, page
+from audit.log.record import record
 from tests.reviewapp.test_pages import browser
 
 FLOORS = ("audit", "governance", "suggestions", "execution", "approvals", "insights", "reviewapp")
@@ -92,7 +92,7 @@ def test_events_of_an_action_are_found_by_an_index(proposal: Any, db: None) -> N
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_indexscan = on")
-        from audit.queries import ACTION
+        from audit.log.read import ACTION
 
         cursor.execute(f"EXPLAIN SELECT id FROM audit_event WHERE {ACTION} = 'x' ORDER BY id DESC LIMIT 5")
         plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
-from audit.addresses import address_of, networks, source_of
+from audit.asking.addresses import address_of, networks, source_of
 
 PROXIES = ["10.0.0.0/8", "2001:db8:1::/48"]
 

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit.canonical import canonical, commitment, digest
+from audit.ground.canonical import canonical, commitment, digest
 from tests.searching import searched
 
 JSON = st.recursive(

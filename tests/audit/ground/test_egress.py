@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from governance import egress
-from governance.egress import Door, Lost, NotSent, Refused
+from audit.ground import egress
+from audit.ground.egress import Door, Lost, NotSent, Refused
 
 PUBLIC = "93.184.215.14"  # of a well-known site; nothing here connects to it
 

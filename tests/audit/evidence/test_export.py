@@ -16,11 +16,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from audit.actors import SYSTEM
-from audit.export import CHUNK_BYTES, export
+from audit.evidence.export import CHUNK_BYTES, export
+from audit.ground.actors import SYSTEM
+from audit.log.read import Filters
+from audit.log.record import record
 from audit.models import Event
-from audit.queries import Filters
-from audit.record import record
 from tests.audit.conftest import minutes
 
 ROOT = Path(__file__).resolve().parents[2]

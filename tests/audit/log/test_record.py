@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from audit.actors import SYSTEM, Actor
-from audit.canonical import canonical
+from audit.ground.actors import SYSTEM, Actor
+from audit.ground.canonical import canonical
+from audit.log.record import NotInTransaction, record
 from audit.models import Event
-from audit.record import NotInTransaction, record
 from tests.database import owner_connection
 
 FORBIDDEN = [

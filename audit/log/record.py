@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit.actors import Actor
-from audit.canonical import canonical
-from audit.ids import uuid7
+from audit.ground.actors import Actor
+from audit.ground.canonical import canonical
+from audit.ground.ids import uuid7
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between

@@ -10,10 +10,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Max, Min
 from django.http import StreamingHttpResponse
 
-from audit.actors import Actor
+from audit.ground.actors import Actor
+from audit.log.read import Filters, conditions, numbers
+from audit.log.record import record
 from audit.models import Event
-from audit.queries import Filters, conditions, numbers
-from audit.record import record
 
 FORMATS = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 Values = list[Any] | Mapping[str, Any]

@@ -14,13 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking import actor_of
-from audit.export import FORMATS, download, export
+from audit.asking.parameters import whole
+from audit.asking.permissions import MayExportEvents, MayReadEvents
+from audit.asking.who import actor_of
+from audit.evidence.export import FORMATS, download, export
+from audit.ground.refusals import Invalid
+from audit.log.read import LARGEST_ID, Filters, in_order
 from audit.models import Event
-from audit.parameters import whole
-from audit.permissions import MayExportEvents, MayReadEvents
-from audit.queries import LARGEST_ID, Filters, in_order
-from audit.refusals import Invalid
 
 PAGE, LARGEST_PAGE = 100, 1_000
 TYPE = OpenApiParameter(

@@ -20,9 +20,9 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import valkey
-from audit.actors import ANONYMOUS, Actor
-from audit.record import record, record_alone
+from audit.ground import valkey
+from audit.ground.actors import ANONYMOUS, Actor
+from audit.log.record import record, record_alone
 
 SINGLY = 30
 MOST_TOLD = 20

@@ -13,15 +13,15 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
-from audit.asking import actor_of
-from audit.export import FORMATS, download, export
-from audit.in_words import grouped, is_refusal, sentence
+from audit.asking.parameters import whole
+from audit.asking.who import actor_of
+from audit.evidence.export import FORMATS, download, export
+from audit.ground.refusals import Invalid
+from audit.ground.unseen import pieces
+from audit.log.in_words import grouped, is_refusal, sentence
+from audit.log.read import LARGEST_ID, Filters, Page, actions, actors, page, types
+from audit.log.summary import summary
 from audit.models import Event
-from audit.parameters import whole
-from audit.queries import LARGEST_ID, Filters, Page, actions, actors, page, types
-from audit.refusals import Invalid
-from audit.summary import summary
-from audit.unseen import pieces
 
 NAMES = ("type", "actor", "action", "proposal", "since", "until")
 LONGEST = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from audit.actors import ANONYMOUS, Actor
+from audit.ground.actors import ANONYMOUS, Actor
 
 
 def actor_of(request: Any) -> Actor:
