@@ -15,11 +15,11 @@ from rest_framework.views import APIView
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid
-from governance import absences
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import Absence, User
 from governance.models.absences import AbsenceQuerySet
-from governance.permissions import has_permission
+from governance.people import absences
 from suggestions.bodies import Moment, Strict, check
 
 MOST = 200

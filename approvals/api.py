@@ -17,9 +17,9 @@ from approvals.decide import Decided
 from approvals.reopen import reopen
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import Team
-from governance.permissions import has_permission
 from suggestions.bodies import DecisionBody, Strict, check
 from suggestions.models import Proposal, Suggestion
 from suggestions.present import ProposalAnswer, ResolutionAnswer

@@ -12,7 +12,7 @@ from typing import Any
 
 from approvals.pieces import Piece, pieces, shown, told
 from approvals.text_diff import Change, changes
-from governance.data_classes import Found, Marks, Place, inside
+from governance.schemas.data_classes import Found, Marks, Place, inside
 from governance.showing.labels import holding, labels, left_out, ordered
 from governance.showing.names import readable
 from governance.showing.numbers import grouped, written

@@ -13,8 +13,9 @@ from approvals import undo
 from approvals.models import Claim, Decision
 from approvals.pieces import Piece, pieces, shown
 from approvals.voices import Version, assignable, brief, shortened
-from governance import deciders, people
 from governance.models import Team, User
+from governance.people import people
+from governance.policies import deciders
 from governance.showing.names import lowered
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import asked_of

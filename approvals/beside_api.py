@@ -20,9 +20,9 @@ from approvals.models import Claim, Comment
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import User
-from governance.permissions import has_permission
 from suggestions.bodies import Strict, check
 from suggestions.present import ProposalAnswer
 

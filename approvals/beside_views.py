@@ -30,8 +30,8 @@ from approvals.doors import Asked, View, query_of, signed_in, visible
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
-from governance import preferences
 from governance.models import Team, User
+from governance.people import preferences
 from suggestions.models import Proposal
 
 

@@ -17,8 +17,8 @@ from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.wilson import Share, share
 from audit.log.record import record
-from governance import catalogue
-from governance.authentication import caller_of
+from governance.actions import catalogue
+from governance.door.authentication import caller_of
 from governance.models import Agent, Team, User
 from suggestions.bodies import ProposalBody, check
 from suggestions.gate import Malformed, TooLarge, read

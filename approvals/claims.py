@@ -14,8 +14,8 @@ from approvals.models import Claim
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
-from governance import people
 from governance.models import Absence, User
+from governance.people import people
 from suggestions import news
 from suggestions.models import Proposal
 from suggestions.resolve import lock_pending

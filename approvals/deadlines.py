@@ -16,8 +16,8 @@ from approvals.decide import hand_over
 from approvals.models import Decision
 from audit.ground.actors import TIMER
 from audit.log.record import record
-from governance.deciders import may_decide
 from governance.models import Team
+from governance.policies.deciders import may_decide
 from suggestions import callbacks, news
 from suggestions.models import Proposal
 

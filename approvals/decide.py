@@ -21,9 +21,9 @@ from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.schedule import schedule
-from governance import people
-from governance.deciders import may_decide
 from governance.models import Team, User
+from governance.people import people
+from governance.policies.deciders import may_decide
 from suggestions import asking_again, callbacks, news
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.obligations import Asked, asked_of

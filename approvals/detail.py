@@ -34,12 +34,12 @@ from approvals.worth import Record, Worth, record_of
 from execution.attend import CAN_BE_CANCELLED
 from execution.doubt import in_doubt
 from execution.models import Execution
-from governance import halts
-from governance.data_classes import Marks
 from governance.models import Risk, User
+from governance.schemas.data_classes import Marks
 from governance.showing import findings
 from governance.showing.findings import Finding
 from governance.showing.sentences import sentence
+from governance.trust import halts
 from suggestions.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.present import halt_of, presented

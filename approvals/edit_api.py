@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from approvals import edits
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
-from governance.authentication import person_of
-from governance.permissions import has_permission
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from suggestions.bodies import Strict, check
 from suggestions.models import Proposal, Suggestion
 

@@ -15,8 +15,8 @@ from approvals.changes import parts, pointer, same
 from approvals.edit_nodes import ROOT, Node
 from approvals.edit_schema import Shape, shapes
 from approvals.pieces import Piece, is_honest, pieces, shown
-from governance.data_classes import Found, Marks
-from governance.schema_words import counted, such_as
+from governance.schemas.data_classes import Found, Marks
+from governance.schemas.words import counted, such_as
 from governance.showing.labels import labels, left_out
 from governance.showing.values import in_the_middle
 

@@ -20,7 +20,7 @@ from approvals.pieces import Piece, pieces, shown
 from approvals.voices import brief
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
-from governance.catalogue import Entry
+from governance.actions.catalogue import Entry
 from governance.models import Team
 from suggestions import gate
 from suggestions.models import Suggestion

@@ -1,6 +1,6 @@
 """What a schema says of one place in the arguments, as far as a form can show it.
 
-Only hints: what may be approved is for the whole schema to say (`governance.catalogue`). So nothing
+Only hints: what may be approved is for the whole schema to say (`governance.actions.catalogue`). So nothing
 here is stricter than the schema, and what it does not understand it leaves to the server's check.
 """
 

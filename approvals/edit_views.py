@@ -37,7 +37,7 @@ from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
 from audit.log.record import record_alone
-from governance import catalogue
+from governance.actions import catalogue
 from governance.showing.sentences import sentence
 from suggestions.models import Proposal, Suggestion
 

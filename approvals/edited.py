@@ -15,7 +15,7 @@ from approvals.edit_form import titles
 from approvals.edit_page import ShownChange, in_order, shown_changes
 from approvals.models import Decision
 from approvals.pieces import shown
-from governance.data_classes import MASK, Marks
+from governance.schemas.data_classes import MASK, Marks
 from suggestions.models import Suggestion
 
 MOST, LONGEST = 3, 40

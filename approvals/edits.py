@@ -9,13 +9,14 @@ from typing import Any
 from approvals.changes import Change, changes, same
 from approvals.step_up import KeyFigure, key_figure
 from audit.ground.refusals import Invalid, Refusal
-from governance import boundaries, catalogue
-from governance.boundaries import BoundaryHit
-from governance.catalogue import Entry
+from governance.actions import catalogue
+from governance.actions.catalogue import Entry
+from governance.agents import boundaries
+from governance.agents.boundaries import BoundaryHit
 from governance.models import PolicyVersion, Risk
-from governance.passing import NOTHING_KNOWN
+from governance.policies.verdict import Verdict
 from governance.showing.sentences import sentence
-from governance.verdict import Verdict
+from governance.trust.passing import NOTHING_KNOWN
 from suggestions import budgets, obligations
 from suggestions.history import Past
 from suggestions.models import Proposal, Suggestion

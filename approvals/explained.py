@@ -8,11 +8,11 @@ from typing import Any
 
 from approvals.pieces import Piece, pieces, shown
 from audit.ground.durations import written
-from governance import policy_words
-from governance.explain import Condition, RuleLookedAt
 from governance.models import PolicyVersion
-from governance.policy import Obligations
-from governance.verdict import Verdict
+from governance.policies import words
+from governance.policies.explain import Condition, RuleLookedAt
+from governance.policies.policy import Obligations
+from governance.policies.verdict import Verdict
 from suggestions.explain import Explanation
 
 LONGEST_VALUE = 120
@@ -74,7 +74,7 @@ def _merged(explanation: Explanation) -> list[tuple[str, str]]:
             if verdict.verdict == "auto_approve"
             else []
         ),
-        *(("Also", said) for said in policy_words.of_deciding(_stated(verdict))),
+        *(("Also", said) for said in words.of_deciding(_stated(verdict))),
     ]
 
 
@@ -87,7 +87,7 @@ def _rule(rule: RuleLookedAt) -> dict[str, Any]:
     return {
         "name": rule.name,
         "outcome": rule.outcome,
-        "wants": policy_words.wants(rule.then),
+        "wants": words.wants(rule.then),
         "reason": shown(rule.then.reason or ""),
         "error": shown(rule.error),
         "conditions": [_condition(condition) for condition in rule.conditions],

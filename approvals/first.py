@@ -15,12 +15,12 @@ from audit.ground.actors import Actor
 from audit.ground.canonical import digest
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from governance.action_types import register
-from governance.agents import create_agent
-from governance.authentication import caller_of
-from governance.keys import revoke
+from governance.actions.action_types import register
+from governance.agents.agents import create_agent
+from governance.door.authentication import caller_of
+from governance.door.keys import revoke
+from governance.door.roles import OPERATOR
 from governance.models import ActionType, Agent, User
-from governance.roles import OPERATOR
 from suggestions.bodies import ProposalBody, check
 from suggestions.models import Proposal
 from suggestions.prepare import prepare

@@ -19,8 +19,8 @@ from django.template.loader import render_to_string
 from approvals import hub, live
 from approvals.pieces import shown
 from execution import heartbeats
-from governance import halts
 from governance.models import Halt
+from governance.trust import halts
 
 _log = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from approvals.filters import Filters, Position, Sort
 from approvals.search import DOCUMENT, id_in, rest_sql, text_sql, words_of
-from governance import people
 from governance.models import Agent, Risk, Team, User
+from governance.people import people
 from suggestions.models import Proposal
 
 __all__ = [

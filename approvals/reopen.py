@@ -13,8 +13,8 @@ from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from governance import people
 from governance.models import User
+from governance.people import people
 from suggestions import callbacks, news
 from suggestions.models import Proposal, RejectedAction, RejectedActionQuerySet
 

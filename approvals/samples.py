@@ -19,8 +19,9 @@ from audit.ground.canonical import commitment
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
-from governance import autonomy, people
 from governance.models import Incident, User
+from governance.people import people
+from governance.trust import autonomy
 from suggestions import callbacks
 from suggestions.models import Proposal, Sample
 

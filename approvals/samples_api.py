@@ -18,8 +18,8 @@ from approvals import samples
 from approvals.samples import asked_of
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
-from governance.authentication import person_of
-from governance.permissions import has_permission
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from suggestions.bodies import Strict, check
 from suggestions.models import Sample
 

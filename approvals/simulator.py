@@ -24,9 +24,9 @@ from approvals.explained import told, versions
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
-from governance.authentication import caller_of, person_of
+from governance.door.authentication import caller_of, person_of
+from governance.door.permissions import has_permission
 from governance.models import Agent, PolicyVersion, User
-from governance.permissions import has_permission
 from suggestions import gate
 from suggestions.bodies import ProposalBody, Strict, check
 from suggestions.explain import Explanation, explain_recorded, simulate

@@ -28,8 +28,8 @@ from audit.ground.canonical import digest
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.models import Execution
-from governance import catalogue
-from governance.authentication import caller_of
+from governance.actions import catalogue
+from governance.door.authentication import caller_of
 from governance.models import ActionType, Agent, Risk, Team, User
 from suggestions.bodies import ProposalBody, check
 from suggestions.glance import glance

@@ -11,9 +11,9 @@ from django.db import transaction
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
-from governance import standing
 from governance.models import StandingApproval, User
-from governance.standing import Bound, Scope
+from governance.trust import standing
+from governance.trust.standing import Bound, Scope
 from suggestions.models import Proposal, Resolution
 
 
@@ -54,7 +54,7 @@ def draft(proposal: Proposal, like: Like, *, reviewer: User, actor: Actor) -> St
     """Draft a standing approval for the like of what was approved; somebody else activates it.
 
     Every argument that was approved has to be bounded, and the bounds have to cover it. Raises
-    `NoDecision`, `SeveralTeams`, `Invalid` and what `governance.standing.draft` raises.
+    `NoDecision`, `SeveralTeams`, `Invalid` and what `governance.trust.standing.draft` raises.
     """
     resolution = source_of(proposal)
     kind = resolution.suggestion.action_type  # type: ignore[union-attr] # an approval names one

@@ -19,11 +19,11 @@ from approvals.standing import Like
 from audit.ground.actors import Actor
 from audit.ground.durations import Duration
 from audit.ground.refusals import Invalid
-from governance import standing
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import StandingApproval
-from governance.permissions import has_permission
-from governance.standing import DAYS, USES, Bound
+from governance.trust import standing
+from governance.trust.standing import DAYS, USES, Bound
 from suggestions.bodies import Strict, check
 from suggestions.models import Proposal
 

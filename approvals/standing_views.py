@@ -27,10 +27,10 @@ from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
-from governance import standing
 from governance.models import StandingApproval, User
 from governance.showing.sentences import path_label
-from governance.standing import Bound
+from governance.trust import standing
+from governance.trust.standing import Bound
 from suggestions.bodies import check
 from suggestions.models import Proposal, Resolution
 

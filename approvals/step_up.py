@@ -13,8 +13,8 @@ from django.conf import settings
 
 from approvals.arguments import as_text
 from audit.ground.refusals import Refusal
-from governance.data_classes import KEY_FIGURE
 from governance.models import User
+from governance.schemas.data_classes import KEY_FIGURE
 from governance.showing.sentences import PLACE, path_label
 from suggestions.models import Proposal, Suggestion
 

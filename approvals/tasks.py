@@ -8,7 +8,7 @@ from approvals.expire import expire_overdue
 from approvals.telling import deliver
 from approvals.telling.follow import follow
 from approvals.telling.tell import tell_due
-from governance import standing
+from governance.trust import standing
 
 
 @shared_task

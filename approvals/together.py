@@ -18,9 +18,9 @@ from approvals.arguments import as_text, in_words
 from approvals.models import Decision
 from approvals.pieces import is_honest
 from approvals.rows import status_label
-from governance import people
-from governance.data_classes import Marks
 from governance.models import ActionType, Risk, Team, User
+from governance.people import people
+from governance.schemas.data_classes import Marks
 from governance.showing.labels import holding, left_out, ordered
 from governance.showing.sentences import PLACE, path_label, wording
 from governance.showing.values import in_the_middle

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from governance.action_type_words import hazards
+from governance.actions.words import hazards
 from governance.models import ActionType
 from suggestions.models import Proposal
 from suggestions.obligations import asked_of

@@ -13,9 +13,9 @@ from approvals.models import Decision
 from approvals.naming import listed
 from approvals.pieces import Piece, pieces, shown
 from approvals.quorum import Standing, disagree, standing_of
-from governance import deciders
-from governance.data_classes import Marks
 from governance.models import ActionType, Team, User
+from governance.policies import deciders
+from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
 from suggestions.models import Proposal, Suggestion
 from suggestions.obligations import Asked, asked_of

@@ -77,7 +77,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
 
 def _shadow(stage: Stage, *, rounds: int) -> float:
     """Seconds that a shadow adds to a submission in this process: the median of pairs that ran in turn."""
-    from governance.authentication import caller_of
+    from governance.door.authentication import caller_of
     from governance.models import PolicyVersion
     from suggestions.bodies import ProposalBody, check
     from suggestions.prepare import prepare

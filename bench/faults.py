@@ -213,10 +213,10 @@ def _people(outside: int) -> tuple[str, str]:
     """An agent's key and a reviewer's token, for an action type that calls our tool."""
     from audit.ground.actors import SYSTEM
     from bench.stage import _refund, in_force, policy
-    from governance.action_types import register
-    from governance.agents import create_agent
-    from governance.keys import issue_key, issue_token
-    from governance.people import create_user
+    from governance.actions.action_types import register
+    from governance.agents.agents import create_agent
+    from governance.door.keys import issue_key, issue_token
+    from governance.people.people import create_user
 
     author, second = (
         create_user(f"faults-{name}", roles=["operator"], teams=["operations"], actor=SYSTEM)[0]

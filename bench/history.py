@@ -151,7 +151,7 @@ def _keys(stage: Stage) -> tuple[object, object]:
 
 
 def _question(question: tuple) -> object:
-    from governance.history import Question
+    from governance.expressions.past import Question
 
     of, kind, window, argument, action, statuses = question
     return Question(kind, of, window, argument=argument, value="#W1", action=action, statuses=statuses)

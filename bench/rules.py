@@ -65,7 +65,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
 def _agent(stage: Stage, name: str) -> tuple[Any, str]:
     """An agent with an active deployment, and its key."""
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
     from governance.models import Agent, Deployment
 
     agent, _ = Agent.objects.get_or_create(name=name, defaults={"owner": stage.author})
@@ -89,11 +89,11 @@ def _set(agent: Any, boundaries: dict[str, Any]) -> None:
 
 
 def _activate(stage: Stage, version: Any) -> None:
-    from governance import policy_lifecycle
     from governance.models import PolicyVersion
+    from governance.policies import lifecycle
 
     if PolicyVersion.objects.active().get().pk != version.pk:
-        policy_lifecycle.activate(version, by=stage.second)
+        lifecycle.activate(version, by=stage.second)
 
 
 def _turn(stage: Stage, api: Running, key: str, version: Any, requests: int) -> Callable[[], float]:

@@ -105,11 +105,11 @@ class Stage:
 
     def _people(self) -> None:
         from audit.ground.actors import SYSTEM
-        from governance.action_types import register
-        from governance.agents import create_agent
-        from governance.keys import issue_key, issue_token
+        from governance.actions.action_types import register
+        from governance.agents.agents import create_agent
+        from governance.door.keys import issue_key, issue_token
         from governance.models import Agent
-        from governance.people import create_user
+        from governance.people.people import create_user
 
         def person(name: str, role: str) -> Any:
             from governance.models import User
@@ -392,14 +392,14 @@ def _refund(port: int) -> dict[str, Any]:
 def in_force(text: str, *, author: Any, second: Any) -> Any:
     """The policy after its whole life cycle; it stays where it is when it has gone that way before."""
     from audit.ground.actors import SYSTEM
-    from governance import policy_lifecycle
+    from governance.policies import lifecycle
 
-    version, created = policy_lifecycle.draft(text, author=author)
+    version, created = lifecycle.draft(text, author=author)
     if created:
-        policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-        policy_lifecycle.approve(version, by=second)
+        lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+        lifecycle.approve(version, by=second)
     if created or version.status == version.Status.RETIRED:
-        version = policy_lifecycle.activate(version, by=second)
+        version = lifecycle.activate(version, by=second)
     return version
 
 

@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from execution.begin import LONGEST_LEASE, Grant, begin, renew
 from execution.hand_back import report_result
 from execution.queries import of_proposal, story
-from governance.authentication import AgentCaller
+from governance.door.authentication import AgentCaller
+from governance.door.permissions import IsAgent, is_agent_or
 from governance.models import Agent
-from governance.permissions import IsAgent, is_agent_or
 from suggestions.api import NotAnAgent
 from suggestions.bodies import Strict, check
 from suggestions.models import Proposal

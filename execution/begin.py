@@ -18,9 +18,9 @@ from execution import failures, news
 from execution.approval import broken
 from execution.models import Attempt, Execution, Step
 from execution.moves import BY_AGENT
-from governance import halts
-from governance.boundaries import AgentDisabled
+from governance.agents.boundaries import AgentDisabled
 from governance.models import Agent, Halt
+from governance.trust import halts
 from suggestions.models import Proposal
 
 STATUS = Execution.Status

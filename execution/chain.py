@@ -14,7 +14,7 @@ from uuid import UUID
 
 from audit.ground.prepared import execute
 from execution.models import Execution
-from governance import standing
+from governance.trust import standing
 from suggestions.models import Proposal, Resolution
 
 _TOLD = """

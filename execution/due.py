@@ -12,7 +12,7 @@ from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution import cut_off, failures, news
 from execution.models import Execution
-from governance.halts import HELD
+from governance.trust.halts import HELD
 from suggestions.tell_worker import lost_after
 
 AT_ONCE = 500

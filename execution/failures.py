@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from audit.ground.prepared import execute
 from execution.models import Execution
-from governance import autonomy
-from governance.gate_bounds import bounds_for
 from governance.models import Agent, Autonomy, Incident
+from governance.trust import autonomy
+from governance.trust.gate_bounds import bounds_for
 
 LOOKED_AT = 50  # of the newest that passed at this stage and came to an end
 

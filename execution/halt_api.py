@@ -17,10 +17,10 @@ from rest_framework.views import APIView
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from execution import release
-from governance import halts
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import Halt
-from governance.permissions import has_permission
+from governance.trust import halts
 from suggestions.bodies import Strict, check
 
 PAGE = 50

@@ -17,8 +17,8 @@ from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from execution import release
-from governance import halts
 from governance.models import ActionType, Agent, Halt, User
+from governance.trust import halts
 
 PAGE = 25
 MOST_OFFERED = 500

@@ -14,7 +14,7 @@ from audit.ground.actors import WORKER
 from audit.ground.prepared import execute
 from audit.log.record import record
 from execution.models import Execution
-from governance import halts
+from governance.trust import halts
 
 _RENEW = f"""
 UPDATE execution_execution e

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 
 from audit.ground.ids import uuid7
 from audit.ground.prepared import execute
-from governance.halts import HELD
 from governance.models import Agent, Halt, User
 from governance.models.halts import HaltQuerySet
+from governance.trust.halts import HELD
 from suggestions.models import Proposal, Suggestion
 from suggestions.present import WAITING
 
@@ -42,7 +42,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Make one worker the only one that may carry it out; its fencing number, and the proposal.
 
         One conditional UPDATE: of many workers one gets a number, the others None. So do all
-        where a kill switch is on; `governance.halts.keep_out` comes before.
+        where a kill switch is on; `governance.trust.halts.keep_out` comes before.
         """
         taken = execute(_TAKE, [float(lease_seconds), execution_id])
         return (taken[0][0], taken[0][1]) if taken else None
@@ -54,7 +54,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         )
 
     def not_held(self) -> Self:
-        """Those that no kill switch stops, as `governance.halts.HELD` has it."""
+        """Those that no kill switch stops, as `governance.trust.halts.HELD` has it."""
         still = Q(lifted_at=None) | Q(lifted_at__gt=OuterRef("timed_from"))
         return self.exclude(Exists(_stopping().filter(still, settled_at=None)))
 

@@ -18,8 +18,8 @@ from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.log.record import record_many
 from execution.models import Execution
-from governance import halts
 from governance.models import Halt, User
+from governance.trust import halts
 from suggestions.models import Proposal
 from suggestions.tell_worker import tell_worker
 
@@ -65,7 +65,7 @@ RETURNING e.id, e.proposal_id, held.lost
 
 @transaction.atomic
 def lift(halt: Halt, *, reason: str, by: User, actor: Actor) -> Halt:
-    """Lift a kill switch, and let what it held go on at once. Raises what `governance.halts.lift` raises."""
+    """Lift a kill switch, and let what it held go on at once. Raises what `halts.lift` raises."""
     from execution.tasks import release
 
     lifted = halts.lift(halt, reason=reason, by=by, actor=actor)

@@ -14,9 +14,9 @@ import uritemplate
 
 from audit.ground import egress
 from execution.models import Attempt, Execution
-from governance import cel_bounds
-from governance.cel import BadExpression, Expression, NoAnswer
-from governance.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
+from governance.actions.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
+from governance.expressions import cel_bounds
+from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
 KEPT = 2_000  # characters of an answer
 LONGEST_URL = 64 * 1024  # characters; no service takes half as much

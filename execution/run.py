@@ -21,7 +21,7 @@ from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.workflow import InvalidWorkflow, WorkflowStep, workflow_of
-from governance.workflow import LONGEST_CALL, Verify
+from governance.actions.workflow import LONGEST_CALL, Verify
 from suggestions.insist import insist
 from suggestions.tell_worker import tell_worker
 

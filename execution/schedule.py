@@ -14,8 +14,8 @@ from execution import news
 from execution.models import Execution, Step
 from execution.run import REPORT, REPORT_WITHIN
 from execution.workflow import InvalidWorkflow, Workflow, workflow_of
-from governance import halts
 from governance.models import Autonomy, Halt
+from governance.trust import halts
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.tell_worker import tell_worker
 

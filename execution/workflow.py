@@ -1,12 +1,12 @@
-"""The workflow of an action type, made ready to run; its shape stands in `governance.workflow`."""
+"""The workflow of an action type, made ready to run; its shape stands in `governance.actions.workflow`."""
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
 
+from governance.actions.workflow import HandBack, HttpRoute, InvalidWorkflow, Workflow, WorkflowStep, parse
 from governance.models import ActionType
-from governance.workflow import HandBack, HttpRoute, InvalidWorkflow, Workflow, WorkflowStep, parse
 
 __all__ = ["HandBack", "HttpRoute", "InvalidWorkflow", "Workflow", "WorkflowStep", "label", "workflow_of"]
 

@@ -10,13 +10,13 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.ground import digests  # noqa: F401 - `<digest:…>` in addresses
-        from governance import roles
+        from governance.door import roles
 
-        post_migrate.connect(_hand_out, dispatch_uid="governance.roles.hand_out")
-        post_migrate.connect(roles.make_default_team, sender=self, dispatch_uid="governance.roles.team")
+        post_migrate.connect(_hand_out, dispatch_uid="governance.door.roles.hand_out")
+        post_migrate.connect(roles.make_default_team, sender=self, dispatch_uid="governance.door.roles.team")
 
 
 def _hand_out(**kwargs: Any) -> None:
-    from governance import roles
+    from governance.door import roles
 
     roles.hand_out(**kwargs)

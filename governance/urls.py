@@ -1,6 +1,9 @@
 from django.urls import path
 
-from governance import absence_views, action_type_views, deployment_views, policy_views, views
+from governance.actions import views as action_type_views
+from governance.agents import deployment_views, views
+from governance.people import absence_views
+from governance.policies import views as policy_views
 
 app_name = "governance"
 urlpatterns = [

@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid
-from governance import autonomy
-from governance.authentication import person_of
-from governance.autonomy import lower_stage
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import Agent, Incident, StageChange
-from governance.permissions import has_permission
+from governance.trust import autonomy
+from governance.trust.autonomy import lower_stage
 from insights import promote
 from insights.gates import Measured, measured_now
 from insights.pairs import Filters, page

@@ -15,10 +15,10 @@ from uuid import UUID
 
 from audit.ground.prepared import execute
 from audit.ground.wilson import Share, share
-from governance.gate_bounds import Bounds, bounds_for
 from governance.models import ActionType, Agent, Autonomy, PolicyVersion
-from governance.passing import hazard_of
-from governance.policy import ready
+from governance.policies.policy import ready
+from governance.trust.gate_bounds import Bounds, bounds_for
+from governance.trust.passing import hazard_of
 
 LOOKED_AT = 500
 BINS = 10

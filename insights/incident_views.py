@@ -17,8 +17,8 @@ from approvals.pieces import pieces
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
-from governance import autonomy
 from governance.models import ActionType, Agent, Incident, User
+from governance.trust import autonomy
 from insights.views import in_words, note_refusal
 
 PAGE = 50

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
-from governance import autonomy
 from governance.models import Agent, Autonomy, StageChange, User
+from governance.trust import autonomy
 from insights.gates import measured_now
 
 
@@ -63,7 +63,7 @@ def set_stage(
     """To any stage: down always, up by somebody's word and recorded as granted past the gates.
 
     With the measures as they are; None where it is at this stage already. Raises what
-    `governance.autonomy.raise_stage` and `lower_stage` do.
+    `governance.trust.autonomy.raise_stage` and `lower_stage` do.
     """
     autonomy.check_action(action)
     now = autonomy.lock(agent, action).stage

@@ -20,9 +20,9 @@ from audit.asking.parameters import number, whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
-from governance.autonomy import lower_stage
-from governance.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
 from governance.models import ActionType, Agent, GateBounds, Incident, StageChange, User
+from governance.trust.autonomy import lower_stage
+from governance.trust.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
 from insights import promote as verbs
 from insights.gates import Measured, measured_now
 from insights.pairs import Filters, page

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.urls import path
 
-from governance import absence_views, token_views
+from governance.door import token_views
+from governance.people import absence_views
 from reviewapp import door_pages, signed_out
 from reviewapp.accounts import SignIn
 from reviewapp.second_factors import shown_first

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import confirm
 from audit.asking.who import actor_of
 from governance.door import links
+from governance.door.roles import AUDITOR, REVIEWER
 from governance.models import Team, User
-from governance.people import PersonRefused, create_without_password
-from governance.roles import AUDITOR, REVIEWER
+from governance.people.people import PersonRefused, create_without_password
 
 PAGE = 100
 INVITED = (REVIEWER, AUDITOR)  # whom an operator may invite on a page
@@ -40,7 +40,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     rows = [_row(person, _person(request) if may_change else None) for person in people[:PAGE]]
     following = f"?{urlencode({'q': q, 'after': people[PAGE - 1].username})}" if len(people) > PAGE else ""
     context = {"people": rows, "q": q, "may_change": may_change, "following": following}
-    return render(request, "governance/people.html", context)
+    return render(request, "governance/people/people.html", context)
 
 
 @login_required
@@ -64,7 +64,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "teams": [(team, team.slug in teams) for team in Team.objects.order_by("name")],
         "confirmed": confirm.confirmed(request),
     }
-    return render(request, "governance/new_person.html", context, status=422 if problem else 200)
+    return render(request, "governance/people/new_person.html", context, status=422 if problem else 200)
 
 
 @login_required
@@ -120,7 +120,7 @@ def _to_confirm(request: HttpRequest, back: str) -> HttpResponse:
 @sensitive_variables("token")
 def _shown_once(request: HttpRequest, token: str, person: User) -> HttpResponse:
     context = {"address": links.address_of(token), "person": person, "link": links.find(token)}
-    return render(request, "governance/account_link.html", context)
+    return render(request, "governance/door/account_link.html", context)
 
 
 def _row(person: User, by: User | None) -> dict[str, Any]:

@@ -41,21 +41,11 @@ from audit.log import counted
 from execution.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
 from execution.hand_back import AnotherOutcome, ReportedTooLate
 from execution.undo import TooLateToUndo
-from governance import hits, standing, strangers
-from governance.absences import NothingToEnd, NotYourAbsence
-from governance.action_type_changes import NeedsConsent
-from governance.agents import ChangedMeanwhile
-from governance.authentication import AgentCaller
-from governance.autonomy import (
-    IncidentIsClosed,
-    NotAnOperator,
-    OwnersWord,
-    UnknownAction,
-    UnknownAgent,
-    UnknownStage,
-)
-from governance.boundaries import BoundaryHit
-from governance.deployments import (
+from governance.actions.changes import NeedsConsent
+from governance.agents import hits
+from governance.agents.agents import ChangedMeanwhile
+from governance.agents.boundaries import BoundaryHit
+from governance.agents.deployments import (
     LabelTaken,
     MayNotApprove,
     NoEarlierDeployment,
@@ -63,9 +53,21 @@ from governance.deployments import (
     OwnDeployment,
     WrongStatus,
 )
-from governance.halts import AlreadyHalted, NotOn
-from governance.policy_lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
-from governance.rate import TooOften
+from governance.agents.rate import TooOften
+from governance.door import strangers
+from governance.door.authentication import AgentCaller
+from governance.people.absences import NothingToEnd, NotYourAbsence
+from governance.policies.lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
+from governance.trust import standing
+from governance.trust.autonomy import (
+    IncidentIsClosed,
+    NotAnOperator,
+    OwnersWord,
+    UnknownAction,
+    UnknownAgent,
+    UnknownStage,
+)
+from governance.trust.halts import AlreadyHalted, NotOn
 from insights.promote import GatesMissing, NothingHigher
 from reviewapp import metrics
 from suggestions.api import KeyMissing, NotAnAgent

@@ -246,8 +246,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is
 # --- The API --------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["governance.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["governance.permissions.Nobody"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["governance.door.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["governance.door.permissions.Nobody"],
     "DEFAULT_RENDERER_CLASSES": ["reviewapp.rendering.SortedJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reviewapp.rendering.JSONOnly",
     "DEFAULT_PARSER_CLASSES": ["suggestions.gate.GatedJSONParser"],

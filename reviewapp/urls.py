@@ -10,7 +10,8 @@ from approvals.edit_api import Edits
 from audit.evidence.api import Events, EventsExport
 from execution.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halt_api import Halts, LiftHalt
-from governance import deployment_api, policy_api
+from governance.agents import deployment_api
+from governance.policies import api as policy_api
 from insights import api as insights_api
 from reviewapp import health, pages, people_pages
 from suggestions import backtest_api

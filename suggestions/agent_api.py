@@ -13,12 +13,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.who import actor_of
-from governance import boundaries
-from governance.agents import set_boundaries
-from governance.authentication import agent_of
-from governance.boundaries import AgentLimits
+from governance.agents import boundaries
+from governance.agents.agents import set_boundaries
+from governance.agents.boundaries import AgentLimits
+from governance.door.authentication import agent_of
+from governance.door.permissions import IsAgent, has_permission
 from governance.models import Agent
-from governance.permissions import IsAgent, has_permission
 from suggestions import allowance
 
 

@@ -10,8 +10,8 @@ from django.http import QueryDict
 
 from audit.ground.durations import written
 from audit.ground.hours import DAYS
-from governance.agents import digest_of
-from governance.boundaries import MOST_BUDGETS, UNITS, Budget, limits_of
+from governance.agents.agents import digest_of
+from governance.agents.boundaries import MOST_BUDGETS, UNITS, Budget, limits_of
 from governance.models import ActionType, Agent
 
 BLANK_ROWS = 2

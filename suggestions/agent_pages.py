@@ -18,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from audit.asking.who import actor_of
 from audit.ground import hours
 from audit.ground.refusals import Invalid
-from governance import boundaries, keys
-from governance.agents import ChangedMeanwhile, digest_of, set_boundaries
-from governance.boundaries import BoundariesUnreadable
+from governance.agents import boundaries
+from governance.agents.agents import ChangedMeanwhile, digest_of, set_boundaries
+from governance.agents.boundaries import BoundariesUnreadable
+from governance.agents.rate import Left
+from governance.door import keys
+from governance.door.secret_forms import LASTING, OVERLAPS, row_of
 from governance.models import Agent, Deployment
-from governance.rate import Left
-from governance.secret_forms import LASTING, OVERLAPS, row_of
 from suggestions import allowance
 from suggestions.agent_form import WINDOWS, Form, Row, action_names
 
@@ -70,7 +71,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "refusals": _refusals(found),
         **_allowed(found),
     }
-    return render(request, "governance/agent.html", context)
+    return render(request, "governance/agents/agent.html", context)
 
 
 @login_required
@@ -130,7 +131,7 @@ def _form(
         "zones": sorted(available_timezones()),
         "active_deployment": _active_deployment(agent),
     }
-    return render(request, "governance/boundaries.html", context, status=status)
+    return render(request, "governance/agents/boundaries.html", context, status=status)
 
 
 def _used(agent: Agent) -> dict[tuple[str, str, str], str]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from audit.ground.prepared import execute
-from governance import boundaries, rate
-from governance.boundaries import Budget
+from governance.agents import boundaries, rate
+from governance.agents.boundaries import Budget
 from governance.models import Agent
 from suggestions.budgets import amount, plain, used, window
 

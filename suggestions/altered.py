@@ -14,8 +14,8 @@ from typing import Any
 
 from audit.ground.canonical import canonical
 from audit.ground.wilson import Share, share
-from governance.catalogue import Entry
-from governance.policy import Policy
+from governance.actions.catalogue import Entry
+from governance.policies.policy import Policy
 from suggestions.policy_report import PASSED, REFUSED, Judged, Row, action_of, judged, request_of
 
 OTHERS_TRIED = 3  # values of other tasks for each argument

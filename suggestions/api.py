@@ -19,12 +19,14 @@ from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
-from governance import action_types, boundaries, halts, hits, rate
-from governance.action_type_changes import Change
-from governance.authentication import AgentCaller, person_of
-from governance.boundaries import BoundaryHit
+from governance.actions import action_types
+from governance.actions.changes import Change
+from governance.agents import boundaries, hits, rate
+from governance.agents.boundaries import BoundaryHit
+from governance.door.authentication import AgentCaller, person_of
+from governance.door.permissions import IsAgent, has_permission, is_agent_or
 from governance.models import ActionType
-from governance.permissions import IsAgent, has_permission, is_agent_or
+from governance.trust import halts
 from suggestions import gate
 from suggestions.asking_again import AlreadyRejected, note
 from suggestions.bodies import BatchBody, BatchItem, ProposalBody, Strict, check

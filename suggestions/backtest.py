@@ -21,9 +21,9 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER, Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from governance import policy_lifecycle
 from governance.models import PolicyVersion, User
-from governance.policy import Policy, ready
+from governance.policies import lifecycle
+from governance.policies.policy import Policy, ready
 from suggestions.models import Backtest, BacktestChunk, Disagreement
 from suggestions.rejudge import Chosen, Judge, Outcome
 from suggestions.tally import Tally, kind_of, result, score
@@ -67,8 +67,8 @@ def ask(
     """
     from suggestions.tasks import run_backtest
 
-    if by is not None and not (by.is_active and by.has_perm(policy_lifecycle.PERMISSION)):
-        raise policy_lifecycle.MayNotChangePolicies
+    if by is not None and not (by.is_active and by.has_perm(lifecycle.PERMISSION)):
+        raise lifecycle.MayNotChangePolicies
     chosen.where()
     try:
         with transaction.atomic():
@@ -310,7 +310,7 @@ def _finish(backtest: Backtest) -> None:
     backtest.result = result(tally)
     _end(backtest, STATUS.DONE, actor=WORKER)
     told = {"backtest": str(backtest.pk), "chosen": backtest.chosen, **score(backtest.result)}
-    policy_lifecycle.mark_validated(backtest.policy, told, actor=WORKER)
+    lifecycle.mark_validated(backtest.policy, told, actor=WORKER)
 
 
 def _trim(backtest: Backtest) -> None:

@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import PolicyVersion
-from governance.permissions import has_permission
 from suggestions import backtest, disagreements
 from suggestions.bodies import Moment, Strict, check
 from suggestions.models import Backtest, Disagreement

@@ -19,8 +19,8 @@ from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
-from governance import policy_lifecycle
 from governance.models import ActionType, Agent, PolicyVersion, User
+from governance.policies import lifecycle
 from suggestions import backtest, disagreements
 from suggestions.backtest_shown import chosen_words, compared, result_shown
 from suggestions.models import Backtest, Disagreement
@@ -30,7 +30,7 @@ from suggestions.tally import name_of, sentences
 
 PAGE = 30
 NAMES = 200  # that a form offers; others are typed
-SEE, CHANGE = "governance.view_policyversion", policy_lifecycle.PERMISSION
+SEE, CHANGE = "governance.view_policyversion", lifecycle.PERMISSION
 
 
 @login_required

@@ -14,8 +14,8 @@ from typing import Any
 
 from audit.ground.durations import written
 from audit.ground.prepared import execute
-from governance import boundaries
-from governance.boundaries import BoundaryHit, Budget
+from governance.agents import boundaries
+from governance.agents.boundaries import BoundaryHit, Budget
 from governance.models import Agent
 from suggestions.history import MAY_TAKE_EFFECT, Past
 from suggestions.models import Proposal, Suggestion

@@ -21,7 +21,7 @@ from standardwebhooks import Webhook
 from audit.ground import egress
 from audit.ground.actors import WORKER
 from audit.log.record import record
-from governance.callback_secret import callback_secret
+from governance.agents.callback_secret import callback_secret
 from suggestions.insist import insist
 from suggestions.models import Callback, Proposal
 from suggestions.tell_worker import lost_after

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from governance import catalogue, risk, standing
-from governance.authentication import AgentCaller
-from governance.explain import RuleLookedAt, boundaries_looked_at, looked_at
-from governance.history import answering
+from governance.actions import catalogue, risk
+from governance.door.authentication import AgentCaller
+from governance.expressions.past import answering
 from governance.models import Risk
-from governance.passing import Circumstances
-from governance.policy import ready
-from governance.verdict import Verdict
+from governance.policies.explain import RuleLookedAt, boundaries_looked_at, looked_at
+from governance.policies.policy import ready
+from governance.policies.verdict import Verdict
+from governance.trust import standing
+from governance.trust.passing import Circumstances
 from suggestions.bodies import ProposalBody
 from suggestions.facts import facts_of
 from suggestions.history import Past

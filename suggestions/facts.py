@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.ground.canonical import canonical
-from governance import history
-from governance.agreement import agrees
-from governance.catalogue import Entry
+from governance.actions.catalogue import Entry
+from governance.expressions import past
+from governance.expressions.agreement import agrees
 from governance.models import Agent, Risk
-from governance.passing import Circumstances
+from governance.trust.passing import Circumstances
 from suggestions.models import Proposal, Suggestion
 
 
@@ -24,7 +24,7 @@ def facts_of(
     stage: int,
     now: datetime | None = None,
 ) -> dict[str, Any]:
-    """The facts about one suggestion, under the names of `governance.policy.VARIABLES`.
+    """The facts about one suggestion, under the names of `governance.policies.policy.VARIABLES`.
 
     What the agent left out reads as 0 or empty: a rule that needs it then does not pass.
     """
@@ -43,7 +43,7 @@ def facts_of_proposal(
         "proposal": {"title": proposal.title, "summary": proposal.summary, "context": proposal.context},
         "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
         "deployment": {"label": stated, "registered": bool(stated) and stated == circumstances.deployment},
-        "history": history.FACT,
+        "history": past.FACT,
         "user_text": _said_by(proposal.context, "user"),
         "agreed_text": _agreed_to(proposal.context),
         "tool_text": _said_by(proposal.context, "tool"),

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 
 from audit.ground.prepared import execute
-from governance.history import (
+from governance.expressions.past import (
     AGENT,
     MOST_QUESTIONS,
     STATUSES,

@@ -12,8 +12,8 @@ from django.db.models.functions import MD5, Cast, Concat, Now
 from audit.ground.canonical import new_salt
 from audit.ground.ids import uuid7
 from audit.ground.unseen import shown
-from governance import people
 from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
+from governance.people import people
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):

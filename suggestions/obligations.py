@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.models import Risk
-from governance.verdict import Verdict
+from governance.policies.verdict import Verdict
 from suggestions.models import Proposal
 
 # What an edit can make stricter, beside approvals and teams, which have columns of their own.

@@ -19,13 +19,13 @@ from django.conf import settings
 from audit.ground.canonical import canonical
 from audit.ground.refusals import Refusal
 from audit.ground.wilson import Share, share
-from governance import catalogue
-from governance.action_types import InvalidActionType, described, normalised, parse
-from governance.catalogue import Entry
-from governance.history import Question
+from governance.actions import catalogue
+from governance.actions.action_types import InvalidActionType, described, normalised, parse
+from governance.actions.catalogue import Entry
+from governance.expressions.past import Question
 from governance.models import Agent
-from governance.passing import NOTHING_KNOWN
-from governance.policy import Policy
+from governance.policies.policy import Policy
+from governance.trust.passing import NOTHING_KNOWN
 from suggestions import gate, replay
 from suggestions.bodies import ProposalBody, check
 from suggestions.history import Past

@@ -16,15 +16,18 @@ from audit.ground.ids import uuid7
 from audit.ground.prepared import unsaved
 from audit.ground.refusals import Invalid
 from audit.log.record import compose
-from governance import boundaries, catalogue, cel_bounds, risk, standing
-from governance.authentication import AgentCaller
-from governance.catalogue import Entry
-from governance.history import answering
+from governance.actions import catalogue, risk
+from governance.actions.catalogue import Entry
+from governance.agents import boundaries
+from governance.door.authentication import AgentCaller
+from governance.expressions import cel_bounds
+from governance.expressions.past import answering
 from governance.models import Agent, Autonomy, Risk
-from governance.passing import Circumstances, speaks_against, unnamed_hazards
-from governance.policy import Matched, Policy, ready, risk_of
+from governance.policies.policy import Matched, Policy, ready, risk_of
+from governance.policies.verdict import Verdict, judge
 from governance.showing.sentences import sentence
-from governance.verdict import Verdict, judge
+from governance.trust import standing
+from governance.trust.passing import Circumstances, speaks_against, unnamed_hazards
 from suggestions import asking_again, budgets, numbers
 from suggestions.bodies import ProposalBody, SuggestionBody
 from suggestions.concerns import concern_of
@@ -340,7 +343,7 @@ def standing_verdict(
     """The verdict where a standing approval takes the place of "review by default".
 
     One approval has to cover every suggestion that no rule says anything of; where a rule asks for
-    review, or for another team or more people than signed it, that rule wins. `governance.passing`
+    review, or for another team or more people than signed it, that rule wins. `governance.trust.passing`
     still has the last word, save that the approval names what may pass.
     """
     undecided = _undecided(verdict, suggestions)

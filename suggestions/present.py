@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from pydantic import BaseModel, Field
 
 from audit.ground.unseen import shown
-from governance import halts
 from governance.models import Halt, Risk
+from governance.trust import halts
 from suggestions import resolve
 from suggestions.models import Proposal, Resolution, Suggestion
 

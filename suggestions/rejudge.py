@@ -15,12 +15,12 @@ from uuid import UUID
 
 from audit.ground.prepared import execute, unsaved
 from audit.ground.refusals import Invalid
-from governance import catalogue, risk
-from governance.catalogue import Entry
+from governance.actions import catalogue, risk
+from governance.actions.catalogue import Entry
 from governance.models import ActionType, Agent, Risk
-from governance.passing import Circumstances
-from governance.policy import Policy
-from governance.verdict import Verdict
+from governance.policies.policy import Policy
+from governance.policies.verdict import Verdict
+from governance.trust.passing import Circumstances
 from suggestions.history import Past
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.prepare import weighed

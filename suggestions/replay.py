@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.agreement import agrees
+from governance.expressions.agreement import agrees
 
 MOST_CHARACTERS = {"title": 200, "model": 200}
 

@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 
 from audit.ground.prepared import execute
 from governance.models import PolicyVersion
-from governance.policy import ready
+from governance.policies.policy import ready
 from suggestions.models import Proposal
 from suggestions.numbers import keys_of
 

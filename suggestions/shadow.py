@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from audit.ground.prepared import execute
 from governance.models import PolicyVersion, User
-from governance.policy import STRICTNESS
-from governance.verdict import Verdict
+from governance.policies.policy import STRICTNESS
+from governance.policies.verdict import Verdict
 from suggestions.models import Proposal, ShadowDifference
 
 PAGE = 50

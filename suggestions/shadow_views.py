@@ -21,9 +21,9 @@ from audit.ground.durations import written
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
-from governance.authentication import person_of
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
 from governance.models import PolicyVersion, User
-from governance.permissions import has_permission
 from suggestions import shadow
 from suggestions.backtest_shown import SAID
 from suggestions.models import ShadowDifference

@@ -18,10 +18,10 @@ from audit.ground.announce import announce
 from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
 from audit.log.record import NOW_SQL, record
-from governance import halts, standing
-from governance.autonomy import hold
 from governance.models import Agent
-from governance.passing import Circumstances
+from governance.trust import halts, standing
+from governance.trust.autonomy import hold
+from governance.trust.passing import Circumstances
 from suggestions import asking_again, samples, shadow
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import Prepared, withhold

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from audit.ground.wilson import share
-from governance.policy import STRICTNESS
+from governance.policies.policy import STRICTNESS
 from suggestions.models import Disagreement
 from suggestions.rejudge import Outcome
 

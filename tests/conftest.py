@@ -85,7 +85,9 @@ _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL'
 def _fresh_caches() -> Iterator[None]:
     """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
     from audit.ground import valkey
-    from governance import catalogue, policy, strangers
+    from governance.actions import catalogue
+    from governance.door import strangers
+    from governance.policies import policy
 
     yield
     valkey.ask("EVAL", _FORGET, 0, f"{settings.VALKEY_PREFIX}:refused*")
@@ -170,7 +172,7 @@ def action_type(db: None) -> Any:
 
 def make_action_type() -> Any:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
 
     return register(REFUND, actor=SYSTEM)[0]
 
@@ -189,7 +191,7 @@ def make_agent(*, owner: Any) -> Any:
 @pytest.fixture
 def agent_key(agent: Any) -> str:
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
 
     return issue_key(agent, actor=SYSTEM)
 
@@ -197,13 +199,13 @@ def agent_key(agent: Any) -> str:
 def approved(version: Any) -> Any:
     """The same version of a policy, approved by a second person after a backtest."""
     from audit.ground.actors import SYSTEM
-    from governance import policy_lifecycle
     from governance.models import User
+    from governance.policies import lifecycle
 
     name = "approves-policies"
     second = User.objects.filter(username=name).first() or make_person(name, "operator")
-    policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-    return policy_lifecycle.approve(version, by=second)
+    lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+    return lifecycle.approve(version, by=second)
 
 
 def in_force(text: str) -> Any:
@@ -212,10 +214,10 @@ def in_force(text: str) -> Any:
     A version that has been in force before is activated again; the active one stays.
     """
     from audit.ground.actors import SYSTEM
-    from governance import policy_lifecycle
-    from governance.deciders import sendings_of
     from governance.models import Team, User
-    from governance.policy import parse
+    from governance.policies import lifecycle
+    from governance.policies.deciders import sendings_of
+    from governance.policies.policy import parse
 
     for team in {sending.team for sending in sendings_of(parse(text))}:
         Team.objects.get_or_create(slug=team, defaults={"name": team.capitalize()})
@@ -225,12 +227,12 @@ def in_force(text: str) -> Any:
         User.objects.filter(username=name).first() or make_person(name, "operator")
         for name in ("writes-policies", "approves-policies")
     )
-    version, created = policy_lifecycle.draft(text, author=author)
+    version, created = lifecycle.draft(text, author=author)
     if created:
-        policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-        policy_lifecycle.approve(version, by=second)
+        lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+        lifecycle.approve(version, by=second)
     if version.status != version.Status.ACTIVE:
-        version = policy_lifecycle.activate(version, by=second)
+        version = lifecycle.activate(version, by=second)
     return version
 
 
@@ -285,7 +287,7 @@ def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
 
 
 def proposing(agent: Any) -> Callable[..., Any]:
-    from governance.authentication import caller_of
+    from governance.door.authentication import caller_of
     from suggestions.bodies import ProposalBody, check
     from suggestions.models import Proposal
     from suggestions.prepare import prepare
@@ -387,7 +389,7 @@ def api(agent_key: str) -> ApiClient:
 def api_as() -> Callable[[Any], ApiClient]:
     """The API as a person's program sees it."""
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_token
+    from governance.door.keys import issue_token
 
     return lambda user: ApiClient(issue_token(user, actor=SYSTEM))
 

@@ -133,7 +133,7 @@ END $$
 
 def empty(superuser_url: str) -> None:
     """What `flush` would do, where the log refuses to be emptied even by its owner."""
-    from governance import roles
+    from governance.door import roles
 
     kept = sql.SQL(", ").join(map(sql.Literal, KEPT))
     own = sql.SQL(", ").join(sql.Literal(f"{name}_id_seq") for name in KEPT)

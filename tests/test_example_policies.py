@@ -20,11 +20,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from audit.ground.actors import SYSTEM
-from governance import catalogue, known_facts, policy
-from governance.action_types import described, normalised, register
-from governance.functions import FUNCTIONS
+from governance.actions import catalogue
+from governance.actions.action_types import described, normalised, register
+from governance.expressions import known_facts
+from governance.expressions.functions import FUNCTIONS
 from governance.models import Autonomy
-from governance.policy import Policy
+from governance.policies import policy
+from governance.policies.policy import Policy
 from suggestions import altered, policy_report
 from suggestions.policy_report import PASSED, Row
 from tests.conftest import DEPLOYED, in_force

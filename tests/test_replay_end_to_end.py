@@ -19,7 +19,7 @@ from demo.shop.server import ShopServer
 from demo.shop.state import State
 from execution.models import Execution
 from execution.run import run
-from governance.keys import issue_token
+from governance.door.keys import issue_token
 from suggestions.models import Proposal
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")

@@ -19,9 +19,9 @@ from approvals.models import Claim, Decision
 from approvals.telling.kinds import Kind, is_urgent
 from approvals.telling.models import Follower, Here
 from approvals.telling.owe import Line, add
-from governance.deciders import DECIDES
 from governance.models import User
-from governance.people import teams_of_each
+from governance.people.people import teams_of_each
+from governance.policies.deciders import DECIDES
 from suggestions.models import Proposal
 
 NAME = "notices"

@@ -53,7 +53,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "previous_label": "Newer",
         **{f"export_{name}_url": _export_url(name, asked) for name in FORMATS},
     }
-    return render(request, "audit/events.html", context, status=400 if problem else 200)
+    return render(request, "audit/evidence/events.html", context, status=400 if problem else 200)
 
 
 @login_required

@@ -22,9 +22,9 @@ from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.door import devices
-from governance.keys import hash_of
+from governance.door.keys import hash_of
+from governance.door.roles import OPERATOR
 from governance.models import AccountLink, User
-from governance.roles import OPERATOR
 
 Purpose = AccountLink.Purpose
 LASTS = {Purpose.INVITATION: timedelta(days=7), Purpose.RESET: timedelta(hours=24)}

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agent',
             name='boundaries',
-            field=models.JSONField(blank=True, default=dict, help_text='Hard limits, as `governance.boundaries` reads them.'),
+            field=models.JSONField(blank=True, default=dict, help_text='Hard limits, as `governance.agents.boundaries` reads them.'),
         ),
         migrations.AddField(
             model_name='agentkey',

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='actiontype',
             name='property_order',
-            field=models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, help_text="Of the schema's properties, as they were written; see governance.property_order."),
+            field=models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, help_text="Of the schema's properties, as they were written; see governance.models.property_order."),
         ),
     ]

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from governance.property_order import arranged
+from governance.models.property_order import arranged
 
 
 class Risk(models.IntegerChoices):
@@ -42,7 +42,7 @@ class ActionType(models.Model):
     property_order = models.JSONField(
         default=dict,
         db_default=models.Value({}, models.JSONField()),
-        help_text="Of the schema's properties, as they were written; see governance.property_order.",
+        help_text="Of the schema's properties, as they were written; see governance.models.property_order.",
     )
     read_only_hint = models.BooleanField(default=False)
     destructive_hint = models.BooleanField(default=True)

@@ -25,7 +25,7 @@ class Agent(models.Model):
         help_text="Names of the action types it may propose; null means every one.",
     )
     boundaries = models.JSONField(
-        default=dict, blank=True, help_text="Hard limits, as `governance.boundaries` reads them."
+        default=dict, blank=True, help_text="Hard limits, as `governance.agents.boundaries` reads them."
     )
     callback_secret_version = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())

@@ -34,7 +34,7 @@ class Deployment(models.Model):
     """Prompts, policy, workflows and model that an agent runs with: `label` is how proposals name it.
 
     registered → approved by somebody other than who registered it → active → retired; one active
-    per agent. `governance.deployments` moves it.
+    per agent. `governance.agents.deployments` moves it.
     """
 
     class Status(models.TextChoices):

@@ -29,7 +29,7 @@ class Halt(models.Model):
     """A kill switch that was thrown: for one agent, one action type or everything.
 
     While it is on, nothing in its scope begins to execute and nothing passes by itself; what
-    waits, waits on. `governance.halts` throws and lifts it. What it held stays held until
+    waits, waits on. `governance.trust.halts` throws and lifts it. What it held stays held until
     `execution.release` has given it back the time that it lost, and says so in `settled_at`.
     """
 

@@ -21,7 +21,7 @@ class PolicyVersion(models.Model):
     """An immutable policy; `digest` (SHA-256 of its canonical content) is its name.
 
     draft → validated (a backtest has been run) → approved by somebody other than its author →
-    active; retired when another one takes its place. Its moves are in `governance.policy_lifecycle`.
+    active; retired when another one takes its place. Its moves are in `governance.policies.lifecycle`.
     """
 
     class Status(models.TextChoices):

@@ -35,7 +35,7 @@ class StandingApproval(models.Model):
     """A rule that one person drafted from a decision, and that counts once another activated it.
 
     draft → active → used up, expired, revoked or ended. It counts while it is active, its time is
-    not over and uses are left, whatever a sweeper has noticed so far. `governance.standing` moves it.
+    not over and uses are left, whatever a sweeper has noticed so far. `governance.trust.standing` moves it.
     """
 
     class Status(models.TextChoices):

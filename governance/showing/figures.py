@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from audit.ground.unseen import shown
-from governance.data_classes import KEY_FIGURE, Found
+from governance.schemas.data_classes import KEY_FIGURE, Found
 from governance.showing.labels import Schema
 from governance.showing.names import SHORT, readable
 from governance.showing.numbers import written

@@ -11,7 +11,7 @@ from typing import Any
 
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import shown
-from governance.policy import Policy, RuleText, ready
+from governance.policies.policy import Policy, RuleText, ready
 
 # A rule that reads texts looks for what somebody was talked into: for what the person never said.
 _READS_TEXTS = re.compile(

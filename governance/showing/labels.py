@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from audit.ground.unseen import pieces, shown
-from governance.data_classes import Marks
+from governance.schemas.data_classes import Marks
 from governance.showing.names import readable, skeleton
 
 Schema = dict[str, Any]

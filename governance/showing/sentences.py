@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from governance.data_classes import MASK, NOTHING, Found, Marks, Place, inside
 from governance.models import ActionType
+from governance.schemas.data_classes import MASK, NOTHING, Found, Marks, Place, inside
 from governance.showing import figures
 from governance.showing.labels import Schema, alternatives, holding, labels, ordered
 from governance.showing.names import readable

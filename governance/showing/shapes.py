@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from governance.data_classes import Place
+from governance.schemas.data_classes import Place
 from governance.showing import figures
 from governance.showing.labels import Schema, labels, ordered
 from governance.showing.names import lowered

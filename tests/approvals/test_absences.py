@@ -17,8 +17,8 @@ from approvals.live import access_of
 from approvals.models import Claim, Decision
 from audit.ground.refusals import Invalid
 from audit.models import Event
-from governance import absences, people
 from governance.models import Absence, Team, User
+from governance.people import absences, people
 from suggestions.models import Proposal
 from tests.approvals.test_decide import approve, reject
 from tests.conftest import actor_of
@@ -247,7 +247,7 @@ def test_the_log_holds_no_reason(ana: Any, ben: Any) -> None:
 
 
 def test_a_team_whose_members_are_away_is_asked_through_their_deputies(ana: Any, cyd: Any) -> None:
-    from governance.deciders import who_could_decide
+    from governance.policies.deciders import who_could_decide
 
     out(ana, cyd)
     assert set(who_could_decide(["operations"])) == {ana, cyd}

@@ -25,7 +25,7 @@ from audit.ground.refusals import Invalid
 from audit.models import Event
 from execution.lease import take
 from execution.models import Execution
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.models import Agent
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE

@@ -20,9 +20,9 @@ from approvals.rows import rows_of
 from audit.models import Event
 from execution.models import Execution
 from execution.schedule import schedule
-from governance import halts
-from governance.history import Question, question
+from governance.expressions.past import Question, question
 from governance.models import Agent, Team
+from governance.trust import halts
 from reviewapp import metrics
 from suggestions import settle
 from suggestions.history import Past

@@ -30,7 +30,7 @@ from audit.ground.refusals import Refusal
 from audit.models import Event
 from execution.lease import take
 from execution.models import Execution
-from governance import catalogue
+from governance.actions import catalogue
 from governance.models import Team, User
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.prepare import action_digest

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from approvals import samples
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from governance import autonomy
-from governance.authentication import caller_of
+from governance.door.authentication import caller_of
 from governance.models import Autonomy, Incident
+from governance.trust import autonomy
 from suggestions.bodies import ProposalBody, check
 from suggestions.models import Proposal, Sample
 from suggestions.prepare import prepare

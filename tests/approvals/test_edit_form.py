@@ -16,7 +16,7 @@ from approvals.edit_form import Drawing, as_json
 from approvals.edit_nodes import value_of
 from approvals.edit_schema import shapes
 from audit.ground.canonical import digest
-from governance.catalogue import compiled
+from governance.actions.catalogue import compiled
 from suggestions import gate
 from tests.approvals.forms import parsed, sent_back
 from tests.searching import searched
@@ -397,7 +397,7 @@ def test_hints_are_never_stricter_than_the_schema() -> None:
 
 
 def test_of_alternatives_the_error_stands_at_the_field_that_was_left_empty() -> None:
-    from governance import catalogue
+    from governance.actions import catalogue
     from governance.models import ActionType
 
     by = {

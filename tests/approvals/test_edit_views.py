@@ -13,7 +13,7 @@ from approvals import decide
 from approvals.models import Decision
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.models import Agent
 from suggestions.models import Proposal
 from tests.approvals.conftest import BLOCKS_LARGE, TWO_PEOPLE

@@ -13,7 +13,7 @@ from approvals import decide, first
 from approvals.models import Decision
 from approvals.today import decided_today
 from audit.models import Event
-from governance.authentication import caller_of
+from governance.door.authentication import caller_of
 from governance.models import Agent, AgentKey
 from suggestions.models import Proposal
 from tests.approvals.test_decide import approve, reject
@@ -81,7 +81,7 @@ def test_the_page_shows_how_to_send_one_oneself(ana: Any, settings: Any) -> None
 
 def test_what_the_page_shows_is_what_the_api_takes(ana: Any, olga: Any, api_as: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
     from tests.conftest import ApiClient
 
     reject(send(ana), ana)

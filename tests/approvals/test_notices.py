@@ -11,7 +11,7 @@ import pytest
 from approvals import notices
 from audit.ground.actors import SYSTEM
 from execution import heartbeats
-from governance import halts
+from governance.trust import halts
 from tests.approvals.test_live import Socket, browser, in_thread, run
 
 pytestmark = pytest.mark.django_db(transaction=True)

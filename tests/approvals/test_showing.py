@@ -13,7 +13,7 @@ from approvals.precedents import precedents
 from approvals.rows import rows_of
 from approvals.telling.models import Notice
 from audit.ground.actors import SYSTEM
-from governance.action_types import register
+from governance.actions.action_types import register
 from suggestions.models import Proposal, Sample
 from tests.approvals.test_decide import approve, reject
 from tests.conftest import in_force, suggestion_body

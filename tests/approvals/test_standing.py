@@ -15,9 +15,9 @@ from approvals import decide
 from approvals import standing as drafting
 from approvals.standing import Like
 from audit.ground.refusals import Invalid
-from governance import halts, standing
 from governance.models import Autonomy, StandingApproval
-from governance.standing import Bound
+from governance.trust import halts, standing
+from governance.trust.standing import Bound
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, actor_of, in_force, suggestion_body
 

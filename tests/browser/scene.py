@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.ground.actors import SYSTEM
 from execution import heartbeats
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.models import Agent
 from tests.conftest import in_force
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from audit.ground.actors import SYSTEM
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.models import ActionType
 from tests.browser.test_looks import check
-from tests.governance.test_action_type_pages import PAYOUT
-from tests.governance.test_tool_forms import MCP
+from tests.governance.actions.test_tool_forms import MCP
+from tests.governance.actions.test_views import PAYOUT
 
 Visit = Callable[..., Any]
 LONG = {**PAYOUT, "description": "Pays <b>out</b> \u202e" + "x" * 400, "data_classes": ["personal"]}

@@ -11,8 +11,8 @@ import pytest
 from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
-from governance import keys
-from governance.action_types import register
+from governance.actions.action_types import register
+from governance.door import keys
 from governance.models import Agent, AgentKey
 from tests.browser.test_looks import check
 from tests.conftest import DEPLOYED, REFUND, ApiClient, proposal_body

@@ -11,9 +11,9 @@ from approvals import samples
 from audit.ground.actors import SYSTEM
 from execution.hand_back import report_result
 from execution.schedule import adopt
-from governance import autonomy
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.models import Agent, Autonomy, Incident
+from governance.trust import autonomy
 from suggestions.models import Sample
 from tests.browser.conftest import settled
 from tests.browser.test_looks import check

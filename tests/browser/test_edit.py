@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from approvals import decide
 from approvals.models import Decision
 from audit.ground.actors import SYSTEM
-from governance.action_types import register
+from governance.actions.action_types import register
 from tests.browser.conftest import Watch, drawn, live
 from tests.browser.test_desk import eventually, status_of
 from tests.browser.test_looks import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from governance import deployments
+from governance.agents import deployments
 from tests.browser.test_looks import check
 from tests.conftest import in_force, suggestion_body
 

@@ -9,8 +9,8 @@ import pytest
 
 from audit.ground.actors import SYSTEM
 from execution import heartbeats
-from governance import halts
 from governance.models import Halt
+from governance.trust import halts
 from tests.browser.conftest import live
 from tests.browser.test_looks import check
 

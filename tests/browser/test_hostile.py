@@ -11,7 +11,7 @@ import pytest
 
 from approvals import decide
 from audit.ground.actors import SYSTEM
-from governance.action_types import register
+from governance.actions.action_types import register
 from governance.showing.values import escaped
 from tests.browser.conftest import live
 from tests.browser.hostile import HONEST, PAYLOADS

@@ -95,7 +95,7 @@ def test_a_decided_proposal(visit: Visit, busy: Any, ana: Any) -> None:
 
 def test_standing_approvals(visit: Visit, busy: Any, ana: Any, ben: Any) -> None:
     from approvals import decide, standing
-    from governance.standing import Bound
+    from governance.trust.standing import Bound
     from suggestions.models import Proposal
     from tests.conftest import actor_of
 

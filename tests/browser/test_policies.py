@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from audit.ground.actors import SYSTEM
-from governance import policy_lifecycle
 from governance.models import PolicyVersion
+from governance.policies import lifecycle
 from tests.browser.test_looks import check
 from tests.conftest import in_force
 
@@ -27,8 +27,8 @@ NEW = OLD.replace("500.0", "400.0").replace("priority: 80", "approvals: 2")
 @pytest.fixture
 def versions(ana: Any, olga: Any) -> list[PolicyVersion]:
     first, active = in_force(OLD.replace("500.0", "600.0")), in_force(OLD)
-    waiting, _ = policy_lifecycle.draft(NEW, author=olga, note="Hidden \u202e and <b>bold</b> " + "x" * 200)
-    policy_lifecycle.mark_validated(waiting, {"proposals": 1234}, actor=SYSTEM)
+    waiting, _ = lifecycle.draft(NEW, author=olga, note="Hidden \u202e and <b>bold</b> " + "x" * 200)
+    lifecycle.mark_validated(waiting, {"proposals": 1234}, actor=SYSTEM)
     return [first, active, waiting]
 
 

@@ -12,7 +12,7 @@ import pytest
 from approvals import decide
 from approvals.models import Decision, Look
 from audit.ground.actors import SYSTEM
-from governance.action_types import register
+from governance.actions.action_types import register
 from suggestions.models import Proposal
 from tests.browser.conftest import drawn, live
 from tests.browser.test_desk import eventually

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from governance import absences
+from governance.people import absences
 from suggestions.models import Proposal
 from tests.browser.conftest import drawn, live
 from tests.browser.test_looks import check, troubles

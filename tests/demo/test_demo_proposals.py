@@ -11,8 +11,8 @@ from demo import seed
 from demo.agents.generate import propose, revise
 from demo.agents.world import World
 from demo.shop import stock
-from governance.cel import Expression
-from governance.functions import FUNCTIONS
+from governance.expressions.cel import Expression
+from governance.expressions.functions import FUNCTIONS
 from suggestions import bodies, gate
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"

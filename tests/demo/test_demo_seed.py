@@ -5,7 +5,8 @@ import jsonschema_rs
 import pytest
 
 from demo import seed
-from governance import policy, workflow
+from governance.actions import workflow
+from governance.policies import policy
 
 TYPES = {t["name"]: t for t in seed.action_types()}
 FIELDS = {

@@ -105,7 +105,7 @@ def approved(propose: Callable[..., Any]) -> Callable[..., Any]:
     """`approved(workflow, idempotent=…)` returns the execution of a proposal that was approved."""
     from approvals import decide
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from governance.models import User
     from suggestions.models import Proposal
     from tests.conftest import REFUND, actor_of, make_person

@@ -89,7 +89,7 @@ def test_nobody_is_asked_to_carry_it_out_while_a_kill_switch_is_on(
     approved: Any, shop: Any, assisted: Any, olga: Any
 ) -> None:
     from execution import release
-    from governance import halts
+    from governance.trust import halts
 
     halt = halts.throw("everything", reason="look first", by=olga, actor=actor_of(olga))
     execution = approved(plan(shop))

@@ -17,8 +17,8 @@ from audit.models import Event
 from execution import attend, due
 from execution.models import Attempt, Execution, Step
 from execution.run import run
-from governance import halts
 from governance.models import Incident
+from governance.trust import halts
 from suggestions.models import Callback, Proposal, Resolution
 from tests.conftest import ApiClient, actor_of
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
@@ -175,7 +175,7 @@ def test_nothing_begins_while_a_kill_switch_is_on(approved: Any, api: Any, olga:
 
 def test_a_disabled_agent_begins_nothing(approved: Any, agent: Any) -> None:
     from execution.begin import begin
-    from governance.boundaries import AgentDisabled
+    from governance.agents.boundaries import AgentDisabled
 
     proposal = approved(None).proposal
     agent.enabled = False

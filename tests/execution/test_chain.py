@@ -23,9 +23,9 @@ from audit.models import Event
 from execution.models import Execution
 from execution.run import run
 from execution.schedule import adopt
-from governance import standing
 from governance.models import ActionType, Autonomy, Incident, Team
-from governance.standing import Bound
+from governance.trust import standing
+from governance.trust.standing import Bound
 from suggestions.models import Proposal, Resolution
 from tests.conftest import DEPLOYED, REFUND, actor_of, in_force
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
@@ -53,7 +53,7 @@ def change(statement: str, values: dict[str, Any] | None = None) -> None:
 @pytest.fixture
 def planned(shop: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
 
     register({**REFUND, "workflow": workflow(step(f"{shop.url}/refunds"))}, actor=SYSTEM)
 

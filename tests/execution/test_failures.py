@@ -12,9 +12,9 @@ from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from execution.run import run
 from execution.schedule import adopt
-from governance.action_types import register
-from governance.gate_bounds import Bounds, set_bounds
+from governance.actions.action_types import register
 from governance.models import Autonomy, Incident
+from governance.trust.gate_bounds import Bounds, set_bounds
 from tests.conftest import DEPLOYED, REFUND, actor_of, in_force
 from tests.execution.conftest import step, workflow
 

@@ -12,8 +12,8 @@ from django.test import Client
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from execution.models import Execution
-from governance import halts
 from governance.models import Halt
+from governance.trust import halts
 from tests.approvals.conftest import in_force
 from tests.execution.conftest import step, workflow
 
@@ -234,7 +234,7 @@ def test_one_that_is_thrown_after_the_policy_was_asked_counts_too(
 ) -> None:
     import uuid
 
-    from governance.authentication import caller_of
+    from governance.door.authentication import caller_of
     from suggestions.bodies import ProposalBody, check
     from suggestions.models import Proposal
     from suggestions.prepare import prepare

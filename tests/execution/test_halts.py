@@ -18,8 +18,8 @@ from execution.lease import take
 from execution.models import Execution
 from execution.release import held_by, lift, settle
 from execution.run import put_off, run
-from governance import halts
 from governance.models import Halt
+from governance.trust import halts
 from tests.execution.conftest import events_of, run_to_rest, step, tried, wait_for, workflow
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_nothing_in_its_scope_begins(scope, throw, approved, shop, agent):
 
 
 def test_what_it_does_not_name_goes_on(throw, approved, shop, olga):
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from governance.models import Agent
     from tests.conftest import REFUND
 
@@ -78,7 +78,7 @@ def test_what_it_does_not_name_goes_on(throw, approved, shop, olga):
 
 
 def test_the_action_that_was_approved_counts_not_the_one_that_was_proposed_first(throw, approved, shop):
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import REFUND, suggestion_body
 
     register({**REFUND, "name": "ship_again"}, actor=SYSTEM)

@@ -104,7 +104,7 @@ def test_a_report_that_is_wrong_says_where(body, pointer, approved, api):
 
 def test_only_the_agent_itself_may_report(approved, olga, ana, api_as):
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
     from governance.models import Agent
     from tests.conftest import ApiClient
 

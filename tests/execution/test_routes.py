@@ -11,9 +11,9 @@ import uritemplate
 
 from audit.ground.egress import Answer
 from execution import routes
-from governance import cel_bounds
-from governance.workflow import HttpRoute
-from tests.governance.test_cel_cost import ATTACK
+from governance.actions.workflow import HttpRoute
+from governance.expressions import cel_bounds
+from tests.governance.expressions.test_cel_cost import ATTACK
 
 KNOWN = {"args": {"note": "a" * 16_000}, "proposal": {"title": "x"}, "execution": {"id": "1"}}
 

@@ -197,7 +197,7 @@ def test_a_part_that_never_spoke_is_named():
 
 
 def test_a_run_after_adoption_carries_it_out(propose, shop, trusted):
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import DEPLOYED, REFUND, in_force
 
     register({**REFUND, "workflow": workflow(step(f"{shop.url}/refunds"))}, actor=SYSTEM)

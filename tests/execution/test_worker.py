@@ -16,7 +16,7 @@ from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from execution.release import lift
 from execution.tasks import execute, sweep
-from governance import halts
+from governance.trust import halts
 from tests.execution.conftest import events_of, step, tried, wait_for, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

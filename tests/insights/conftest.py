@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from approvals import decide
 from audit.ground.actors import SYSTEM
 from execution.models import Execution
-from governance.action_types import register
+from governance.actions.action_types import register
 from suggestions.models import Sample
 from tests.conftest import REFUND, actor_of, in_force, suggestion_body
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from audit.ground.actors import SYSTEM
 from audit.ground.wilson import share
-from governance import autonomy
-from governance.action_types import register
-from governance.gate_bounds import DEFAULTS, Bounds, set_bounds
+from governance.actions.action_types import register
 from governance.models import Autonomy, Incident
+from governance.trust import autonomy
+from governance.trust.gate_bounds import DEFAULTS, Bounds, set_bounds
 from insights import gates
 from insights.gates import measured_now
 from tests.conftest import actor_of, in_force

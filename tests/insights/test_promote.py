@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from audit.models import Event
-from governance import autonomy
 from governance.models import Autonomy, StageChange
+from governance.trust import autonomy
 from insights import gates
 from insights.gates import Record
 from insights.pairs import Filters, page

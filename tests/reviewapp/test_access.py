@@ -29,10 +29,12 @@ from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedV
 from approvals.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from governance import absences, halts, keys
-from governance.gate_bounds import DEFAULTS
+from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
-from governance.standing import Bound
+from governance.people import absences
+from governance.trust import halts
+from governance.trust.gate_bounds import DEFAULTS
+from governance.trust.standing import Bound
 from suggestions.models import Backtest, Proposal, Sample, SecondReview
 from suggestions.rejudge import Chosen
 from tests.conftest import (

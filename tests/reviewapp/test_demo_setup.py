@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import Event
-from governance.keys import hash_of
+from governance.door.keys import hash_of
 from governance.models import ActionType, Agent, AgentKey, Deployment, PolicyVersion, User
 
 

@@ -209,7 +209,7 @@ def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
     olga: Any, agent: Any, django_assert_num_queries: Any
 ) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.agents import create_agent
+    from governance.agents.agents import create_agent
 
     client = browser(olga)
     client.get("/governance/agents/")

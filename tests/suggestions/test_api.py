@@ -125,7 +125,7 @@ def test_the_same_key_with_another_body_is_refused(api: Any, action_type: Any) -
 
 def test_keys_of_two_agents_have_nothing_to_do_with_each_other(api: Any, action_type: Any, olga: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
     from governance.models import Agent
 
     other = ApiClient(issue_key(Agent.objects.create(name="other-bot", owner=olga), actor=SYSTEM))
@@ -186,7 +186,7 @@ def test_the_rate_limit_says_when_to_come_back(api: Any, action_type: Any, setti
 
 def test_an_action_type_that_changes_is_noticed_by_the_next_request(api: Any, action_type: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import REFUND
 
     assert api.submit().json()["suggestions"][0]["version"] == 1

@@ -86,7 +86,7 @@ def test_the_same_number_spelled_otherwise_is_the_same(propose: Propose, ana: An
 
 
 def test_a_new_version_of_the_action_makes_no_new_question(rejected: Any, propose: Propose) -> None:
-    from governance.action_types import register
+    from governance.actions.action_types import register
 
     register({**REFUND, "template": "Pay {amount} back for {order_id}"}, actor=SYSTEM)
     with pytest.raises(AlreadyRejected):

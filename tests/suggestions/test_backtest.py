@@ -17,8 +17,8 @@ from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
 from audit.ground.wilson import share
 from audit.models import Event
-from governance import policy_lifecycle
 from governance.models import Agent, PolicyVersion
+from governance.policies import lifecycle
 from suggestions import backtest
 from suggestions.models import Backtest, BacktestChunk, Disagreement, Proposal, Sample
 from suggestions.rejudge import Chosen
@@ -44,7 +44,7 @@ rules:
 
 @pytest.fixture
 def candidate(olga: Any, ana: Any) -> PolicyVersion:
-    return policy_lifecycle.draft(CANDIDATE, author=olga)[0]
+    return lifecycle.draft(CANDIDATE, author=olga)[0]
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_only_what_was_chosen_is_judged(candidate, decided, olga, action_type):
 
 
 def test_a_rule_that_gives_no_answer_asks_for_review_and_is_told(olga, ana, decided):
-    version, _ = policy_lifecycle.draft(
+    version, _ = lifecycle.draft(
         CANDIDATE
         + """
   - name: broken
@@ -251,7 +251,7 @@ def test_stages_deployments_and_kill_switches_are_left_aside(candidate, decided,
 def test_what_the_policy_does_not_name_does_not_pass(olga, ana, decided, action_type):
     type(action_type).objects.update(reversibility="irreversible")
     decided(10.0)
-    unnamed, _ = policy_lifecycle.draft(CANDIDATE.replace("may_pass: [refund_payment]", ""), author=olga)
+    unnamed, _ = lifecycle.draft(CANDIDATE.replace("may_pass: [refund_payment]", ""), author=olga)
 
     assert run(unnamed, by=olga).result["passed"]["share"]["count"] == 0
 
@@ -263,7 +263,7 @@ def test_the_past_is_asked_as_of_then_or_read_where_it_was_asked_then(decided, o
             created_at=F("created_at") - timedelta(minutes=minutes)
         )
     question = 'history.agent.count("1h")'
-    version, _ = policy_lifecycle.draft(
+    version, _ = lifecycle.draft(
         f"version: 1\nrules:\n  - {{name: often, when: '{question} > 0', then: {{verdict: block}}}}",
         author=olga,
     )
@@ -277,7 +277,7 @@ def test_the_past_is_asked_as_of_then_or_read_where_it_was_asked_then(decided, o
 def test_an_earlier_policys_word_about_risk_does_not_count(decided, olga, ana):
     in_force("version: 1\nrules:\n  - {name: grave, when: 'true', then: {risk: critical}}")
     assert decided(10.0).risk == 3
-    version, _ = policy_lifecycle.draft(
+    version, _ = lifecycle.draft(
         "version: 1\nrules:\n  - {name: mild, when: 'risk.level == \"medium\"', then: {verdict: block}}",
         author=olga,
     )
@@ -392,7 +392,7 @@ def test_one_backtest_of_a_version_at_a_time(candidate, olga):
 
 
 def test_only_who_may_change_policies_may_backtest_them(candidate, ana):
-    with pytest.raises(policy_lifecycle.MayNotChangePolicies):
+    with pytest.raises(lifecycle.MayNotChangePolicies):
         backtest.ask(candidate, chosen=Chosen(), by=ana, actor=SYSTEM, alone=True)
 
 

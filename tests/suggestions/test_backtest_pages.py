@@ -13,7 +13,7 @@ from django.test import Client
 
 from approvals import decide
 from audit.ground.actors import SYSTEM
-from governance import policy_lifecycle
+from governance.policies import lifecycle
 from suggestions import backtest, disagreements
 from suggestions.backtest_shown import percent
 from suggestions.models import Backtest
@@ -25,7 +25,7 @@ PASSES = "version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_appro
 
 @pytest.fixture
 def version(olga: Any, ana: Any) -> Any:
-    return policy_lifecycle.draft(PASSES, author=olga)[0]
+    return lifecycle.draft(PASSES, author=olga)[0]
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_the_disagreements_come_in_pages_the_worst_first(version, rejected, olga
 def test_two_results_stand_side_by_side(version, rejected, olga):
     for n in range(3):
         rejected(10.0 + n)
-    strict, _ = policy_lifecycle.draft("version: 1\ndefaults: {verdict: block}", author=olga)
+    strict, _ = lifecycle.draft("version: 1\ndefaults: {verdict: block}", author=olga)
     a, b = finished(version), finished(strict, newest=2)
 
     page = browser(olga).get("/governance/backtests/compare/", {"a": a.pk, "b": b.pk})
@@ -178,11 +178,11 @@ def test_a_share_is_never_rounded_to_all_or_nothing():
 
 def test_the_shadows_differences_are_listed_in_words(rejected, propose, olga, ana, cyd):
     in_force("version: 1")
-    candidate, _ = policy_lifecycle.draft(
+    candidate, _ = lifecycle.draft(
         "version: 1\nrules:\n  - {name: two, when: 'true', then: {approvals: 2, decide_within: 1h}}",
         author=olga,
     )
-    policy_lifecycle.set_shadow(approved(candidate), by=olga)
+    lifecycle.set_shadow(approved(candidate), by=olga)
     proposal = propose()
     address = f"/governance/policies/{candidate.pk}/differences/"
 
@@ -240,8 +240,8 @@ def test_a_page_that_is_none_is_refused(version, olga, api_as, query):
 
 def test_programs_are_told_of_the_shadows_differences(propose, olga, ana, api_as):
     in_force("version: 1")
-    candidate, _ = policy_lifecycle.draft("version: 1\ndefaults: {verdict: block}", author=olga)
-    policy_lifecycle.set_shadow(approved(candidate), by=olga)
+    candidate, _ = lifecycle.draft("version: 1\ndefaults: {verdict: block}", author=olga)
+    lifecycle.set_shadow(approved(candidate), by=olga)
     proposal = propose()
 
     told = api_as(olga).get(f"policies/{candidate.pk}/differences/").json()

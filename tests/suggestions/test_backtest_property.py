@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.authentication import caller_of
-from governance.policy import ready
+from governance.door.authentication import caller_of
+from governance.policies.policy import ready
 from suggestions.bodies import ProposalBody, check
 from suggestions.models import Proposal
 from suggestions.prepare import prepare

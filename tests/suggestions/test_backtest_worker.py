@@ -18,7 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
-from governance import policy_lifecycle
+from governance.policies import lifecycle
 from suggestions import backtest
 from suggestions.models import Backtest, BacktestChunk, Proposal
 from suggestions.rejudge import Chosen
@@ -101,7 +101,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_backtest_loses_nothing(
     copies_of(propose())
     monkeypatch.setattr(backtest, "CHUNK", 10)
     text = "version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}"
-    version, _ = policy_lifecycle.draft(text, author=olga)
+    version, _ = lifecycle.draft(text, author=olga)
     asked = backtest.ask(version, chosen=Chosen(), by=olga, actor=SYSTEM)
     assert backtest._take(asked.pk)  # cut into many chunks
     BacktestChunk.objects.update(lease_until=None)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from approvals import decide, edits
 from audit.ground.actors import SYSTEM
-from governance import boundaries
-from governance.action_types import register
-from governance.boundaries import Budget
+from governance.actions.action_types import register
+from governance.agents import boundaries
+from governance.agents.boundaries import Budget
 from governance.models import Agent
 from suggestions.budgets import used
 from suggestions.models import Proposal

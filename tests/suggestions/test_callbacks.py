@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from audit.models import Event
-from governance.callback_secret import callback_secret
+from governance.agents.callback_secret import callback_secret
 from suggestions import callbacks
 from suggestions.models import Callback
 

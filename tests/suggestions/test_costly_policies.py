@@ -12,13 +12,13 @@ from django.test import Client
 from audit.ground.actors import SYSTEM
 from audit.ground.canonical import digest as digest_of
 from audit.ground.refusals import Invalid
-from governance import policy, policy_lifecycle
-from governance.action_types import InvalidActionType, register
+from governance.actions.action_types import InvalidActionType, register
 from governance.models import ActionType, PolicyVersion
+from governance.policies import lifecycle, policy
 from suggestions import backtest
 from suggestions.rejudge import Chosen
 from tests.conftest import DEPLOYED, approved, in_force, make_person, proposal_body
-from tests.governance.test_cel_cost import ATTACK
+from tests.governance.expressions.test_cel_cost import ATTACK
 
 TEXT = f"""version: 1
 defaults: {{verdict: auto_approve, team: operations}}
@@ -72,7 +72,7 @@ def browser(person: Any) -> Client:
 
 def test_a_draft_is_refused_with_its_rule_its_line_and_what_is_too_large(olga: Any) -> None:
     with pytest.raises(Invalid) as refused:
-        policy_lifecycle.draft(TEXT, author=olga)
+        lifecycle.draft(TEXT, author=olga)
     [error] = refused.value.errors
     assert error["pointer"] == "/rules/1/when"
     assert error["line"] == 9
@@ -147,7 +147,7 @@ def test_it_is_not_activated_again_nor_put_into_the_shadow(
 ) -> None:
     PolicyVersion.objects.filter(pk=stored.pk).update(status="retired")
     in_force("version: 1\n")
-    for move in (policy_lifecycle.activate, policy_lifecycle.set_shadow):
+    for move in (lifecycle.activate, lifecycle.set_shadow):
         with pytest.raises(Invalid) as refused:
             move(stored, by=olga)
         assert "eats-the-server" in refused.value.errors[0]["detail"]
@@ -179,9 +179,9 @@ def test_a_backtest_of_it_comes_to_its_end(stored: PolicyVersion, propose: Any, 
 
 def test_its_author_alone_makes_no_submission_wait_for_a_policy(propose: Any, olga: Any, ana: Any) -> None:
     in_force("version: 1\n")
-    version, _ = policy_lifecycle.draft("version: 1\ndefaults: {priority: 77}\n", author=olga)
-    with pytest.raises(policy_lifecycle.WrongState):
-        policy_lifecycle.set_shadow(version, by=olga)
+    version, _ = lifecycle.draft("version: 1\ndefaults: {priority: 77}\n", author=olga)
+    with pytest.raises(lifecycle.WrongState):
+        lifecycle.set_shadow(version, by=olga)
     # An older installation may have one there.
     PolicyVersion.objects.filter(pk=version.pk).update(shadow=True)
     assert propose().shadow_id is None

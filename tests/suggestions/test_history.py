@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.ground.prepared import execute
-from governance.history import STATUSES, Question
+from governance.expressions.past import STATUSES, Question
 from suggestions import history, settle
 from suggestions.history import Past
 from suggestions.models import Correction, Proposal, Settled, Subtotal, Suggestion
@@ -94,7 +94,7 @@ def test_of_an_open_proposal_the_greatest_suggestion_counts_and_of_an_approved_o
 
 def test_sums_are_exact_and_nothing_below_zero_makes_room(propose: Any, agent: Any, action_type: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import REFUND
 
     schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
@@ -109,7 +109,7 @@ def test_sums_are_exact_and_nothing_below_zero_makes_room(propose: Any, agent: A
 
 def test_suggestions_of_several_actions_count_under_each(propose: Any, agent: Any, action_type: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import REFUND
 
     register({**REFUND, "name": "give_voucher"}, actor=SYSTEM)
@@ -186,7 +186,7 @@ def test_the_statuses_of_questions_are_those_of_proposals() -> None:
 
 def test_numbers_that_no_action_needs_are_refused(api: ApiClient, action_type: Any) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
     from tests.conftest import REFUND
 
     register({**REFUND, "name": "open", "schema": {"type": "object"}, "template": ""}, actor=SYSTEM)
@@ -307,7 +307,7 @@ def test_a_sum_about_a_subject_holds_across_agents_and_batches(
     api: ApiClient, action_type: Any, olga: Any
 ) -> None:
     from audit.ground.actors import SYSTEM
-    from governance.keys import issue_key
+    from governance.door.keys import issue_key
     from governance.models import Agent
 
     issued = issue_key(Agent.objects.create(name="sales-bot", owner=olga), actor=SYSTEM)
@@ -408,7 +408,7 @@ def questions(past: Past) -> list[Any]:
 def test_sums_of_the_past_say_what_the_rows_say(propose: Any, agent: Any, ana: Any) -> None:
     from approvals.decide import approve, reject
     from audit.ground.actors import SYSTEM
-    from governance.action_types import register
+    from governance.actions.action_types import register
 
     schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
     register({**conftest.REFUND, "name": "give_voucher", "schema": schema, "template": ""}, actor=SYSTEM)
@@ -557,7 +557,8 @@ def test_a_question_reads_indexes_alone_however_many_proposals_there_are(
 
 
 def test_no_request_compiles_anything(api: ApiClient, action_type: Any, monkeypatch: Any) -> None:
-    from governance import cel, policy
+    from governance.expressions import cel
+    from governance.policies import policy
 
     in_force(
         'history.agent.count("1h") > 50', "{verdict: block}",

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.ground.wilson import share
-from governance import policy
-from governance.policy import Policy
+from governance.policies import policy
+from governance.policies.policy import Policy
 from suggestions import policy_report, replay
 
 POLICY = """

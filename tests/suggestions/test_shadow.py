@@ -8,8 +8,8 @@ import pytest
 from django.db import DatabaseError
 
 from audit.ground.prepared import execute
-from governance import policy_lifecycle
-from governance.authentication import caller_of
+from governance.door.authentication import caller_of
+from governance.policies import lifecycle
 from suggestions import prepare as prepare_module
 from suggestions import shadow
 from suggestions.history import Past
@@ -31,8 +31,8 @@ def in_shadow(olga: Any, ana: Any):
 
     def put(text: str, active: str = ACTIVE) -> Any:
         in_force(active)
-        version, _ = policy_lifecycle.draft(text, author=olga)
-        policy_lifecycle.set_shadow(approved(version), by=olga)
+        version, _ = lifecycle.draft(text, author=olga)
+        lifecycle.set_shadow(approved(version), by=olga)
         return version
 
     return put
@@ -183,7 +183,7 @@ def test_without_a_shadow_nothing_is_looked_at(propose):
 def test_out_of_the_shadow_it_looks_at_nothing_more(in_shadow, refund, olga, agent):
     version = in_shadow(ACTIVE.replace("large", "renamed"))
     assert caller_of(agent).shadow == version.pk
-    policy_lifecycle.set_shadow(None, by=olga)
+    lifecycle.set_shadow(None, by=olga)
     assert refund(600.0).shadow_id is None
     assert differences() == []
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from governance import autonomy, halts, standing
 from governance.models import Agent, Autonomy, Deployment, StandingApproval, Team
-from governance.standing import Bound, Scope
+from governance.trust import autonomy, halts, standing
+from governance.trust.standing import Bound, Scope
 from suggestions.explain import explain_recorded
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, REFUND, actor_of, in_force, proposal_body, suggestion_body
@@ -161,7 +161,7 @@ def test_a_kill_switch_holds_it(trusted: Any, approve_the_like: Any, ask: Any, o
 
 
 def test_it_names_what_may_pass(trusted: Any, approve_the_like: Any, ask: Any, action_type: Any) -> None:
-    from governance.action_types import register
+    from governance.actions.action_types import register
 
     assert ask().status == "pending"
     register({**REFUND, "reversibility": "irreversible"}, actor=SYSTEM)
@@ -307,7 +307,7 @@ def test_an_ended_one_cannot_be_taken_by_who_saw_it_before(
     trusted: Any, approve_the_like: Any, action_type: Any, ana: Any
 ) -> None:
     """Between looking and storing it was revoked: the proposal is reviewed."""
-    from governance.authentication import caller_of
+    from governance.door.authentication import caller_of
     from suggestions.bodies import ProposalBody, check
     from suggestions.prepare import prepare
     from suggestions.submit import submit

@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid, Refusal
-from governance import halts
 from governance.models import Halt, User
+from governance.trust import halts
 
 
 class Command(BaseCommand):

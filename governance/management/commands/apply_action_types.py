@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
-from governance import action_types
-from governance.action_type_changes import NeedsConsent, Registered
-from governance.action_types import Problem
+from governance.actions import action_types
+from governance.actions.action_types import Problem
+from governance.actions.changes import NeedsConsent, Registered
 
 
 class Command(BaseCommand):

@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
-from governance.agents import AgentRefused, create_agent
-from governance.callback_secret import callback_secret
+from governance.agents.agents import AgentRefused, create_agent
+from governance.agents.callback_secret import callback_secret
 from governance.models import User
 
 

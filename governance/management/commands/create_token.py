@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
 from audit.ground.durations import argument
-from governance.keys import SecretRefused, issue_token
+from governance.door.keys import SecretRefused, issue_token
 from governance.models import User
 
 

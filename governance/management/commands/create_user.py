@@ -6,9 +6,9 @@ from django.db import transaction
 
 from audit.ground.actors import SYSTEM
 from governance.door import links
+from governance.door.roles import DEFAULT_TEAM
 from governance.models import User
-from governance.people import PersonRefused, create_user, create_without_password
-from governance.roles import DEFAULT_TEAM
+from governance.people.people import PersonRefused, create_user, create_without_password
 
 
 class Command(BaseCommand):

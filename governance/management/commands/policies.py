@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from governance.models import PolicyVersion
-from governance.policies import scored, short
+from governance.policies.find import scored, short
 
 
 class Command(BaseCommand):

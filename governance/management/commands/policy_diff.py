@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.refusals import Invalid
-from governance import policy
-from governance.policies import named
-from governance.policy_diff import Line, of_texts
+from governance.policies import policy
+from governance.policies.diff import Line, of_texts
+from governance.policies.find import named
 
 _SIGNS = {"same": " ", "removed": "-", "added": "+", "skipped": "@"}
 

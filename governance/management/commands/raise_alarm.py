@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid, Refusal
-from governance.autonomy import raise_alarm
 from governance.models import Agent, Incident
+from governance.trust.autonomy import raise_alarm
 
 
 class Command(BaseCommand):

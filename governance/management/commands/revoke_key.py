@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
-from governance.keys import PREFIX_LENGTH, UnknownSecret, find, revoke
+from governance.door.keys import PREFIX_LENGTH, UnknownSecret, find, revoke
 
 
 class Command(BaseCommand):

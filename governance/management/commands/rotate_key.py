@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
 from audit.ground.durations import argument
-from governance.keys import OVERLAP, PREFIX_LENGTH, SecretRefused, UnknownSecret, find, rotate
+from governance.door.keys import OVERLAP, PREFIX_LENGTH, SecretRefused, UnknownSecret, find, rotate
 
 
 class Command(BaseCommand):

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
-from governance import boundaries
-from governance.agents import set_boundaries
+from governance.agents import boundaries
+from governance.agents.agents import set_boundaries
 from governance.models import Agent
 
 

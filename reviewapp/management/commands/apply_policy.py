@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
-from governance import check_policy, policy, policy_lifecycle
 from governance.models import PolicyVersion, User
+from governance.policies import check_policy, lifecycle, policy
 from reviewapp.validate_policy import validate
 
 STATUS = PolicyVersion.Status
@@ -64,17 +64,15 @@ class Command(BaseCommand):
         version = PolicyVersion.objects.filter(pk=digest).first()
         if version is None:
             author = _person(options["author"], "--author")
-            version, _ = policy_lifecycle.draft(
-                text, author=author, note=options["note"], actor=_actor(author)
-            )
+            version, _ = lifecycle.draft(text, author=author, note=options["note"], actor=_actor(author))
         if version.status == STATUS.DRAFT:
             version = validate(version, say=self.stdout.write)
         if options["approve"] and version.status == STATUS.VALIDATED:
             second = _person(options["second"], "--as")
-            version = policy_lifecycle.approve(version, by=second, actor=_actor(second))
+            version = lifecycle.approve(version, by=second, actor=_actor(second))
         if options["activate"] and version.status != STATUS.ACTIVE:
             second = _person(options["second"], "--as")
-            version = policy_lifecycle.activate(version, by=second, actor=_actor(second))
+            version = lifecycle.activate(version, by=second, actor=_actor(second))
         self.stdout.write(NEXT[STATUS(version.status)])
         self.stdout.write(version.digest)
 

@@ -16,12 +16,14 @@ from django.db import transaction
 
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Refusal
-from governance import action_types, deployments, policy_lifecycle
-from governance.agents import create_agent
-from governance.keys import hash_of, issue_key
+from governance.actions import action_types
+from governance.agents import deployments
+from governance.agents.agents import create_agent
+from governance.door.keys import hash_of, issue_key
+from governance.door.roles import OPERATOR
 from governance.models import Agent, AgentKey, User
-from governance.people import create_user, set_password
-from governance.roles import OPERATOR
+from governance.people.people import create_user, set_password
+from governance.policies import lifecycle
 
 MARK = "demo-"
 
@@ -126,11 +128,11 @@ def _policy(folder: Path, operators: list[str]) -> None:
         raise ValueError("people.json names fewer than two operators")
     author, second = (User.objects.get(username=name) for name in operators[:2])
     text = (folder / "policy.yaml").read_text(encoding="utf-8")
-    version, created = policy_lifecycle.draft(text, author=author, note="What the demo begins with.")
+    version, created = lifecycle.draft(text, author=author, note="What the demo begins with.")
     if created:
-        policy_lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-        policy_lifecycle.approve(version, by=second)
-        policy_lifecycle.activate(version, by=second)
+        lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
+        lifecycle.approve(version, by=second)
+        lifecycle.activate(version, by=second)
 
 
 def _agent(wanted: dict[str, Any], keys: Notes) -> None:

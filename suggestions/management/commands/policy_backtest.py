@@ -14,8 +14,8 @@ from django.utils.dateparse import parse_datetime
 from audit.ground import durations
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid, Refusal
-from governance import policy
 from governance.models import PolicyVersion
+from governance.policies import policy
 from suggestions import backtest
 from suggestions.models import Backtest, Disagreement
 from suggestions.rejudge import DEFAULT_NEWEST, MOST, Chosen

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.refusals import Invalid
 from audit.ground.wilson import Share
-from governance.policy import Policy, read
+from governance.policies.policy import Policy, read
 from suggestions import altered as alteration
 from suggestions import policy_report, replay
 from suggestions.altered import Alterations

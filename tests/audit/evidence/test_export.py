@@ -23,7 +23,7 @@ from audit.log.record import record
 from audit.models import Event
 from tests.audit.conftest import minutes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVERYTHING = Filters()
 DANGEROUS = tuple("=+-@\t\r\n＝＋－＠")
 FORMULAS = [

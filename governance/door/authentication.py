@@ -1,0 +1,169 @@
+"""Who is asking the API: an agent by its key, or a person's program by its token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Now
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from audit.ground.actors import Actor
+from audit.ground.prepared import execute, unsaved
+from governance.door import strangers
+from governance.door.keys import API_TOKEN, PREFIX_LENGTH, hash_of
+from governance.models import Agent, AgentKey, ApiToken, User
+from governance.trust.passing import NOTHING_KNOWN, Circumstances
+
+# What every submission has to know, in one statement: who, which policies and deployment are in
+# force, which kill switches are on, and whether the action types that this process keeps ready are
+# still the newest.
+_STANDS = """
+       a.id, a.name, a.owner_id, a.enabled, a.allowed_actions, a.boundaries, a.callback_secret_version,
+       (SELECT digest FROM governance_policyversion WHERE status = 'active'),
+       (SELECT max(id) FROM governance_actiontype),
+       (SELECT digest FROM governance_policyversion WHERE shadow AND status IN ('approved', 'retired')),
+       (SELECT label FROM governance_deployment d WHERE d.agent_id = a.id AND d.status = 'active'),
+       ARRAY(SELECT CASE scope WHEN 'action' THEN 'action:' || action ELSE scope END
+               FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id)),
+       ARRAY(SELECT id FROM governance_standingapproval s
+              WHERE s.agent_id = a.id AND s.status = 'active' AND s.expires_at > statement_timestamp()
+              ORDER BY id),
+       statement_timestamp()
+"""
+_BY_KEY = f"""
+SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', {_STANDS}
+  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
+ WHERE k.hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+"""
+_BY_ID = f"SELECT {_STANDS} FROM governance_agent a WHERE a.id = %s"
+_AGENT_COLUMNS = (
+    "id",
+    "name",
+    "owner_id",
+    "enabled",
+    "allowed_actions",
+    "boundaries",
+    "callback_secret_version",
+)
+
+_FIELDS = [field.attname for field in User._meta.concrete_fields]
+_PERSON = f"""
+SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
+       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute',
+       ARRAY(SELECT c.app_label || '.' || p.codename
+               FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
+              WHERE p.id IN (SELECT permission_id FROM governance_user_user_permissions WHERE user_id = u.id
+                              UNION ALL
+                             SELECT g.permission_id
+                               FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
+                              WHERE m.user_id = u.id))
+  FROM governance_apitoken t JOIN governance_user u ON u.id = t.user_id
+ WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
+   AND u.is_active
+"""
+_LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCaller:
+    """An agent that has shown a valid key, and how things stood at that moment (`at`)."""
+
+    agent: Agent
+    policy: str | None
+    newest_action_type: int
+    at: datetime
+    circumstances: Circumstances = NOTHING_KNOWN
+    shadow: str | None = None  # the policy that runs beside the active one
+    standing: tuple[UUID, ...] = ()  # the standing approvals that count
+    is_authenticated: bool = True
+    is_active: bool = True
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return False
+
+    def as_actor(self) -> Actor:
+        return self.agent.as_actor()
+
+
+def person_of(request: Request) -> User:
+    """The person who asks; only for views whose door lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise TypeError("This view let somebody in who is not a person.")
+    return request.user
+
+
+def agent_of(request: Request) -> AgentCaller:
+    """The agent that asks; only for views whose door lets nobody else in."""
+    if not isinstance(request.user, AgentCaller):
+        raise TypeError("This view let somebody in who is not an agent.")
+    return request.user
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        kind, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not kind:
+            return None
+        if kind.lower() != "bearer" or not key:
+            raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
+        key_hash = hash_of(key)
+        strangers.let_through(request, key_hash)
+        found = _person(key_hash) if key.startswith(API_TOKEN) else _agent(key_hash)
+        if found is None:
+            raise AuthenticationFailed("This key is unknown, expired or was revoked.")
+        strangers.opened(key_hash)
+        return found, key[:PREFIX_LENGTH]
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="reviewapp"'
+
+
+def caller_of(agent: Agent) -> AgentCaller:
+    """The agent as it would stand before the API now, without a key being shown."""
+    [row] = execute(_BY_ID, [agent.pk])
+    return _caller(row)
+
+
+def _agent(key_hash: str) -> AgentCaller | None:
+    found = execute(_BY_KEY, [key_hash])
+    if not found:
+        return None
+    key_id, used_again, *row = found[0]
+    if used_again:
+        _note_use(AgentKey, key_id, key_hash)
+    return _caller(row)
+
+
+def _caller(row: Sequence[Any]) -> AgentCaller:
+    *columns, policy, newest, shadow, deployment, halts, standing, at = row
+    agent = unsaved(Agent, **dict(zip(_AGENT_COLUMNS, columns, strict=True)))
+    stands = Circumstances(deployment or "", tuple(halts))
+    return AgentCaller(agent, policy, newest or 0, at, stands, shadow, tuple(standing))
+
+
+def _person(key_hash: str) -> User | None:
+    found = execute(_PERSON, [key_hash])
+    if not found:
+        return None
+    *fields, token_id, used_again, permissions = found[0]
+    if used_again:
+        _note_use(ApiToken, token_id, key_hash)
+    user = User.from_db("default", _FIELDS, fields)
+    # Where Django's backends keep what they looked up, and look first.
+    user._perm_cache = set(permissions)  # type: ignore[attr-defined]
+    return user
+
+
+def _note_use(kind: type[AgentKey] | type[ApiToken], id: int, key_hash: str) -> None:
+    """Remember when a secret was last used, once a minute at most."""
+    strangers.remember(key_hash)
+    kind.objects.filter(_LAST_USE_IS_OLD, pk=id).update(last_used_at=Now())

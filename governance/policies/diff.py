@@ -1,0 +1,116 @@
+"""What one policy says that another does not: in words and line by line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from governance.models import PolicyVersion
+from governance.policies.policy import Obligations, PolicyText, RuleText, parse
+from governance.policies.words import conditions, defaults, wants
+
+CONTEXT = 3
+MOST_PAIRS = 50_000  # of equal lines
+
+
+class Line(NamedTuple):
+    """A line of both texts, of one of them, or (`kind` skipped) how many that are the same were left out."""
+
+    kind: str  # "same", "removed", "added", "skipped"
+    before: int | None
+    after: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """From one version to another. `added` and `removed` are rules, `changed` says what of a rule changed."""
+
+    added: list[RuleText]
+    removed: list[RuleText]
+    changed: list[tuple[str, list[str]]]
+    others: list[str]
+    lines: list[Line]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The whole difference in words."""
+        told = list(self.others)
+        told += [f"New rule {rule.name}: {wants(rule.then)}." for rule in self.added]
+        told += [f"Rule {rule.name} is gone: it said “{wants(rule.then)}”." for rule in self.removed]
+        told += [f"Rule {name}: {'; '.join(changes)}." for name, changes in self.changed]
+        return told
+
+
+def difference(before: PolicyVersion, after: PolicyVersion) -> Difference:
+    return of_texts(before.text, after.text)
+
+
+def of_texts(before: str, after: str) -> Difference:
+    """What came, went and changed from `before` to `after`."""
+    old, new = parse(before), parse(after)
+    rules = {rule.name: rule for rule in old.rules}
+    kept = {rule.name for rule in new.rules}
+    pairs = [(rules[rule.name], rule) for rule in new.rules if rule.name in rules]
+    return Difference(
+        added=[rule for rule in new.rules if rule.name not in rules],
+        removed=[rule for rule in old.rules if rule.name not in kept],
+        changed=[(b.name, changes) for a, b in pairs if (changes := list(_changes(a, b)))],
+        others=list(_beside_the_rules(old, new)),
+        lines=list(lines(before.splitlines(), after.splitlines())),
+    )
+
+
+def _beside_the_rules(old: PolicyText, new: PolicyText) -> Iterator[str]:
+    if old.defaults != new.defaults:
+        yield f"Where no rule says otherwise, it now {defaults(new)} (before: {defaults(old)})."
+    if came := sorted(set(new.may_pass) - set(old.may_pass)):
+        yield f"May pass by rule from now on: {', '.join(came)}."
+    if went := sorted(set(old.may_pass) - set(new.may_pass)):
+        yield f"May no longer pass by rule: {', '.join(went)}."
+
+
+def _changes(old: RuleText, new: RuleText) -> Iterator[str]:
+    before, after = ([part.text for part in conditions(rule.when)] for rule in (old, new))
+    if came := [text for text in after if text not in before]:
+        yield f"now also asks that {' and '.join(came)}"
+    if went := [text for text in before if text not in after]:
+        yield f"no longer asks that {' and '.join(went)}"
+    if not came and not went and before != after:
+        yield "asks the same in another order"
+    if old.then.model_copy(update={"reason": None}) != new.then.model_copy(update={"reason": None}):
+        yield f"{wants(new.then)} instead of {wants(old.then)}"
+    if _reason(old.then) != _reason(new.then):
+        yield f"gives the reason “{_reason(new.then)}” instead of “{_reason(old.then)}”"
+
+
+def _reason(then: Obligations) -> str:
+    return then.reason or ""
+
+
+def lines(old: list[str], new: list[str]) -> Iterator[Line]:
+    """What changed, with a few lines around it."""
+    at = 0
+    for group in _changed_places(old, new):
+        if group[0][1] > at:
+            yield Line("skipped", None, None, f"{group[0][1] - at} lines are the same")
+        for tag, a, b, c, d in group:
+            if tag == "equal":
+                yield from (Line("same", a + n + 1, c + n + 1, old[a + n]) for n in range(b - a))
+                continue
+            yield from (Line("removed", n + 1, None, old[n]) for n in range(a, b))
+            yield from (Line("added", None, n + 1, new[n]) for n in range(c, d))
+        at = group[-1][2]
+    if at and len(old) > at:
+        yield Line("skipped", None, None, f"{len(old) - at} lines are the same")
+
+
+def _changed_places(old: list[str], new: list[str]) -> Iterable[list[tuple[str, int, int, int, int]]]:
+    # Lines that stand in many places on both sides would take for ever to pair off.
+    often = Counter(new)
+    if sum(often[line] for line in old if often[line] * 100 <= len(new)) > MOST_PAIRS:
+        return [[("replace", 0, len(old), 0, len(new))]] if old != new else []
+    return SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT)
