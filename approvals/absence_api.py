@@ -20,7 +20,7 @@ from governance.door.permissions import has_permission
 from governance.models import Absence, User
 from governance.models.absences import AbsenceQuerySet
 from governance.people import absences
-from suggestions.bodies import Moment, Strict, check
+from suggestions.intake.bodies import Moment, Strict, check
 
 MOST = 200
 SEES = has_permission("suggestions.view_proposal")

@@ -20,11 +20,11 @@ from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import Team
-from suggestions.bodies import DecisionBody, Strict, check
+from suggestions.answering.present import ProposalAnswer, ResolutionAnswer
+from suggestions.answering.present import presented as shown
+from suggestions.answering.resolve import presented
+from suggestions.intake.bodies import DecisionBody, Strict, check
 from suggestions.models import Proposal, Suggestion
-from suggestions.present import ProposalAnswer, ResolutionAnswer
-from suggestions.present import presented as shown
-from suggestions.resolve import presented
 
 
 class DecisionAnswer(BaseModel):

@@ -17,8 +17,8 @@ from governance.models import Team, User
 from governance.people import people
 from governance.policies import deciders
 from governance.showing.names import lowered
+from suggestions.answering.obligations import asked_of
 from suggestions.models import Proposal, Suggestion
-from suggestions.obligations import asked_of
 
 Verdict = Decision.Verdict
 NEARBY = 8

@@ -23,8 +23,8 @@ from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import User
-from suggestions.bodies import Strict, check
-from suggestions.present import ProposalAnswer
+from suggestions.answering.present import ProposalAnswer
+from suggestions.intake.bodies import Strict, check
 
 PAGE = 50
 MAY_DECIDE = has_permission("approvals.add_decision")

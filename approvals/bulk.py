@@ -22,8 +22,8 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.models import Execution
 from governance.models import User
+from suggestions.answering.resolve import AlreadyResolved, lock_pending
 from suggestions.models import Proposal
-from suggestions.resolve import AlreadyResolved, lock_pending
 
 SLICE = 2.0  # seconds that a request goes on for
 LASTS = timedelta(minutes=15)  # after which nobody is taken to stand behind it any more

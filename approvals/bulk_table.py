@@ -19,8 +19,8 @@ from approvals.rows import subject_of
 from approvals.together import Candidate, Path, placeholders
 from governance.models import Risk
 from governance.showing.sentences import path_labels
+from suggestions.answering.obligations import asked_of
 from suggestions.models import Proposal
-from suggestions.obligations import asked_of
 
 _MISSING = object()
 _AMOUNTS = ("amount", "total", "sum", "value", "price")

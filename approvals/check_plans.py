@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from approvals.check_models import MOST_SHARE, Check, CheckPlan, CheckTemplate, Kind
+from audit.asking.gate import Malformed, TooLarge, read
 from audit.ground.actors import Actor
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
@@ -20,9 +21,8 @@ from audit.log.record import record
 from governance.actions import catalogue
 from governance.door.authentication import caller_of
 from governance.models import Agent, Team, User
-from suggestions.bodies import ProposalBody, check
-from suggestions.gate import Malformed, TooLarge, read
-from suggestions.prepare import drafted
+from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.prepare import drafted
 
 FEWEST_PEOPLE = 3  # below, a team's figures would be somebody's own
 DAYS = 90

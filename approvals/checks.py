@@ -18,7 +18,7 @@ from approvals.models import Decision
 from audit.ground.actors import TIMER, Actor
 from audit.ground.canonical import commitment
 from audit.log.record import record
-from suggestions import news
+from suggestions.answering import news
 from suggestions.models import Proposal, Resolution
 
 SLIPPED_IN = "check.slipped_in"

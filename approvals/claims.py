@@ -16,9 +16,9 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.models import Absence, User
 from governance.people import people
-from suggestions import news
+from suggestions.answering import news
+from suggestions.answering.resolve import lock_pending
 from suggestions.models import Proposal
-from suggestions.resolve import lock_pending
 
 LEASE = timedelta(minutes=10)
 ASSIGNED = timedelta(hours=24)

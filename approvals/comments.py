@@ -12,7 +12,7 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid
 from audit.log.record import record
 from governance.models import User
-from suggestions import news
+from suggestions.answering import news
 from suggestions.models import Proposal
 
 LONGEST = 2_000

@@ -18,7 +18,7 @@ from audit.ground.actors import TIMER
 from audit.log.record import record
 from governance.models import Team
 from governance.policies.deciders import may_decide
-from suggestions import callbacks, news
+from suggestions.answering import callbacks, news
 from suggestions.models import Proposal
 
 AT_ONCE = 200

@@ -24,11 +24,12 @@ from execution.schedule import schedule
 from governance.models import Team, User
 from governance.people import people
 from governance.policies.deciders import may_decide
-from suggestions import asking_again, callbacks, news
+from suggestions.answering import callbacks, news
+from suggestions.answering.obligations import Asked, asked_of
+from suggestions.answering.resolve import lock_pending, resolve
+from suggestions.intake import asking_again
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.obligations import Asked, asked_of
-from suggestions.resolve import lock_pending, resolve
-from suggestions.turns import wait_for_turn
+from suggestions.past.locks import wait_for_turn
 
 Verdict = Decision.Verdict
 

@@ -27,8 +27,8 @@ from approvals.rows import rows_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record_alone
+from suggestions.answering.resolve import AlreadyResolved
 from suggestions.models import Proposal, Suggestion
-from suggestions.resolve import AlreadyResolved
 
 LONGEST_REASON = 2_000
 WAITS = " It waits for somebody else to agree."

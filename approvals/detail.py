@@ -40,9 +40,9 @@ from governance.showing import findings
 from governance.showing.findings import Finding
 from governance.showing.sentences import sentence
 from governance.trust import halts
-from suggestions.concerns import contradictions
+from suggestions.answering.present import halt_of, presented
+from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
-from suggestions.present import halt_of, presented
 
 MOST_FOUND = 4
 ROLES = ("user", "assistant", "tool", "system")

@@ -19,9 +19,9 @@ from approvals import edit_schema
 from approvals.changes import pointer, same
 from approvals.edit_schema import Shape, kind_of, shapes
 from approvals.pieces import pieces
+from audit.asking import gate
 from audit.ground.refusals import Invalid, Refusal
 from governance.showing.numbers import typed
-from suggestions import gate
 
 ROOT = "r"
 MOST_PLACES, DEEPEST = 200, 8  # beyond that nobody fills in a form; there is JSON

@@ -18,11 +18,11 @@ from approvals.edit_schema import kind_of
 from approvals.edits import EditBlocked, EditOutOfBounds, Preview
 from approvals.pieces import Piece, pieces, shown
 from approvals.voices import brief
+from audit.asking import gate
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
 from governance.actions.catalogue import Entry
 from governance.models import Team
-from suggestions import gate
 from suggestions.models import Suggestion
 
 MOST_JSON = 256 * 1024

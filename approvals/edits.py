@@ -17,11 +17,12 @@ from governance.models import PolicyVersion, Risk
 from governance.policies.verdict import Verdict
 from governance.showing.sentences import sentence
 from governance.trust.passing import NOTHING_KNOWN
-from suggestions import budgets, obligations
-from suggestions.history import Past
+from suggestions.allowance import budgets
+from suggestions.answering import obligations
+from suggestions.answering.obligations import asked_of
+from suggestions.intake.prepare import action_digest, judged
 from suggestions.models import Proposal, Suggestion
-from suggestions.obligations import asked_of
-from suggestions.prepare import action_digest, judged
+from suggestions.past.answers import Past
 
 
 class EditOutOfBounds(Refusal):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 
 from audit.ground.actors import TIMER
+from suggestions.answering.resolve import resolve
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import resolve
 
 AT_ONCE = 200
 

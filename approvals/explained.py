@@ -13,7 +13,7 @@ from governance.policies import words
 from governance.policies.explain import Condition, RuleLookedAt
 from governance.policies.policy import Obligations
 from governance.policies.verdict import Verdict
-from suggestions.explain import Explanation
+from suggestions.explaining.explain import Explanation
 
 LONGEST_VALUE = 120
 _SAID = {"block": "Blocked", "review": "Reviewed by a person", "auto_approve": "Passes without a person"}

@@ -21,10 +21,10 @@ from governance.door.authentication import caller_of
 from governance.door.keys import revoke
 from governance.door.roles import OPERATOR
 from governance.models import ActionType, Agent, User
-from suggestions.bodies import ProposalBody, check
+from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.prepare import prepare
+from suggestions.intake.submit import submit
 from suggestions.models import Proposal
-from suggestions.prepare import prepare
-from suggestions.submit import submit
 
 AGENT, ACTION = "sample-agent", "sample_note"
 _DEFINITION = {

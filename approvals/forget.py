@@ -16,7 +16,7 @@ from approvals.models import Check, Decision, Look
 from audit.ground.actors import TIMER
 from audit.log.record import record
 from suggestions.models import Proposal, SecondReview
-from suggestions.rejudge import least_id
+from suggestions.trying.rejudge import least_id
 
 AT_ONCE = 1_000
 LATE = timedelta(days=30)  # so far back it looks for what it was too late for, when it did not run

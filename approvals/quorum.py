@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from approvals.models import Decision
 from governance.models import User
+from suggestions.answering.obligations import Asked, asked_of
 from suggestions.models import Proposal
-from suggestions.obligations import Asked, asked_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.models import User
 from governance.people import people
-from suggestions import callbacks, news
+from suggestions.answering import callbacks, news
 from suggestions.models import Proposal, RejectedAction, RejectedActionQuerySet
 
 

@@ -19,7 +19,7 @@ from approvals.pieces import shown
 from governance.models import Halt, Risk
 from governance.showing.figures import Figure
 from governance.showing.findings import Finding, Weight
-from suggestions.concerns import contradictions
+from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.

@@ -22,7 +22,7 @@ from audit.log.record import record
 from governance.models import Incident, User
 from governance.people import people
 from governance.trust import autonomy
-from suggestions import callbacks
+from suggestions.answering import callbacks
 from suggestions.models import Proposal, Sample
 
 ANSWER_WITHIN = timedelta(hours=72)  # over a weekend

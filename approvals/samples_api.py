@@ -20,7 +20,7 @@ from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
-from suggestions.bodies import Strict, check
+from suggestions.intake.bodies import Strict, check
 from suggestions.models import Sample
 
 PAGE = 50

@@ -21,15 +21,15 @@ from rest_framework.views import APIView
 
 from approvals.bar import in_short
 from approvals.explained import told, versions
+from audit.asking import gate
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
 from governance.door.authentication import caller_of, person_of
 from governance.door.permissions import has_permission
 from governance.models import Agent, PolicyVersion, User
-from suggestions import gate
-from suggestions.bodies import ProposalBody, Strict, check
-from suggestions.explain import Explanation, explain_recorded, simulate
+from suggestions.explaining.explain import Explanation, explain_recorded, simulate
+from suggestions.intake.bodies import ProposalBody, Strict, check
 from suggestions.models import Proposal
 
 ACTIVE = ""

@@ -31,12 +31,12 @@ from execution.models import Execution
 from governance.actions import catalogue
 from governance.door.authentication import caller_of
 from governance.models import ActionType, Agent, Risk, Team, User
-from suggestions.bodies import ProposalBody, check
-from suggestions.glance import glance
-from suggestions.history import Past
+from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.glance import glance
+from suggestions.intake.prepare import drafted, judged, told_of
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.prepare import drafted, judged, told_of
-from suggestions.rejudge import least_id
+from suggestions.past.answers import Past
+from suggestions.trying.rejudge import least_id
 
 TEMPLATE_RESTS = timedelta(days=14)  # before the same template is slipped in again
 LOOK_AT = 400  # past proposals among which one is chosen

@@ -24,7 +24,7 @@ from governance.door.permissions import has_permission
 from governance.models import StandingApproval
 from governance.trust import standing
 from governance.trust.standing import DAYS, USES, Bound
-from suggestions.bodies import Strict, check
+from suggestions.intake.bodies import Strict, check
 from suggestions.models import Proposal
 
 PAGE = 50

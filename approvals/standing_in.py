@@ -13,7 +13,7 @@ from audit.ground.actors import TIMER
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.models import Absence
-from suggestions.resolve import AlreadyResolved
+from suggestions.answering.resolve import AlreadyResolved
 
 AT_ONCE = 50
 

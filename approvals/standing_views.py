@@ -31,7 +31,7 @@ from governance.models import StandingApproval, User
 from governance.showing.sentences import path_label
 from governance.trust import standing
 from governance.trust.standing import Bound
-from suggestions.bodies import check
+from suggestions.intake.bodies import check
 from suggestions.models import Proposal, Resolution
 
 PAGE = 30

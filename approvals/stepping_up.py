@@ -9,8 +9,8 @@ from typing import Any
 from approvals.models import Decision
 from approvals.pieces import shown
 from approvals.step_up import key_figure
+from suggestions.answering.obligations import asked_of
 from suggestions.models import Proposal, Suggestion
-from suggestions.obligations import asked_of
 
 
 @dataclass(frozen=True, slots=True)

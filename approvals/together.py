@@ -24,9 +24,9 @@ from governance.schemas.data_classes import Marks
 from governance.showing.labels import holding, left_out, ordered
 from governance.showing.sentences import PLACE, path_label, wording
 from governance.showing.values import in_the_middle
-from suggestions.concerns import contradictions
+from suggestions.answering.obligations import asked_of
+from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Suggestion
-from suggestions.obligations import asked_of
 
 MOST = 100
 LONGEST_VALUE = 120  # characters that stand whole in a cell

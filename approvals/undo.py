@@ -17,8 +17,8 @@ from audit.ground.refusals import Refusal
 from execution.models import Execution
 from execution.undo import TooLateToUndo, take_away
 from governance.models import User
+from suggestions.answering.resolve import unresolve
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import unresolve
 
 MOST = 200  # approvals in their grace period, of one person, that are shown
 

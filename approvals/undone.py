@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from governance.actions.words import hazards
 from governance.models import ActionType
+from suggestions.answering.obligations import asked_of
 from suggestions.models import Proposal
-from suggestions.obligations import asked_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from governance.models import ActionType, Team, User
 from governance.policies import deciders
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
+from suggestions.answering.obligations import Asked, asked_of
 from suggestions.models import Proposal, Suggestion
-from suggestions.obligations import Asked, asked_of
 
 Verdict = Decision.Verdict
 MOST_NAMES = 5

@@ -79,9 +79,9 @@ def _shadow(stage: Stage, *, rounds: int) -> float:
     """Seconds that a shadow adds to a submission in this process: the median of pairs that ran in turn."""
     from governance.door.authentication import caller_of
     from governance.models import PolicyVersion
-    from suggestions.bodies import ProposalBody, check
-    from suggestions.prepare import prepare
-    from suggestions.submit import submit
+    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.prepare import prepare
+    from suggestions.intake.submit import submit
 
     same = PolicyVersion.objects.create(digest=f"sha256:{uuid.uuid4().hex * 2}", text=stage.policy.text)
     plain = caller_of(stage.agent)
@@ -111,9 +111,9 @@ def _decide(stage: Stage) -> None:
 def _run(stage: Stage, *, newest: int) -> tuple[float, dict[str, Any]]:
     """From asking to the stored result."""
     from audit.ground.actors import SYSTEM
-    from suggestions import backtest
     from suggestions.models import Backtest
-    from suggestions.rejudge import Chosen
+    from suggestions.trying import backtest
+    from suggestions.trying.rejudge import Chosen
 
     began = time.monotonic()
     asked = backtest.ask(stage.policy, chosen=Chosen(newest=newest), by=None, actor=SYSTEM)

@@ -125,13 +125,13 @@ def _fill(stage: Stage, size: int) -> None:
 
 def _settle(stage: Stage) -> float:
     """Add all of it up; the seconds that it took."""
-    from suggestions import settle
+    from suggestions.past import rollups
 
     agent, subject = _keys(stage)
     started = time.perf_counter()
-    settle.ask_for([agent], of_subject=False)
-    settle.ask_for([subject], of_subject=True)
-    while settle.settle(60):
+    rollups.ask_for([agent], of_subject=False)
+    rollups.ask_for([subject], of_subject=True)
+    while rollups.settle(60):
         pass
     seconds = time.perf_counter() - started
     with psycopg.connect(stage.services.superuser_url, dbname=DATABASE, autocommit=True) as connection:
@@ -144,7 +144,7 @@ def _settle(stage: Stage) -> float:
 
 def _keys(stage: Stage) -> tuple[object, object]:
     from bench.stage import proposal
-    from suggestions.numbers import subject_key
+    from suggestions.past.numbers import subject_key
 
     subject = proposal()["subject"]
     return stage.agent.pk, subject_key(subject["type"], subject["id"])
@@ -159,7 +159,7 @@ def _question(question: tuple) -> object:
 
 def _asked(stage: Stage, question: tuple, times: int, *, seconds: float = 60.0) -> list[float]:
     """Milliseconds of each time, for so long at most."""
-    from suggestions.history import Past
+    from suggestions.past.answers import Past
 
     past, asked, took = Past(*_keys(stage)), _question(question), []
     for _ in range(times + WARM):
@@ -180,11 +180,11 @@ def _figure(question: tuple, size: int, took: list[float], from_rows: list[float
 
 def _show_plan(stage: Stage) -> None:
     """The plan of the widest sum, as it was carried out."""
-    from suggestions import history
+    from suggestions.past import answers
 
     agent, _ = _keys(stage)
-    statement = history._now("sum", "agent", True)
-    given = {"key": agent, "seconds": 90 * 86_400.0, "statuses": list(history.STATUSES)}
+    statement = answers._now("sum", "agent", True)
+    given = {"key": agent, "seconds": 90 * 86_400.0, "statuses": list(answers.STATUSES)}
     given |= {"argument": "amount", "action": "refund_payment"}
     with psycopg.connect(stage.services.superuser_url, dbname=DATABASE) as connection:
         rows = connection.execute(f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF) {statement}", given).fetchall()  # type: ignore[arg-type]

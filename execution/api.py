@@ -19,8 +19,8 @@ from execution.queries import of_proposal, story
 from governance.door.authentication import AgentCaller
 from governance.door.permissions import IsAgent, is_agent_or
 from governance.models import Agent
-from suggestions.api import NotAnAgent
-from suggestions.bodies import Strict, check
+from suggestions.intake.api import NotAnAgent
+from suggestions.intake.bodies import Strict, check
 from suggestions.models import Proposal
 
 

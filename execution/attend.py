@@ -13,6 +13,7 @@ from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.outbox.tell_worker import tell_worker
 from execution import cut_off, news
 from execution.doubt import in_doubt
 from execution.models import Attempt, Execution, Step
@@ -20,7 +21,6 @@ from execution.run import REPORT_WITHIN, complete
 from execution.schedule import MARGIN, longest
 from execution.workflow import InvalidWorkflow, workflow_of
 from governance.models import User
-from suggestions.tell_worker import tell_worker
 
 STATUS = Execution.Status
 LONGEST_TEXT = 2_000

@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER
 from audit.log.record import record
+from audit.outbox.tell_worker import lost_after
 from execution import cut_off, failures, news
 from execution.models import Execution
 from governance.trust.halts import HELD
-from suggestions.tell_worker import lost_after
 
 AT_ONCE = 500
 STATUS = Execution.Status

@@ -21,7 +21,7 @@ from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import Halt
 from governance.trust import halts
-from suggestions.bodies import Strict, check
+from suggestions.intake.bodies import Strict, check
 
 PAGE = 50
 

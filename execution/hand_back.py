@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.outbox.tell_worker import tell_worker
 from execution import failures, news
 from execution.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.models import Attempt, Execution, Step
@@ -20,9 +21,8 @@ from execution.run import complete
 from execution.schedule import longest
 from execution.workflow import workflow_of
 from governance.models import Agent
+from suggestions.intake.submit import StillInFlight
 from suggestions.models import Proposal
-from suggestions.submit import StillInFlight
-from suggestions.tell_worker import tell_worker
 
 STATUS = Execution.Status
 REPORTED = (Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED)

@@ -12,8 +12,8 @@ from audit.ground.prepared import execute
 from governance.models import Agent, Halt, User
 from governance.models.halts import HaltQuerySet
 from governance.trust.halts import HELD
+from suggestions.answering.present import WAITING
 from suggestions.models import Proposal, Suggestion
-from suggestions.present import WAITING
 
 _TAKE = f"""
 UPDATE execution_execution e

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from audit.ground.announce import announce
 from execution.models import Execution
-from suggestions import callbacks
+from suggestions.answering import callbacks
 from suggestions.models import Proposal
 
 

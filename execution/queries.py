@@ -13,7 +13,7 @@ from execution.approval import broken
 from execution.begin import begun
 from execution.models import Attempt, Execution
 from governance.models import Halt, User
-from suggestions.present import WAITING
+from suggestions.answering.present import WAITING
 
 PAGE = 50
 MOST_COUNTED = 99

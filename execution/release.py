@@ -17,11 +17,11 @@ from django.db.models.functions import Now
 from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.log.record import record_many
+from audit.outbox.tell_worker import tell_worker
 from execution.models import Execution
 from governance.models import Halt, User
 from governance.trust import halts
 from suggestions.models import Proposal
-from suggestions.tell_worker import tell_worker
 
 AT_ONCE = 1_000
 MOST_COUNTED = 999

@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER
 from audit.log.record import record
+from audit.outbox.insist import insist
+from audit.outbox.tell_worker import tell_worker
 from execution import cut_off, failures, moves, news, routes
 from execution.approval import broken
 from execution.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
@@ -22,8 +24,6 @@ from execution.models import Attempt, Execution, Step
 from execution.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.workflow import LONGEST_CALL, Verify
-from suggestions.insist import insist
-from suggestions.tell_worker import tell_worker
 
 REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it

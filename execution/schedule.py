@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.log.record import record
+from audit.outbox.tell_worker import tell_worker
 from execution import news
 from execution.models import Execution, Step
 from execution.run import REPORT, REPORT_WITHIN
@@ -17,7 +18,6 @@ from execution.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance.models import Autonomy, Halt
 from governance.trust import halts
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.tell_worker import tell_worker
 
 MARGIN = 600  # seconds beyond the time that every route may use up
 AT_ONCE = 500

@@ -24,7 +24,7 @@ from governance.trust.autonomy import lower_stage
 from insights import promote
 from insights.gates import Measured, measured_now
 from insights.pairs import Filters, page
-from suggestions.bodies import Strict, check
+from suggestions.intake.bodies import Strict, check
 
 PAGE = 50
 MAY_CHANGE = has_permission("governance.change_autonomy")

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from celery.beat import PersistentScheduler
 
-from suggestions import broker
+from audit.outbox import broker
 
 EVERY_SECONDS = 5
 _log = structlog.get_logger(__name__)

@@ -12,11 +12,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from audit.asking.addresses import address_of, source_of
+from audit.outbox.tell_worker import tell_worker
 from governance.door import links, tries
 from governance.door.tries import Counter, TooSoon
 from governance.models import User
 from reviewapp.tasks import send_reset
-from suggestions.tell_worker import tell_worker
 
 NOBODY = "0"
 _FEW = 3  # accounts of one e-mail address

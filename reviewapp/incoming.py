@@ -1,7 +1,7 @@
 """What a request has to be before anything reads it: one gate for path, query, headers, cookies and forms.
 
 PostgreSQL can't keep NUL, UTF-8 has no lone surrogates, and a charset that the sender chooses can make
-either of harmless bytes. JSON bodies have a gate of their own (`suggestions.gate`), with the same rules.
+either of harmless bytes. JSON bodies have a gate of their own (`audit.asking.gate`), with the same rules.
 """
 
 from __future__ import annotations

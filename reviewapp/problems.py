@@ -35,6 +35,7 @@ from approvals.standing import NoDecision, SeveralTeams
 from approvals.step_up import StepUpNeeded
 from approvals.undo import NotYourApproval
 from audit.asking.addresses import address_of, source_of
+from audit.asking.gate import Malformed, TooLarge
 from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
@@ -70,13 +71,12 @@ from governance.trust.autonomy import (
 from governance.trust.halts import AlreadyHalted, NotOn
 from insights.promote import GatesMissing, NothingHigher
 from reviewapp import metrics
-from suggestions.api import KeyMissing, NotAnAgent
-from suggestions.asking_again import AlreadyRejected
-from suggestions.backtest import BacktestOver, BacktestRuns
-from suggestions.budgets import BudgetSpent
-from suggestions.gate import Malformed, TooLarge
-from suggestions.resolve import AlreadyResolved
-from suggestions.submit import KeyReused, StillInFlight
+from suggestions.allowance.budgets import BudgetSpent
+from suggestions.answering.resolve import AlreadyResolved
+from suggestions.intake.api import KeyMissing, NotAnAgent
+from suggestions.intake.asking_again import AlreadyRejected
+from suggestions.intake.submit import KeyReused, StillInFlight
+from suggestions.trying.backtest import BacktestOver, BacktestRuns
 
 STATUS: dict[type[Refusal], int] = {
     NotYourAgent: 403,

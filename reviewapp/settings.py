@@ -250,7 +250,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["governance.door.permissions.Nobody"],
     "DEFAULT_RENDERER_CLASSES": ["reviewapp.rendering.SortedJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reviewapp.rendering.JSONOnly",
-    "DEFAULT_PARSER_CLASSES": ["suggestions.gate.GatedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["audit.asking.gate.GatedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reviewapp.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,

@@ -14,10 +14,10 @@ from governance.agents import deployment_api
 from governance.policies import api as policy_api
 from insights import api as insights_api
 from reviewapp import health, pages, people_pages
-from suggestions import backtest_api
-from suggestions.agent_api import AgentBoundaries, OwnBoundaries
-from suggestions.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
-from suggestions.shadow_views import Differences
+from suggestions.allowance.api import AgentBoundaries, OwnBoundaries
+from suggestions.intake.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
+from suggestions.trying import api as backtest_api
+from suggestions.trying.shadow_views import Differences
 
 api = [
     path("proposals/", Proposals.as_view(), name="proposals"),
@@ -116,7 +116,7 @@ urlpatterns = [
     path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
-    path("governance/agents/", include("suggestions.agent_urls")),
+    path("governance/agents/", include("suggestions.allowance.urls")),
     path("governance/", include("insights.urls")),
     path("governance/standing/", include("approvals.standing_urls")),
     path("governance/checks/", include("approvals.check_urls")),

@@ -8,10 +8,10 @@ from typing import Any
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Refusal
 from governance.models import PolicyVersion
-from suggestions import backtest
 from suggestions.models import Backtest
-from suggestions.rejudge import Chosen
-from suggestions.tally import sentences
+from suggestions.trying import backtest
+from suggestions.trying.rejudge import Chosen
+from suggestions.trying.tally import sentences
 
 
 class NotValidated(Refusal):

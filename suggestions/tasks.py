@@ -4,7 +4,10 @@ from uuid import UUID
 
 from celery import shared_task
 
-from suggestions import asking_again, backtest, callbacks, settle
+from suggestions.answering import callbacks
+from suggestions.intake import asking_again
+from suggestions.past import rollups
+from suggestions.trying import backtest
 
 
 @shared_task
@@ -42,4 +45,4 @@ def forget_rejected() -> None:
 @shared_task
 def settle_past() -> None:
     """Add up what has come to rest, so that questions about long windows stay quick."""
-    settle.settle()
+    rollups.settle()

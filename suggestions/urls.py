@@ -1,7 +1,6 @@
 from django.urls import path
 
-from suggestions import backtest_views as views
-from suggestions import shadow_views
+from suggestions.trying import shadow_views, views
 
 app_name = "backtests"
 

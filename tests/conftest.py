@@ -288,10 +288,10 @@ def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
 
 def proposing(agent: Any) -> Callable[..., Any]:
     from governance.door.authentication import caller_of
-    from suggestions.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.prepare import prepare
+    from suggestions.intake.submit import submit
     from suggestions.models import Proposal
-    from suggestions.prepare import prepare
-    from suggestions.submit import submit
 
     def hand_in(by: Any = agent, key: str = "", **changes: Any) -> Any:
         body = check(ProposalBody, proposal_body(**changes))

@@ -27,8 +27,8 @@ from governance.expressions.functions import FUNCTIONS
 from governance.models import Autonomy
 from governance.policies import policy
 from governance.policies.policy import Policy
-from suggestions import altered, policy_report
-from suggestions.policy_report import PASSED, Row
+from suggestions.trying import altered, policy_report
+from suggestions.trying.policy_report import PASSED, Row
 from tests.conftest import DEPLOYED, in_force
 
 DOCUMENTATION = (Path(__file__).resolve().parent.parent / "docs" / "policies.md").read_text()

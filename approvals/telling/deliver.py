@@ -16,9 +16,9 @@ from approvals.telling.owe import Line, add
 from approvals.telling.tell import still_news
 from audit.ground.actors import WORKER
 from audit.log.record import record
+from audit.outbox.insist import insist
+from audit.outbox.tell_worker import lost_after
 from governance.models import Risk
-from suggestions.insist import insist
-from suggestions.tell_worker import lost_after
 
 WAITS = [20, 120, 900, 3_600]  # seconds after each attempt that failed
 ATTEMPTS = len(WAITS) + 1

@@ -76,7 +76,7 @@ def _send(wishes: Wishes, telling: list[tuple[Notice, Said]], targets: list[Targ
 def deliver(sent: Message, targets: Iterable[Target]) -> None:
     """Owe a message to these addresses, in the transaction that makes it."""
     from approvals.tasks import send_notice
-    from suggestions.tell_worker import tell_worker
+    from audit.outbox.tell_worker import tell_worker
 
     for target in targets:
         delivery = Delivery.objects.create(message=sent, target=target, queued_at=Now())

@@ -1,4 +1,4 @@
-"""The pages of agents and of their keys; a page on one agent is `suggestions.agent_pages`."""
+"""The pages of agents and of their keys; a page on one agent is `suggestions.allowance.views`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a policy's rules may look at: every fact's name, type and meaning, written once.
 
-`suggestions.facts.facts_of` yields exactly these, `check` holds rules against them, and the pages and
+`suggestions.intake.facts.facts_of` yields exactly these, `check` holds rules against them, and the pages and
 docs/policies.md list them. To add a fact, add it here and there; a group's members are selected with a
 dot (`agent.name`), and what has the type `ANYTHING` is looked into only when a rule is asked.
 """

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='RejectedAction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(help_text='As `suggestions.asking_again` computes it.', max_length=71)),
+                ('fingerprint', models.CharField(help_text='As `suggestions.intake.asking_again` computes it.', max_length=71)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('until', models.DateTimeField()),
                 ('reopened_at', models.DateTimeField(blank=True, null=True)),

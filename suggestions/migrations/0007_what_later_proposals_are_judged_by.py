@@ -42,8 +42,8 @@ UPDATE suggestions_proposal SET numbers = found.numbers FROM (
 
 
 def set_precedents(apps: Any, schema_editor: Any) -> None:
-    """Remember what was approved so far, as `suggestions.resolve` does from now on."""
-    from suggestions.numbers import marks
+    """Remember what was approved so far, as `suggestions.answering.resolve` does from now on."""
+    from suggestions.past.numbers import marks
 
     precedents = apps.get_model("suggestions", "Precedent")
     alias = schema_editor.connection.alias

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             field=models.JSONField(
                 db_default=models.Value({}, models.JSONField()),
                 default=dict,
-                help_text="What lists tell beside the sentence: see `suggestions.glance`.",
+                help_text="What lists tell beside the sentence: see `suggestions.intake.glance`.",
             ),
         ),
         migrations.AddField(

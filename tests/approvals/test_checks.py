@@ -24,11 +24,11 @@ from governance.expressions.past import Question, question
 from governance.models import Agent, Team
 from governance.trust import halts
 from reviewapp import metrics
-from suggestions import settle
-from suggestions.history import Past
+from suggestions.answering.resolve import AlreadyResolved, resolve
+from suggestions.intake.withdraw import withdraw
 from suggestions.models import Callback, Precedent, Proposal, RejectedAction, Resolution, Sample
-from suggestions.resolve import AlreadyResolved, resolve
-from suggestions.withdraw import withdraw
+from suggestions.past import rollups
+from suggestions.past.answers import Past
 from tests.approvals.test_decide import approve, events_of, reject
 from tests.conftest import ApiClient, actor_of, proposal_body, suggestion_body
 
@@ -231,8 +231,8 @@ def test_sums_of_the_past_leave_checks_out(
     check = slip_in.slip_in("operations")
     assert check is not None
     Proposal.objects.update(created_at=Now() - timedelta(hours=3))
-    settle.ask_for([agent.pk], of_subject=False)
-    settle.settle()
+    rollups.ask_for([agent.pk], of_subject=False)
+    rollups.settle()
     assert Past.of(real).count("30d") == 1
     assert Past.of(real, at=check.slipped_in_at + timedelta(seconds=60)).count("30d") == 1
 

@@ -19,8 +19,8 @@ from approvals.models import Decision
 from approvals.rows import drawn, rows_of
 from audit.models import Event
 from governance.models import Team
+from suggestions.answering.resolve import AlreadyResolved
 from suggestions.models import Callback, Proposal
-from suggestions.resolve import AlreadyResolved
 from tests.approvals.test_decide import approve
 from tests.conftest import actor_of
 

@@ -10,8 +10,8 @@ from approvals import decide, edits
 from approvals.models import Decision
 from audit.models import Event
 from execution.models import Execution
+from suggestions.answering.resolve import AlreadyResolved
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import AlreadyResolved
 from tests.approvals.conftest import BLOCKS_LARGE, TWO_PEOPLE
 from tests.conftest import ApiClient, actor_of, suggestion_body
 
@@ -176,7 +176,7 @@ def test_a_decision_whose_event_cannot_be_written_does_not_happen(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("suggestions.resolve.record", broken)
+    monkeypatch.setattr("suggestions.answering.resolve.record", broken)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         approve(proposal, ana)
 

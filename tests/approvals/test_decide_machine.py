@@ -32,9 +32,9 @@ from execution.lease import take
 from execution.models import Execution
 from governance.actions import catalogue
 from governance.models import Team, User
+from suggestions.intake.prepare import action_digest
+from suggestions.intake.withdraw import withdraw
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.prepare import action_digest
-from suggestions.withdraw import withdraw
 from tests.conftest import actor_of, make_person, suggestion_body
 from tests.searching import examples
 

@@ -18,10 +18,10 @@ from audit.models import Event
 from governance.door.authentication import caller_of
 from governance.models import Autonomy, Incident
 from governance.trust import autonomy
-from suggestions.bodies import ProposalBody, check
+from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.prepare import prepare
+from suggestions.intake.submit import submit
 from suggestions.models import Proposal, Sample
-from suggestions.prepare import prepare
-from suggestions.submit import submit
 from tests.conftest import DEPLOYED, actor_of, in_force, proposal_body
 from tests.searching import searched
 

@@ -15,9 +15,9 @@ from approvals.changes import same
 from approvals.edit_form import Drawing, as_json
 from approvals.edit_nodes import value_of
 from approvals.edit_schema import shapes
+from audit.asking import gate
 from audit.ground.canonical import digest
 from governance.actions.catalogue import compiled
-from suggestions import gate
 from tests.approvals.forms import parsed, sent_back
 from tests.searching import searched
 

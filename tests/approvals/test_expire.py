@@ -10,8 +10,8 @@ from django.db.models import F
 from approvals import decide
 from approvals.expire import expire_overdue
 from audit.models import Event
+from suggestions.answering.resolve import AlreadyResolved
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import AlreadyResolved
 from tests.conftest import actor_of
 
 

@@ -19,8 +19,8 @@ from approvals.history import Filters, Position
 from audit.ground.refusals import Invalid
 from audit.models import Event
 from governance.models import Agent
+from suggestions.intake.withdraw import withdraw
 from suggestions.models import Proposal, Resolution
-from suggestions.withdraw import withdraw
 from tests.approvals.test_checks import check, plan, template
 from tests.approvals.test_decide import approve, reject
 from tests.approvals.test_views import browser

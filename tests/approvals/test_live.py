@@ -140,7 +140,7 @@ def test_a_lost_hint_costs_seconds_and_no_news(
     propose: Any, ana: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = browser(ana)
-    monkeypatch.setattr("suggestions.submit.announce", lambda *_: None)
+    monkeypatch.setattr("suggestions.intake.submit.announce", lambda *_: None)
 
     async def story() -> str:
         socket = await opened(client)

@@ -57,7 +57,7 @@ def answer(sample: Any, by: Any, *, right: bool = True, reason: str = "") -> Any
 def test_chance_chooses_the_share_that_the_policy_says(
     propose: Any, trusted: Any, monkeypatch: Any, chance: float, share: str, chosen: int
 ) -> None:
-    monkeypatch.setattr("suggestions.samples._chance.random", lambda: chance)
+    monkeypatch.setattr("suggestions.intake.samples._chance.random", lambda: chance)
     said = f", sample: {share}" if share else ""
     in_force(f"version: 1\ndefaults: {{verdict: auto_approve{said}}}")
     assert propose(provenance=DEPLOYED).status == "approved"
@@ -67,7 +67,7 @@ def test_chance_chooses_the_share_that_the_policy_says(
 def test_the_dice_are_the_systems_own() -> None:
     from secrets import SystemRandom
 
-    from suggestions.samples import _chance
+    from suggestions.intake.samples import _chance
 
     assert isinstance(_chance, SystemRandom)
 

@@ -7,13 +7,14 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from audit.asking import gate
 from demo import seed
 from demo.agents.generate import propose, revise
 from demo.agents.world import World
 from demo.shop import stock
 from governance.expressions.cel import Expression
 from governance.expressions.functions import FUNCTIONS
-from suggestions import bodies, gate
+from suggestions.intake import bodies
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -138,7 +138,7 @@ def messages() -> None:
 def _no_messages(request: Any, monkeypatch: Any) -> None:
     """Tests call the verbs; only those about messages send any."""
     if "messages" not in request.fixturenames:
-        monkeypatch.setattr("suggestions.tell_worker._hand_over", lambda *_: None)
+        monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda *_: None)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:

@@ -387,7 +387,7 @@ def test_what_passes_by_a_standing_approval_needs_its_use(
     standing.activate(drafted.pk, by=ben, actor=actor_of(ben))
     first = propose(provenance=DEPLOYED)
     with monkeypatch.context() as patched:
-        patched.setattr("suggestions.submit._settle_uses", lambda *_: None)
+        patched.setattr("suggestions.intake.submit._settle_uses", lambda *_: None)
         second = propose(provenance=DEPLOYED)
     adopt()
 

@@ -235,10 +235,10 @@ def test_one_that_is_thrown_after_the_policy_was_asked_counts_too(
     import uuid
 
     from governance.door.authentication import caller_of
-    from suggestions.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.prepare import prepare
+    from suggestions.intake.submit import submit
     from suggestions.models import Proposal
-    from suggestions.prepare import prepare
-    from suggestions.submit import submit
     from tests.conftest import DEPLOYED, proposal_body
 
     in_force(SMALL_ONES_PASS)

@@ -464,7 +464,7 @@ def test_a_call_that_succeeded_is_not_repeated_when_the_proof_is_cut_off(approve
     with pytest.raises(KeyboardInterrupt):
         run(execution.pk)
     monkeypatch.undo()
-    monkeypatch.setattr("suggestions.tell_worker._hand_over", lambda *_: None)
+    monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda *_: None)
     Execution.objects.update(lease_until=Now())
 
     execution = run_to_rest(execution)
@@ -497,7 +497,7 @@ def test_an_attempt_that_a_killed_worker_left_open_is_in_doubt(idempotent, statu
 def test_a_database_that_goes_after_a_call_leaves_nothing_in_doubt(committed, approved, shop, monkeypatch):
     """After the commit, as if its answer had been lost on the way."""
     execution = approved(workflow(step(f"{shop.url}/refunds")))
-    monkeypatch.setattr("suggestions.insist.PAUSE", 0.01)
+    monkeypatch.setattr("audit.outbox.insist.PAUSE", 0.01)
     close, gone = Run._close, iter([True])
 
     def away(self, *arguments):

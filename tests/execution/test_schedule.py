@@ -14,8 +14,8 @@ from execution.models import Execution, Heartbeat, Step
 from execution.schedule import adopt, schedule
 from execution.tasks import heartbeat
 from governance.models import ActionType
+from suggestions.answering.resolve import lock_pending, resolve
 from suggestions.models import Proposal, Resolution
-from suggestions.resolve import lock_pending, resolve
 from tests.execution.conftest import events_of, run_to_rest, step, workflow
 
 pytestmark = pytest.mark.django_db

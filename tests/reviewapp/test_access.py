@@ -36,7 +36,7 @@ from governance.trust import halts
 from governance.trust.gate_bounds import DEFAULTS
 from governance.trust.standing import Bound
 from suggestions.models import Backtest, Proposal, Sample, SecondReview
-from suggestions.rejudge import Chosen
+from suggestions.trying.rejudge import Chosen
 from tests.conftest import (
     ApiClient,
     actor_of,

@@ -12,12 +12,12 @@ import pytest
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from audit.outbox import broker, tell_worker
 from execution import due
 from execution.models import Execution
 from reviewapp import queues
 from reviewapp.beat import Scheduler
 from reviewapp.celery import app
-from suggestions import broker, tell_worker
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.db import connection
 
 from reviewapp import wait
-from suggestions.withdraw import withdraw
+from suggestions.intake.withdraw import withdraw
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,10 +16,10 @@ from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid, Refusal
 from governance.models import PolicyVersion
 from governance.policies import policy
-from suggestions import backtest
 from suggestions.models import Backtest, Disagreement
-from suggestions.rejudge import DEFAULT_NEWEST, MOST, Chosen
-from suggestions.tally import name_of, sentences
+from suggestions.trying import backtest
+from suggestions.trying.rejudge import DEFAULT_NEWEST, MOST, Chosen
+from suggestions.trying.tally import name_of, sentences
 
 BAR = 30  # characters
 QUIET_SECONDS = 5.0  # between two lines where nobody looks at a terminal

@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.ground.refusals import Invalid
 from audit.ground.wilson import Share
 from governance.policies.policy import Policy, read
-from suggestions import altered as alteration
-from suggestions import policy_report, replay
-from suggestions.altered import Alterations
-from suggestions.policy_report import OUTCOMES, PASSED, Counts, Judged, Report
+from suggestions.trying import altered as alteration
+from suggestions.trying import policy_report, replay
+from suggestions.trying.altered import Alterations
+from suggestions.trying.policy_report import OUTCOMES, PASSED, Counts, Judged, Report
 
 MOST_SHOWN = 20
 

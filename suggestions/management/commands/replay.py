@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 from django.core.management.base import BaseCommand, CommandError
 
-from suggestions import replay
-from suggestions.feed import CONNECTIONS, CannotSend, Feed, Summary
+from suggestions.trying import replay
+from suggestions.trying.feed import CONNECTIONS, CannotSend, Feed, Summary
 
 BAR = 30  # characters
 QUIET_SECONDS = 5.0  # between two lines where nobody looks at a terminal

@@ -8,7 +8,7 @@ import pytest
 
 from governance.expressions.agreement import agrees
 from governance.trust.passing import NOTHING_KNOWN
-from suggestions.facts import facts_of_proposal
+from suggestions.intake.facts import facts_of_proposal
 from suggestions.models import Proposal
 
 ASKED = 'Shall I cancel order #W1234? The reason would be "no longer needed". Reply yes to go on.'

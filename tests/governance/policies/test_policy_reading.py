@@ -224,7 +224,7 @@ def test_whatever_is_sent_is_refused_with_a_place(text: str) -> None:
 def test_a_proposal_yields_exactly_the_known_facts(proposal: Any, agent: Any) -> None:
     from governance.actions import catalogue
     from governance.trust.passing import NOTHING_KNOWN
-    from suggestions.facts import facts_of
+    from suggestions.intake.facts import facts_of
 
     suggestion = proposal.suggestions.get()
     entry = catalogue.entry(suggestion.action_type)

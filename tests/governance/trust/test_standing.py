@@ -19,7 +19,7 @@ from governance.models import Agent, StandingApproval, Team
 from governance.trust import standing
 from governance.trust.autonomy import lower_stage, raise_stage
 from governance.trust.standing import Bound, Scope
-from suggestions.bodies import check
+from suggestions.intake.bodies import check
 from tests.conftest import actor_of
 
 BOUNDS = {

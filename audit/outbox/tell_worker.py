@@ -1,0 +1,68 @@
+"""Messages to the workers, handed over without waiting for the broker.
+
+A message carries an id and may be lost: the sweepers find from PostgreSQL alone everything that
+is due. So nobody waits for one, and a broker that is away neither fails nor delays a click.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import Task
+from django.db import transaction
+
+from audit.outbox import broker
+
+LONGEST_QUEUE = 10_000
+LOST_AFTER, LOST_IN_A_BACKLOG = 5.0, 30.0  # seconds
+_log = structlog.get_logger(__name__)
+
+
+class _Messenger:
+    """A thread that talks to the broker, made anew in every process."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.Queue[tuple[Task[Any, Any], str]] = queue.Queue(LONGEST_QUEUE)
+        threading.Thread(target=self._send_for_ever, name="messenger", daemon=True).start()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            task, row_id = self.waiting.get()
+            try:
+                task.apply_async((row_id,), retry=False)
+            except Exception as error:  # whatever it was: a sweeper sends the message again
+                _log.warning("message lost", task=task.name, error=type(error).__name__)
+
+
+_messengers: dict[int, _Messenger] = {}
+_lock = threading.Lock()
+
+
+def lost_after(queue: str = "celery") -> float:
+    """The seconds after which a message that no worker has acted on counts as lost.
+
+    Few where none waits in its queue: then it is not on its way either. More where many do, or nobody can
+    say, so that the sweepers don't pile up doubles of what merely waits.
+    """
+    return LOST_AFTER if broker.is_empty(queue) else LOST_IN_A_BACKLOG
+
+
+def tell_worker(task: Task[Any, Any], row_id: UUID) -> None:
+    """Ask for this task on this row, once the transaction is committed. Never raises for the broker."""
+    transaction.on_commit(lambda: _hand_over(task, str(row_id)), robust=True)
+
+
+def _hand_over(task: Task[Any, Any], row_id: str) -> None:
+    with _lock:
+        messenger = _messengers.get(os.getpid())
+        if messenger is None:
+            messenger = _messengers[os.getpid()] = _Messenger()
+    try:
+        messenger.waiting.put_nowait((task, row_id))
+    except queue.Full:
+        _log.warning("message lost", task=task.name, error="the broker has been away for long")
