@@ -20,7 +20,7 @@ from audit.ground.canonical import commitment
 from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
-from execution.schedule import schedule
+from execution.running.schedule import schedule
 from governance.models import Team, User
 from governance.people import people
 from governance.policies.deciders import may_decide

@@ -31,8 +31,8 @@ from approvals.together import others_alike
 from approvals.undone import undone
 from approvals.voices import Version, Voices, voices
 from approvals.worth import Record, Worth, record_of
-from execution.attend import CAN_BE_CANCELLED
-from execution.doubt import in_doubt
+from execution.desk.attend import CAN_BE_CANCELLED
+from execution.desk.doubt import in_doubt
 from execution.models import Execution
 from governance.models import Risk, User
 from governance.schemas.data_classes import Marks

@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 
 from approvals import hub, live
 from approvals.pieces import shown
-from execution import heartbeats
+from execution.running import heartbeats
 from governance.models import Halt
 from governance.trust import halts
 

@@ -15,7 +15,7 @@ from approvals.models import Decision
 from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
 from execution.models import Execution
-from execution.undo import TooLateToUndo, take_away
+from execution.running.undo import TooLateToUndo, take_away
 from governance.models import User
 from suggestions.answering.resolve import unresolve
 from suggestions.models import Proposal, Resolution

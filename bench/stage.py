@@ -97,7 +97,7 @@ class Stage:
 
         django.setup()
         call_command("migrate", verbosity=0, interactive=False)
-        from reviewapp import static_files
+        from reviewapp.web import static_files
 
         static_files.collect()
 
@@ -213,8 +213,8 @@ class Stage:
 
     @contextlib.contextmanager
     def _started(self, name: str, database: str = "") -> Iterator[Running]:
-        from reviewapp import children
         from reviewapp.embedded.credentials import free_port
+        from reviewapp.processes import children
 
         port = free_port()
         environment = children.environment(name, port=port, metrics=self.var / "metrics" / name)

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from celery import shared_task
 
-from execution import due, heartbeats
-from execution.release import settle
-from execution.run import run
-from execution.schedule import adopt
+from execution.halting.release import settle
+from execution.running import due, heartbeats
+from execution.running.run import run
+from execution.running.schedule import adopt
 
 
 @shared_task

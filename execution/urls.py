@@ -1,6 +1,6 @@
 from django.urls import path
 
-from execution import views
+from execution.desk import views
 
 app_name = "execution"
 

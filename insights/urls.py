@@ -1,6 +1,6 @@
 from django.urls import path
 
-from insights import incident_views, views
+from insights.trust import incident_views, views
 
 app_name = "insights"
 

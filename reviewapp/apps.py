@@ -5,4 +5,6 @@ class ReviewappConfig(AppConfig):
     name = "reviewapp"
 
     def ready(self) -> None:
-        from reviewapp import checks, leaving, openapi, second_factors  # noqa: F401 - registers them
+        from reviewapp import checks  # noqa: F401 - registers them
+        from reviewapp.accounts import leaving, second_factors  # noqa: F401 - registers them
+        from reviewapp.web import openapi  # noqa: F401 - registers them

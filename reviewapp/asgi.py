@@ -14,11 +14,11 @@ from django.conf import settings
 from django.urls import path
 
 from approvals.consumers import NoticeConsumer, QueueConsumer
-from reviewapp.bridge import ThreadBridge
-from reviewapp.closing import ClosesAtOnce
-from reviewapp.handler import Handler
-from reviewapp.origin import OwnOrigin
-from reviewapp.wait import WaitForResolution
+from reviewapp.web.bridge import ThreadBridge
+from reviewapp.web.closing import ClosesAtOnce
+from reviewapp.web.handler import Handler
+from reviewapp.web.origin import OwnOrigin
+from reviewapp.web.wait import WaitForResolution
 
 _routes = [path("ws/queue/", QueueConsumer.as_asgi()), path("ws/notices/", NoticeConsumer.as_asgi())]
 _sockets = ClosesAtOnce(OwnOrigin(AuthMiddlewareStack(URLRouter(_routes))))

@@ -11,7 +11,8 @@ import environ
 from kombu import Exchange, Queue
 
 from audit.asking import addresses
-from reviewapp import embedded, logs, queues
+from reviewapp import embedded, logs
+from reviewapp.processes import queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -56,24 +57,24 @@ INSTALLED_APPS = [
     "reviewapp",
 ]
 
-# Those of `reviewapp.middleware` are the usual ones, stepped over by requests to /api/, which has
+# Those of `reviewapp.web.middleware` are the usual ones, stepped over by requests to /api/, which has
 # no session and no page and is asked far more often. The others Django looks for by name.
 MIDDLEWARE = [
-    "reviewapp.middleware.request_context",
+    "reviewapp.web.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
-    "reviewapp.middleware.WhiteNoise",
-    "reviewapp.middleware.Csp",
-    "reviewapp.incoming.forms",
-    "reviewapp.middleware.Session",
-    "reviewapp.middleware.Common",
+    "reviewapp.web.middleware.WhiteNoise",
+    "reviewapp.web.middleware.Csp",
+    "reviewapp.web.incoming.forms",
+    "reviewapp.web.middleware.Session",
+    "reviewapp.web.middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "reviewapp.middleware.Authentication",
-    "reviewapp.middleware.Messages",
+    "reviewapp.web.middleware.Authentication",
+    "reviewapp.web.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
-    "reviewapp.signed_out.keep_what_was_sent",
-    "reviewapp.middleware.Htmx",
+    "reviewapp.accounts.signed_out.keep_what_was_sent",
+    "reviewapp.web.middleware.Htmx",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "reviewapp.middleware.PageSafety",
+    "reviewapp.web.middleware.PageSafety",
 ]
 
 ROOT_URLCONF = "reviewapp.urls"
@@ -91,7 +92,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "reviewapp.pages.navigation",
+                "reviewapp.web.pages.navigation",
             ],
         },
     },
@@ -174,7 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "visibility_timeout": 60,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
-        "queue_order_strategy": "reviewapp.queues:PeopleFirst",
+        "queue_order_strategy": "reviewapp.processes.queues:PeopleFirst",
         "global_keyprefix": f"{VALKEY_PREFIX}:",
     }
     if CELERY_BROKER_URL.startswith(("redis", "unix", "valkey"))
@@ -184,10 +185,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "reviewapp.beat.Scheduler"
+CELERY_BEAT_SCHEDULER = "reviewapp.processes.beat.Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
-    # One of each waits at most (`reviewapp.beat`), and not for long: the next one does the same.
+    # One of each waits at most (`reviewapp.processes.beat`), and not for long: the next one does the same.
     name: {"task": task, "schedule": seconds, "options": {"queue": "ticks", "expires": max(seconds, 10)}}
     for name, task, seconds in [
         ("expire", "approvals.tasks.expire", 1.0),
@@ -248,11 +249,11 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["governance.door.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["governance.door.permissions.Nobody"],
-    "DEFAULT_RENDERER_CLASSES": ["reviewapp.rendering.SortedJSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reviewapp.rendering.JSONOnly",
+    "DEFAULT_RENDERER_CLASSES": ["reviewapp.web.rendering.SortedJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reviewapp.web.rendering.JSONOnly",
     "DEFAULT_PARSER_CLASSES": ["audit.asking.gate.GatedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "reviewapp.problems.exception_handler",
+    "EXCEPTION_HANDLER": "reviewapp.web.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # `format` is a parameter of the export like any other
 }
@@ -268,7 +269,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
-    "POSTPROCESSING_HOOKS": ["reviewapp.openapi.add_problems"],
+    "POSTPROCESSING_HOOKS": ["reviewapp.web.openapi.add_problems"],
 }
 
 # --- Signing in -----------------------------------------------------------------------------
@@ -288,7 +289,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "reviewapp.accounts.ClosedAccountAdapter"  # people are created by an operator
+ACCOUNT_ADAPTER = "reviewapp.accounts.adapter.ClosedAccountAdapter"  # people are created by an operator
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -297,7 +298,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # before second factors are changed
 STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=300)  # how fresh a log-in has to be for what is critical
 REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=False)  # for what is critical, of everybody
-MFA_ADAPTER = "reviewapp.second_factors.SealedSecrets"
+MFA_ADAPTER = "reviewapp.accounts.second_factors.SealedSecrets"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "reviewapp"
 MFA_TOTP_TOLERANCE = 1
@@ -305,12 +306,12 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up here, and no address is ever verified
 ACCOUNT_RATE_LIMITS = False  # `governance.door` counts: allauth would lock a name, and its counters can race
 ACCOUNT_FORMS = {
-    "login": "reviewapp.accounts.SignInForm",
-    "change_password": "reviewapp.accounts.OwnPasswordForm",
+    "login": "reviewapp.accounts.adapter.SignInForm",
+    "change_password": "reviewapp.accounts.adapter.OwnPasswordForm",
 }
 MFA_FORMS = {
-    "authenticate": "reviewapp.accounts.SecondFactorForm",
-    "reauthenticate": "reviewapp.accounts.ConfirmForm",
+    "authenticate": "reviewapp.accounts.adapter.SecondFactorForm",
+    "reauthenticate": "reviewapp.accounts.adapter.ConfirmForm",
 }
 
 # --- Browsers -------------------------------------------------------------------------------
@@ -324,7 +325,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_NAME = f"{_HOST_PREFIX}reviewapp_csrf"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "reviewapp.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "reviewapp.web.pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from reviewapp.reset_mail import NotSent, send
+from reviewapp.accounts.reset_mail import NotSent, send
 
 ATTEMPTS = 4
 

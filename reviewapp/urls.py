@@ -8,12 +8,14 @@ from approvals import absence_api, beside_api, samples_api, simulator, standing_
 from approvals.api import Decisions, Reopen
 from approvals.edit_api import Edits
 from audit.evidence.api import Events, EventsExport
-from execution.api import BeginExecution, ExecutionOfProposal, ReportResult
-from execution.halt_api import Halts, LiftHalt
+from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
+from execution.halting.api import Halts, LiftHalt
 from governance.agents import deployment_api
 from governance.policies import api as policy_api
-from insights import api as insights_api
-from reviewapp import health, pages, people_pages
+from insights.trust import api as insights_api
+from reviewapp.accounts import people_pages
+from reviewapp.processes import health
+from reviewapp.web import pages
 from suggestions.allowance.api import AgentBoundaries, OwnBoundaries
 from suggestions.intake.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
 from suggestions.trying import api as backtest_api
@@ -110,7 +112,7 @@ urlpatterns = [
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
     path("governance/", pages.governance, name="governance"),
-    path("governance/halts/", include("execution.halt_urls")),
+    path("governance/halts/", include("execution.halting.urls")),
     path("governance/people/", people_pages.listed, name="people"),
     path("governance/people/new/", people_pages.new, name="new-person"),
     path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),
@@ -121,9 +123,9 @@ urlpatterns = [
     path("governance/standing/", include("approvals.standing_urls")),
     path("governance/checks/", include("approvals.check_urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
-    path("figures/", include("insights.mine_urls")),
+    path("figures/", include("insights.mine.urls")),
     path("audit/", include("audit.urls")),
-    path("accounts/", include("reviewapp.account_urls")),
+    path("accounts/", include("reviewapp.accounts.urls")),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("healthz", health.healthz, name="healthz"),

@@ -8,6 +8,6 @@ import django
 
 django.setup()
 
-from reviewapp.handler import Handler
+from reviewapp.web.handler import Handler
 
 application = Handler()

@@ -39,7 +39,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[SERVICES].stop()
 
 
-LONGEST = ("browser/test_hostile", "browser/", "bench/", "reviewapp/test_up", "reviewapp/test_access")
+LONGEST = ("browser/test_hostile", "browser/", "bench/", "reviewapp/processes/test_up", "reviewapp/web/test_")
 
 
 @pytest.hookimpl(trylast=True)
@@ -320,8 +320,8 @@ def _as_served() -> Iterator[None]:
     """
     from django.core.signals import setting_changed
 
-    from reviewapp import incoming
-    from reviewapp.handler import Handler
+    from reviewapp.web import incoming
+    from reviewapp.web.handler import Handler
 
     made: dict[str, Any] = {}
 

@@ -18,7 +18,7 @@ from audit.ground.actors import SYSTEM
 from demo.shop.server import ShopServer
 from demo.shop.state import State
 from execution.models import Execution
-from execution.run import run
+from execution.running.run import run
 from governance.door.keys import issue_token
 from suggestions.models import Proposal
 

@@ -30,7 +30,7 @@ class Halt(models.Model):
 
     While it is on, nothing in its scope begins to execute and nothing passes by itself; what
     waits, waits on. `governance.trust.halts` throws and lifts it. What it held stays held until
-    `execution.release` has given it back the time that it lost, and says so in `settled_at`.
+    `execution.halting.release` has given it back the time that it lost, and says so in `settled_at`.
     """
 
     class Scope(models.TextChoices):

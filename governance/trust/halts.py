@@ -93,7 +93,7 @@ def throw_named(*, scope: str, agent: str, action: str, reason: str, by: User | 
 
 @transaction.atomic
 def lift(halt: Halt, *, reason: str, by: User, actor: Actor) -> Halt:
-    """Let what was stopped go on. `execution.release.lift` also sees to what was held.
+    """Let what was stopped go on. `execution.halting.release.lift` also sees to what was held.
 
     Raises `Invalid` without a reason, `NotOn` when somebody was faster.
     """

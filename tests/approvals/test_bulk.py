@@ -23,8 +23,8 @@ from approvals.together import alike, candidates
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
 from audit.models import Event
-from execution.lease import take
 from execution.models import Execution
+from execution.running.lease import take
 from governance.actions.action_types import register
 from governance.models import Agent
 from suggestions.models import Proposal, Resolution

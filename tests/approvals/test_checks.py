@@ -19,11 +19,11 @@ from approvals.queries import Filters, page
 from approvals.rows import rows_of
 from audit.models import Event
 from execution.models import Execution
-from execution.schedule import schedule
+from execution.running.schedule import schedule
 from governance.expressions.past import Question, question
 from governance.models import Agent, Team
 from governance.trust import halts
-from reviewapp import metrics
+from reviewapp.processes import metrics
 from suggestions.answering.resolve import AlreadyResolved, resolve
 from suggestions.intake.withdraw import withdraw
 from suggestions.models import Callback, Precedent, Proposal, RejectedAction, Resolution, Sample

@@ -28,8 +28,8 @@ from approvals.expire import expire_overdue
 from approvals.models import Claim, Comment, Decision
 from audit.ground.refusals import Refusal
 from audit.models import Event
-from execution.lease import take
 from execution.models import Execution
+from execution.running.lease import take
 from governance.actions import catalogue
 from governance.models import Team, User
 from suggestions.intake.prepare import action_digest

@@ -10,7 +10,7 @@ import pytest
 
 from approvals import notices
 from audit.ground.actors import SYSTEM
-from execution import heartbeats
+from execution.running import heartbeats
 from governance.trust import halts
 from tests.approvals.test_live import Socket, browser, in_thread, run
 

@@ -11,8 +11,8 @@ from approvals import samples
 from approvals.decide import NotInTeam
 from audit.ground.refusals import Invalid
 from audit.models import Event
-from execution.hand_back import report_result
-from execution.schedule import adopt
+from execution.handing_back.hand_back import report_result
+from execution.running.schedule import adopt
 from governance.models import Autonomy, Incident, StageChange
 from suggestions.models import Callback, Proposal, Sample
 from tests.conftest import DEPLOYED, actor_of, in_force

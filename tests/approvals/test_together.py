@@ -13,9 +13,9 @@ from approvals import claims, comments, decide, looks, undo
 from approvals.models import Claim, Comment, Decision, Look
 from audit.ground.refusals import Invalid
 from audit.models import Event
-from execution.lease import take
 from execution.models import Execution
-from execution.undo import TooLateToUndo
+from execution.running.lease import take
+from execution.running.undo import TooLateToUndo
 from governance.models import Team
 from suggestions.models import Precedent, Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE

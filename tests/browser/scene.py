@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from audit.ground.actors import SYSTEM
-from execution import heartbeats
+from execution.running import heartbeats
 from governance.actions.action_types import register
 from governance.models import Agent
 from tests.conftest import in_force

@@ -9,8 +9,8 @@ import pytest
 
 from approvals import samples
 from audit.ground.actors import SYSTEM
-from execution.hand_back import report_result
-from execution.schedule import adopt
+from execution.handing_back.hand_back import report_result
+from execution.running.schedule import adopt
 from governance.actions.action_types import register
 from governance.models import Agent, Autonomy, Incident
 from governance.trust import autonomy

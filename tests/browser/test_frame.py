@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from execution.models import Execution
 from governance.models import Incident
-from reviewapp.pages import GOVERNANCE, PLACES
+from reviewapp.web.pages import GOVERNANCE, PLACES
 from tests.browser.conftest import live
 from tests.browser.test_looks import check
 from tests.browser.test_verbs import GRACE, opened, status_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit.ground.actors import SYSTEM
-from execution import heartbeats
+from execution.running import heartbeats
 from governance.models import Halt
 from governance.trust import halts
 from tests.browser.conftest import live

@@ -53,7 +53,7 @@ def test_who_may_no_longer_look_is_out_within_five_seconds(
     visit: Any, watch: Any, ana: Any, monkeypatch: pytest.MonkeyPatch, happens: Any, hint: bool
 ) -> None:
     if not hint:
-        monkeypatch.setattr("reviewapp.leaving.announce_access", lambda: None)
+        monkeypatch.setattr("reviewapp.accounts.leaving.announce_access", lambda: None)
     watch.expected += POLLED
     assert seconds_until_closed(visit(ana, "/accounts/tokens/"), lambda: happens(ana)) < WITHIN
 

@@ -152,7 +152,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
 def run_to_rest(execution: Any, turns: int = 30) -> Any:
     """What sweeper and workers do: run it whenever it is due, until nobody has to."""
     from execution.models import Execution
-    from execution.run import run
+    from execution.running.run import run
 
     for _ in range(turns):
         run(execution.pk)

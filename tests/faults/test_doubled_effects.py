@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from execution import attend, due
+from execution.desk import attend
 from execution.models import Attempt, Execution
-from execution.run import run
+from execution.running import due
+from execution.running.run import run
 from tests.execution.conftest import run_to_rest, step, wait_for, workflow
-from tests.execution.test_frozen import is_stopped
+from tests.execution.running.test_frozen import is_stopped
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -103,7 +104,7 @@ def test_workers_that_freeze_in_the_middle_of_an_attempt(approved: Any, shop: An
         "TEST_DOWNSTREAM": shop.place,
         "TEST_LEASE": "2",
     }
-    command = [sys.executable, "-m", "tests.execution.frozen"]
+    command = [sys.executable, "-m", "tests.execution.running.frozen"]
     given = [f"{execution.pk}:{point}" for execution, point in work]
     zombie = subprocess.Popen([*command, *given], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     expected: Counter[str] = Counter()

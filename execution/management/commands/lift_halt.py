@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.ground.refusals import Invalid, Refusal
-from execution import release
+from execution.halting import release
 from execution.management.commands.halt import person_who
 from governance.models import Halt
 

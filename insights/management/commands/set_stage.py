@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid, Refusal
 from governance.models import Agent, Autonomy, StageChange, User
-from insights.promote import set_stage
+from insights.trust.promote import set_stage
 
 
 class Command(BaseCommand):

@@ -18,14 +18,16 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connections
 
-from reviewapp import children, embedded, static_files
-from reviewapp.demonstrate import Demo
+from reviewapp import embedded
 from reviewapp.embedded import CannotStart, processes
 from reviewapp.embedded.credentials import port_taken
 from reviewapp.embedded.services import running
 from reviewapp.embedded.waiting import Waiting
-from reviewapp.look_after import LookAfter
-from reviewapp.supervise import Child, Stopped, Supervisor
+from reviewapp.processes import children
+from reviewapp.processes.demonstrate import Demo
+from reviewapp.processes.look_after import LookAfter
+from reviewapp.processes.supervise import Child, Stopped, Supervisor
+from reviewapp.web import static_files
 
 PRODUCT = ("web", "worker", "beat")
 ALL_GONE = 9.5  # seconds after we are told to stop

@@ -13,7 +13,7 @@ from audit.ground.actors import ANONYMOUS, SYSTEM, Actor
 from audit.log.in_words import grouped, is_known, label, sentence
 from audit.log.read import Filters, actions, page
 from audit.log.record import record
-from tests.reviewapp.test_pages import browser
+from tests.reviewapp.web.test_pages import browser
 
 FLOORS = ("audit", "governance", "suggestions", "execution", "approvals", "insights", "reviewapp")
 # record("noun.participle", …), and the helpers of the same shape.

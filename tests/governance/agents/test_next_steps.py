@@ -10,7 +10,7 @@ from governance.models import PolicyVersion
 from governance.policies import lifecycle
 from governance.policies.find import scored
 from tests.conftest import in_force
-from tests.reviewapp.test_pages import browser
+from tests.reviewapp.web.test_pages import browser
 
 TEXT = "version: 1\ndefaults: {verdict: review}\n"
 

@@ -19,7 +19,7 @@ from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.door import links
 from governance.models import AccountLink, KnownDevice, User
-from reviewapp import reset_mail
+from reviewapp.accounts import reset_mail
 from tests.conftest import actor_of
 
 NEW = "a-password-that-ana-chose"
@@ -291,7 +291,9 @@ def post(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]
     settings.EMAIL_URL = "smtp://mail.example:25"
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr(carrier, "carry", lambda address, *, body, **_: sent.append((address, body)))
-    monkeypatch.setattr("reviewapp.door_pages.tell_worker", lambda _, user: reset_mail.send(int(user)))
+    monkeypatch.setattr(
+        "reviewapp.accounts.door_pages.tell_worker", lambda _, user: reset_mail.send(int(user))
+    )
     return sent
 
 

@@ -1,0 +1,171 @@
+"""What a person does about an execution that cannot go on by itself, or should not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Refusal
+from audit.log.record import record
+from audit.outbox.tell_worker import tell_worker
+from execution.desk.doubt import in_doubt
+from execution.models import Attempt, Execution, Step
+from execution.running import cut_off, news
+from execution.running.run import REPORT_WITHIN, complete
+from execution.running.schedule import MARGIN, longest
+from execution.running.workflow import InvalidWorkflow, workflow_of
+from governance.models import User
+
+STATUS = Execution.Status
+LONGEST_TEXT = 2_000
+CAN_BE_CANCELLED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK, STATUS.RUNNING)
+CAN_BE_MARKED_DONE = (STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
+
+
+class NotWaiting(Refusal):
+    """It is not in a state in which a person could do this."""
+
+    detail = "This execution changed meanwhile; look again."
+
+
+class InTheMiddle(NotWaiting):
+    """Somebody holds the lease: whatever is done now could cross with what they are about to send."""
+
+
+class MayHaveHappened(Refusal):
+    detail = (
+        "An attempt may have taken effect, and another could do it a second time. "
+        "Look there first, and say that you have."
+    )
+
+
+class NoEvidence(Refusal):
+    detail = "Say how you know that it is done: others will rely on it."
+
+
+@transaction.atomic
+def retry(
+    execution: Execution, *, by: User, reason: str = "", checked: bool = False, actor: Actor | None = None
+) -> None:
+    """Try again, with every route's attempts counted anew. Completed steps stay completed.
+
+    An earlier attempt may have taken effect: where the workflow can verify a step, it is asked
+    first, and where nothing would keep it from acting twice, a person has to have `checked`. Where the
+    agent carries the action out itself, it is asked again by a worker. Raises `NotWaiting`,
+    `MayHaveHappened`.
+    """
+    locked = _lock(execution, STATUS.NEEDS_ATTENTION)
+    unknown = in_doubt(locked)
+    if unknown and not checked:
+        raise MayHaveHappened
+    lasts = _lasts(locked)
+    _move(
+        locked,
+        STATUS.SCHEDULED,
+        due_at=Now(),
+        queued_at=Now(),
+        deadline=Now() + timedelta(seconds=REPORT_WITHIN if lasts is None else lasts),
+        timed_from=Now(),
+        round=F("round") + 1,
+    )
+    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
+    from execution.tasks import execute
+
+    tell_worker(execute, locked.pk)
+
+
+@transaction.atomic
+def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | None = None) -> None:
+    """State that it took effect, and by which evidence.
+
+    Also of what was handed back, where a person carried it out. Raises `NotWaiting`, `NoEvidence`.
+    """
+    evidence = _tidy(evidence)
+    if not evidence:
+        raise NoEvidence
+    locked = _lock(execution, *CAN_BE_MARKED_DONE)
+    for step in locked.steps.exclude(status=Step.Status.COMPLETED):
+        receipt = step.receipt or {}
+        complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})
+    _move(locked, STATUS.SUCCEEDED, finished_at=Now(), reason=f"Marked done by {by.printed_name}."[:500])
+    _record("execution.marked_done", locked, actor or by.as_actor(), evidence)
+    news.owe_agent(locked, STATUS.SUCCEEDED, "Marked done by a person.")
+
+
+@transaction.atomic
+def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | None = None) -> None:
+    """End it: nothing more is carried out. What took effect already stays as it is.
+
+    Also in the grace period, while it is only scheduled, and where whoever was in the middle of it has
+    lost the lease: they send nothing any more. Raises `NotWaiting`, `InTheMiddle`.
+    """
+    locked = _lock(execution, *CAN_BE_CANCELLED)
+    cut_off.close(locked, actor=actor or by.as_actor())
+    still = _may_still_happen(locked)
+    said = f"Cancelled by {by.printed_name[:300]}.{still}"
+    _move(locked, STATUS.CANCELLED, finished_at=Now(), fence=F("fence") + 1, reason=said)
+    _record("execution.cancelled", locked, actor or by.as_actor(), _tidy(reason))
+    news.owe_agent(locked, STATUS.CANCELLED, f"Cancelled by a person.{still}")
+
+
+def _tidy(text: str) -> str:
+    return text.strip()[:LONGEST_TEXT]
+
+
+def _lock(execution: Execution, *allowed: str) -> Execution:
+    locked = (
+        Execution.objects.select_for_update(of=("self",))
+        .select_related("proposal__agent", "suggestion__action_type")
+        .with_doubt()
+        .get(pk=execution.pk)
+    )
+    if locked.status == STATUS.RUNNING and locked.lease_until and not _is_over(locked):
+        raise InTheMiddle(
+            f"Somebody is in the middle of it, until {locked.lease_until:%H:%M:%S} UTC at the latest. "
+            "What was sent may still take effect: wait for that."
+        )
+    if locked.status not in allowed:
+        raise NotWaiting
+    return locked
+
+
+def _is_over(execution: Execution) -> bool:
+    """Whether its lease has run out, by the database's clock."""
+    return Execution.objects.filter(pk=execution.pk, lease_until__lte=Now()).exists()
+
+
+def _may_still_happen(execution: Execution) -> str:
+    """What cancelling can't take back, as a sentence; empty where nothing was begun."""
+    if execution.status == STATUS.HANDED_BACK:
+        return " The agent was asked for it, and may have carried it out without saying so."
+    unknown = Attempt.objects.filter(step__execution=execution, outcome=Attempt.Outcome.UNKNOWN)
+    return " The outcome of an attempt is unknown: it may have taken effect." if unknown.exists() else ""
+
+
+def _lasts(execution: Execution) -> float | None:
+    """The seconds that a worker may need; None where the agent carries it out itself."""
+    try:
+        workflow = workflow_of(execution.suggestion.action_type)
+    except InvalidWorkflow:
+        return MARGIN
+    return longest(workflow) if workflow else None
+
+
+def _move(execution: Execution, status: str, **changes: Any) -> None:
+    Execution.objects.filter(pk=execution.pk).update(
+        **{"reason": "", **changes}, status=status, lease_until=None, version=F("version") + 1
+    )
+    news.changed(execution)
+
+
+def _record(event: str, execution: Execution, actor: Actor, text: str, **facts: Any) -> None:
+    """The words stay with the proposal's salt: the log holds a commitment to them."""
+    said = commitment(bytes(execution.proposal.salt), text)
+    data = {"execution": str(execution.pk), "said": said, **facts}
+    record(event, actor=actor, proposal=execution.proposal_id, data=data)

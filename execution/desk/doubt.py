@@ -1,0 +1,27 @@
+"""Whether another try could act a second time: what a person has to look at before they ask for one."""
+
+from __future__ import annotations
+
+from execution.models import Execution
+from execution.running.workflow import HttpRoute, InvalidWorkflow, workflow_of
+
+
+def in_doubt(execution: Execution) -> bool:
+    """Whether an attempt of the present round may have taken effect, and nothing would keep the next
+    one from doing it again: no idempotence, no key that is honoured, no proof that is asked for first.
+
+    For an execution out of `with_doubt()`.
+    """
+    if not execution.doubtful_step or execution.suggestion.action_type.idempotent_hint:
+        return False
+    try:
+        workflow = workflow_of(execution.suggestion.action_type)
+    except InvalidWorkflow:
+        return True
+    plans = workflow.steps if workflow else []
+    plan = next((plan for plan in plans if plan.name == execution.doubtful_step), None)
+    if plan is None or execution.assisted:
+        return True
+    [first, *others] = plan.routes
+    honours_key = isinstance(first, HttpRoute) and first.idempotent and not others
+    return plan.verify is None and not honours_key

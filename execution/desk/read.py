@@ -1,0 +1,137 @@
+"""Reading executions: the list, and the story of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from execution.handing_back.begin import begun
+from execution.models import Attempt, Execution
+from execution.running.approval import broken
+from governance.models import Halt, User
+from suggestions.answering.present import WAITING
+
+PAGE = 50
+MOST_COUNTED = 99
+# What has not ended: few, and counted.
+OPEN = (
+    Execution.Status.SCHEDULED,
+    Execution.Status.RUNNING,
+    Execution.Status.NEEDS_ATTENTION,
+    Execution.Status.HANDED_BACK,
+)
+
+
+def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
+    """The newest executions this person may know about, one more than a page has."""
+    known = Execution.objects.visible_to(user).select_related(
+        "proposal__agent", "proposal__resolution", "suggestion__action_type"
+    )
+    rows = known.defer("proposal__resolution__arguments", "proposal__context").order_by("-pk")
+    if status:
+        rows = rows.filter(status=status)
+    if before:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.with_held().with_doubt().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+
+
+def _tries() -> QuerySet[Attempt, Any]:
+    of_one = Attempt.objects.filter(step__execution=OuterRef("pk")).order_by()
+    return of_one.values("step__execution").annotate(n=Count("pk")).values("n")
+
+
+def counts(user: User) -> dict[str, str]:
+    """How many stand in each state that is no end: "7", "99+"; counted up to a limit, in one query."""
+    seen = Execution.objects.visible_to(user).order_by()
+    few = [seen.filter(status=status).values_list("status")[: MOST_COUNTED + 1] for status in OPEN]
+    found = Counter(status for (status,) in few[0].union(*few[1:], all=True))
+    return {
+        str(status): f"{MOST_COUNTED}+" if found[status] > MOST_COUNTED else str(found[status])
+        for status in OPEN
+    }
+
+
+def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:
+    """The execution of one of these proposals, with all that is told of it."""
+    return (
+        Execution.objects.filter(proposal__in=proposals, proposal_id=proposal_id)
+        .select_related("proposal__agent", "proposal__resolution", "suggestion__action_type")
+        .prefetch_related("steps__attempts")
+        .first()
+    )
+
+
+def halt_of(execution: Execution) -> Halt | None:
+    """The kill switch that an execution waits for."""
+    if execution.status not in WAITING:
+        return None
+    agent, action = execution.proposal.agent_id, execution.suggestion.action_type.name
+    on = Halt.objects.on().covering(agent, [action]).select_related("agent", "by")
+    return on.order_by("at").first()
+
+
+def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
+    """Steps, attempts and receipts, as the API tells them and as pages show them.
+
+    What services answered is for people: an agent has no claim to what a workflow can read.
+    """
+    halt = halt_of(execution)
+    return {
+        "id": str(execution.pk),
+        "proposal": str(execution.proposal_id),
+        "status": execution.status,
+        "reason": execution.reason,
+        "held": halt is not None,
+        "held_reason": halt.sentence if halt else None,
+        "action_digest": execution.action_digest,
+        "action": execution.suggestion.action_type.name,
+        "version": execution.suggestion.action_type.version,
+        "arguments": go_ahead(execution) if halt is None else None,
+        "begun": _begun(execution),
+        "created_at": execution.created_at,
+        "due_at": execution.due_at,
+        "deadline": execution.deadline,
+        "started_at": execution.started_at,
+        "finished_at": execution.finished_at,
+        "steps": [
+            {
+                "name": step.name,
+                "status": step.status,
+                "completed_at": step.completed_at,
+                "receipt": step.receipt,
+                "attempts": [_attempt(attempt, with_responses) for attempt in step.attempts.all()],
+            }
+            for step in execution.steps.all()
+        ],
+    }
+
+
+def go_ahead(execution: Execution) -> dict[str, Any] | None:
+    """What an agent may carry out now: the approved arguments of what is handed back to it."""
+    if execution.status != Execution.Status.HANDED_BACK or broken(execution):
+        return None
+    return execution.proposal.resolution.arguments
+
+
+def _begun(execution: Execution) -> dict[str, Any] | None:
+    attempt = begun(execution)
+    if attempt is None:
+        return None
+    return {"by": attempt.begun_by, "at": attempt.started_at, "lease_until": execution.lease_until}
+
+
+def _attempt(attempt: Attempt, with_responses: bool) -> dict[str, Any]:
+    told = {
+        "number": attempt.number,
+        "route": attempt.route,
+        "outcome": attempt.outcome,
+        "http_status": attempt.http_status,
+        "detail": attempt.detail,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+    }
+    return {**told, "response": attempt.response} if with_responses else told

@@ -1,0 +1,172 @@
+"""The list of executions, and what a person does about one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Refusal
+from audit.ground.unseen import shown
+from execution.desk import attend, read
+from execution.desk.doubt import in_doubt
+from execution.models import Execution
+from governance.models import User
+
+TABS = [("", "All"), *((status.value, status.label.capitalize()) for status in Execution.Status)]
+
+
+@login_required
+@permission_required("execution.view_execution", raise_exception=True)
+@require_GET
+def listed(request: HttpRequest) -> HttpResponse:
+    status = request.GET.get("status", "")
+    status = status if status in Execution.Status.values else ""
+    before = read_uuid(request.GET.get("before", ""))
+    rows = read.page(_person(request), status=status, before=before)
+    here = reverse("execution:list")
+    older = {"status": status, "before": rows[read.PAGE - 1].pk} if len(rows) > read.PAGE else None
+    newest = f"{here}?{urlencode({'status': status})}" if status else here
+    return render(
+        request,
+        "execution/desk/list.html",
+        {
+            "rows": [_row(request, execution) for execution in rows[: read.PAGE]],
+            "tabs": _tabs(request, status, here),
+            "filters": {"status": status},
+            "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
+            "previous_url": newest if before else None,
+        },
+    )
+
+
+def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:
+    counts = read.counts(_person(request))
+    return [
+        {
+            "label": label,
+            "url": f"{here}?{urlencode({'status': status})}" if status else here,
+            "current": status == chosen,
+            "count": counts.get(status, ""),
+        }
+        for status, label in TABS
+    ]
+
+
+def _sentence(execution: Any) -> str:
+    """What was approved, edits included."""
+    resolution = getattr(execution.proposal, "resolution", None)
+    return (resolution.sentence if resolution else "") or execution.suggestion.sentence
+
+
+def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+    attends = _person(request).has_perm("execution.attend_execution")
+    return {
+        "id": execution.pk,
+        "proposal_url": _page_of(execution),
+        "sentence": shown(_sentence(execution)),
+        "status": execution.status,
+        "status_label": f"{execution.get_status_display()}, held"
+        if execution.is_held
+        else execution.get_status_display(),
+        "reason": execution.reason,
+        "next": _next(execution, attends=attends),
+        "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
+        "agent": execution.proposal.agent.name,
+        "attempts": execution.tries,
+        "started": execution.started_at,
+        "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
+        "in_doubt": in_doubt(execution),
+        "retry_url": reverse("execution:retry", args=[execution.pk]),
+        "done_url": reverse("execution:mark-done", args=[execution.pk])
+        if attends and execution.status in attend.CAN_BE_MARKED_DONE
+        else "",
+        "cancel_url": reverse("execution:cancel", args=[execution.pk])
+        if attends and execution.status in attend.CAN_BE_CANCELLED
+        else "",
+    }
+
+
+def _next(execution: Any, *, attends: bool) -> str:
+    """What happens next with it, and who does it; nothing where it has ended."""
+    status = Execution.Status
+    if execution.is_held:
+        return "It goes on once the kill switch is lifted."
+    if execution.status == status.NEEDS_ATTENTION:
+        return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
+    return {
+        status.SCHEDULED: "It runs by itself.",
+        status.RUNNING: "A worker is on it.",
+        status.HANDED_BACK: "The agent carries it out and reports.",
+    }.get(execution.status, "")
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    again = partial(attend.retry, checked=bool(request.POST.get("checked")))
+    return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def mark_done(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    return _attend(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    return _attend(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
+
+
+def _attend(
+    request: HttpRequest, execution_id: UUID, verb: Callable[..., None], done: str, **fields: str
+) -> HttpResponse:
+    """Call the verb with the form's words; a lost race is told, not an error page."""
+    visible = Execution.objects.visible_to(_person(request))
+    execution = get_object_or_404(visible, pk=execution_id)
+    words = {name: request.POST.get(field, "") for name, field in fields.items()}
+    try:
+        verb(execution, by=_person(request), actor=actor_of(request), **words)
+    except Refusal as refusal:
+        messages.warning(request, refusal.detail)
+    else:
+        messages.success(request, done)
+    return redirect(_back(request, execution))
+
+
+def _back(request: HttpRequest, execution: Execution) -> str:
+    """The page the form was on."""
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return came_from if is_ours else _page_of(execution)
+
+
+def _page_of(execution: Execution) -> str:
+    return f"/queue/{execution.proposal_id}/"
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)  # the decorators let nobody else in
+
+
+def _given(parameters: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (parameters or {}).items() if value}

@@ -1,0 +1,91 @@
+"""What the clock asks for: work whose time has come, and work whose time is over."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from audit.ground.actors import TIMER
+from audit.log.record import record
+from audit.outbox.tell_worker import lost_after
+from execution.models import Execution
+from execution.running import cut_off, failures, news
+from governance.trust.halts import HELD
+
+AT_ONCE = 500
+STATUS = Execution.Status
+
+
+def due() -> list[UUID]:
+    """Executions that a worker should take, and that the broker was not told of lately.
+
+    A message that was sent before the work became due says nothing; one that was sent since is
+    given some time before it is taken for lost.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"lost_after": lost_after(), "at_once": AT_ONCE})
+        return [row[0] for row in cursor.fetchall()]
+
+
+_DUE = f"""
+UPDATE execution_execution SET queued_at = statement_timestamp()
+ WHERE id IN (
+    SELECT id FROM execution_execution e
+     WHERE ((status = 'scheduled' AND due_at <= statement_timestamp()
+             AND (queued_at IS NULL OR queued_at < due_at
+                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second'))
+         OR (status = 'running' AND lease_until <= statement_timestamp()
+             AND (queued_at IS NULL OR queued_at < lease_until
+                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second')))
+       AND deadline > statement_timestamp()
+       AND NOT {HELD}
+     ORDER BY due_at LIMIT %(at_once)s FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+def end_what_is_overdue() -> int:
+    """Ask a person about everything whose deadline has passed; returns how much that was.
+
+    Who is in the middle of a call is left to finish it: it begins nothing more, and its lease
+    runs out soon. What a kill switch holds has time: its clock stands still.
+    """
+    overdue = _overdue().order_by("deadline").values_list("pk", flat=True)[:AT_ONCE]
+    return sum(_end(execution_id) for execution_id in overdue)
+
+
+def _overdue() -> QuerySet[Execution]:
+    resting = Q(status__in=[STATUS.SCHEDULED, STATUS.HANDED_BACK])
+    cut_off = Q(status=STATUS.RUNNING, lease_until__lte=Now())
+    return Execution.objects.not_held().filter(resting | cut_off, deadline__lte=Now())
+
+
+@transaction.atomic
+def _end(execution_id: UUID) -> bool:
+    execution = (
+        _overdue()
+        .select_for_update(of=("self",), skip_locked=True)
+        .select_related("proposal")
+        .filter(pk=execution_id)
+        .first()
+    )
+    if execution is None:
+        return False
+    reasons = {
+        STATUS.HANDED_BACK: "The agent did not report a result in time.",
+        STATUS.RUNNING: "The deadline passed in the middle of an attempt: its outcome is unknown.",
+    }
+    reason = reasons.get(STATUS(execution.status), "The deadline passed before it was finished.")
+    Execution.objects.filter(pk=execution_id).update(
+        status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason, version=F("version") + 1
+    )
+    cut_off.close(execution, actor=TIMER)
+    data = {"execution": str(execution_id), "reason": reason, "was": execution.status}
+    record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
+    news.changed(execution)
+    news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    failures.count_against(execution)
+    return True

@@ -1,0 +1,200 @@
+"""From an approval to an execution."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from audit.ground.actors import Actor
+from audit.log.record import record
+from audit.outbox.tell_worker import tell_worker
+from execution.models import Execution, Step
+from execution.running import news
+from execution.running.run import REPORT, REPORT_WITHIN
+from execution.running.workflow import InvalidWorkflow, Workflow, workflow_of
+from governance.models import Autonomy, Halt
+from governance.trust import halts
+from suggestions.models import Proposal, Resolution, Suggestion
+
+MARGIN = 600  # seconds beyond the time that every route may use up
+AT_ONCE = 500
+STATUS = Execution.Status
+EXECUTION = Actor("system", "execution", "Execution")
+_log = structlog.get_logger(__name__)
+
+
+@transaction.atomic(savepoint=False)
+def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
+    """Let what was approved be carried out, in the transaction that approved it.
+
+    Where the action type has no workflow, or the agent is at stage 1 for it, the agent carries it
+    out and reports. A workflow that cannot be run is for a person to see, never a reason to refuse
+    the approval.
+    """
+    suggestion = resolution.suggestion
+    if resolution.status != Proposal.Status.APPROVED or suggestion is None:
+        raise ValueError("Only what was approved can be carried out.")
+    if resolution.proposal.is_check:
+        raise ValueError("A check is never carried out.")
+    try:
+        workflow = workflow_of(suggestion.action_type)
+    except InvalidWorkflow as error:
+        why = f"The workflow cannot be run: {error}"
+        return _create(resolution, suggestion, [], STATUS.NEEDS_ATTENTION, reason=why)
+    if workflow is None:
+        why = "The agent carries it out and reports the result."
+        return _hand_back(resolution, suggestion, [REPORT], why, grace=grace_seconds)
+    steps = [step.name for step in workflow.steps]
+    if _is_assisted(resolution, suggestion):
+        why = "At stage 1 the agent or a person carries it out and reports the result."
+        return _hand_back(resolution, suggestion, steps, why, grace=grace_seconds, assisted=True)
+    execution = _create(
+        resolution,
+        suggestion,
+        steps,
+        STATUS.SCHEDULED,
+        lasts=grace_seconds + longest(workflow),
+        grace=grace_seconds,
+    )
+    if grace_seconds <= 0:
+        from execution.tasks import execute
+
+        tell_worker(execute, execution.pk)
+    return execution
+
+
+def _hand_back(
+    resolution: Resolution,
+    suggestion: Suggestion,
+    steps: list[str],
+    why: str,
+    *,
+    grace: float,
+    assisted: bool = False,
+) -> Execution:
+    # Asked for it the agent would begin, so it is asked by a worker: once the approval can't be undone
+    # any more, and the kill switch is lifted.
+    if grace > 0 or is_halted(resolution.proposal, suggestion):
+        lasts = grace + REPORT_WITHIN + MARGIN
+        return _create(
+            resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, grace=grace, assisted=assisted
+        )
+    return _create(
+        resolution,
+        suggestion,
+        steps,
+        STATUS.HANDED_BACK,
+        lasts=REPORT_WITHIN,
+        reason=why,
+        assisted=assisted,
+    )
+
+
+def is_halted(proposal: Proposal, suggestion: Suggestion) -> bool:
+    """Whether a kill switch forbids to begin now, and that none is thrown before the commit."""
+    halts.keep_out()
+    return Halt.objects.on().covering(proposal.agent_id, [suggestion.action_type.name]).exists()
+
+
+def _is_assisted(resolution: Resolution, suggestion: Suggestion) -> bool:
+    """Whether the system itself does nothing yet for this agent and action, as things stand now."""
+    if resolution.by != Resolution.By.HUMAN:
+        return False  # passed at stage 3 or 4, whatever was said since
+    return Autonomy.objects.filter(
+        agent=resolution.proposal.agent_id,
+        action=suggestion.action_type.name,
+        stage=Autonomy.Stage.ASSISTED,
+    ).exists()
+
+
+def longest(workflow: Workflow) -> float:
+    """The seconds after which a person is asked."""
+    return workflow.longest + MARGIN
+
+
+def adopt() -> int:
+    """Schedule what was approved without anybody scheduling it: what the policy let pass.
+
+    Looks at approvals since a little before the last look, so that it stays quick however many
+    there ever were. Returns how many it found.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANS, [AT_ONCE])
+        found = [row[0] for row in cursor.fetchall()]
+    everything = len(found) < AT_ONCE
+    for resolution in Resolution.objects.select_related("proposal", "suggestion__action_type").filter(
+        pk__in=found
+    ):
+        try:
+            with transaction.atomic():
+                schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
+        except IntegrityError:
+            _log.info("adopted by another sweeper", proposal=str(resolution.pk))
+        except Exception:  # one that cannot be scheduled must not keep the others waiting
+            _log.exception("not adopted", proposal=str(resolution.pk))
+            everything = False
+    if everything:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOKED)
+    return len(found)
+
+
+# A transaction that approves is over within minutes, long before ten have passed.
+_ORPHANS = """
+SELECT r.proposal_id
+  FROM suggestions_resolution r
+ WHERE r.status = 'approved'
+   AND r.at > coalesce((SELECT at - interval '10 minutes' FROM execution_heartbeat WHERE name = 'adopted'),
+                       '-infinity')
+   AND NOT EXISTS (SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id)
+ ORDER BY r.at LIMIT %s
+"""
+_LOOKED = """
+INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', statement_timestamp())
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at
+"""
+
+
+def _create(
+    resolution: Resolution,
+    suggestion: Suggestion,
+    steps: list[str],
+    status: str,
+    *,
+    lasts: float = 0,
+    grace: float = 0,
+    reason: str = "",
+    assisted: bool = False,
+) -> Execution:
+    execution = Execution.objects.create(
+        proposal=resolution.proposal,
+        suggestion=suggestion,
+        action_digest=resolution.action_digest,
+        agent_id=resolution.proposal.agent_id,
+        action=suggestion.action_type.name,
+        passed=resolution.by == Resolution.By.POLICY,
+        assisted=assisted,
+        status=status,
+        due_at=Now() + timedelta(seconds=grace),
+        queued_at=Now() if grace <= 0 else None,
+        deadline=Now() + timedelta(seconds=lasts),
+        reason=reason[:500],
+    )
+    Step.objects.bulk_create(
+        Step(execution=execution, position=position, name=name) for position, name in enumerate(steps)
+    )
+    data = {
+        "execution": str(execution.pk),
+        "action_digest": execution.action_digest,
+        "steps": steps,
+        "grace_seconds": grace,
+        "reason": reason[:500],
+    }
+    record(f"execution.{status}", actor=EXECUTION, proposal=execution.proposal_id, data=data)
+    if status != STATUS.SCHEDULED:
+        news.owe_agent(execution, status, reason)
+    news.changed(execution)
+    return execution

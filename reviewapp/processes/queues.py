@@ -1,0 +1,41 @@
+"""In which order a worker takes messages: what somebody waits for overtakes, and nothing waits for ever.
+
+A name of a queue says who waits for what is in it: `celery` somebody for an execution or a callback,
+`notices` somebody for word of it, `ticks` nobody for the clock's rounds, of which one of each waits at most
+(see `reviewapp.processes.beat`), `background` nobody soon. RabbitMQ hands out the queues by turns of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+ORDER = ("celery", "notices", "ticks", "background")
+_OTHERS_TURN = ("ticks", "notices", "ticks", "background")
+TURNS = [first for other in _OTHERS_TURN for first in ("celery", "celery", "celery", other)]
+
+
+class PeopleFirst:
+    """Asks the queues in their order, but now and then one of the later ones first, so that none starves.
+
+    A `queue_order_strategy` of kombu's Redis transport, which calls these three.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[str] = []
+        self.turn = 0
+
+    def update(self, it: Iterable[str]) -> None:
+        self.items = list(it)
+
+    def consume(self, n: int) -> list[str]:
+        """The queues in the order in which the next message is looked for."""
+        first = TURNS[self.turn % len(TURNS)]
+        return sorted(self.items, key=lambda name: (name != first, _place(name)))[:n]
+
+    def rotate(self, last_used: str) -> None:
+        """A message was taken."""
+        self.turn += 1
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)

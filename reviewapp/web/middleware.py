@@ -1,0 +1,115 @@
+"""Middlewares, and the rule that requests to /api/ step over those made for pages."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from csp.middleware import CSPMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+from audit.asking.addresses import address_of
+from audit.ground.ids import uuid7
+from reviewapp.processes import metrics
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"^[\w.-]{1,64}$")
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/v1/")
+
+
+def request_context(get_response: GetResponse) -> GetResponse:
+    """Give each request an id, in every log line and in its answer; measure how long it took."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _REQUEST_ID.match(given) else uuid7().hex
+        traced = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+        request.request_id = request_id  # type: ignore[attr-defined]
+        trace_id = traced[1] if traced else request_id
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, trace_id=trace_id, address=address_of(request)
+        )
+        started = time.perf_counter()
+        try:
+            response = get_response(request)
+            metrics.observe(request, response, time.perf_counter() - started)
+        finally:
+            structlog.contextvars.clear_contextvars()
+        response["X-Request-ID"] = request_id
+        return response
+
+    return middleware
+
+
+class _PagesOnly:
+    """Put before a middleware class: requests to the API step over it."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if is_api(request):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]
+
+
+class WhiteNoise(_PagesOnly, WhiteNoiseMiddleware):
+    pass
+
+
+class Csp(_PagesOnly, CSPMiddleware):
+    pass
+
+
+class Session(_PagesOnly, SessionMiddleware):
+    pass
+
+
+class Common(_PagesOnly, CommonMiddleware):
+    pass
+
+
+class Authentication(_PagesOnly, AuthenticationMiddleware):
+    pass
+
+
+class Messages(_PagesOnly, MessageMiddleware):
+    pass
+
+
+class Htmx(_PagesOnly, HtmxMiddleware):
+    """A page asked for in part is another answer than the whole page."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        response = super().__call__(request)
+        if isinstance(response, HttpResponse) and not is_api(request):
+            patch_vary_headers(response, ["HX-Request"])
+        return response
+
+
+class PageSafety:
+    """What a browser is told about every page: nothing of it may be kept."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if not is_api(request):
+            response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        return response

@@ -1,0 +1,286 @@
+"""Refusals as RFC 9457 problem details: one table from what happened to a status code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, JsonResponse
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from approvals.bulk import BatchOver, NotTogether, OtherBatch
+from approvals.check_plans import AlreadyRetired
+from approvals.claims import ClaimedByAnother, NotYours
+from approvals.decide import (
+    AlreadyDecided,
+    DigestMismatch,
+    NothingToTakeBack,
+    NotInTeam,
+    OwnAgent,
+    TooLate,
+)
+from approvals.edits import EditBlocked, JudgedAnew
+from approvals.first import NobodyToOwnIt
+from approvals.reopen import NothingToReopen
+from approvals.samples import NotAsked, OwnSample
+from approvals.second import NotAskedOfYou
+from approvals.seen import NotAllShown
+from approvals.standing import NoDecision, SeveralTeams
+from approvals.step_up import StepUpNeeded
+from approvals.undo import NotYourApproval
+from audit.asking.addresses import address_of, source_of
+from audit.asking.gate import Malformed, TooLarge
+from audit.ground.database_errors import is_away, named
+from audit.ground.refusals import Invalid, Refusal
+from audit.log import counted
+from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
+from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
+from execution.running.undo import TooLateToUndo
+from governance.actions.changes import NeedsConsent
+from governance.agents import hits
+from governance.agents.agents import ChangedMeanwhile
+from governance.agents.boundaries import BoundaryHit
+from governance.agents.deployments import (
+    LabelTaken,
+    MayNotApprove,
+    NoEarlierDeployment,
+    NotYourAgent,
+    OwnDeployment,
+    WrongStatus,
+)
+from governance.agents.rate import TooOften
+from governance.door import strangers
+from governance.door.authentication import AgentCaller
+from governance.people.absences import NothingToEnd, NotYourAbsence
+from governance.policies.lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
+from governance.trust import standing
+from governance.trust.autonomy import (
+    IncidentIsClosed,
+    NotAnOperator,
+    OwnersWord,
+    UnknownAction,
+    UnknownAgent,
+    UnknownStage,
+)
+from governance.trust.halts import AlreadyHalted, NotOn
+from insights.trust.promote import GatesMissing, NothingHigher
+from reviewapp.processes import metrics
+from suggestions.allowance.budgets import BudgetSpent
+from suggestions.answering.resolve import AlreadyResolved
+from suggestions.intake.api import KeyMissing, NotAnAgent
+from suggestions.intake.asking_again import AlreadyRejected
+from suggestions.intake.submit import KeyReused, StillInFlight
+from suggestions.trying.backtest import BacktestOver, BacktestRuns
+
+STATUS: dict[type[Refusal], int] = {
+    NotYourAgent: 403,
+    MayNotApprove: 403,
+    OwnDeployment: 403,
+    LabelTaken: 409,
+    WrongStatus: 409,
+    NoEarlierDeployment: 409,
+    Malformed: 400,
+    KeyMissing: 400,
+    BoundaryHit: 403,
+    NotAnAgent: 403,
+    NotInTeam: 403,
+    OwnAgent: 403,
+    NotYourAbsence: 403,
+    NothingToEnd: 409,
+    StepUpNeeded: 403,
+    MayNotChangePolicies: 403,
+    OwnPolicy: 403,
+    ChangedMeanwhile: 409,
+    OwnersWord: 403,
+    OwnSample: 403,
+    NotAnOperator: 403,
+    NeedsConsent: 409,
+    UnknownAction: 422,
+    UnknownAgent: 422,
+    UnknownStage: 422,
+    GatesMissing: 409,
+    NothingHigher: 409,
+    IncidentIsClosed: 409,
+    NotAsked: 409,
+    AlreadyDecided: 409,
+    BatchOver: 409,
+    NobodyToOwnIt: 409,
+    NotTogether: 409,
+    OtherBatch: 409,
+    NotAllShown: 409,
+    NothingToTakeBack: 409,
+    ClaimedByAnother: 409,
+    NotYours: 409,
+    NotYourApproval: 403,
+    TooLateToUndo: 409,
+    AlreadyRejected: 409,
+    AlreadyResolved: 409,
+    DigestMismatch: 409,
+    TooLate: 409,
+    WrongState: 409,
+    BacktestRuns: 409,
+    BacktestOver: 409,
+    NothingBefore: 409,
+    EditBlocked: 422,
+    JudgedAnew: 409,
+    StillInFlight: 409,
+    AlreadyHalted: 409,
+    NotOn: 409,
+    AlreadyRetired: 409,
+    NotAskedOfYou: 409,
+    NotHandedBack: 409,
+    AlreadyBegun: 409,
+    LeaseOver: 409,
+    OnHold: 409,
+    NotProved: 409,
+    AnotherOutcome: 409,
+    ReportedTooLate: 409,
+    NothingToReopen: 409,
+    NoDecision: 409,
+    SeveralTeams: 409,
+    standing.NotYourTeam: 403,
+    standing.YourOwnAgent: 403,
+    standing.YourOwnDraft: 403,
+    standing.NotOpen: 409,
+    standing.TooMany: 409,
+    TooLarge: 413,
+    Invalid: 422,
+    KeyReused: 422,
+    TooOften: 429,
+    BudgetSpent: 429,
+}
+LONGEST_POINTER = 200  # it holds names that the sender chose
+RECORDED = {401, 403, 409, 422, 429}
+CONTENT_TYPE = "application/problem+json"
+AWAY = "The database is not available. Ask again: with the same Idempotency-Key nothing happens twice."
+BROKE = "Something broke on our side; it has been written down."
+_log = structlog.get_logger(__name__)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: every error of the API as a problem; refusals that matter as events too."""
+    request = context["request"]
+    body, headers = _problem(error)
+    if body is None:
+        return None
+    status = body["status"]
+    body["instance"] = f"urn:uuid:{_request_id(request)}"
+    response = Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    response.exception = True
+    if status in RECORDED:
+        _record(request, body, error)
+    return response
+
+
+def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    if isinstance(error, Refusal):
+        status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
+        wait = error.facts.get("retry_after")
+        headers = {} if wait is None else {"Retry-After": str(wait)}
+        return problem(status, type(error).__name__, error.detail, **error.facts), headers
+    if isinstance(error, Http404 | ObjectDoesNotExist):
+        return problem(404, "NotFound", "There is nothing here that you may see."), {}
+    if isinstance(error, PermissionDenied):
+        return problem(403, "PermissionDenied", "Your role does not allow this."), {}
+    if isinstance(error, exceptions.ValidationError):
+        return problem(400, "Invalid", "Some fields are not as they must be.", errors=error.detail), {}
+    if isinstance(error, exceptions.APIException):
+        return _from_framework(error)
+    if isinstance(error, DatabaseError | InterfaceError | PoolTimeout):
+        return _of_database(error)
+    return None, {}
+
+
+def _of_database(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    """503 only where asking again is right; anything else is a mistake of ours, and an alarm."""
+    away = alarm(error)
+    if away:
+        return problem(503, "Unavailable", AWAY), {"Retry-After": "2"}
+    return problem(500, "ServerError", BROKE), {}
+
+
+def alarm(error: Exception) -> bool:
+    """Count and log a failure of the database, without what it says; returns whether it is away."""
+    away = is_away(error)
+    metrics.database_failed("away" if away else "error")
+    _log.error("database away" if away else "database refused", error=named(error), exc_info=not away)
+    return away
+
+
+def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str, str]]:
+    detail = str(error.detail)
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        detail = "Send JSON, with Content-Type: application/json."
+    authenticate = getattr(error, "auth_header", None)
+    headers = {"WWW-Authenticate": authenticate} if authenticate else {}
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(wait)
+    return problem(error.status_code, type(error).__name__, detail), headers
+
+
+def problem(status: int, kind: str, detail: str, /, **facts: Any) -> dict[str, Any]:
+    """The members of RFC 9457; `facts` are extensions, and never take a member's place."""
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip()
+    return {
+        **facts,
+        "type": f"urn:reviewapp:problem:{words.replace(' ', '-')}",
+        "title": words.capitalize(),
+        "status": status,
+        "detail": detail,
+    }
+
+
+def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
+    """Write the refusal down, or count it; what is refused never fails for the log's sake."""
+    user: Any = getattr(request, "user", None)
+    match = request.resolver_match
+    data = {
+        "status": body["status"],
+        "problem": body["type"],
+        "method": request.method,
+        "route": match.route if match else "",
+        "request": _request_id(request),
+    }
+    if not getattr(user, "is_authenticated", False):
+        _of_stranger(request, data)
+        return
+    pointers = [e["pointer"][:LONGEST_POINTER] for e in body.get("errors", []) if isinstance(e, dict)]
+    if pointers:
+        data["fields"] = pointers[:20]
+    earlier = body.get("earlier", {}).get("proposal")  # what it was refused for
+    try:
+        if isinstance(error, BoundaryHit) and isinstance(user, AgentCaller):
+            hits.tell(error, agent=user.agent, data=data)
+        else:
+            told = hits.facts_of(error) if isinstance(error, BoundaryHit) else {}
+            about = UUID(earlier) if earlier else None
+            counted.of_known(user.as_actor(), {**data, **told}, proposal=about)
+    except DatabaseError:
+        _log.exception("refusal not recorded", status=body["status"])
+
+
+def _of_stranger(request: Any, data: dict[str, Any]) -> None:
+    source = source_of(address_of(request))
+    found = counted.of_stranger(source, data)
+    strangers.refused(source, count=found.count, left=found.left)
+
+
+def _request_id(request: Any) -> str:
+    return getattr(getattr(request, "_request", request), "request_id", "")
+
+
+def answer(status: int, kind: str, detail: str, *, errors: Sequence[dict[str, str]] = ()) -> JsonResponse:
+    """A problem outside of DRF: an address that does not exist, an error nobody expected."""
+    facts = {"errors": list(errors)} if errors else {}
+    body = problem(status, kind, detail, **facts)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def is_for_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")

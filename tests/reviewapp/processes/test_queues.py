@@ -1,0 +1,159 @@
+"""Messages: what somebody waits for overtakes, rounds don't pile up, what was lost is missed soon."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from audit.outbox import broker, tell_worker
+from execution.models import Execution
+from execution.running import due
+from reviewapp.celery import app
+from reviewapp.processes import queues
+from reviewapp.processes.beat import Scheduler
+
+
+@pytest.fixture(autouse=True)
+def empty_queues() -> Iterator[None]:
+    def empty() -> None:
+        with app.connection_for_write() as connection:
+            for queue in app.conf.task_queues:
+                queue(connection.default_channel).declare()
+                queue(connection.default_channel).purge()
+
+    empty()
+    yield
+    empty()
+
+
+def send(queue: str, count: int) -> None:
+    for _ in range(count):
+        app.send_task(f"for.{queue}", queue=queue)
+
+
+def taken(count: int) -> str:
+    """The first letters of the queues from which a worker would take so many messages, one by one."""
+    found: list[str] = []
+
+    def take(body: Any, message: Any) -> None:
+        found.append(message.delivery_info["routing_key"][0])
+        message.ack()
+
+    with (
+        app.connection_for_read() as connection,
+        connection.Consumer(app.conf.task_queues, callbacks=[take], prefetch_count=1),
+    ):
+        while len(found) < count:
+            connection.drain_events(timeout=10)
+    return "".join(found)
+
+
+def test_what_somebody_waits_for_overtakes_and_nothing_starves() -> None:
+    send("background", 3)
+    send("ticks", 4)
+    send("celery", 12)
+
+    assert taken(19) == "ccct" + "cccc" + "ccct" + "cc" + "tb" + "tbb"
+
+
+def test_a_worker_takes_from_every_queue_that_anything_is_sent_to() -> None:
+    known = {queue.name for queue in app.conf.task_queues}
+    sent = {entry["options"]["queue"] for entry in app.conf.beat_schedule.values()}
+    routed = {route["queue"] for route in app.conf.task_routes.values()}
+
+    assert sent == {"ticks"}
+    assert sent | routed | {"celery"} <= known == set(queues.ORDER)
+
+
+def test_one_of_each_round_waits_however_long_nobody_works(tmp_path: Path) -> None:
+    scheduler = Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    for _ in range(3):
+        for entry in scheduler.schedule.values():
+            scheduler.apply_entry(entry, producer=scheduler.producer)
+    scheduler.close()
+
+    assert sorted(broker.waiting("ticks") or ()) == sorted(
+        entry["task"] for entry in app.conf.beat_schedule.values()
+    )
+
+
+def test_a_round_is_sent_again_once_it_was_taken_even_by_a_worker_that_died(tmp_path: Path) -> None:
+    scheduler = Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    entry = scheduler.schedule["expire"]
+    scheduler.apply_entry(entry, producer=scheduler.producer)
+    taken(1)
+
+    scheduler.apply_entry(entry, producer=scheduler.producer)
+    scheduler.close()
+
+    assert broker.waiting("ticks") == ["approvals.tasks.expire"]
+
+
+def test_a_message_is_missed_soon_where_none_waits_and_later_in_a_backlog() -> None:
+    assert tell_worker.lost_after() == tell_worker.LOST_AFTER
+    send("celery", 1)
+    assert tell_worker.lost_after() == tell_worker.LOST_IN_A_BACKLOG
+    assert tell_worker.lost_after("notices") == tell_worker.LOST_AFTER
+
+
+def test_a_channel_that_has_lost_its_broker_ends_no_worker() -> None:
+    class Lost:
+        """As kombu's own is, while it holds messages."""
+
+        def close(self) -> None:
+            raise AttributeError("'NoneType' object has no attribute 'hostname'")
+
+    with app.connection_for_read() as connection:
+        connection.maybe_close_channel(Lost())
+
+
+def test_a_broker_that_is_away_is_asked_every_three_seconds_at_the_latest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda seconds: None)  # nobody has to wait for it
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        connection = app.connection_for_read(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0")
+        with pytest.raises(OperationalError):
+            connection.ensure_connection(
+                lambda _, interval: asked.append(interval), max_retries=8, callback=None, timeout=None
+            )
+
+    assert max(asked) <= 3
+
+
+def test_a_broker_that_is_away_or_does_not_tell_is_no_error(settings: Any) -> None:
+    broker._client.cache_clear()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+        assert (broker.waiting("ticks"), broker.is_empty("celery")) == (None, False)
+    broker._client.cache_clear()
+    settings.CELERY_BROKER_URL = "amqp://guest@rabbit/"
+    assert (broker.waiting("ticks"), broker.is_empty("celery")) == (None, False)
+    broker._client.cache_clear()
+
+
+def test_an_execution_whose_message_was_lost_is_due_again_within_seconds(proposal: Any, ana: Any) -> None:
+    from approvals import decide
+    from tests.conftest import actor_of
+
+    suggestion = proposal.suggestions.get()
+    decide.approve(suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest)
+    Execution.objects.update(
+        status="scheduled", due_at=Now() - timedelta(seconds=20), queued_at=Now() - timedelta(seconds=6)
+    )
+    [execution] = Execution.objects.values_list("pk", flat=True)
+    send("celery", 1)
+    assert due.due() == []
+
+    taken(1)
+    assert due.due() == [execution]
