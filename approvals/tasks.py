@@ -2,12 +2,14 @@ from uuid import UUID
 
 from celery import shared_task
 
-from approvals import checks, deadlines, forget, samples, second, standing_in
-from approvals import slip_in as slipping
-from approvals.expire import expire_overdue
+from approvals.beside import standing_in
+from approvals.deciding import checks, deadlines, second
+from approvals.deciding.expire import expire_overdue
 from approvals.telling import deliver
 from approvals.telling.follow import follow
 from approvals.telling.tell import tell_due
+from approvals.vigilance import forget, samples
+from approvals.vigilance import slip_in as slipping
 from governance.trust import standing
 
 

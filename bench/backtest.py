@@ -77,9 +77,10 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
 
 def _shadow(stage: Stage, *, rounds: int) -> float:
     """Seconds that a shadow adds to a submission in this process: the median of pairs that ran in turn."""
+    from audit.asking.bodies import check
     from governance.door.authentication import caller_of
     from governance.models import PolicyVersion
-    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody
     from suggestions.intake.prepare import prepare
     from suggestions.intake.submit import submit
 

@@ -98,7 +98,8 @@ def _people_at(stage: Stage, desks: int) -> Iterator[None]:
 
 
 def _one_moves(person: object) -> None:
-    from approvals import claims, looks
+    from approvals.attention import looks
+    from approvals.beside import claims
     from suggestions.models import Proposal
 
     open_ones = list(Proposal.objects.pending().order_by("-id").values_list("pk", flat=True)[:200])

@@ -4,13 +4,17 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from approvals import absence_api, beside_api, samples_api, simulator, standing_api
-from approvals.api import Decisions, Reopen
-from approvals.edit_api import Edits
+from approvals.beside import api as beside_api
+from approvals.deciding.api import Decisions, Reopen
+from approvals.editing.api import Edits
+from approvals.explaining import simulator
+from approvals.standing import api as standing_api
+from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
 from governance.agents import deployment_api
+from governance.people import absence_api
 from governance.policies import api as policy_api
 from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
@@ -120,8 +124,8 @@ urlpatterns = [
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.allowance.urls")),
     path("governance/", include("insights.urls")),
-    path("governance/standing/", include("approvals.standing_urls")),
-    path("governance/checks/", include("approvals.check_urls")),
+    path("governance/standing/", include("approvals.standing.urls")),
+    path("governance/checks/", include("approvals.vigilance.urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("figures/", include("insights.mine.urls")),
     path("audit/", include("audit.urls")),

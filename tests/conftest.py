@@ -287,8 +287,9 @@ def propose(agent: Any, action_type: Any) -> Callable[..., Any]:
 
 
 def proposing(agent: Any) -> Callable[..., Any]:
+    from audit.asking.bodies import check
     from governance.door.authentication import caller_of
-    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody
     from suggestions.intake.prepare import prepare
     from suggestions.intake.submit import submit
     from suggestions.models import Proposal

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='decision',
             name='reading_seconds',
-            field=models.PositiveIntegerField(help_text='What reading all that was decided on takes, as `approvals.reading` has it.', null=True),
+            field=models.PositiveIntegerField(help_text='What reading all that was decided on takes, as `approvals.attention.reading` has it.', null=True),
         ),
         migrations.CreateModel(
             name='CheckTemplate',

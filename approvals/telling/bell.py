@@ -19,10 +19,10 @@ from django.db import connection
 from django.db.models import Count
 from django.template.loader import render_to_string
 
-from approvals import hub, live
+from approvals.live import hub, process
+from approvals.models.notices import Here, Notice, Wishes
 from approvals.telling.due import quiet_hours
 from approvals.telling.follow import HERE_SECONDS
-from approvals.telling.models import Here, Notice, Wishes
 from approvals.telling.tell import in_words
 from governance.models import Risk, User
 
@@ -110,20 +110,20 @@ class Bells:
     """The open pages of one process (one event loop), and the task that keeps their bells true."""
 
     def __init__(self) -> None:
-        self.pages: dict[int, set[live.Page]] = {}
+        self.pages: dict[int, set[process.Page]] = {}
         self._waiting: set[int] = set()
         self._told: dict[int, int] = {}  # the newest line that a person's browser was told
         self._told_at: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, page: live.Page) -> None:
+    def join(self, page: process.Page) -> None:
         self.pages.setdefault(page.key[0], set()).add(page)
         if self._task is None:
             self._task = asyncio.create_task(self._serve())
             hub.current().subscribers.add(self.hear)
 
-    def leave(self, page: live.Page) -> None:
+    def leave(self, page: process.Page) -> None:
         of_person = self.pages.get(page.key[0], set())
         of_person.discard(page)
         if not of_person:
@@ -149,7 +149,7 @@ class Bells:
             self._wake.clear()
             people, self._waiting = self._waiting & self.pages.keys(), set()
             try:
-                found = await live.in_thread(news_of, people, self._told)
+                found = await process.in_thread(news_of, people, self._told)
             except Exception as error:  # the database is away: pages ask by themselves
                 _log.warning("bells interrupted", error=type(error).__name__)
                 continue

@@ -9,9 +9,9 @@ from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from approvals.models.kinds import Kind
+from approvals.models.notices import Delivery, Message, Notice, Target
 from approvals.telling import carrier, seal
-from approvals.telling.kinds import Kind
-from approvals.telling.models import Delivery, Message, Notice, Target
 from approvals.telling.owe import Line, add
 from approvals.telling.tell import still_news
 from audit.ground.actors import WORKER

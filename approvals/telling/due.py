@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from approvals.telling.kinds import Outside
-from approvals.telling.models import Notice, Wishes
+from approvals.models.kinds import Outside
+from approvals.models.notices import Notice, Wishes
 from audit.ground.hours import DAYS, Week
 from governance.models import Risk
 

@@ -16,8 +16,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from approvals.models import Claim, Decision
-from approvals.telling.kinds import Kind, is_urgent
-from approvals.telling.models import Follower, Here
+from approvals.models.kinds import Kind, is_urgent
+from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
 from governance.models import User
 from governance.people.people import teams_of_each

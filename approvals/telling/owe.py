@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from approvals.telling.kinds import Kind, Outside, is_urgent
-from approvals.telling.models import Target, Wishes
+from approvals.models.kinds import Kind, Outside, is_urgent
+from approvals.models.notices import Target, Wishes
 from audit.ground.announce import announce_people
 from audit.log.record import NotInTransaction
 from governance.models import User

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from approvals.models.notices import Delivery, Message, Target
 from approvals.telling import carrier, seal
-from approvals.telling.models import Delivery, Message, Target
 from approvals.telling.tell import deliver
 from approvals.telling.words import test_message
 from audit.ground.actors import Actor

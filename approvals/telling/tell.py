@@ -12,9 +12,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from approvals.models import Claim, Look
+from approvals.models.kinds import Kind, Outside
+from approvals.models.notices import Delivery, Here, Message, Notice, Target, Wishes
 from approvals.telling.due import due
-from approvals.telling.kinds import Kind, Outside
-from approvals.telling.models import Delivery, Here, Message, Notice, Target, Wishes
 from approvals.telling.words import Said, message, said
 from execution.models import Execution
 from suggestions.models import Proposal, Sample

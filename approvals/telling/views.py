@@ -13,10 +13,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals.doors import Asked, signed_in
-from approvals.telling import bell, carrier, presence, targets, wishes
-from approvals.telling.kinds import TOPICS, Outside
-from approvals.telling.models import Delivery, Notice, Target, Wishes
+from approvals.attention import presence
+from approvals.models.kinds import TOPICS, Outside
+from approvals.models.notices import Delivery, Notice, Target, Wishes
+from approvals.queue.doors import Asked, signed_in
+from approvals.telling import bell, carrier, targets, wishes
 from approvals.telling.tell import in_words
 from audit.asking.who import actor_of
 from audit.ground import hours

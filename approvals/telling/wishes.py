@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.http import QueryDict
 
+from approvals.models.kinds import TOPICS, Outside
+from approvals.models.notices import Wishes
 from approvals.telling.due import DAILY
-from approvals.telling.kinds import TOPICS, Outside
-from approvals.telling.models import Wishes
 from approvals.telling.tell import look_again
 from audit.ground import hours
 from audit.ground.actors import Actor

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from approvals.telling.kinds import Kind
+from approvals.models.kinds import Kind
 from governance.models import Risk
 
 PRODUCT = "reviewapp"

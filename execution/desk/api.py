@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.bodies import Strict, check
 from execution.desk.read import of_proposal, story
 from execution.handing_back.begin import LONGEST_LEASE, Grant, begin, renew
 from execution.handing_back.hand_back import report_result
@@ -20,7 +21,6 @@ from governance.door.authentication import AgentCaller
 from governance.door.permissions import IsAgent, is_agent_or
 from governance.models import Agent
 from suggestions.intake.api import NotAnAgent
-from suggestions.intake.bodies import Strict, check
 from suggestions.models import Proposal
 
 

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.bodies import Strict, check
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from execution.halting import release
@@ -21,7 +22,6 @@ from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import Halt
 from governance.trust import halts
-from suggestions.intake.bodies import Strict, check
 
 PAGE = 50
 

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
+from approvals.attention.pace import Told, runs_in
+from approvals.attention.reading import is_faster_than_reading
 from approvals.models import Check, Decision
-from approvals.pace import Told, runs_in
-from approvals.reading import is_faster_than_reading
 from audit.ground.wilson import Share, share
 from governance.models import User
 from suggestions.models import RejectedAction, SecondReview

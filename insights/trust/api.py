@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.bodies import Strict, check
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
@@ -24,7 +25,6 @@ from governance.trust.autonomy import lower_stage
 from insights.trust import promote
 from insights.trust.gates import Measured, measured_now
 from insights.trust.pairs import Filters, page
-from suggestions.intake.bodies import Strict, check
 
 PAGE = 50
 MAY_CHANGE = has_permission("governance.change_autonomy")

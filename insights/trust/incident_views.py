@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals.pieces import pieces
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
+from audit.ground.unseen import pieces
 from governance.models import ActionType, Agent, Incident, User
 from governance.trust import autonomy
 from insights.trust.views import in_words, note_refusal

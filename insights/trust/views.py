@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals.naming import listed
-from approvals.pieces import pieces
+from approvals.showing.names import listed
 from audit.asking.parameters import number, whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
+from audit.ground.unseen import pieces
 from audit.log import counted
 from governance.models import ActionType, Agent, GateBounds, Incident, StageChange, User
 from governance.trust.autonomy import lower_stage

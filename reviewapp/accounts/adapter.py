@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from approvals.telling.kinds import Kind
+from approvals.models.kinds import Kind
 from approvals.telling.owe import Line, add
 from audit.asking.addresses import address_of
 from audit.asking.who import actor_of

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals import confirm
+from approvals.desk import confirm
 from audit.asking.who import actor_of
 from governance.door import links
 from governance.door.roles import AUDITOR, REVIEWER

@@ -26,8 +26,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from approvals.confirm import ages_of
-from approvals.step_up import SECOND_FACTORS, latest
+from approvals.deciding.step_up import SECOND_FACTORS, latest
+from approvals.desk.confirm import ages_of
 from audit.asking.who import actor_of
 from audit.ground.actors import ANONYMOUS, SYSTEM
 from audit.log.record import record, record_alone

@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from approvals.queries import BESIDES, FIRST
+from approvals.queue.read import BESIDES, FIRST
 
 MOST = 10_000  # counts stop here: no scrape grows with the queue
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

@@ -18,9 +18,11 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
-from approvals import confirm, initials, notices
+from approvals.desk import confirm
+from approvals.desk.today import decided_today
+from approvals.live import banners
+from approvals.showing import initials
 from approvals.telling import bell
-from approvals.today import decided_today
 from audit.asking.who import actor_of
 from audit.log import counted
 from governance.models import User
@@ -68,7 +70,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "navigation": SimpleLazyObject(lambda: _places(request, PLACES)),
         "section": SimpleLazyObject(lambda: _section(request)),
-        "banner": SimpleLazyObject(notices.banner),
+        "banner": SimpleLazyObject(banners.banner),
         "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
         "bell": SimpleLazyObject(lambda: bell.drawn(bell.unread(user))),
         "decided_today": SimpleLazyObject(lambda: decided_today(user)),
@@ -109,7 +111,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def banner(request: HttpRequest) -> HttpResponse:
     """What stands above every page now, for one whose socket does not open."""
-    return HttpResponse(notices.banner().html)
+    return HttpResponse(banners.banner().html)
 
 
 @login_required

@@ -14,10 +14,10 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from approvals.bulk import BatchOver, NotTogether, OtherBatch
-from approvals.check_plans import AlreadyRetired
-from approvals.claims import ClaimedByAnother, NotYours
-from approvals.decide import (
+from approvals.attention.seen import NotAllShown
+from approvals.beside.claims import ClaimedByAnother, NotYours
+from approvals.bulk.answer import BatchOver, NotTogether, OtherBatch
+from approvals.deciding.decide import (
     AlreadyDecided,
     DigestMismatch,
     NothingToTakeBack,
@@ -25,15 +25,15 @@ from approvals.decide import (
     OwnAgent,
     TooLate,
 )
-from approvals.edits import EditBlocked, JudgedAnew
-from approvals.first import NobodyToOwnIt
-from approvals.reopen import NothingToReopen
-from approvals.samples import NotAsked, OwnSample
-from approvals.second import NotAskedOfYou
-from approvals.seen import NotAllShown
-from approvals.standing import NoDecision, SeveralTeams
-from approvals.step_up import StepUpNeeded
-from approvals.undo import NotYourApproval
+from approvals.deciding.edits import EditBlocked, JudgedAnew
+from approvals.deciding.reopen import NothingToReopen
+from approvals.deciding.second import NotAskedOfYou
+from approvals.deciding.step_up import StepUpNeeded
+from approvals.deciding.undo import NotYourApproval
+from approvals.desk.first import NobodyToOwnIt
+from approvals.standing.standing import NoDecision, SeveralTeams
+from approvals.vigilance.plans import AlreadyRetired
+from approvals.vigilance.samples import NotAsked, OwnSample
 from audit.asking.addresses import address_of, source_of
 from audit.asking.gate import Malformed, TooLarge
 from audit.ground.database_errors import is_away, named

@@ -12,7 +12,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
-from approvals import hub
+from approvals.live import hub
 from audit.asking.parameters import whole
 from reviewapp.web.bridge import Receive, Scope, Send
 

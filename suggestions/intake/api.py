@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking import gate
+from audit.asking.bodies import Strict, check
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
@@ -30,7 +31,7 @@ from governance.models import ActionType
 from governance.trust import halts
 from suggestions.answering.present import ProposalAnswer, ProposalPage, first_answer, presented
 from suggestions.intake.asking_again import AlreadyRejected, note
-from suggestions.intake.bodies import BatchBody, BatchItem, ProposalBody, Strict, check
+from suggestions.intake.bodies import BatchBody, BatchItem, ProposalBody
 from suggestions.intake.prepare import Prepared, prepare
 from suggestions.intake.submit import Submitted, submit
 from suggestions.intake.withdraw import withdraw

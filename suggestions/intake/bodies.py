@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
 )
-from pydantic_core import ErrorDetails
 
-from audit.ground.refusals import Invalid
+from audit.asking.bodies import Moment, Strict
 
-Body = TypeVar("Body", bound=BaseModel)
 MOST_SUGGESTIONS = 10
 MOST_IN_A_BATCH = 500
 
@@ -29,35 +21,6 @@ Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Figure = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]  # "1e400" is text
 Level = Literal["low", "medium", "high", "critical"]
-
-
-_MOMENT = re.compile(r"(\d{4})-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-EARLIEST, LATEST = 1970, 2200
-
-
-def _is_moment(said: Any) -> Any:
-    """RFC 3339 alone: a bare number could count seconds or milliseconds, a time without zone is no moment."""
-    if said is None or isinstance(said, datetime):
-        return said
-    found = _MOMENT.fullmatch(said) if isinstance(said, str) else None
-    if found is None:
-        raise ValueError("must be a date and time with its zone, such as 2026-11-22T10:00:00Z")
-    if not EARLIEST <= int(found[1]) <= LATEST:
-        raise ValueError(f"must lie in the years {EARLIEST} to {LATEST}")
-    return said
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_moment), AfterValidator(_in_utc)]
-
-
-class Strict(BaseModel):
-    """No unknown fields: a misspelt one is an error, not a silence."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Subject(Strict):
@@ -169,29 +132,3 @@ class BatchItem(ProposalBody):
 
 class BatchBody(Strict):
     proposals: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_IN_A_BATCH)
-
-
-class DecisionBody(Strict):
-    """What a reviewer says, with the digest of exactly what they were shown; `team` to escalate to."""
-
-    verdict: Literal["approve", "reject", "return", "escalate"]
-    suggestion: UUID | None = None
-    action_digest: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")
-    arguments: dict[str, Any] | None = None
-    team: str | None = Field(None, max_length=64)
-    reason: str = Field("", max_length=4_000)
-
-
-def check(model: type[Body], value: Any) -> Body:
-    """The value as a model. Raises `Invalid` naming each wrong field and what would be right."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise Invalid([_told(e) for e in error.errors(include_url=False, include_context=False)]) from error
-
-
-def _told(error: ErrorDetails) -> dict[str, str]:
-    pointer = "".join(f"/{part}" for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return {"pointer": pointer, "detail": "This field is unknown here."}
-    return {"pointer": pointer, "detail": error["msg"].removeprefix("Value error, ")}

@@ -14,12 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.bodies import Moment, Strict, check
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import PolicyVersion
-from suggestions.intake.bodies import Moment, Strict, check
 from suggestions.models import Backtest, Disagreement
 from suggestions.trying import backtest, disagreements
 from suggestions.trying.rejudge import DEFAULT_NEWEST, MOST, Chosen

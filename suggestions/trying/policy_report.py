@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 
 from audit.asking import gate
+from audit.asking.bodies import check
 from audit.ground.canonical import canonical
 from audit.ground.refusals import Refusal
 from audit.ground.wilson import Share, share
@@ -27,7 +28,7 @@ from governance.expressions.past import Question
 from governance.models import Agent
 from governance.policies.policy import Policy
 from governance.trust.passing import NOTHING_KNOWN
-from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.prepare import drafted, weighed
 from suggestions.past.answers import Past
 from suggestions.trying import replay

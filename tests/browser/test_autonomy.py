@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from approvals import samples
+from approvals.vigilance import samples
 from audit.ground.actors import SYSTEM
 from execution.handing_back.hand_back import report_result
 from execution.running.schedule import adopt

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from approvals import decide
+from approvals.deciding import decide
 from approvals.models import Decision
 from suggestions.models import Proposal
-from tests.approvals.test_bulk import refund
+from tests.approvals.bulk.test_bulk import refund
 from tests.browser.conftest import live
 from tests.browser.test_looks import check
 from tests.conftest import actor_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from approvals import decide
+from approvals.deciding import decide
 from approvals.models import Decision
 from suggestions.models import Proposal, Resolution
 from tests.browser.conftest import live

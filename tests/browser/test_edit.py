@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from approvals import decide
+from approvals.deciding import decide
 from approvals.models import Decision
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register

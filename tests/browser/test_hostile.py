@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from approvals import decide
+from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.showing.values import escaped

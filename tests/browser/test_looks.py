@@ -85,7 +85,7 @@ def test_a_proposal(visit: Visit, busy: Any, ana: Any) -> None:
 
 
 def test_a_decided_proposal(visit: Visit, busy: Any, ana: Any) -> None:
-    from approvals import decide
+    from approvals.deciding import decide
     from tests.conftest import actor_of
 
     first = busy[0].suggestions.select_related("action_type").first()
@@ -94,7 +94,8 @@ def test_a_decided_proposal(visit: Visit, busy: Any, ana: Any) -> None:
 
 
 def test_standing_approvals(visit: Visit, busy: Any, ana: Any, ben: Any) -> None:
-    from approvals import decide, standing
+    from approvals.deciding import decide
+    from approvals.standing import standing
     from governance.trust.standing import Bound
     from suggestions.models import Proposal
     from tests.conftest import actor_of

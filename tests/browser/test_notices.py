@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Here, Notice, Target
-from approvals.telling.kinds import Kind
+from approvals.models.kinds import Kind
 from approvals.telling.owe import owe
 from tests.browser.conftest import live
 from tests.browser.test_desk import eventually

@@ -9,7 +9,9 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from approvals import claims, decide, looks
+from approvals.attention import looks
+from approvals.beside import claims
+from approvals.deciding import decide
 from approvals.models import Claim, SavedView
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from approvals import claims, decide, undo
+from approvals.beside import claims
+from approvals.deciding import decide, undo
 from approvals.models import Claim, Comment, Decision
 from governance.models import User
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.approvals.test_decide import approve
+from tests.approvals.deciding.test_decide import approve
 from tests.browser.conftest import live, settled
 from tests.browser.test_desk import eventually, status_of
 from tests.browser.test_looks import check

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from approvals import slip_in
 from approvals.models import CheckPlan, CheckTemplate, Look
+from approvals.vigilance import slip_in
 from suggestions.models import SecondReview
-from tests.approvals.test_decide import approve, reject
+from tests.approvals.deciding.test_decide import approve, reject
 from tests.browser.conftest import live
 from tests.browser.test_looks import check as looks_good
 from tests.conftest import proposal_body, suggestion_body

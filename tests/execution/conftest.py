@@ -103,7 +103,7 @@ def step(*routes: Any, name: str = "refund", **rest: Any) -> dict[str, Any]:
 @pytest.fixture
 def approved(propose: Callable[..., Any]) -> Callable[..., Any]:
     """`approved(workflow, idempotent=…)` returns the execution of a proposal that was approved."""
-    from approvals import decide
+    from approvals.deciding import decide
     from audit.ground.actors import SYSTEM
     from governance.actions.action_types import register
     from governance.models import User

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from approvals import decide
+from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from execution.models import Execution
 from governance.actions.action_types import register

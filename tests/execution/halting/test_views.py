@@ -234,8 +234,9 @@ def test_one_that_is_thrown_after_the_policy_was_asked_counts_too(
 ) -> None:
     import uuid
 
+    from audit.asking.bodies import check
     from governance.door.authentication import caller_of
-    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody
     from suggestions.intake.prepare import prepare
     from suggestions.intake.submit import submit
     from suggestions.models import Proposal

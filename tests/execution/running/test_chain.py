@@ -16,7 +16,7 @@ from django.db import Error, connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from approvals import decide
+from approvals.deciding import decide
 from approvals.models import Decision
 from audit.ground.canonical import digest
 from audit.models import Event
@@ -115,7 +115,7 @@ def test_what_two_teams_approved_with_an_edit_is_carried_out(
 def test_what_was_undone_and_approved_again_is_carried_out(
     propose: Any, planned: None, shop: Any, ana: Any
 ) -> None:
-    from approvals.undo import undo
+    from approvals.deciding.undo import undo
 
     proposal = propose()
     Proposal.objects.update(raised={"grace_seconds": 60})

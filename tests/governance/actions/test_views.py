@@ -214,7 +214,7 @@ rules:
 
 def test_a_proposal_keeps_the_version_it_was_made_with(ana: Any, propose: Any, action_type: Any) -> None:
     """Edited, approved and carried out after a new version came, it is still of the old one."""
-    from approvals import decide
+    from approvals.deciding import decide
     from audit.ground.refusals import Invalid
     from execution.running.approval import broken
     from tests.conftest import actor_of

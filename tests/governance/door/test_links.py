@@ -109,7 +109,7 @@ def test_a_new_password_ends_every_session_and_forgets_every_device(ana: Any, to
 
 
 def test_the_second_factor_stays(ana: Any, token: str) -> None:
-    from tests.approvals.test_step_up import enrol
+    from tests.approvals.deciding.test_step_up import enrol
 
     enrol(ana)
     Client().post(path_of(token), CHOSEN)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.asking.bodies import check
 from audit.ground.actors import SYSTEM
 from audit.ground.ids import uuid7
 from audit.ground.refusals import Invalid
@@ -19,7 +20,6 @@ from governance.models import Agent, StandingApproval, Team
 from governance.trust import standing
 from governance.trust.autonomy import lower_stage, raise_stage
 from governance.trust.standing import Bound, Scope
-from suggestions.intake.bodies import check
 from tests.conftest import actor_of
 
 BOUNDS = {

@@ -12,14 +12,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from approvals import forget, pace, reading
-from approvals import reopen as reopening
+from approvals.attention import pace, reading
+from approvals.attention.pace import Told
+from approvals.deciding import reopen as reopening
 from approvals.models import Check, Decision, Look
-from approvals.pace import Told
+from approvals.vigilance import forget
 from audit.models import Event
 from insights.mine.figures import figures_of
 from suggestions.models import Proposal, SecondReview
-from tests.approvals.test_decide import approve, reject
+from tests.approvals.deciding.test_decide import approve, reject
 from tests.conftest import actor_of, suggestion_body
 
 

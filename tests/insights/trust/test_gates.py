@@ -56,7 +56,7 @@ def test_only_what_was_approved_as_it_was_counts_as_unchanged(agent: Any, decide
 def test_another_suggestion_than_the_first_is_not_what_would_have_passed(
     agent: Any, propose: Any, ana: Any, decided: Any
 ) -> None:
-    from approvals import decide
+    from approvals.deciding import decide
     from tests.conftest import suggestion_body
 
     proposal = propose(

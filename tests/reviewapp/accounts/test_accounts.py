@@ -16,7 +16,7 @@ from audit.log import counted
 from audit.models import Event
 from governance.door import tries
 from governance.models import KnownDevice
-from tests.approvals.test_step_up import code_now, enrol
+from tests.approvals.deciding.test_step_up import code_now, enrol
 
 LOGIN = "/accounts/login/"
 

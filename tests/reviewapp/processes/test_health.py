@@ -77,7 +77,7 @@ def test_readyz_answers_without_a_database(db: None, monkeypatch: Any) -> None:
 
 
 def test_metrics_tell_how_things_stand(proposal: Any, propose: Any, ana: Any) -> None:
-    from approvals import decide
+    from approvals.deciding import decide
     from tests.conftest import actor_of
 
     approved = propose(title="Another")

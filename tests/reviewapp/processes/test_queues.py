@@ -143,7 +143,7 @@ def test_a_broker_that_is_away_or_does_not_tell_is_no_error(settings: Any) -> No
 
 
 def test_an_execution_whose_message_was_lost_is_due_again_within_seconds(proposal: Any, ana: Any) -> None:
-    from approvals import decide
+    from approvals.deciding import decide
     from tests.conftest import actor_of
 
     suggestion = proposal.suggestions.get()

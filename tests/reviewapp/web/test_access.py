@@ -21,12 +21,14 @@ from django.contrib.admin import site
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from approvals import bulk, claims, decide
-from approvals import standing as drafting
-from approvals.bulk import Shown
-from approvals.bulk_views import ticket_for
+from approvals.beside import claims
+from approvals.bulk import answer as bulk
+from approvals.bulk.answer import Shown
+from approvals.bulk.views import ticket_for
+from approvals.deciding import decide
 from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedView, Target
-from approvals.standing import Like
+from approvals.standing import standing as drafting
+from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.door import keys
@@ -864,7 +866,7 @@ def test_the_admin_shows_no_secret(world: World) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", SOCKETS)
 def test_sockets(ana: Any, cyd: Any, dora: Any, olga: Any, path: str) -> None:
-    from tests.approvals.test_live import Socket
+    from tests.approvals.live.test_live import Socket
 
     async def code(client: Client) -> int:
         socket = Socket(client, path=f"/{path}")

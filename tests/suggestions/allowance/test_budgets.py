@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import decide, edits
+from approvals.deciding import decide, edits
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.agents import boundaries

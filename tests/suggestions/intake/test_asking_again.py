@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from approvals import decide, reopen
+from approvals.deciding import decide, reopen
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.models import Agent

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from approvals.rows import rows_of
-from approvals.together import candidates
+from approvals.deciding.together import candidates
+from approvals.queue.rows import rows_of
 from audit.ground.ids import uuid7
 from governance.models import ActionType, Team
 from suggestions.intake.concerns import concern_of, contradictions

@@ -189,7 +189,7 @@ def test_out_of_the_shadow_it_looks_at_nothing_more(in_shadow, refund, olga, age
 
 
 def test_what_is_counted_and_compared_with_people(in_shadow, refund, ana):
-    from approvals import decide
+    from approvals.deciding import decide
     from tests.conftest import actor_of
 
     version = in_shadow(

@@ -205,7 +205,7 @@ def test_a_replay_uses_nothing(trusted: Any, approve_the_like: Any, api: Any, ac
 def test_a_batch_that_fails_uses_nothing(
     trusted: Any, approve_the_like: Any, api: Any, ask: Any, ana: Any
 ) -> None:
-    from approvals import decide
+    from approvals.deciding import decide
 
     rejected = [suggestion_body(arguments={"order_id": "#W1", "amount": 99})]
     decide.reject(ask(suggestions=rejected).pk, reviewer=ana, actor=actor_of(ana), reason="no")
@@ -307,8 +307,9 @@ def test_an_ended_one_cannot_be_taken_by_who_saw_it_before(
     trusted: Any, approve_the_like: Any, action_type: Any, ana: Any
 ) -> None:
     """Between looking and storing it was revoked: the proposal is reviewed."""
+    from audit.asking.bodies import check
     from governance.door.authentication import caller_of
-    from suggestions.intake.bodies import ProposalBody, check
+    from suggestions.intake.bodies import ProposalBody
     from suggestions.intake.prepare import prepare
     from suggestions.intake.submit import submit
 

@@ -55,7 +55,7 @@ def move_back(proposal: Any, **span: float) -> None:
 
 
 def test_proposals_of_the_window_are_counted_by_status_and_action(propose: Any, agent: Any, ana: Any) -> None:
-    from approvals.decide import reject
+    from approvals.deciding.decide import reject
 
     propose()
     move_back(propose(), hours=2)
@@ -72,7 +72,7 @@ def test_proposals_of_the_window_are_counted_by_status_and_action(propose: Any, 
 def test_of_an_open_proposal_the_greatest_suggestion_counts_and_of_an_approved_one_the_edit(
     propose: Any, agent: Any, ana: Any
 ) -> None:
-    from approvals.decide import approve
+    from approvals.deciding.decide import approve
 
     proposal = propose(**amounts(10.1, 20.2, 15))
     past = Past(agent.pk)
@@ -146,7 +146,7 @@ def test_the_key_of_a_subject_is_the_same_here_and_in_the_database(propose: Any)
 
 
 def test_the_past_can_be_asked_as_it_was(propose: Any, agent: Any, ana: Any) -> None:
-    from approvals.decide import reject
+    from approvals.deciding.decide import reject
 
     first, second = propose(), propose()
     move_back(first, hours=2)
@@ -163,7 +163,7 @@ def test_the_past_can_be_asked_as_it_was(propose: Any, agent: Any, ana: Any) -> 
 def test_what_was_approved_has_been_seen_and_what_was_only_asked_for_has_not(
     propose: Any, agent: Any, ana: Any
 ) -> None:
-    from approvals.decide import approve
+    from approvals.deciding.decide import approve
 
     proposal = propose()
     asked = Question("seen", "agent", "90d", argument="order_id", value="#W1")
@@ -260,8 +260,8 @@ def test_questions_about_one_proposal_are_bounded(propose: Any) -> None:
 
 
 def test_an_edit_is_judged_by_the_past_without_what_is_edited(propose: Any, ana: Any) -> None:
-    from approvals.decide import approve
-    from approvals.edits import EditBlocked
+    from approvals.deciding.decide import approve
+    from approvals.deciding.edits import EditBlocked
 
     propose(**amounts(60))
     proposal = propose(**amounts(30))
@@ -407,7 +407,7 @@ def questions(past: Past) -> list[Any]:
 
 @pytest.mark.django_db(transaction=True)
 def test_sums_of_the_past_say_what_the_rows_say(propose: Any, agent: Any, ana: Any) -> None:
-    from approvals.decide import approve, reject
+    from approvals.deciding.decide import approve, reject
     from audit.ground.actors import SYSTEM
     from governance.actions.action_types import register
 
@@ -468,7 +468,7 @@ def same_from_rows_alone(agent: Any) -> None:
 def test_what_is_under_way_is_not_passed_over_when_the_past_is_added_up(
     propose: Any, agent: Any, ana: Any
 ) -> None:
-    from approvals.decide import reject
+    from approvals.deciding.decide import reject
 
     rollups.ask_for([agent.pk], of_subject=False)
     proposal = propose()

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from approvals import decide
+from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
 from audit.ground.wilson import share

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.asking.bodies import check
 from governance.door.authentication import caller_of
 from governance.policies.policy import ready
-from suggestions.intake.bodies import ProposalBody, check
+from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.prepare import prepare
 from suggestions.intake.submit import submit
 from suggestions.models import Proposal

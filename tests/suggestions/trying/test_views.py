@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from approvals import decide
+from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from governance.policies import lifecycle
 from suggestions.models import Backtest

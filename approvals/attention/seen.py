@@ -1,0 +1,51 @@
+"""What has to have been on somebody's screen before they approve it, and who else has it there now."""
+
+from __future__ import annotations
+
+from approvals.attention import looks
+from approvals.models import Decision
+from approvals.showing.arguments import folds
+from approvals.showing.names import listed
+from audit.ground.refusals import Refusal
+from audit.ground.unseen import shown
+from governance.models import User
+from suggestions.models import Proposal, Suggestion
+
+
+class NotAllShown(Refusal):
+    """Some of what would be carried out was still folded away."""
+
+    detail = "Not all of it has been on your screen. Unfold what is folded and read to its end, then approve."
+
+
+def check_shown(suggestion: Suggestion, *, digest: str, said: str) -> None:
+    """Refuse what has folded parts unless the page says (`said`) that all of this digest was shown.
+
+    The page says so once everything was unfolded and passed by; programs have no screen and are not
+    asked. Raises `NotAllShown`.
+    """
+    if said != digest and folds(suggestion.action_type.schema, _meant(suggestion, digest)):
+        raise NotAllShown
+
+
+def _meant(suggestion: Suggestion, digest: str) -> dict[str, object]:
+    """The arguments of this digest: as suggested, or as somebody edited them before."""
+    if digest != suggestion.action_digest:
+        edit = Decision.objects.filter(suggestion=suggestion, action_digest=digest, standing=True).first()
+        if edit and edit.arguments is not None:
+            return dict(edit.arguments)
+    return dict(suggestion.arguments)
+
+
+def present(proposal: Proposal, reader: User) -> str:
+    """Who else has it on the screen: "Ben is looking at this"; empty where nobody does."""
+    if proposal.status != Proposal.Status.PENDING:
+        return ""
+    others = [
+        shown(name) for user, name in looks.present([proposal.pk]).get(proposal.pk, []) if user != reader.pk
+    ]
+    if len(others) > 3:
+        others = [*others[:2], f"{len(others) - 2} others"]
+    if not others:
+        return ""
+    return f"{listed(others)} {'is' if len(others) == 1 else 'are'} looking at this"

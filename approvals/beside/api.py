@@ -1,0 +1,182 @@
+"""What people do about a proposal besides deciding, over the API: claim, assign, note, take back, undo."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import BaseModel, Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from approvals.beside import claims, comments
+from approvals.deciding import decide
+from approvals.deciding import undo as undoing
+from approvals.deciding.api import answer_of, visible
+from approvals.models import Claim, Comment
+from audit.asking.bodies import Strict, check
+from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
+from audit.ground.refusals import Invalid
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
+from governance.models import User
+from suggestions.answering.present import ProposalAnswer
+
+PAGE = 50
+MAY_DECIDE = has_permission("approvals.add_decision")
+
+
+class ClaimBody(Strict):
+    """`take_over` says aloud that somebody else’s running claim ends."""
+
+    take_over: bool = False
+
+
+class AssignBody(Strict):
+    """`to` is the user name of somebody who could decide on it."""
+
+    to: str = Field(min_length=1, max_length=150)
+
+
+class CommentBody(Strict):
+    text: str = Field(min_length=1, max_length=comments.LONGEST)
+
+
+class ClaimAnswer(BaseModel):
+    """Who is on a proposal, and until when; `by` is who assigned it, or that same person."""
+
+    proposal: str
+    user: str
+    by: str
+    at: datetime
+    until: datetime
+
+
+class CommentAnswer(BaseModel):
+    id: str
+    author: str
+    at: datetime
+    text: str
+
+
+class CommentPage(BaseModel):
+    comments: list[CommentAnswer]
+    next: str | None
+
+
+class Claims(APIView):
+    permission_classes = [MAY_DECIDE]
+
+    @extend_schema(operation_id="claim", request=ClaimBody, responses={200: ClaimAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Take a lease of ten minutes, or begin one’s own anew; it tells the others and forbids nothing.
+
+        409 while somebody else’s runs, unless it is taken over.
+        """
+        proposal = visible(request, proposal_id)
+        body = check(ClaimBody, request.data or {})
+        found = claims.claim(
+            proposal.pk, user=person_of(request), actor=actor_of(request), take_over=body.take_over
+        )
+        return Response(_claim(found))
+
+    @extend_schema(operation_id="release", request=None, responses={204: None})
+    def delete(self, request: Request, proposal_id: UUID) -> Response:
+        """Give up one’s own claim."""
+        proposal = visible(request, proposal_id)
+        claims.release(proposal.pk, user=person_of(request), actor=actor_of(request))
+        return Response(status=204)
+
+
+class Assign(APIView):
+    permission_classes = [MAY_DECIDE]
+
+    @extend_schema(operation_id="assign", request=AssignBody, responses={200: ClaimAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Put somebody on it who could decide, for a day or until its deadline."""
+        proposal = visible(request, proposal_id)
+        body = check(AssignBody, request.data)
+        to = User.objects.filter(username=body.to).first()
+        if to is None:
+            raise Invalid.field("/to", "There is nobody of that name.")
+        found = claims.assign(proposal.pk, to=to, by=person_of(request), actor=actor_of(request))
+        return Response(_claim(found))
+
+
+class Comments(APIView):
+    def get_permissions(self) -> list[Any]:
+        reading = self.request is not None and self.request.method == "GET"
+        return [has_permission("suggestions.view_proposal")()] if reading else [MAY_DECIDE()]
+
+    @extend_schema(
+        operation_id="list_comments",
+        responses={200: CommentPage},
+        parameters=[OpenApiParameter("cursor", OpenApiTypes.UUID, description="`next` of the page before.")],
+    )
+    def get(self, request: Request, proposal_id: UUID) -> Response:
+        """What people noted beside a proposal, oldest first; agents never see it."""
+        rows = visible(request, proposal_id).comments.select_related("author").order_by("id")
+        if cursor := request.query_params.get("cursor"):
+            after = read_uuid(cursor)
+            if after is None:
+                raise Invalid.field("?cursor", "This is not a UUID.")
+            rows = rows.filter(pk__gt=after)
+        found = list(rows[: PAGE + 1])
+        page = [_comment(one) for one in found[:PAGE]]
+        return Response({"comments": page, "next": page[-1]["id"] if len(found) > PAGE else None})
+
+    @extend_schema(operation_id="comment", request=CommentBody, responses={201: CommentAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Note something for the others who decide."""
+        proposal = visible(request, proposal_id)
+        body = check(CommentBody, request.data)
+        made = comments.comment(
+            proposal.pk, author=person_of(request), actor=actor_of(request), text=body.text
+        )
+        return Response(_comment(made), status=201)
+
+
+class TakeBack(APIView):
+    permission_classes = [MAY_DECIDE]
+
+    @extend_schema(operation_id="take_back", request=None, responses={200: ProposalAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Let one’s own approval or rejection stand no longer, while others are still awaited."""
+        proposal = visible(request, proposal_id)
+        decide.take_back(proposal.pk, reviewer=person_of(request), actor=actor_of(request))
+        return Response(answer_of(request, proposal_id))
+
+
+class Undo(APIView):
+    permission_classes = [MAY_DECIDE]
+
+    @extend_schema(operation_id="undo", request=None, responses={200: ProposalAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Let one’s approval not have happened, before `undo_until` of the proposal; it waits again."""
+        proposal = visible(request, proposal_id)
+        undoing.undo(proposal.pk, reviewer=person_of(request), actor=actor_of(request))
+        return Response(answer_of(request, proposal_id))
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "proposal": str(claim.proposal_id),
+        "user": claim.user.username,
+        "by": claim.by.username,
+        "at": claim.at.isoformat(),
+        "until": claim.until.isoformat(),
+    }
+
+
+def _comment(comment: Comment) -> dict[str, Any]:
+    return {
+        "id": str(comment.pk),
+        "author": comment.author.printed_name,
+        "at": comment.at.isoformat(),
+        "text": comment.text,
+    }

@@ -1,0 +1,146 @@
+"""Deciding over the API, with a reviewer's token; and letting an agent ask again."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from approvals.deciding import checks, decide
+from approvals.deciding.decide import Decided
+from approvals.deciding.reopen import reopen
+from audit.asking.bodies import Strict, check
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid
+from governance.door.authentication import person_of
+from governance.door.permissions import has_permission
+from governance.models import Team
+from suggestions.answering.present import ProposalAnswer, ResolutionAnswer
+from suggestions.answering.present import presented as shown
+from suggestions.answering.resolve import presented
+from suggestions.models import Proposal, Suggestion
+
+
+class DecisionBody(Strict):
+    """What a reviewer says, with the digest of exactly what they were shown; `team` to escalate to."""
+
+    verdict: Literal["approve", "reject", "return", "escalate"]
+    suggestion: UUID | None = None
+    action_digest: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")
+    arguments: dict[str, Any] | None = None
+    team: str | None = Field(None, max_length=64)
+    reason: str = Field("", max_length=4_000)
+
+
+class DecisionAnswer(BaseModel):
+    """A decision as it was written; `resolution` is null while more people have to agree."""
+
+    id: str
+    proposal: str
+    verdict: str
+    suggestion: str | None
+    action_digest: str | None
+    resolution: ResolutionAnswer | None
+    check: str | None = Field(None, description="It was a check item, and this is how you answered.")
+
+
+class Decisions(APIView):
+    permission_classes = [has_permission("approvals.add_decision")]
+
+    @extend_schema(operation_id="decide", request=DecisionBody, responses={201: DecisionAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Approve one suggestion, reject the proposal, return it to the agent with feedback, or escalate it.
+
+        An approval names the suggestion and the `action_digest` that was shown. Of many who decide
+        at once one wins; the others get 409 and are told who won.
+        What somebody else made of a suggestion is approved by its digest. Escalating names the `team`
+        that is asked in the place of one's own.
+        """
+        proposal = visible(request, proposal_id)
+        body = check(DecisionBody, request.data)
+        verb = {"approve": _approve, "escalate": _escalate}.get(body.verdict, _end)
+        return Response(_presented(verb(proposal, body, request)), status=201)
+
+
+class ReopenBody(Strict):
+    reason: str = Field("", max_length=2_000)
+
+
+class Reopen(APIView):
+    permission_classes = [has_permission("approvals.add_decision")]
+
+    @extend_schema(operation_id="reopen", request=ReopenBody, responses={200: ProposalAnswer})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        """Let the agent ask again for what this rejected proposal suggested; it is told."""
+        visible(request, proposal_id)
+        body = check(ReopenBody, request.data or {})
+        reopen(proposal_id, reviewer=person_of(request), actor=actor_of(request), reason=body.reason)
+        return Response(answer_of(request, proposal_id))
+
+
+def visible(request: Request, proposal_id: UUID) -> Proposal:
+    """The proposal, where this person may know of it; else it does not exist for them."""
+    known = Proposal.objects.visible_to(person_of(request)).select_related("agent", "resolution")
+    proposal = known.filter(pk=proposal_id).first()
+    if proposal is None:
+        raise Http404
+    return proposal
+
+
+def answer_of(request: Request, proposal_id: UUID) -> dict[str, Any]:
+    """The proposal as it is now."""
+    proposal = visible(request, proposal_id)
+    return shown(proposal, proposal.suggestions.select_related("action_type"))
+
+
+def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    suggestion = (
+        Suggestion.objects.filter(proposal=proposal, pk=body.suggestion or UUID(int=0))
+        .select_related("action_type")
+        .first()
+    )
+    if suggestion is None:
+        raise Invalid.field("/suggestion", "Name the suggestion of this proposal that you approve.")
+    if body.action_digest is None:
+        raise Invalid.field("/action_digest", "Send the action_digest that you were shown.")
+    return decide.approve(
+        suggestion,
+        reviewer=person_of(request),
+        actor=actor_of(request),
+        shown_digest=body.action_digest,
+        arguments=body.arguments,
+        reason=body.reason,
+    )
+
+
+def _end(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    verb = decide.reject if body.verdict == "reject" else decide.give_back
+    return verb(proposal.pk, reviewer=person_of(request), actor=actor_of(request), reason=body.reason)
+
+
+def _escalate(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+    team = Team.objects.filter(pk=body.team or "").first()
+    if team is None:
+        raise Invalid.field("/team", "Name the team, by its slug, that is to decide.")
+    return decide.escalate(
+        proposal.pk, to=team, reviewer=person_of(request), actor=actor_of(request), reason=body.reason
+    )
+
+
+def _presented(decided: Decided) -> dict[str, Any]:
+    decision, resolution = decided.decision, decided.resolution
+    return {
+        "id": str(decision.pk),
+        "proposal": str(decision.proposal_id),
+        "verdict": decision.verdict,
+        "suggestion": str(decision.suggestion_id) if decision.suggestion_id else None,
+        "action_digest": decision.action_digest or None,
+        "resolution": presented(resolution) if resolution else None,
+        "check": checks.told(decided.check) if decided.check else None,
+    }

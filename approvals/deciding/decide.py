@@ -1,0 +1,465 @@
+"""What a reviewer says about a proposal, and when that is an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals.attention.reading import seconds_for
+from approvals.deciding import checks, due_times, edits, second, step_up
+from approvals.deciding.quorum import standing_of
+from approvals.deciding.step_up import Proof
+from approvals.models import Check, Decision, Look
+from approvals.showing.changes import changes, same
+from audit.ground.actors import Actor
+from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
+from audit.ground.refusals import Invalid, Refusal
+from audit.log.record import record
+from execution.running.schedule import schedule
+from governance.models import Team, User
+from governance.people import people
+from governance.policies.deciders import may_decide
+from suggestions.answering import callbacks, news
+from suggestions.answering.obligations import Asked, asked_of
+from suggestions.answering.resolve import lock_pending, resolve
+from suggestions.intake import asking_again
+from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.past.locks import wait_for_turn
+
+Verdict = Decision.Verdict
+
+
+class DigestMismatch(Refusal):
+    """What would be approved is not what was shown."""
+
+    detail = "The action is not the one that was shown. Look at it again."
+
+
+class OwnAgent(Refusal):
+    """Four eyes: the owner of an agent answers for it and can't approve what it proposes."""
+
+    detail = "You own this agent, so somebody else has to approve what it proposes."
+
+
+class NotInTeam(Refusal):
+    """Who may read every proposal does not thereby decide on it."""
+
+    detail = "This proposal is for a team that you are not in."
+
+
+class TooLate(Refusal):
+    """The sweeper has not come by yet, but the time was over by the database's clock."""
+
+    detail = "The time to decide is over: this proposal expires."
+
+
+class AlreadyDecided(Refusal):
+    """One person counts once."""
+
+    detail = "You have decided on this proposal already; it waits for somebody else."
+
+
+class NothingToTakeBack(Refusal):
+    detail = "Nothing that you said of this proposal stands."
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision, and the resolution it led to; None while more people have to agree.
+
+    Of a check the decision is not stored, and `check` says what it was.
+    """
+
+    decision: Decision
+    resolution: Resolution | None
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Said of several at once: the batch, and this one's share of the time that the table was looked at."""
+
+    batch: UUID
+    looked_seconds: int | None = None
+
+
+@transaction.atomic
+def approve(
+    suggestion: Suggestion,
+    *,
+    reviewer: User,
+    actor: Actor,
+    shown_digest: str,
+    arguments: dict[str, Any] | None = None,
+    reason: str = "",
+    together: Together | None = None,
+    proof: Proof | None = None,
+) -> Decided:
+    """Let this suggestion run, once enough distinct people of every required team have said so of
+    the same digest.
+
+    `shown_digest` is the digest of what the reviewer saw: the suggestion's own, or that of what
+    somebody else made of it, with whom they then agree. `arguments` are the reviewer's edits of what
+    the agent suggested, checked against the schema and digested anew; where four eyes are asked for,
+    whoever edited first does not count. What is critical wants `proof` of who they are and that they
+    looked. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`, `OwnAgent`,
+    `AlreadyDecided`, `StepUpNeeded`, `Invalid`.
+    """
+    if arguments is not None:
+        wait_for_turn(suggestion.proposal)
+    proposal, for_user = _lock_open(suggestion.proposal_id, reviewer)
+    _check_eyes(proposal, reviewer, for_user, asked_of(proposal))
+    digest, approved = _shown(suggestion, shown_digest, arguments)
+    if digest is None:
+        digest = edits.admit(proposal, suggestion, approved)
+    asked = asked_of(proposal)
+    proved = {}
+    if asked.step_up:
+        figure = step_up.key_figure(suggestion, proposal, approved, digest)
+        proved = step_up.check(figure, reviewer=reviewer, proof=proof)
+    decision = _decide(
+        proposal,
+        Verdict.APPROVE,
+        reviewer=reviewer,
+        actor=actor,
+        suggestion=suggestion,
+        arguments=approved if digest != suggestion.action_digest else None,
+        action_digest=digest,
+        reason=reason,
+        for_user=for_user,
+        together=together,
+        proved=proved,
+    )
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
+    agreed = _enough(proposal, digest, decision, asked)
+    if not agreed:
+        return _waits_for_others(proposal, decision)
+    resolution = resolve(
+        proposal,
+        Proposal.Status.APPROVED,
+        by=Resolution.By.HUMAN,
+        actor=actor,
+        user=reviewer,
+        suggestion=suggestion,
+        arguments=approved,
+        action_digest=digest,
+        reason=reason,
+        data={
+            "rank": suggestion.rank,
+            "edited": digest != suggestion.action_digest,
+            "agreed": [str(one) for one in agreed],
+            "asked": {
+                "approvals": asked.approvals,
+                "four_eyes": asked.four_eyes,
+                "teams": proposal.teams,
+            },
+        },
+    )
+    schedule(resolution, grace_seconds=asked.grace_seconds)
+    second.choose(resolution, actor=actor)
+    return Decided(decision, resolution)
+
+
+@transaction.atomic
+def reject(
+    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+) -> Decided:
+    """Say no to all of it, and for a while to being asked again.
+
+    One rejection ends a proposal, unless the policy wants several. Raises `AlreadyResolved`,
+    `TooLate`, `NotInTeam`, `AlreadyDecided`, `Invalid`.
+    """
+    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason, together)
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
+    rejections = asked_of(proposal).rejections
+    if rejections > 1:
+        saying_no = Decision.objects.filter(proposal=proposal, standing=True, verdict=Verdict.REJECT)
+        if saying_no.count() < rejections:
+            return _waits_for_others(proposal, decision)
+    resolution = _end(proposal, Proposal.Status.REJECTED, reviewer, actor, reason)
+    asking_again.remember(proposal)
+    return Decided(decision, resolution)
+
+
+@transaction.atomic
+def give_back(
+    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+) -> Decided:
+    """Return it to the agent with feedback; its next proposal says that it revises this one.
+
+    Raises as `reject`.
+    """
+    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason, together)
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
+    return Decided(decision, _end(proposal, Proposal.Status.RETURNED, reviewer, actor, reason))
+
+
+@transaction.atomic
+def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reason: str) -> Decided:
+    """Hand the place of the reviewer's team to another team, which is asked from now on.
+
+    It gives away what the reviewer could have said and nothing more: whoever else is asked for
+    still is, and so is the number of people. The agent is told. Raises as `reject`.
+    """
+    if not may_decide(to.pk):
+        raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
+    proposal, for_user = _lock_open(proposal_id, reviewer)
+    own = set(people.teams_of(reviewer).values_list("pk", flat=True))
+    place = next((team for team in proposal.teams if team in own), proposal.team_id)
+    if to.pk in proposal.teams:
+        raise Invalid.field("/team", f"{to.name} is asked already.")
+    decision = _decide(
+        proposal,
+        Verdict.ESCALATE,
+        reviewer=reviewer,
+        actor=actor,
+        reason=_stated(reason),
+        for_user=for_user,
+        to_team=to,
+    )
+    if proposal.is_check:
+        return _was_a_check(proposal, decision, actor)
+    hand_over(proposal, place, to, actor=actor, reason=reason)
+    return Decided(decision, None)
+
+
+@transaction.atomic
+def take_back(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Decision:
+    """Let what one said stand no longer, while the proposal still waits for others; then say it anew.
+
+    What was escalated stays where it is. Raises `AlreadyResolved`, `NothingToTakeBack`.
+    """
+    proposal = lock_pending(proposal_id)
+    decision = Decision.objects.filter(
+        proposal=proposal, reviewer=reviewer, standing=True, verdict__in=[Verdict.APPROVE, Verdict.REJECT]
+    ).first()
+    if decision is None:
+        raise NothingToTakeBack
+    decision.standing = False
+    decision.save(update_fields=["standing"])
+    data = {"decision": str(decision.pk), "verdict": decision.verdict}
+    record("decision.taken_back", actor=actor, proposal=proposal.pk, data=data)
+    news.changed(proposal)
+    return decision
+
+
+def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason: str = "") -> None:
+    """Ask another team in the place of one, on a locked proposal, with its event and the agent told.
+
+    The policy may give it time of its own: see `approvals.deciding.due_times`.
+    """
+    teams = [to.pk if team == place else team for team in proposal.teams]
+    proposal.team_id, proposal.also_teams = teams[0], teams[1:]
+    due_times.renew(proposal, to)
+    news.changed(proposal, "team", "also_teams")
+    told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
+    data = {"from": place, "to": to.pk, "version": proposal.version, **told}
+    record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
+    due = {"deadline": proposal.deadline.isoformat()}
+    callbacks.owe(proposal, "proposal.escalated", {"actor": actor.name, "from": place, "to": to.pk, **due})
+
+
+# --- What holds for every verdict -----------------------------------------------------------------
+
+
+_STANDING = """
+SELECT EXISTS (SELECT FROM governance_user_teams
+                WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
+       p.deadline <= statement_timestamp(),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing)
+  FROM suggestions_proposal p WHERE p.id = %(proposal)s
+"""
+
+
+# Whose place a deputy can take: whoever is away now, is asked, and has not been heard on this.
+_ABSENT = """
+SELECT a.person_id
+  FROM governance_absence a
+  JOIN governance_user person ON person.id = a.person_id AND person.is_active
+  JOIN suggestions_proposal p ON p.id = %(proposal)s
+ WHERE a.deputy_id = %(reviewer)s AND a.ended_at IS NULL
+   AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+   AND EXISTS (SELECT FROM governance_user_teams t
+                WHERE t.user_id = a.person_id AND (t.team_id = p.team_id OR t.team_id = ANY (p.also_teams)))
+   AND NOT EXISTS (SELECT FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing
+                                                      AND a.person_id IN (d.reviewer_id, d.for_user_id))
+ ORDER BY a.since, a.id LIMIT 1
+"""
+
+
+def _lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
+    """Lock a proposal that this reviewer may decide on now; and whose place they take, being asked
+    themselves by none of its teams."""
+    proposal = lock_pending(proposal_id)
+    asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
+    [(in_team, overdue, decided, spoken_for)] = execute(_STANDING, asked)
+    absent = [] if in_team else execute(_ABSENT, asked)
+    if not in_team and not absent:
+        raise NotInTeam
+    if overdue:
+        raise TooLate
+    if decided:
+        raise AlreadyDecided
+    if spoken_for:
+        raise AlreadyDecided("Your deputy has decided on this in your place.")
+    return proposal, absent[0][0] if absent else None
+
+
+def _check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Asked) -> None:
+    if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
+        raise OwnAgent
+
+
+def _shown(
+    suggestion: Suggestion, digest: str, arguments: dict[str, Any] | None
+) -> tuple[str | None, dict[str, Any]]:
+    """What is approved and its digest; no digest where it was edited just now. Raises `DigestMismatch`."""
+    if digest != suggestion.action_digest:
+        another = Decision.objects.filter(
+            proposal_id=suggestion.proposal_id, suggestion=suggestion, action_digest=digest, standing=True
+        ).first()
+        if another is None or another.arguments is None:
+            raise DigestMismatch
+        if arguments is not None and not same(arguments, another.arguments):
+            raise DigestMismatch
+        return digest, another.arguments
+    if arguments is None or same(arguments, suggestion.arguments):
+        return digest, suggestion.arguments
+    return None, arguments
+
+
+def _stated(reason: str) -> str:
+    if not reason.strip():
+        raise Invalid.field("/reason", "Say why: the others and the log need a reason.")
+    return reason
+
+
+def _say(
+    proposal_id: UUID, verdict: str, reviewer: User, actor: Actor, reason: str, together: Together | None
+) -> tuple[Proposal, Decision]:
+    if not reason.strip():
+        raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
+    proposal, for_user = _lock_open(proposal_id, reviewer)
+    decision = _decide(
+        proposal,
+        verdict,
+        reviewer=reviewer,
+        actor=actor,
+        reason=reason,
+        for_user=for_user,
+        together=together,
+    )
+    return proposal, decision
+
+
+def _end(proposal: Proposal, status: str, reviewer: User, actor: Actor, reason: str) -> Resolution:
+    resolution = resolve(proposal, status, by=Resolution.By.HUMAN, actor=actor, user=reviewer, reason=reason)
+    second.choose(resolution, actor=actor)
+    return resolution
+
+
+def _decide(
+    proposal: Proposal,
+    verdict: str,
+    *,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    suggestion: Suggestion | None = None,
+    arguments: dict[str, Any] | None = None,
+    action_digest: str = "",
+    to_team: Team | None = None,
+    for_user: int | None = None,
+    together: Together | None = None,
+    proved: dict[str, Any] | None = None,
+) -> Decision:
+    looked, reading = None, None
+    if settings.MEASURE_PACE:
+        looked = _looked(proposal, reviewer, together)
+        reading = seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion)
+    changed = changes(suggestion.arguments, arguments) if suggestion and arguments is not None else []
+    decision = Decision(
+        proposal=proposal,
+        reviewer=reviewer,
+        verdict=verdict,
+        suggestion=suggestion,
+        arguments=arguments,
+        changes=changed,
+        action_digest=action_digest,
+        reason=reason,
+        to_team=to_team,
+        for_user_id=for_user,
+        looked_seconds=looked,
+        reading_seconds=reading,
+    )
+    if proposal.is_check:
+        return decision  # what is said of a check stands nowhere but with the check
+    decision.save(force_insert=True)
+    data: dict[str, Any] = {
+        "decision": str(decision.pk),
+        "verdict": verdict,
+        "policy": proposal.policy_id,
+        "version": proposal.version,
+    }
+    if suggestion:
+        data |= {
+            "rank": suggestion.rank,
+            "action": str(suggestion.action_type),
+            "action_digest": action_digest,
+        }
+    if changed:
+        data["changes"] = {"count": len(changed), "content": commitment(bytes(decision.salt), changed)}
+    if to_team:
+        data["team"] = to_team.pk
+    if together:
+        data["bulk"] = str(together.batch)
+    if for_user:
+        data["for"] = str(for_user)
+    if proved:
+        data["step_up"] = proved
+    if looked is not None:
+        data["looked_seconds"] = looked
+    if reason:
+        data["reason"] = commitment(bytes(decision.salt), reason)
+    record("decision.made", actor=actor, proposal=proposal.pk, data=data)
+    return decision
+
+
+def _looked(proposal: Proposal, reviewer: User, together: Together | None) -> int | None:
+    """For how many seconds this person had it open, as far as anybody knows."""
+    looks = Look.objects.filter(proposal=proposal, user=reviewer)
+    looked = looks.values_list("seconds", flat=True).first()
+    if together and together.looked_seconds is not None:
+        return (looked or 0) + together.looked_seconds
+    return looked
+
+
+def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decided:
+    """Nothing comes of it, except that the reviewer is told."""
+    return Decided(decision, None, checks.answered(proposal, decision, actor=actor))
+
+
+def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> list[UUID]:
+    """The decisions that count, once enough distinct people stand behind exactly this action, and
+    somebody of every required team; empty until then. Whoever carries it out asks for these again."""
+    if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):
+        return [decision.pk]
+    agreeing = list(Decision.objects.agreeing(proposal, digest))
+    standing = standing_of(proposal, digest, agreeing, asked)
+    return [d.pk for d in agreeing if d.reviewer_id in standing.agreeing] if standing.enough else []
+
+
+def _waits_for_others(proposal: Proposal, decision: Decision) -> Decided:
+    news.changed(proposal)
+    return Decided(decision, None)

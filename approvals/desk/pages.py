@@ -1,0 +1,221 @@
+"""Drawing the desk: list and detail, one proposal alone, and what follows a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from approvals.attention import pace
+from approvals.deciding import undo
+from approvals.deciding.decide import Decided
+from approvals.desk import confirm
+from approvals.desk.listing import list_of
+from approvals.detail.bar import in_short
+from approvals.detail.gather import Detail, Typed, detail_of
+from approvals.queue import read
+from approvals.queue.doors import Asked, View, query_of, teams_of, visible, wants
+from approvals.queue.moved import Moved, moved_from
+from approvals.queue.read import Filters
+from approvals.queue.rows import rows_of
+from audit.asking.who import actor_of
+from audit.ground.refusals import Invalid, Refusal
+from audit.ground.unseen import shown
+from audit.log.record import record_alone
+from suggestions.answering.resolve import AlreadyResolved
+from suggestions.models import Proposal, Suggestion
+
+LONGEST_REASON = 2_000
+WAITS = " It waits for somebody else to agree."
+DONE = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "return": "Returned to the agent",
+    "escalate": "Escalated",
+}
+
+
+def detail_for(request: Asked, proposal_id: UUID) -> Detail:
+    """The proposal as this person may see it; 404 where they may not."""
+    found = visible(request, proposal_id)
+    kept = confirm.kept(request, proposal_id)
+    chosen = request.GET.get("suggestion", "") or kept.get("suggestion", "")
+    typed = Typed(reason=kept.get("reason", ""), kept=kept)
+    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
+
+
+def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+    """The part of the page that a script puts in the place of what was there."""
+    context = {
+        "detail": detail,
+        "queue_url": reverse("approvals:queue") + query_of(request),
+        "pace": pace.word_for(request.user, request.session),
+    }
+    return render(request, "approvals/_detail.html", context, status=status)
+
+
+def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+    """List and detail; or the list alone where a script asked for it."""
+    context = list_of(request)
+    if wants(request, "queue"):
+        return _list_alone(request, context)
+    context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
+    context["pace"] = pace.word_for(request.user, request.session)
+    return render(request, "approvals/queue.html", context, status=status)
+
+
+def undoables(request: Asked) -> list[dict[str, Any]]:
+    """What this person approved and can undo, for the bar that counts down."""
+    query = query_of(request)
+    return [
+        {
+            "id": str(one.proposal),
+            "sentence": shown(one.sentence),
+            "short": shown(in_short(one.sentence, 48)),
+            "left": one.left,
+            "until": one.until,
+            "url": reverse("approvals:undo", args=[one.proposal]) + query,
+        }
+        for one in undo.undoable(request.user)
+    ]
+
+
+def or_where_it_went(view: View) -> View:
+    """For a proposal that is another team's now: where it went, to those who had it before."""
+
+    @wraps(view)
+    def shown(request: Asked, proposal_id: UUID) -> HttpResponse:
+        try:
+            return view(request, proposal_id)
+        except Http404:
+            moved = moved_from(proposal_id, request.user)
+            if moved is None:
+                raise
+            return _elsewhere(request, moved, status=200 if request.method == "GET" else 409)
+
+    return shown
+
+
+def _elsewhere(request: Asked, moved: Moved, *, status: int) -> HttpResponse:
+    context = {
+        "moved": moved,
+        "moved_url": reverse("approvals:proposal", args=[moved.proposal]) + query_of(request),
+        "queue_url": reverse("approvals:queue") + query_of(request),
+    }
+    if request.htmx:
+        return render(request, "approvals/_detail.html", context, status=status)
+    return render(request, "approvals/queue.html", {**list_of(request), **context}, status=status)
+
+
+def same_again(request: Asked, proposal_id: UUID, said: str) -> HttpResponse:
+    """After what decides nothing: the same proposal as it is now."""
+    if request.htmx:
+        return only_detail(request, detail_for(request, proposal_id))
+    messages.success(request, said)
+    return see_other(reverse("approvals:proposal", args=[proposal_id]) + query_of(request))
+
+
+def see_other(address: str) -> HttpResponse:
+    response = redirect(address)
+    response.status_code = 303
+    return response
+
+
+def _list_alone(request: Asked, context: dict[str, Any]) -> HttpResponse:
+    """The list with its filters, and the address of a page that shows them beside what is open."""
+    response = render(request, "approvals/_list_alone.html", context)
+    here = urlsplit(request.htmx.current_url_abs_path or "").path
+    if here.startswith(reverse("approvals:queue")):
+        query = Filters.read(request.GET).query()
+        kind = "HX-Replace-Url" if request.htmx.trigger == "q" else "HX-Push-Url"
+        response[kind] = here + query
+    return response
+
+
+def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
+    """The suggestion that the form names. Raises `Invalid`."""
+    for suggestion in proposal.suggestions.select_related("action_type"):
+        if str(suggestion.pk) == id:
+            return suggestion
+    raise Invalid.field("/suggestion", "Choose one of the suggestions to approve.")
+
+
+def reason_of(request: Asked) -> str:
+    """What was written into the form, however long."""
+    return request.POST.get("reason", "").strip()
+
+
+def check_length(reason: str) -> None:
+    """Raises `Invalid` where nobody would read it to the end."""
+    if len(reason) > LONGEST_REASON:
+        raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON:,} characters.")
+
+
+def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -> HttpResponse:
+    """No error page for losing a race: the proposal as it is now says who won."""
+    told = {"verdict": typed.verb, "refusal": type(refusal).__name__}
+    record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
+    if confirm.is_needed(refusal):
+        return confirm.go(request, proposal_id)
+    detail = detail_of(
+        visible(request, proposal_id),
+        reader=request.user,
+        query=query_of(request),
+        chosen=request.POST.get("suggestion", ""),
+        refusal=in_words(refusal, typed.verb),
+        typed=replace(typed, kept=confirm.fields_of(request)),
+    )
+    status = 422 if isinstance(refusal, Invalid) else 409
+    if request.htmx:
+        return only_detail(request, detail, status=status)
+    return desk(request, detail, status=status)
+
+
+def in_words(refusal: Refusal, verb: str = "approve") -> str:
+    """What the person is told who was refused."""
+    if isinstance(refusal, AlreadyResolved) and verb in DONE:
+        return f"{refusal.detail} Your decision was not counted."
+    if isinstance(refusal, Invalid):
+        return " ".join(error["detail"] for error in refusal.errors)
+    return refusal.detail
+
+
+def go_on(request: Asked, proposal: Proposal) -> HttpResponse:
+    """See other: the next proposal that waits for this person, or the empty queue."""
+    filters = Filters.read(request.GET)
+    next_id = read.following(proposal, teams_of(request), filters, reviewer=request.user)
+    address = reverse("approvals:proposal", args=[next_id]) if next_id else reverse("approvals:queue")
+    return see_other(address + filters.query())
+
+
+def decide_on(
+    request: Asked, proposal_id: UUID, name: str, verb: Callable[[Proposal, str], Decided]
+) -> HttpResponse:
+    """Call the verb; then the next proposal, or this one again with what was refused and why."""
+    proposal = visible(request, proposal_id)
+    reason = reason_of(request)
+    try:
+        check_length(reason)
+        decided = verb(proposal, reason)
+    except Refusal as refusal:
+        return refused(request, proposal_id, refusal, Typed(name, reason, request.POST.get("team", "")))
+    waits = "" if decided.resolution or name == "escalate" else WAITS
+    said = f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}" if not request.htmx else ""
+    return decided_on(request, proposal, decided, said)
+
+
+def decided_on(request: Asked, proposal: Proposal, decided: Decided, said: str) -> HttpResponse:
+    """After a decision: what a check was, else the next proposal; without scripts it is said on top."""
+    if decided.check:
+        return see_other(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
+    if not request.htmx:
+        messages.success(request, said)
+    return go_on(request, proposal)

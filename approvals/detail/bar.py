@@ -1,0 +1,235 @@
+"""The decision bar: what the one who looks may say of a proposal, and why not where they may not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+
+from approvals.deciding import undo
+from approvals.deciding.voices import Version, assignable, brief, shortened
+from approvals.models import Claim, Decision
+from audit.ground.unseen import Piece, pieces, shown
+from governance.models import Team, User
+from governance.people import people
+from governance.policies import deciders
+from governance.showing.names import lowered
+from suggestions.answering.obligations import asked_of
+from suggestions.models import Proposal, Suggestion
+
+Verdict = Decision.Verdict
+NEARBY = 8
+SAID = {
+    Verdict.APPROVE: "You approved this. It waits for somebody else to agree.",
+    Verdict.REJECT: "You rejected this. It waits for somebody else to say so too.",
+    Verdict.ESCALATE: "You escalated this. Others decide on it now.",
+}
+OWN_AGENT = "You own this agent, so somebody else has to approve what it proposes."
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One action that can be approved: its button says what will happen, `whole` all of it."""
+
+    rank: int
+    suggestion: str
+    digest: str
+    digest_short: str
+    label: list[Piece]
+    whole: str
+    edit_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is on it, until when; `by` is who assigned it, empty where they took it themselves."""
+
+    who: str
+    mine: bool
+    until: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What `approvals/_decision.html` draws; `urls` are by the names of the verbs.
+
+    `why_not` is why this person can say nothing now, `why_not_approve` why everything but yes.
+    """
+
+    approvals: list[Approval]
+    why_not: str
+    why_not_approve: str
+    can_take_back: bool
+    claim: Lease | None
+    teams: list[tuple[str, str]]
+    people: list[tuple[int, str]]
+    may_comment: bool
+    undo_left: float
+    urls: dict[str, str] = field(default_factory=dict)
+
+
+def bar_of(
+    proposal: Proposal,
+    reader: User,
+    *,
+    decisions: Sequence[Decision],
+    suggestions: Sequence[Suggestion],
+    versions: Sequence[Version],
+    query: str,
+) -> Bar:
+    """The bar as this person has it; the caller has checked that they may see the proposal."""
+    why = why_not(proposal, reader, decisions)
+    open_to = proposal.status == Proposal.Status.PENDING and _is_asked(proposal, reader)
+    mine = _mine(reader, decisions)
+    return Bar(
+        approvals=[] if why else _approvals(proposal, suggestions, versions, query),
+        why_not=why,
+        why_not_approve="" if why else _why_not_approve(proposal, reader),
+        can_take_back=open_to and mine is not None and mine.verdict in (Verdict.APPROVE, Verdict.REJECT),
+        claim=_lease(proposal, reader) if proposal.status == Proposal.Status.PENDING else None,
+        teams=[]
+        if why
+        else [(t.pk, t.name) for t in deciders.teams_that_decide() if t.pk not in proposal.teams],
+        people=[(p.pk, p.printed_name) for p in assignable(proposal, besides=reader)] if open_to else [],
+        may_comment=reader.has_perm("approvals.add_decision"),
+        undo_left=_undo_left(proposal, reader),
+        urls=_urls(proposal, query, open_to=open_to),
+    )
+
+
+def _other_teams(proposal: Proposal) -> list[tuple[str, str]]:
+    """Where it can be escalated to."""
+    deciding = deciders.teams_that_decide().exclude(pk__in=proposal.teams)
+    return list(deciding.values_list("pk", "name"))
+
+
+def why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
+    """Why this person can't decide on it now; empty when they can."""
+    if proposal.status != Proposal.Status.PENDING:
+        return "It has been decided."
+    if not reader.has_perm("approvals.add_decision"):
+        return "You can read this proposal; deciding on it is for reviewers."
+    if not _is_asked(proposal, reader):
+        return f"This is for {teams_in_words(proposal)}; only its members decide on it."
+    mine = _mine(reader, decisions)
+    return SAID.get(Verdict(mine.verdict), "You have decided on this already.") if mine else ""
+
+
+def teams_in_words(proposal: Proposal) -> str:
+    """The teams that decide, by name: "Finance and Operations"."""
+    if not proposal.also_teams:
+        return proposal.team.name
+    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
+    return " and ".join(names.get(team, team) for team in proposal.teams)
+
+
+def _is_asked(proposal: Proposal, reader: User) -> bool:
+    return (
+        reader.has_perm("approvals.add_decision")
+        and people.teams_of(reader).filter(pk__in=proposal.teams).exists()
+    )
+
+
+def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:
+    return next((d for d in decisions if d.reviewer_id == reader.pk and d.standing), None)
+
+
+def _why_not_approve(proposal: Proposal, reader: User) -> str:
+    owns = proposal.agent.owner_id == reader.pk
+    return OWN_AGENT if owns and not asked_of(proposal).owner_may_approve else ""
+
+
+# --- What can be approved -----------------------------------------------------------------------------
+
+
+def _approvals(
+    proposal: Proposal, suggestions: Sequence[Suggestion], versions: Sequence[Version], query: str
+) -> list[Approval]:
+    several = len(suggestions) + len(versions) > 1
+    edit = _optional("approvals:edit", proposal)
+    found = [
+        _approval(
+            s.rank,
+            str(s.pk),
+            s.action_digest,
+            (brief(s.action_type, s.arguments), s.sentence),
+            several,
+            _edit_url(edit, s, query),
+        )
+        for s in suggestions
+    ]
+    texts = {v.rank: (v.brief, "".join(piece.text for piece in v.sentence)) for v in versions}
+    return found + [_approval(v.rank, v.suggestion, v.digest, texts[v.rank], several, "") for v in versions]
+
+
+def _approval(
+    rank: int, suggestion: str, digest: str, said: tuple[str, str], several: bool, edit_url: str
+) -> Approval:
+    begin = f"Approve {rank}: " if several else "Approve "
+    in_brief, whole = map(lowered, said)
+    return Approval(
+        rank=rank,
+        suggestion=suggestion,
+        digest=digest,
+        digest_short=shortened(digest),
+        label=pieces(begin + in_brief),
+        whole=shown(begin + whole),
+        edit_url=edit_url,
+    )
+
+
+def in_short(text: str, most: int) -> str:
+    """A long text without its middle: how it begins and ends is what tells two apart."""
+    if len(text) <= most:
+        return text
+    tail = text[-(most // 3) :]
+    head = text[: most - len(tail) - 1]
+    # Between words, where there is one nearby.
+    if " " in head[-NEARBY:]:
+        head = head.rpartition(" ")[0]
+    if " " in tail[:NEARBY]:
+        tail = tail.partition(" ")[2]
+    return f"{head.rstrip()} … {tail.lstrip()}"
+
+
+def _edit_url(address: str, suggestion: Suggestion, query: str) -> str:
+    if not address:
+        return ""
+    return f"{address}{query}{'&' if query else '?'}suggestion={suggestion.pk}"
+
+
+def _optional(route: str, proposal: Proposal) -> str:
+    try:
+        return reverse(route, args=[proposal.pk])
+    except NoReverseMatch:
+        return ""
+
+
+# --- Beside the verdict -------------------------------------------------------------------------------
+
+
+def _lease(proposal: Proposal, reader: User) -> Lease | None:
+    claim = Claim.objects.live().select_related("user", "by").filter(proposal=proposal).first()
+    if claim is None:
+        return None
+    by = "" if claim.by_id == claim.user_id else shown(claim.by.printed_name)
+    return Lease(shown(claim.user.printed_name), claim.user_id == reader.pk, claim.until, by)
+
+
+def _undo_left(proposal: Proposal, reader: User) -> float:
+    if proposal.status != Proposal.Status.APPROVED:
+        return 0
+    return next((u.left for u in undo.undoable(reader, proposal=proposal)), 0)
+
+
+def _urls(proposal: Proposal, query: str, *, open_to: bool) -> dict[str, Any]:
+    always = ["comment", "undo"]
+    names = ["approve", "reject", "return", "escalate", "claim", "release", "assign", "take-back"]
+    return {
+        name.replace("-", "_"): reverse(f"approvals:{name}", args=[proposal.pk]) + query
+        for name in (names if open_to else []) + always
+    }

@@ -1,0 +1,616 @@
+"""Everything about one proposal that a person needs to decide on it, as `_detail.html` draws it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.timezone import now
+
+from approvals.attention.seen import present
+from approvals.deciding.quorum import missing_teams, standing_of
+from approvals.deciding.together import others_alike
+from approvals.deciding.voices import Version, Voices, voices
+from approvals.detail.afterwards import Afterwards, afterwards
+from approvals.detail.bar import Bar, bar_of, teams_in_words
+from approvals.detail.consequences import undone
+from approvals.detail.edited import Edit, edits_of
+from approvals.detail.precedents import Precedents, precedents
+from approvals.detail.produced import Produced, produced
+from approvals.detail.revealed import Revealed, revealed
+from approvals.detail.revised import Revised, revised
+from approvals.detail.stepping_up import StepUp, step_up_of
+from approvals.detail.timeline import Entry, timeline
+from approvals.detail.worth import Record, Worth, record_of
+from approvals.models import Decision
+from approvals.queue.rows import subject_of
+from approvals.showing.arguments import Argument, also_there, as_text, edited, table
+from approvals.vigilance.samples import asked_of, why_not
+from audit.ground.unseen import Piece, pieces, shown, told
+from execution.desk.attend import CAN_BE_CANCELLED
+from execution.desk.doubt import in_doubt
+from execution.models import Execution
+from governance.models import Risk, User
+from governance.schemas.data_classes import Marks
+from governance.showing import findings
+from governance.showing.findings import Finding
+from governance.showing.sentences import sentence
+from governance.trust import halts
+from suggestions.answering.present import halt_of, presented
+from suggestions.intake.concerns import contradictions
+from suggestions.models import Proposal, Resolution, Sample, Suggestion
+
+MOST_FOUND = 4
+ROLES = ("user", "assistant", "tool", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One ranked suggestion."""
+
+    id: str
+    rank: int
+    sentence: list[Piece]
+    action: str
+    reversibility: str
+    undo: list[str]
+    by: str
+    risk: str
+    confidence: float | None
+    confidence_worth: Worth | None
+    success_probability: float | None
+    success_worth: Worth | None
+    arguments: list[Argument]
+    also_there: list[tuple[str, list[Piece]]]
+    warnings: list[str]
+    digest: str
+    digest_short: str
+    explanation: list[Piece]
+    indicators: list[dict[str, list[Piece]]]
+    chosen: bool
+
+    @property
+    def folds(self) -> int:
+        """How many parts of what would be carried out open at a click."""
+        return sum(argument.folds for argument in self.arguments)
+
+    @property
+    def claims(self) -> bool:
+        return any(argument.claims for argument in self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What would happen, by the choice of this rank: the sentence that the server made of it."""
+
+    rank: int
+    sentence: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation that the agent sent along."""
+
+    role: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody wrote into a form that was refused: it is given back to them."""
+
+    verb: str = ""
+    reason: str = ""
+    choice: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is asked about something that passed by itself, or was answered."""
+
+    status: str
+    said: list[Piece]
+    deadline: datetime | None
+    answer_url: str
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another proposal, by its address and what it would do."""
+
+    url: str
+    sentence: list[Piece]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
+
+    id: str
+    version: int
+    status: str
+    status_label: str
+    url: str
+    page_title: str
+    headings: list[Heading]
+    found: list[Finding]
+    title: list[Piece]
+    summary: list[Piece]
+    agent: str
+    subject: str
+    warnings: list[str]
+    risk: str
+    deadline: datetime
+    suggestions: list[Option]
+    context_messages: list[Message]
+    context_json: list[Piece]
+    raw_json: list[Piece]
+    verdict: dict[str, Any]
+    produced: Produced
+    precedents: Precedents
+    revised: Revised | None
+    timeline: list[Entry]
+    present: str
+    look_url: str
+    identifiers: list[tuple[str, str]]
+    printed_at: datetime
+    printed_by: str
+    resolution: str
+    execution: dict[str, Any] | None
+    after: Afterwards
+    bar: Bar
+    voices: Voices
+    contradictions: list[Other] = field(default_factory=list)
+    alike: int = 0
+    edits: list[Edit] = field(default_factory=list)
+    held: str = ""
+    check: Check | None = None
+    revealed: Revealed | None = None
+    step_up: StepUp | None = None
+    refusal: str = ""
+    typed: Typed = field(default_factory=Typed)
+
+    @property
+    def may_decide(self) -> bool:
+        return not self.bar.why_not
+
+    @property
+    def why_not(self) -> str:
+        return self.bar.why_not
+
+
+def detail_of(
+    proposal: Proposal,
+    *,
+    reader: User,
+    query: str = "",
+    chosen: str = "",
+    refusal: str = "",
+    typed: Typed | None = None,
+) -> Detail:
+    """A proposal as this person may see it; the caller has checked that they may.
+
+    `query` is the list's query string, kept in every address; `chosen` the id of a suggestion.
+    """
+    decisions = list(proposal.decisions.select_related("reviewer").order_by("at"))
+    suggestions = list(proposal.suggestions.select_related("action_type"))
+    resolution = getattr(proposal, "resolution", None)
+    address = reverse("approvals:proposal", args=[proposal.pk])
+    context = dict(proposal.context)
+    messages = _messages(context)
+    said = voices(proposal, decisions, suggestions)
+    options = _options(proposal, suggestions, resolution, chosen)
+    headings = _headings(options, said.versions, open=resolution is None)
+    earlier = precedents(proposal, reader)
+    return Detail(
+        id=str(proposal.pk),
+        version=proposal.version,
+        status=proposal.status,
+        status_label=_status_label(proposal),
+        url=address + query,
+        page_title=_on_one_line(next(o.sentence for o in options if o.chosen)),
+        headings=headings,
+        found=_found(proposal, earlier),
+        title=pieces(proposal.title),
+        summary=pieces(proposal.summary),
+        agent=shown(proposal.agent.name),
+        subject=subject_of(proposal),
+        risk=Risk(proposal.risk).label,
+        deadline=proposal.deadline,
+        warnings=_page_warnings(proposal),
+        suggestions=options,
+        context_messages=messages,
+        context_json=pieces(_json(context)) if context else [],
+        raw_json=pieces(_json(_raw(proposal, suggestions))),
+        produced=produced(proposal),
+        verdict=_verdict(proposal, decisions),
+        precedents=earlier,
+        revised=revised(proposal, suggestions, reader),
+        timeline=timeline(proposal, decisions),
+        present=present(proposal, reader),
+        look_url=_look_url(proposal, reader),
+        identifiers=list(_identifiers(proposal, resolution)),
+        printed_at=now(),
+        printed_by=shown(reader.printed_name),
+        resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
+        execution=_execution(proposal, reader),
+        after=afterwards(proposal, reader, query),
+        contradictions=_contradictions(proposal, reader),
+        alike=others_alike(proposal, reader),
+        edits=edits_of(decisions, suggestions),
+        held=_held(proposal, suggestions),
+        check=_check(proposal, reader, query),
+        revealed=revealed(proposal, reader, query),
+        bar=bar_of(
+            proposal,
+            reader,
+            decisions=decisions,
+            suggestions=suggestions,
+            versions=said.versions,
+            query=query,
+        ),
+        voices=said,
+        step_up=step_up_of(proposal, suggestions, decisions),
+        refusal=refusal,
+        typed=typed or Typed(),
+    )
+
+
+# --- What is proposed -------------------------------------------------------------------------
+
+
+def _options(
+    proposal: Proposal, suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str
+) -> list[Option]:
+    approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
+    wanted = approved or chosen
+    known = wanted in {str(s.pk) for s in suggestions}
+    records = {name: record_of(proposal.agent_id, name) for name in {s.action_type.name for s in suggestions}}
+    options = [
+        _option(
+            proposal,
+            s,
+            record=records[s.action_type.name],
+            chosen=str(s.pk) == wanted if known else s.rank == 1,
+        )
+        for s in suggestions
+    ]
+    if resolution is None or resolution.arguments is None:
+        return options
+    return [
+        _as_approved(o, s, resolution) if str(s.pk) == approved else o
+        for o, s in zip(options, suggestions, strict=True)
+    ]
+
+
+def _headings(options: Sequence[Option], versions: Sequence[Version], *, open: bool) -> list[Heading]:
+    """One for each that can be chosen; of what was answered the one that was."""
+    if open:
+        chosen = [(one.rank, one.sentence) for one in options]
+        return [Heading(*one) for one in chosen + [(v.rank, v.sentence) for v in versions]]
+    return [Heading(one.rank, one.sentence) for one in options if one.chosen]
+
+
+def _on_one_line(sentence: Sequence[Piece]) -> str:
+    return shown("".join(piece.text for piece in sentence))
+
+
+def _found(proposal: Proposal, earlier: Precedents) -> list[Finding]:
+    """What the policy found, and what the record says against it, the worst first."""
+    if proposal.status != Proposal.Status.PENDING:
+        return []  # nobody decides on it any more
+    found = [*findings.at(proposal.policy_id, proposal.verdict["rules"]), *earlier.speaks_against]
+    return sorted(found, key=lambda one: -one.weight)[:MOST_FOUND]
+
+
+def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool) -> Option:
+    kind = suggestion.action_type
+    schema = kind.schema_as_written
+    arguments = table(schema, suggestion.arguments, suggestion.before, id=str(suggestion.rank))
+    means = undone(kind, proposal)
+    return Option(
+        id=str(suggestion.pk),
+        rank=suggestion.rank,
+        sentence=pieces(suggestion.sentence),
+        action=str(kind),
+        reversibility=kind.get_reversibility_display(),
+        undo=means.sentences,
+        by=means.by,
+        risk=Risk(suggestion.risk).label,
+        confidence=suggestion.confidence,
+        confidence_worth=record.of_confidence(suggestion.confidence),
+        success_probability=suggestion.success_probability,
+        success_worth=record.of_success(suggestion.success_probability),
+        arguments=arguments,
+        also_there=also_there(suggestion.arguments, suggestion.before),
+        warnings=list(_warnings(suggestion, arguments)),
+        digest=suggestion.action_digest,
+        digest_short=f"{suggestion.action_digest[:11]}…{suggestion.action_digest[-4:]}",
+        explanation=pieces(suggestion.explanation),
+        indicators=[
+            {name: pieces(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
+        ],
+        chosen=chosen,
+    )
+
+
+def _warnings(suggestion: Suggestion, arguments: Sequence[Argument]) -> Iterator[str]:
+    """What is not as it seems, by where it stands: "3 hidden characters in Note"."""
+    for argument in arguments:
+        if argument.warning:
+            yield f"{argument.warning} in {argument.title}"
+    if found := told(pieces(suggestion.explanation)):
+        yield f"{found} in what the agent says"
+    indicators = (
+        piece for i in suggestion.risk_indicators for text in i.values() for piece in pieces(str(text))
+    )
+    if found := told(indicators):
+        yield f"{found} in the risk indicators"
+
+
+def _page_warnings(proposal: Proposal) -> list[str]:
+    places = {
+        "the title": proposal.title,
+        "the summary": proposal.summary,
+        "the subject": f"{proposal.subject_type} {proposal.subject_id}",
+        "what the agent sent along": as_text(proposal.context) if proposal.context else "",
+    }
+    return [f"{found} in {place}" for place, text in places.items() if (found := told(pieces(text)))]
+
+
+def _identifiers(proposal: Proposal, resolution: Resolution | None) -> Iterator[tuple[str, str]]:
+    """What names it in the log, to the letter."""
+    yield "Proposal", str(proposal.pk)
+    yield "As received", proposal.body_digest
+    if proposal.policy_id:
+        yield "Policy", proposal.policy_id
+    if resolution and resolution.action_digest:
+        yield "Approved action", resolution.action_digest
+
+
+def _look_url(proposal: Proposal, reader: User) -> str:
+    """Where the page of somebody who could decide tells that it is open."""
+    looks = proposal.status == Proposal.Status.PENDING and reader.has_perm("approvals.add_decision")
+    return reverse("approvals:look", args=[proposal.pk]) if looks else ""
+
+
+def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution) -> Option:
+    """With what the reviewer changed, for that is what runs."""
+    kind = suggestion.action_type
+    changes = list(edited(kind.schema_as_written, suggestion.arguments, resolution.arguments or {}))
+    if not changes:
+        return option
+    digest = resolution.action_digest
+    approved = resolution.arguments or {}
+    return replace(
+        option,
+        sentence=pieces(sentence(kind, approved, found=Marks(kind.schema).of(approved))),
+        arguments=[*option.arguments, *changes],
+        digest=digest,
+        digest_short=f"{digest[:11]}…{digest[-4:]}",
+    )
+
+
+# --- What the agent sent along ----------------------------------------------------------------
+
+
+def _messages(context: dict[str, Any]) -> list[Message]:
+    """The conversation in the context, taken out of it; none where it has another form."""
+    found = context.get("messages")
+    if not isinstance(found, list) or not all(isinstance(m, dict) for m in found):
+        return []
+    context.pop("messages")
+    return [_message(m) for m in found]
+
+
+def _message(message: dict[str, Any]) -> Message:
+    role = message.get("role")
+    content = message.get("content")
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    if role not in ROLES:
+        rest = {"role": role, **rest}
+    parts = [as_text(content)] if content else []
+    parts += [_json(rest)] if rest else []
+    return Message(role if role in ROLES else "other", pieces("\n".join(parts)))
+
+
+def _raw(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
+    return {
+        **presented(proposal, suggestions),
+        "title": proposal.title,
+        "summary": proposal.summary,
+        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+        "context": proposal.context,
+        "provenance": proposal.provenance,
+        "revises": str(proposal.revises_id) if proposal.revises_id else None,
+        "said_of_suggestions": [
+            {
+                "rank": s.rank,
+                "before": s.before,
+                "risk_indicators": s.risk_indicators,
+                "explanation": s.explanation,
+            }
+            for s in suggestions
+        ],
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+# --- Why it is here -----------------------------------------------------------------------------
+
+
+def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any]:
+    verdict = proposal.verdict
+    return {
+        "rules": [_rule(rule) for rule in verdict["rules"]],
+        "default": "Let pass by default." if verdict["verdict"] == "auto_approve" else "Reviewed by default.",
+        "policy": proposal.policy_id or "",
+        "team": teams_in_words(proposal),
+        "approvals": _approvals(proposal, decisions),
+        "priority": _priority(proposal),
+        "decide_within": _span(verdict["decide_within_seconds"]),
+        "boundaries": [shown(note) for note in verdict["notes"]],
+    }
+
+
+def _priority(proposal: Proposal) -> str:
+    """Where it stands in the queue, and which rule put it there."""
+    rules = [r for r in proposal.verdict["rules"] if r["then"].get("priority") == proposal.priority]
+    return f"{proposal.priority} of 100" + (f", by {shown(rules[0]['name'])}" if rules else "")
+
+
+def _contradictions(proposal: Proposal, reader: User) -> list[Other]:
+    found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
+    return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, str]:
+    reason = f"Could not be evaluated: {rule['error']}" if rule.get("error") else rule["reason"]
+    return {"name": shown(rule["name"]), "reason": shown(reason), "verdict": rule["then"].get("verdict", "")}
+
+
+def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
+    if proposal.approvals_needed < 2 and not proposal.also_teams:
+        return "1"
+    approved = [d for d in decisions if d.standing and d.verdict == Decision.Verdict.APPROVE]
+    # Of several versions the one that most people stand behind: others do not add to it.
+    most = max(
+        (standing_of(proposal, d.action_digest, approved).agreeing for d in approved), key=len, default=()
+    )
+    names = ", ".join(shown(d.reviewer.printed_name) for d in approved if d.reviewer_id in most)
+    told = f"{len(most)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
+    if proposal.also_teams and proposal.status == Proposal.Status.PENDING:
+        missing = missing_teams(proposal, list(most))
+        told += f"; somebody of {', '.join(missing)} is missing" if missing else ""
+    return told
+
+
+# --- How it stands ------------------------------------------------------------------------------
+
+
+def _status_label(proposal: Proposal) -> str:
+    if proposal.is_check and proposal.status != Proposal.Status.PENDING:
+        return "A check, over"
+    return proposal.get_status_display().capitalize()
+
+
+def _ending(resolution: Resolution, suggestions: Sequence[Suggestion]) -> str:
+    """By whom, when and why: "by Ben, 22 Nov 14:21 UTC: suggestion 2"."""
+    said = f"by {shown(resolution.actor_name)}, {resolution.at:%-d %b %H:%M} UTC"
+    of = next((s for s in suggestions if s.pk == resolution.suggestion_id), None)
+    if of and len(suggestions) > 1:
+        said += f", suggestion {of.rank}"
+    if of and resolution.arguments != of.arguments:
+        said += ", with edited arguments"
+    return f"{said}: {shown(resolution.reason)}" if resolution.reason else said
+
+
+def _held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
+    """Which kill switch holds it, by whom and since when; empty where none does."""
+    halt = halt_of(proposal, suggestions, on=halts.on())
+    if halt is None:
+        return ""
+    thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."
+    then = "It can be decided; what" if proposal.status == Proposal.Status.PENDING else "What"
+    return f"{shown(halt.sentence)} {thrown} {then} was approved is carried out once that is lifted."
+
+
+def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
+    sample = asked_of(reader).filter(proposal=proposal).first()
+    if sample is None:
+        return None
+    said = {
+        Sample.Status.RIGHT: "It was right",
+        Sample.Status.WRONG: "It was wrong",
+        Sample.Status.EXPIRED: "Nobody said whether it was right",
+    }.get(Sample.Status(sample.status), "")
+    by = f", says {sample.reviewer.printed_name}" if sample.reviewer else ""
+    return Check(
+        status=sample.status,
+        said=pieces(f"{said}{by}{f': {sample.reason}' if sample.reason else '.'}") if said else [],
+        deadline=sample.deadline,
+        answer_url=reverse("approvals:answer", args=[proposal.pk]) + query,
+        why_not=why_not(sample, reader),
+    )
+
+
+# --- What came of it ----------------------------------------------------------------------------
+
+
+def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
+    found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
+    execution = found.with_doubt().prefetch_related("steps__attempts").first()
+    if execution is None or not reader.has_perm("execution.view_execution"):
+        return None
+    can_retry = (
+        reader.has_perm("execution.attend_execution") and execution.status == Execution.Status.NEEDS_ATTENTION
+    )
+    return {
+        "id": str(execution.pk),
+        "status": execution.status,
+        "status_label": execution.get_status_display(),
+        "reason": pieces(execution.reason),
+        "can_retry": can_retry,
+        "in_doubt": in_doubt(execution),
+        "done_url": reverse("execution:mark-done", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution")
+        and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
+        else "",
+        "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
+        "cancel_url": reverse("execution:cancel", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED
+        else "",
+        "steps": [_step(step) for step in execution.steps.all()],
+    }
+
+
+def _step(step: Any) -> dict[str, Any]:
+    return {
+        "name": shown(step.name),
+        "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
+        "status_label": step.get_status_display(),
+        "receipt": pieces(_line(step.receipt)) if step.receipt else [],
+        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
+    }
+
+
+def _attempt(attempt: Any) -> dict[str, Any]:
+    answered = f"HTTP {attempt.http_status}" if attempt.http_status else ""
+    told = attempt.detail if answered in attempt.detail else f"{answered} {attempt.detail}".strip()
+    return {
+        "number": attempt.number,
+        "route": shown(attempt.route),
+        "status": "running" if attempt.outcome == attempt.Outcome.OPEN else attempt.outcome,
+        "status_label": "running"
+        if attempt.outcome == attempt.Outcome.OPEN
+        else attempt.get_outcome_display(),
+        "at": attempt.started_at,
+        "detail": pieces(told),
+    }
+
+
+def _line(receipt: Any) -> str:
+    """A receipt in one line: names and values."""
+    if not isinstance(receipt, dict):
+        return as_text(receipt)
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,186 @@
+"""What happened to a proposal, from its events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from approvals.deciding.checks import SLIPPED_IN
+from approvals.detail.edited import in_short
+from approvals.models import Decision
+from audit.ground.unseen import Piece, pieces, shown
+from audit.models import Event
+from governance.models import Team, User
+from suggestions.models import Proposal, Resolution
+
+MOST = 100
+_SAID = {
+    "proposal.submitted": "Proposed by {actor}",
+    "proposal.approved": "Approved",
+    "proposal.rejected": "Rejected",
+    "proposal.returned": "Returned to the agent",
+    "proposal.expired": "Expired: nobody decided in time",
+    "proposal.reminded": "People were reminded that the time ends",
+    "proposal.escalated": "{actor} asks {to} in the place of {from}",
+    "proposal.escalation_skipped": "It stays where it is and does not go to {to}: {why}",
+    "proposal.withdrawn": "Withdrawn by {actor}",
+    "proposal.blocked": "Blocked by the policy",
+    "proposal.reopened": "{actor} lets the agent ask again",
+    "standing_approval.drafted": "{actor} drafted a standing approval for the like of this",
+    "standing_approval.activated": "{actor} activated the standing approval",
+    "standing_approval.used": "Passed by a standing approval",
+    "standing_approval.revoked": "{actor} revoked the standing approval",
+    "standing_approval.expired": "The standing approval’s time was over",
+    "standing_approval.ended": "The standing approval ended",
+    "request.refused": "{actor} asked for it again and was refused",
+    "decision.refused": "{actor} came too late or was refused",
+    "decision.taken_back": "{actor} took back what they had said",
+    "proposal.approval_undone": "{actor} undid the approval: it waits again",
+    "claim.taken": "{actor} took it on",
+    "claim.released": "{actor} let go of it",
+    "claim.assigned": "{actor} gave it to {to}",
+    "comment.written": "{actor} noted",
+    "execution.undone": "Taken away before anything ran",
+    "execution.put_off": "Execution waits for the next try",
+    "execution.held": "Stopped by a kill switch; it waits",
+    "execution.refused": "Nothing was carried out",
+    "execution.begun": "{actor} began to carry it out",
+    "execution.result_reported": "{actor} reported that it {outcome}",
+    "execution.result_came_late": "{actor} reported late that it {outcome}",
+    "execution.released": "The kill switch is lifted: it goes on",
+    "attempt.started": "Attempt {attempt} began",
+    "attempt.finished": "Attempt {attempt} {outcome}",
+    "step.completed": "Step {step} completed",
+    "check.answered": "It was a check, and was answered",
+    "check.expired": "It was a check that nobody answered",
+    "second_review.chosen": "Chosen by chance to be decided a second time",
+    "second_review.answered": "Decided a second time, without being changed",
+    "second_review.expired": "Nobody decided a second time",
+    "sample.chosen": "Chosen by chance to be checked afterwards",
+    "sample.opened": "Asked whether it was right",
+    "sample.answered": "{actor} says that it was {answer}",
+    "sample.expired": "Nobody said whether it was right",
+    "incident.opened": "An incident was opened against the agent",
+    "callback.sent": "The agent was told",
+}
+_VERDICTS = {
+    "approve": "approved suggestion {rank}",
+    "reject": "rejected it",
+    "return": "returned it to the agent",
+    "escalate": "escalated it to {team}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened when; `said` is what somebody wrote about it."""
+
+    at: datetime
+    text: str
+    sub: str = ""
+    said: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the log holds ids or commitments of: names of people and teams, what people
+    edited and wrote."""
+
+    words: dict[str, str]
+    edits: dict[str, str]
+    people: dict[str, str]
+    teams: dict[str, str]
+
+
+def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
+    """What happened to a proposal, oldest first: how it came, and the newest `MOST` events since.
+
+    What people wrote comes from the decisions and comments; the log holds only commitments to it.
+    """
+    events = Event.objects.filter(proposal_id=proposal.pk)
+    newest = list(events.order_by("-id")[:MOST])[::-1]
+    left_out = len(newest) == MOST and (events.order_by("id").first() or newest[0]).pk < newest[0].pk
+    bodies = [json.loads(event.body) for event in newest]
+    known = _known(proposal, decisions, bodies)
+    entries = [_entry(event, body, known) for event, body in zip(newest, bodies, strict=True)]
+    found = [entry for entry in entries if entry]
+    if left_out:
+        came = Entry(proposal.created_at, f"Proposed by {shown(proposal.agent.name)}", "the log has the rest")
+        found.insert(0, came)
+    return found
+
+
+def _known(proposal: Proposal, decisions: Iterable[Decision], bodies: Sequence[dict[str, Any]]) -> _Known:
+    words, edits = {}, {}
+    for decision in decisions:
+        words[str(decision.pk)], edits[str(decision.pk)] = decision.reason, in_short(decision)
+    types = {body["type"] for body in bodies}
+    if "comment.written" in types:
+        words |= {str(pk): text for pk, text in proposal.comments.values_list("pk", "text")}
+    assigned = {body["data"]["to"] for body in bodies if body["type"] == "claim.assigned"}
+    people = User.objects.filter(pk__in=assigned) if assigned else []
+    escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}
+    teams = dict(Team.objects.values_list("pk", "name")) if escalated else {}
+    return _Known(words, edits, {str(user.pk): user.printed_name for user in people}, teams)
+
+
+def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
+    data: dict[str, Any] = body["data"]
+    actor = shown(body["actor"]["name"])
+    if event.type == SLIPPED_IN:  # looks like what it seems to be; who answered it is told by the page
+        return Entry(event.at, f"Proposed by {shown(data['agent'])}", _more("proposal.submitted", data))
+    if event.type == "decision.made":
+        told = {
+            "rank": data.get("rank"),
+            "team": shown(known.teams.get(data.get("team", ""), "another team")),
+        }
+        said = _VERDICTS.get(data["verdict"], data["verdict"]).format(**told)
+        said += " in the place of somebody absent" if data.get("for") else ""
+        edited, words = (of.get(data["decision"], "") for of in (known.edits, known.words))
+        return Entry(event.at, f"{actor} {said}", edited, pieces(words))
+    if event.type == "comment.written":
+        return Entry(event.at, f"{actor} noted", said=pieces(known.words.get(data["comment"], "")))
+    if (
+        event.type.startswith("proposal.")
+        and data.get("by") == Resolution.By.HUMAN
+        and event.type != "proposal.approved"
+    ):
+        return None  # the decision says it
+    facts = {"actor": actor, **{name: shown(str(value)) for name, value in data.items()}}
+    if event.type in ("proposal.escalated", "proposal.escalation_skipped"):
+        facts |= {end: shown(known.teams.get(data[end], data[end])) for end in ("from", "to") if end in data}
+    if event.type == "claim.assigned":
+        facts["to"] = shown(known.people.get(data["to"], "somebody"))
+    template = _SAID.get(event.type)
+    text = (
+        template.format_map(_Facts(facts))
+        if template
+        else event.type.replace(".", " ").replace("_", " ").capitalize()
+    )
+    return Entry(event.at, text, _more(event.type, data))
+
+
+class _Facts(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def _more(type: str, data: dict[str, Any]) -> str:
+    if type == "proposal.submitted":
+        rules = [shown(rule) for rule in data.get("rules", [])]
+        return f"rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}" if rules else ""
+    if type in ("proposal.reminded", "proposal.escalated") and data.get("deadline"):
+        return f"until {data['deadline'][:16].replace('T', ' ')} UTC"
+    if type == "proposal.approved" and data.get("by") == Resolution.By.POLICY:
+        return "by the policy"
+    if type == "standing_approval.used":
+        return f"{data.get('left', 0)} uses left"
+    if type == "attempt.started":
+        return shown(data.get("route", ""))
+    if type == "attempt.finished" and data.get("http_status"):
+        return f"answered {data['http_status']}"
+    reason = data.get("reason", "")
+    return "" if reason.startswith("sha256:") else shown(reason)
