@@ -1,14 +1,11 @@
 from django.urls import include, path
 
-from approvals.attention import pace_views
-from approvals.attention import views as look_views
 from approvals.beside import views as beside_views
 from approvals.bulk import views as bulk_views
-from approvals.desk import first_views, views
-from approvals.editing import views as edit_views
-from approvals.queue import history_views, saved_view_pages
+from approvals.desk import edit_views, first_views, look_views, pace_views, second_views, views
+from approvals.history import views as history_views
+from approvals.queue import saved_view_pages
 from approvals.standing import views as standing_views
-from approvals.vigilance import second_views
 
 app_name = "approvals"
 

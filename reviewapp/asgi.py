@@ -13,7 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path
 
-from approvals.live.consumers import NoticeConsumer, QueueConsumer
+from approvals.desk.consumers import NoticeConsumer, QueueConsumer
 from reviewapp.web.bridge import ThreadBridge
 from reviewapp.web.closing import ClosesAtOnce
 from reviewapp.web.handler import Handler

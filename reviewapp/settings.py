@@ -71,7 +71,7 @@ MIDDLEWARE = [
     "reviewapp.web.middleware.Authentication",
     "reviewapp.web.middleware.Messages",
     "allauth.account.middleware.AccountMiddleware",
-    "reviewapp.accounts.signed_out.keep_what_was_sent",
+    "reviewapp.web.signed_out.keep_what_was_sent",
     "reviewapp.web.middleware.Htmx",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "reviewapp.web.middleware.PageSafety",

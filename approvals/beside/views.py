@@ -88,7 +88,7 @@ def undo(request: Asked, proposal_id: UUID) -> HttpResponse:
 @require_GET
 def undoable(request: Asked) -> HttpResponse:
     """One's approvals that can still be undone: the bar above the list's end."""
-    return render(request, "approvals/_undo.html", {"undoable": undoables(request)})
+    return render(request, "approvals/beside/_undo.html", {"undoable": undoables(request)})
 
 
 # --- Who is on it -------------------------------------------------------------------------------------

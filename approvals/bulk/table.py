@@ -93,7 +93,7 @@ class Left:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """What `approvals/bulk.html` draws."""
+    """What `approvals/bulk/bulk.html` draws."""
 
     tables: list[Table]
     left: list[Left]

@@ -21,7 +21,7 @@ from approvals.deciding.together import MOST, alike, candidates
 from approvals.desk.pages import check_length, in_words, reason_of
 from approvals.models import Batch, BatchItem
 from approvals.queue.doors import Asked, signed_in, visible
-from approvals.queue.rows import status_label
+from approvals.showing.statuses import status_label
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
@@ -56,7 +56,7 @@ def bulk(request: Asked) -> HttpResponse:
 @require_GET
 def batch(request: Asked, batch_id: UUID) -> HttpResponse:
     """What became of each."""
-    return render(request, "approvals/batch.html", {"batch": _shown(_own(request, batch_id))})
+    return render(request, "approvals/bulk/batch.html", {"batch": _shown(_own(request, batch_id))})
 
 
 @signed_in
@@ -124,7 +124,7 @@ def _table(
         "typed_verdict": typed[0],
         "typed_reason": typed[1],
     }
-    return render(request, "approvals/bulk.html", context, status=status)
+    return render(request, "approvals/bulk/bulk.html", context, status=status)
 
 
 def ticket_for(reader: User) -> str:
@@ -210,7 +210,7 @@ def _own(request: Asked, batch_id: UUID) -> Batch:
 
 def _again(request: Asked, found: Batch) -> HttpResponse:
     if request.htmx:
-        return render(request, "approvals/_batch.html", {"batch": _shown(found)})
+        return render(request, "approvals/bulk/_batch.html", {"batch": _shown(found)})
     return _see_other(found)
 
 

@@ -15,8 +15,8 @@ from django.db.models import BooleanField, Case, Prefetch, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from approvals.models import Decision
-from approvals.queue.rows import status_label
 from approvals.showing.arguments import as_text, in_words
+from approvals.showing.statuses import status_label
 from audit.ground.unseen import is_honest
 from governance.models import ActionType, Risk, Team, User
 from governance.people import people

@@ -67,7 +67,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """What `approvals/_agreement.html`, `_versions.html` and `_notes.html` draw.
+    """What `approvals/detail/_agreement.html`, `_versions.html` and `_notes.html` draw.
 
     `asked` is what it takes, empty where one person's word is enough and nobody has said anything.
     """

@@ -30,7 +30,7 @@ def first(request: Asked) -> HttpResponse:
     sees_it = waiting and Proposal.objects.visible_to(request.user).filter(pk=waiting.pk).exists()
     return render(
         request,
-        "approvals/first.html",
+        "approvals/desk/first.html",
         {
             "is_empty": verbs.is_empty(),
             "may_send": verbs.may_send(request.user),
@@ -65,7 +65,7 @@ def send_sample(request: Asked) -> HttpResponse:
 @require_GET
 def today(request: Asked) -> HttpResponse:
     """How many one has decided today, for a page that stays open."""
-    return render(request, "approvals/_today.html", {"decided_today": decided_today(request.user)})
+    return render(request, "approvals/desk/_today.html", {"decided_today": decided_today(request.user)})
 
 
 def _see_other(name: str, *where: object) -> HttpResponse:

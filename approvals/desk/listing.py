@@ -20,7 +20,7 @@ from governance.models import Risk, Team
 
 
 def list_of(request: Asked) -> dict[str, Any]:
-    """What `approvals/_list.html` and `_filters.html` draw."""
+    """What `approvals/queue/_list.html` and `_filters.html` draw."""
     # Asked first: a change that happens meanwhile makes the page look again, never miss it.
     version = read.version()
     filters = Filters.read(request.GET)

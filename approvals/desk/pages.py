@@ -59,7 +59,7 @@ def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> 
         "queue_url": reverse("approvals:queue") + query_of(request),
         "pace": pace.word_for(request.user, request.session),
     }
-    return render(request, "approvals/_detail.html", context, status=status)
+    return render(request, "approvals/detail/_detail.html", context, status=status)
 
 
 def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
@@ -69,7 +69,7 @@ def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpRes
         return _list_alone(request, context)
     context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
     context["pace"] = pace.word_for(request.user, request.session)
-    return render(request, "approvals/queue.html", context, status=status)
+    return render(request, "approvals/queue/queue.html", context, status=status)
 
 
 def undoables(request: Asked) -> list[dict[str, Any]]:
@@ -111,8 +111,8 @@ def _elsewhere(request: Asked, moved: Moved, *, status: int) -> HttpResponse:
         "queue_url": reverse("approvals:queue") + query_of(request),
     }
     if request.htmx:
-        return render(request, "approvals/_detail.html", context, status=status)
-    return render(request, "approvals/queue.html", {**list_of(request), **context}, status=status)
+        return render(request, "approvals/detail/_detail.html", context, status=status)
+    return render(request, "approvals/queue/queue.html", {**list_of(request), **context}, status=status)
 
 
 def same_again(request: Asked, proposal_id: UUID, said: str) -> HttpResponse:
@@ -131,7 +131,7 @@ def see_other(address: str) -> HttpResponse:
 
 def _list_alone(request: Asked, context: dict[str, Any]) -> HttpResponse:
     """The list with its filters, and the address of a page that shows them beside what is open."""
-    response = render(request, "approvals/_list_alone.html", context)
+    response = render(request, "approvals/queue/_list_alone.html", context)
     here = urlsplit(request.htmx.current_url_abs_path or "").path
     if here.startswith(reverse("approvals:queue")):
         query = Filters.read(request.GET).query()

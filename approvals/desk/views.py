@@ -175,7 +175,7 @@ def check(request: Asked) -> HttpResponse:
     kept = {"show": "answered"} if ended else {}
     return render(
         request,
-        "approvals/check.html",
+        "approvals/desk/check.html",
         {
             "rows": [_checked(sample) for sample in rows],
             "ended": ended,

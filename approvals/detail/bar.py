@@ -55,7 +55,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What `approvals/_decision.html` draws; `urls` are by the names of the verbs.
+    """What `approvals/detail/_decision.html` draws; `urls` are by the names of the verbs.
 
     `why_not` is why this person can say nothing now, `why_not_approve` why everything but yes.
     """

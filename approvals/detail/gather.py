@@ -35,9 +35,9 @@ from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt
 from execution.models import Execution
 from governance.models import Risk, User
+from governance.policies import findings
+from governance.policies.findings import Finding
 from governance.schemas.data_classes import Marks
-from governance.showing import findings
-from governance.showing.findings import Finding
 from governance.showing.sentences import sentence
 from governance.trust import halts
 from suggestions.answering.present import halt_of, presented
@@ -130,7 +130,7 @@ class Other:
 
 @dataclass(frozen=True)
 class Detail:
-    """What `approvals/_detail.html` draws; its last fields belong to the one who looks."""
+    """What `approvals/detail/_detail.html` draws; its last fields belong to the one who looks."""
 
     id: str
     version: int

@@ -17,7 +17,7 @@ from approvals.models import Decision
 from audit.ground.unseen import Piece, pieces, shown
 from execution.models import Execution
 from governance.models import User
-from governance.showing.findings import Finding, Weight
+from governance.policies.findings import Finding, Weight
 from suggestions.models import Proposal, Resolution, Sample, SecondReview
 
 DAYS = 90

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from approvals.queue.rows import status_label
 from approvals.showing.arguments import as_text
+from approvals.showing.statuses import status_label
 from approvals.showing.text_diff import Change, changes
 from audit.ground.unseen import Piece, pieces, shown
 from governance.models import User

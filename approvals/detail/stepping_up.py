@@ -23,7 +23,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
-    """What `approvals/_step_up.html` draws, for each action in its own form."""
+    """What `approvals/detail/_step_up.html` draws, for each action in its own form."""
 
     figures: list[Figure]
 

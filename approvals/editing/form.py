@@ -1,4 +1,4 @@
-"""The form of an edit as `approvals/_edit.html` draws it: a field for each place in the arguments."""
+"""The form of an edit as `approvals/editing/_edit.html` draws it: a field for each place in the arguments."""
 
 from __future__ import annotations
 

@@ -303,7 +303,7 @@ def _differences(was: str, now: str) -> Iterator[Part]:
 
 @dataclass(frozen=True)
 class Editing:
-    """What `approvals/_edit.html` draws."""
+    """What `approvals/editing/_edit.html` draws."""
 
     url: str
     suggestion: str

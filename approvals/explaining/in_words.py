@@ -1,4 +1,4 @@
-"""An explanation in words that a reviewer understands, as `approvals/_explanation.html` draws it."""
+"""An explanation in words for reviewers, as `approvals/explaining/_explanation.html` draws it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,9 @@ def simulator(request: HttpRequest) -> HttpResponse:
         context["refused"] = refusal.detail
     else:
         context["told"] = told(explanation) if explanation else None
-    return render(request, "approvals/simulator.html", context, status=422 if context["errors"] else 200)
+    return render(
+        request, "approvals/explaining/simulator.html", context, status=422 if context["errors"] else 200
+    )
 
 
 def _choices(user: User, chosen: str) -> list[dict[str, str]]:

@@ -17,12 +17,13 @@ from approvals.attention import looks
 from approvals.deciding import quorum
 from approvals.models import Claim, Decision
 from approvals.showing import initials
+from approvals.showing.statuses import status_label
 from audit.ground.unseen import shown
 from governance.models import Halt, Risk
+from governance.policies.findings import Finding, Weight
 from governance.showing.figures import Figure
-from governance.showing.findings import Finding, Weight
 from suggestions.intake.concerns import contradictions
-from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
+from suggestions.models import Proposal, SecondReview, Suggestion
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.
 DECIDED = "decided"
@@ -30,7 +31,7 @@ DECIDED = "decided"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What `approvals/_row.html` draws."""
+    """What `approvals/queue/_row.html` draws."""
 
     id: str
     version: int
@@ -244,16 +245,6 @@ def subject_of(proposal: Proposal) -> str:
     return shown(proposal.subject_id if named else f"{proposal.subject_type} {proposal.subject_id}")
 
 
-def status_label(proposal: Proposal) -> str:
-    """How it ended and by whom: "approved by Ben"; empty while it waits."""
-    if proposal.status == Proposal.Status.PENDING:
-        return ""
-    resolution = getattr(proposal, "resolution", None)
-    if resolution is None or resolution.by == Resolution.By.TIMER:
-        return str(proposal.status)
-    return f"{proposal.status} by {shown(resolution.actor_name)}"
-
-
 def drawn(row: Row) -> str:
     """The row as HTML, for sockets: drawn once, sent to all."""
-    return get_template("approvals/_row.html").render({"row": row})
+    return get_template("approvals/queue/_row.html").render({"row": row})

@@ -120,7 +120,7 @@ def _form(
         "uses": request.POST.get("uses", standing.USES),
         "most_uses": standing.MOST_USES,
     }
-    return render(request, "approvals/standing_form.html", context, status=status)
+    return render(request, "approvals/standing/standing_form.html", context, status=status)
 
 
 def _fields(resolution: Resolution, typed: Mapping[str, str]) -> list[Field]:
@@ -288,7 +288,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         "next_url": f"?{urlencode({**state, 'after': found[PAGE - 1].pk})}" if len(found) > PAGE else "",
         "previous_url": f"?{urlencode(state)}" if after else "",
     }
-    return render(request, "approvals/standing_list.html", context)
+    return render(request, "approvals/standing/standing_list.html", context)
 
 
 def _card(approval: StandingApproval, reader: User, teams: set[str], not_yet: list[str]) -> Card:

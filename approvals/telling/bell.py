@@ -163,7 +163,7 @@ class Bells:
             news = News(news.unread)
         elif news.text:
             self._told[user], self._told_at[user] = news.mark, time.monotonic()
-        html = render_to_string("approvals/_bell_news.html", {"news": news, **drawn(news.unread)})
+        html = render_to_string("approvals/telling/_bell_news.html", {"news": news, **drawn(news.unread)})
         for page in list(self.pages.get(user, ())):
             page.ring(html)
 

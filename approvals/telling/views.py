@@ -51,7 +51,9 @@ def notices(request: Asked) -> HttpResponse:
         for line in lines
     ]
     return render(
-        request, "approvals/notices.html", {"rows": rows, "any_unread": any(r["unread"] for r in rows)}
+        request,
+        "approvals/telling/notices.html",
+        {"rows": rows, "any_unread": any(r["unread"] for r in rows)},
     )
 
 
@@ -135,7 +137,7 @@ def _settings(
         "most": targets.MOST,
         "services": sorted({service.words for service in carrier.SERVICES.values()}),
     }
-    return render(request, "approvals/notice_settings.html", context, status=422 if errors else 200)
+    return render(request, "approvals/telling/notice_settings.html", context, status=422 if errors else 200)
 
 
 def _topic_row(topic: Any, wished: Wishes) -> dict[str, Any]:

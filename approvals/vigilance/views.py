@@ -165,7 +165,7 @@ def _page(
         "days": check_plans.DAYS,
         "differed": [_differed(one, request) for one in second.unsettled()[:MOST_DIFFERED]],
     }
-    return render(request, "approvals/checks.html", context, status=status)
+    return render(request, "approvals/vigilance/checks.html", context, status=status)
 
 
 def _team(team: Team, plan: CheckPlan | None, wrong_plan: tuple[str, dict[str, str]]) -> dict[str, Any]:

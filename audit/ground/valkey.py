@@ -23,6 +23,12 @@ def ask(*command: str | int) -> Any:
         pool.release(connection)
 
 
+def run_script(script: str, keys: list[str], *numbers: int) -> list[int]:
+    """What a script answers, over a connection of the pool."""
+    answer: list[int] = ask("EVAL", script, len(keys), *keys, *numbers)
+    return answer
+
+
 @lru_cache(maxsize=1)
 def _pool() -> redis.ConnectionPool:
     return redis.ConnectionPool.from_url(

@@ -18,8 +18,8 @@ from governance.actions import action_types, words
 from governance.actions.action_types import InvalidActionType, Problem
 from governance.actions.changes import Change, NeedsConsent, Registered
 from governance.models import ActionType, Agent
-from governance.policies.diff import lines
 from governance.schemas.data_classes import Marks
+from governance.showing.lines import lines
 
 PAGE = 50
 MOST_VERSIONS = 50

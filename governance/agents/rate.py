@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
-from audit.ground import valkey
+from audit.ground.valkey import run_script
 from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit
 from governance.models import Agent
@@ -102,12 +102,6 @@ def left(agent: Agent) -> list[Left]:
 def _keys(agent: Agent, rates: list[str]) -> list[str]:
     # By the length of the window: who changes a number goes on counting where it stands.
     return [f"{settings.VALKEY_PREFIX}:rate:{agent.pk}:{_parsed(rate).get_expiry()}" for rate in rates]
-
-
-def run_script(script: str, keys: list[str], *numbers: int) -> list[int]:
-    """What a script answers, over a connection of the pool."""
-    answer: list[int] = valkey.ask("EVAL", script, len(keys), *keys, *numbers)
-    return answer
 
 
 @lru_cache(maxsize=1_024)

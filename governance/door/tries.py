@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 
 from audit.ground.refusals import Refusal
-from governance.agents.rate import run_script
+from audit.ground.valkey import run_script
 
 _log = structlog.get_logger(__name__)
 

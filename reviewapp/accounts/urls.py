@@ -13,9 +13,10 @@ from django.urls import path
 
 from governance.door import token_views
 from governance.people import absence_views
-from reviewapp.accounts import door_pages, signed_out
+from reviewapp.accounts import door_pages
 from reviewapp.accounts.adapter import SignIn
 from reviewapp.accounts.second_factors import shown_first
+from reviewapp.web import signed_out
 
 
 def no_sign_up(request: HttpRequest) -> NoReturn:

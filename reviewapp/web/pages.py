@@ -26,8 +26,7 @@ from approvals.telling import bell
 from audit.asking.who import actor_of
 from audit.log import counted
 from governance.models import User
-from reviewapp.accounts import signed_out
-from reviewapp.web import incoming, problems, waits
+from reviewapp.web import incoming, problems, signed_out, waits
 
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),

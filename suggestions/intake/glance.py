@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.showing import findings
+from governance.policies import findings
 from governance.showing.sentences import wording
 from suggestions.models import Proposal, Suggestion
 

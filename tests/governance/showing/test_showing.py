@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from governance.models import ActionType
 from governance.models.property_order import order_of
+from governance.policies import findings
 from governance.policies.policy import Policy, PolicyText
 from governance.schemas.data_classes import Marks
-from governance.showing import findings
 from governance.showing.labels import holding, labels, left_out
 from governance.showing.names import readable, skeleton
 from governance.showing.numbers import grouped, typed, written
