@@ -199,7 +199,7 @@ def _differed(review: SecondReview, request: HttpRequest) -> dict[str, Any]:
 
 
 def _share(found: Share | None) -> dict[str, Any] | None:
-    """For `suggestions/_share.html`."""
+    """For `suggestions/trying/_share.html`."""
     if found is None or found.value is None:
         return None
     return {

@@ -47,7 +47,7 @@ def _shares(figures: Figures) -> dict[str, dict[str, Any]]:
 
 
 def _shown(found: Share) -> dict[str, Any]:
-    """For `suggestions/_share.html`; few are shown as a count alone, for their share would say too much."""
+    """For `suggestions/trying/_share.html`; few are a count alone, for their share would say too much."""
     if found.value is None:
         return {"of": 0}
     return {
