@@ -1,0 +1,218 @@
+"""What is carried out: executions, their steps, and each attempt."""
+
+from __future__ import annotations
+
+from typing import Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
+from django.db.models.functions import Now
+
+from audit.ground.ids import uuid7
+from audit.ground.prepared import execute
+from governance.models import Agent, Halt, User
+from governance.models.halts import HaltQuerySet
+from governance.trust.halts import HELD
+from suggestions.answering.present import WAITING
+from suggestions.models import Proposal, Suggestion
+
+_TAKE = f"""
+UPDATE execution_execution e
+   SET status = 'running', fence = fence + 1, version = version + 1,
+       lease_until = statement_timestamp() + make_interval(secs => %s),
+       started_at = coalesce(started_at, statement_timestamp())
+ WHERE id = %s
+   AND ((status = 'scheduled' AND due_at <= statement_timestamp())
+        OR (status = 'running' AND lease_until <= statement_timestamp()))
+   AND NOT {HELD}
+RETURNING fence, proposal_id
+"""
+
+
+def _stopping() -> HaltQuerySet:
+    """Those that cover an execution of the query around it."""
+    return Halt.objects.filter(
+        Q(scope=Halt.Scope.EVERYTHING)
+        | Q(agent_id=OuterRef("proposal__agent_id"))
+        | Q(action=OuterRef("suggestion__action_type__name"))
+    )
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
+        """Make one worker the only one that may carry it out; its fencing number, and the proposal.
+
+        One conditional UPDATE: of many workers one gets a number, the others None. So do all
+        where a kill switch is on; `governance.trust.halts.keep_out` comes before.
+        """
+        taken = execute(_TAKE, [float(lease_seconds), execution_id])
+        return (taken[0][0], taken[0][1]) if taken else None
+
+    def to_carry_out(self, execution_id: UUID) -> Execution:
+        """With everything that its approval is checked by."""
+        return self.select_related("proposal__agent", "proposal__resolution", "suggestion__action_type").get(
+            pk=execution_id
+        )
+
+    def not_held(self) -> Self:
+        """Those that no kill switch stops, as `governance.trust.halts.HELD` has it."""
+        still = Q(lifted_at=None) | Q(lifted_at__gt=OuterRef("timed_from"))
+        return self.exclude(Exists(_stopping().filter(still, settled_at=None)))
+
+    def with_held(self) -> Self:
+        """Each with `is_held`: a kill switch is on and nobody is in the middle of anything."""
+        on = Q(Exists(_stopping().on()), status__in=WAITING)
+        return self.annotate(is_held=Case(When(on, then=True), default=False))
+
+    def with_doubt(self) -> Self:
+        """Each with `doubtful_step`: of the present round, the first whose outcome is unknown."""
+        unknown = Attempt.objects.filter(
+            step__execution=OuterRef("pk"), round=OuterRef("round"), outcome=Attempt.Outcome.UNKNOWN
+        ).exclude(step__status=Step.Status.COMPLETED)
+        first = unknown.order_by("step__position").values("step__name")[:1]
+        return self.annotate(doubtful_step=Subquery(first))
+
+    def visible_to(self, user: User) -> Self:
+        return self.filter(proposal__in=Proposal.objects.visible_to(user))
+
+
+class Execution(models.Model):
+    """Carrying out one approved suggestion.
+
+    A worker holds it by `lease_until` and writes only while `fence` is still its own
+    number. Tries and due times are in rows, where a restarted worker cannot lose them.
+    """
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        NEEDS_ATTENTION = "needs_attention", "needs attention"
+        CANCELLED = "cancelled"
+        HANDED_BACK = "handed_back", "handed back"
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    proposal = models.OneToOneField(Proposal, models.CASCADE, related_name="execution")
+    suggestion = models.ForeignKey(Suggestion, models.PROTECT, db_index=False)
+    action_digest = models.CharField(max_length=71)
+    agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="+", db_index=False)
+    action = models.CharField(max_length=128, default="", help_text="Name of the action type.")
+    passed = models.BooleanField(default=False, help_text="By the policy, without a person.")
+    assisted = models.BooleanField(
+        default=False, help_text="At stage 1: no worker calls anything, the agent or a person does it."
+    )
+    status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
+    version = models.PositiveIntegerField(default=1)
+    due_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(null=True, help_text="When the broker was last told of it.")
+    deadline = models.DateTimeField(help_text="Not finished by then, a person is asked.")
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    round = models.PositiveSmallIntegerField(default=1, help_text="A person's retry begins a new one.")
+    timed_from = models.DateTimeField(
+        db_default=Now(), help_text="Since when its times run: what a kill switch holds later is added."
+    )
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = ExecutionQuerySet.as_manager()
+    doubtful_step: str | None  # of those out of `with_doubt()`
+
+    class Meta:
+        permissions = [("attend_execution", "Can retry or cancel an execution")]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=Q(status="scheduled"), name="execution_scheduled_by_due"
+            ),
+            models.Index(
+                fields=["lease_until"], condition=Q(status="running"), name="execution_running_by_lease"
+            ),
+            models.Index(
+                fields=["deadline"],
+                condition=Q(status__in=["scheduled", "running", "handed_back"]),
+                name="execution_open_by_deadline",
+            ),
+            models.Index(fields=["status", "-id"], name="execution_by_status"),
+            models.Index(
+                fields=["agent", "action", "-id"],
+                condition=Q(status__in=["succeeded", "failed", "needs_attention"]),
+                name="execution_ended_by_pair",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="running") | Q(lease_until__isnull=False),
+                name="execution_running_has_a_lease",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.status}"
+
+
+class Step(models.Model):
+    """One step of an execution. A completed step is a checkpoint and is never repeated."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        COMPLETED = "completed"
+
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps", db_index=False)
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=100)
+    status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
+    receipt = models.JSONField(null=True, help_text="The evidence that it took effect.")
+    completed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "position"], name="step_once_per_position"),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(receipt__isnull=False),
+                name="step_completed_has_a_receipt",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Attempt(models.Model):
+    """One try of one step over one route, written before the call and closed after it."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "open"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"  # and may work later
+        REFUSED = "refused"  # and would be again over this route
+        UNKNOWN = "unknown"  # it may have taken effect
+
+    step = models.ForeignKey(Step, models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField()
+    route = models.CharField(max_length=300)
+    fence = models.PositiveIntegerField(help_text="Of the worker that tried.")
+    round = models.PositiveSmallIntegerField(default=1)
+    outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.OPEN)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    detail = models.CharField(max_length=500, blank=True)
+    response = models.TextField(blank=True, help_text="The start of what came back.")
+    token_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the agent that began it."
+    )
+    begun_by = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="Which key and process of the agent."
+    )
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["step", "number"], name="attempt_once_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.route} {self.outcome}"
