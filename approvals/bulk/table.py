@@ -20,7 +20,6 @@ from audit.ground.unseen import Piece, pieces, shown
 from governance.models import Risk
 from governance.showing.sentences import path_labels
 from suggestions.answering.obligations import asked_of
-from suggestions.models import Proposal
 
 _MISSING = object()
 _AMOUNTS = ("amount", "total", "sum", "value", "price")
@@ -304,7 +303,3 @@ def _for_all(found: Sequence[Candidate]) -> list[str]:
         if len(values) == 1 and (value := values.pop()):
             told.append(f"{what}: {value}")
     return told
-
-
-def _reasons(proposal: Proposal) -> str:
-    return ", ".join(sorted(shown(rule["name"]) for rule in proposal.verdict.get("rules", [])))

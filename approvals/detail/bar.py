@@ -101,12 +101,6 @@ def bar_of(
     )
 
 
-def _other_teams(proposal: Proposal) -> list[tuple[str, str]]:
-    """Where it can be escalated to."""
-    deciding = deciders.teams_that_decide().exclude(pk__in=proposal.teams)
-    return list(deciding.values_list("pk", "name"))
-
-
 def why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
     """Why this person can't decide on it now; empty when they can."""
     if proposal.status != Proposal.Status.PENDING:

@@ -288,11 +288,6 @@ def parse(text: str) -> PolicyText:
         raise Invalid.field("", "This is no policy.") from error
 
 
-def teams_named(policy: PolicyText) -> set[str]:
-    named = [policy.defaults, *(rule.then for rule in policy.rules)]
-    return {obligations.team for obligations in named if obligations.team}
-
-
 @lru_cache(maxsize=16)
 def ready(version: str | None) -> Policy:
     """The compiled policy of a version; of None, the one in force before any is applied."""

@@ -185,11 +185,6 @@ def masked(value: Any, found: Found, place: Place = ()) -> Any:
     return value
 
 
-def data_classes_of(schema: Any, arguments: dict[str, Any]) -> frozenset[str]:
-    """The classes of the properties that are present in the arguments, nested ones too."""
-    return Marks(schema).of(arguments).classes
-
-
 def classes_named(part: dict[str, Any]) -> list[str]:
     said = part.get(DATA_CLASS, [])
     named = said if isinstance(said, list) else [said]

@@ -33,10 +33,6 @@ _TWO_LENGTHS = Refused(
 )
 
 
-class ClientLeft(Exception):
-    """The client closed the connection before it had everything."""
-
-
 class ThreadBridge:
     def __init__(self, wsgi: Callable[..., Iterable[bytes]], *, threads: int) -> None:
         self.wsgi = wsgi

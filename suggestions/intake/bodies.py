@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from audit.asking.bodies import Moment, Strict
+from audit.ground import egress
 
 MOST_SUGGESTIONS = 10
 MOST_IN_A_BATCH = 500
@@ -59,6 +60,10 @@ def _is_web_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise ValueError("must be an http or https address without user name")
+    try:
+        egress.may_call_back(text)
+    except egress.Refused as refused:
+        raise ValueError(f"can't be called: {refused}") from refused
     return text
 
 

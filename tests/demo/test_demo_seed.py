@@ -88,7 +88,10 @@ def test_everybody_is_recognisably_of_the_demo():
 def test_the_policy_is_valid_and_names_only_teams_with_a_reviewer():
     text, _ = policy.read(seed.policy())
 
-    assert policy.teams_named(text) == {p["team"] for p in seed.PEOPLE if p["role"] == "reviewer"}
+    asked = [text.defaults, *(rule.then for rule in text.rules)]
+    assert {part.team for part in asked if part.team} == {
+        p["team"] for p in seed.PEOPLE if p["role"] == "reviewer"
+    }
 
 
 def test_the_files_name_the_shop_they_are_asked_for(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from audit.ground.actors import SYSTEM
 from governance.actions import catalogue
 from governance.actions.action_types import InvalidActionType, register
-from governance.schemas.data_classes import Marks, data_classes_of
+from governance.schemas.data_classes import Marks
 from governance.trust.passing import hazard_of
 from tests.conftest import REFUND
 
@@ -59,7 +59,7 @@ def defined(who: Any, defs: Any, **properties: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_present_has_its_class(of: Any, arguments: Any, classes: set[str]) -> None:
-    assert data_classes_of(of, arguments) == classes
+    assert Marks(of).of(arguments).classes == classes
 
 
 def test_a_sensitive_part_is_named_by_its_place() -> None:

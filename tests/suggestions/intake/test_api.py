@@ -56,6 +56,8 @@ def test_a_proposal_is_answered_with_all_that_the_agent_needs(api: Any, action_t
         ({"suggestions": [suggestion_body(explanation="a\x00b")]}, 422, "/suggestions/0/explanation"),
         ({"callback_url": "file:///etc/passwd"}, 422, "/callback_url"),
         ({"callback_url": "http://user:word@example.com/"}, 422, "/callback_url"),
+        ({"callback_url": "http://10.0.0.1/hooks"}, 422, "/callback_url"),
+        ({"callback_url": "https://agent.example:25/"}, 422, "/callback_url"),
         ({"expires_at": "tomorrow"}, 422, "/expires_at"),
         ({"expires_at": "2030-01-01T00:00:00"}, 422, "/expires_at"),
         ({"revises": str(uuid.uuid4())}, 422, "/revises"),
