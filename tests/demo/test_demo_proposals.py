@@ -7,14 +7,14 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from audit.asking import gate
+from audit.asking import bodies, gate
 from demo import seed
 from demo.agents.generate import propose, revise
 from demo.agents.world import World
 from demo.shop import stock
 from governance.expressions.cel import Expression
 from governance.expressions.functions import FUNCTIONS
-from suggestions.intake import bodies
+from suggestions.intake.bodies import ProposalBody
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -36,7 +36,7 @@ def sold_out() -> World:
 
 
 def check(body, agent):
-    bodies.check(bodies.ProposalBody, gate.read(json.dumps(body).encode(), limit=256 * 1024))
+    bodies.check(ProposalBody, gate.read(json.dumps(body).encode(), limit=256 * 1024))
     suggestions = body["suggestions"]
     assert 1 <= len(suggestions) <= 3
     assert [s["rank"] for s in suggestions] == list(range(1, len(suggestions) + 1))
