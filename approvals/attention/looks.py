@@ -19,25 +19,34 @@ LASTS = 25  # seconds after a beat, in which somebody counts as present
 MOST_AT_ONCE = 60  # seconds that one beat may add, whatever it says
 
 _BEAT = f"""
-INSERT INTO approvals_look AS l (proposal_id, user_id, began_at, until, seconds, all_shown)
+INSERT INTO approvals_look AS l (proposal_id, user_id, began_at, until, seconds, all_shown, page)
 SELECT id, %(user)s, statement_timestamp(), statement_timestamp() + make_interval(secs => %(lasts)s),
-       %(seconds)s, %(all_shown)s
+       %(seconds)s, %(all_shown)s, %(page)s
   FROM suggestions_proposal WHERE id = %(proposal)s AND status = 'pending'
     ON CONFLICT (proposal_id, user_id) DO UPDATE
    SET seconds = l.seconds + greatest(0, least(excluded.seconds,
            ceil(extract(epoch FROM statement_timestamp() - l.until) + {LASTS})::int)),
-       all_shown = l.all_shown OR excluded.all_shown, until = excluded.until
+       all_shown = l.all_shown OR excluded.all_shown,
+       until = CASE WHEN %(lasts)s = 0 AND l.page <> excluded.page THEN l.until ELSE excluded.until END,
+       page = CASE WHEN %(lasts)s = 0 THEN l.page ELSE excluded.page END
 RETURNING (SELECT old.until > statement_timestamp() FROM approvals_look old WHERE old.id = l.id)
 """
 
 
 def look(
-    proposal_id: UUID, *, user: User, seconds: int, all_shown: bool = False, leaves: bool = False
+    proposal_id: UUID,
+    *,
+    user: User,
+    seconds: int,
+    all_shown: bool = False,
+    leaves: bool = False,
+    page: str = "",
 ) -> None:
     """Note that this person has an open proposal on their screen, for so many seconds more.
 
     No beat adds more than has passed since the one before. Others are told when somebody comes or
-    leaves. Nothing is noted of what was decided.
+    leaves. Only the page that beat last can take them away: `page` is the name it gives itself.
+    Nothing is noted of what was decided.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -48,6 +57,7 @@ def look(
                 "seconds": max(0, min(seconds, MOST_AT_ONCE)),
                 "all_shown": all_shown,
                 "lasts": 0 if leaves else LASTS,
+                "page": page[:16],
             },
         )
         row = cursor.fetchone()

@@ -28,6 +28,7 @@ def look(request: Asked, proposal_id: UUID) -> HttpResponse:
         seconds=whole(said.get("seconds", ""), most=10**8) or 0,
         all_shown=said.get("all_shown") == "true",
         leaves=leaves,
+        page=said.get("page", ""),
     )
     if leaves:
         return HttpResponse(status=204)

@@ -29,6 +29,12 @@ class Look(models.Model):
     began_at = models.DateTimeField(db_default=Now())
     until = models.DateTimeField(help_text="Not heard of by then, it is not on the screen any more.")
     seconds = models.PositiveIntegerField(default=0, help_text="On the screen, in the foreground, in all.")
+    page = models.CharField(
+        max_length=16,
+        default="",
+        db_default="",
+        help_text="Which of their pages beat last, as it names itself.",
+    )
     all_shown = models.BooleanField(default=False, help_text="Everything of it was unfolded and passed by.")
 
     objects = LookQuerySet.as_manager()

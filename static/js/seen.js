@@ -133,6 +133,8 @@ document.addEventListener("visibilitychange", () => document.hidden || watch());
 // --- The beat -------------------------------------------------------------------------------------
 
 let looking = null; // { url, since, vouched }: what is on the screen now
+// The farewell of a page that is loaded anew may come in after the first beat of the new one, and is not for that.
+const page = Math.random().toString(36).slice(2, 14);
 
 const token = () => {
   try {
@@ -147,7 +149,7 @@ function said(more) {
   const seconds = Math.round((now - looking.since) / 1000);
   looking.since = now;
   const form = new FormData();
-  const all = { csrfmiddlewaretoken: token(), seconds, all_shown: looking.vouched, ...more };
+  const all = { csrfmiddlewaretoken: token(), seconds, all_shown: looking.vouched, page, ...more };
   for (const [name, value] of Object.entries(all)) form.append(name, value);
   return form;
 }
@@ -182,7 +184,6 @@ function arrive() {
   looking = { url, since: performance.now(), vouched: false };
   tellAll();
   beat();
-  setTimeout(beat, 1500); // where the page was loaded anew, its farewell may have come in after this
 }
 
 /** Everything of the chosen suggestion was shown: told at once, for it may be decided together with others. */

@@ -208,6 +208,19 @@ def test_a_beat_is_noted_and_answered_with_who_else_is_here(proposal: Any, ana: 
     assert present(proposal, ben) == ""
 
 
+def test_the_farewell_of_a_page_that_was_loaded_anew_takes_nobody_away(
+    proposal: Any, ana: Any, ben: Any
+) -> None:
+    address, browser_of_ana = f"/queue/{proposal.pk}/look/", browser(ana)
+    browser_of_ana.post(address, {"page": "before"})
+    browser_of_ana.post(address, {"page": "anew"})
+    browser_of_ana.post(address, {"page": "before", "leaves": "true"})
+    assert present(proposal, ben) == "Ana is looking at this"
+
+    browser_of_ana.post(address, {"page": "anew", "leaves": "true"})
+    assert present(proposal, ben) == ""
+
+
 @pytest.mark.parametrize("seconds", ["", "-1", "x", "9" * 30, "²"])
 def test_a_beat_of_nonsense_counts_nothing(proposal: Any, ana: Any, seconds: str) -> None:
     assert browser(ana).post(f"/queue/{proposal.pk}/look/", {"seconds": seconds}).status_code == 200

@@ -164,7 +164,7 @@ def test_processes_that_share_a_folder_are_added_up(tmp_path: Path) -> None:
         "import django; django.setup()\n"
         "from django.test import RequestFactory\n"
         "from django.http import HttpResponse\n"
-        "from reviewapp import metrics\n"
+        "from reviewapp.processes import metrics\n"
         "request = RequestFactory().get('/'); request.resolver_match = None\n"
         "metrics.observe(request, HttpResponse(), 0.01)\n"
         "metrics._rows = lambda: []\n"

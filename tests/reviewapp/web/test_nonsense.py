@@ -21,7 +21,17 @@ from django.http import QueryDict
 from django.urls import URLPattern
 
 from tests.database import taken_back
-from tests.reviewapp.web.test_access import API, CALLERS, PAGES, World, address, form, routes
+from tests.reviewapp.web.test_access import (
+    API,
+    CALLERS,
+    PAGES,
+    World,
+    address,
+    form,
+    routes,
+    settled,  # noqa: F401 - a fixture
+    world,  # noqa: F401 - a fixture
+)
 
 pytestmark = pytest.mark.timeout(400)
 HUGE = "9" * 400
@@ -69,7 +79,7 @@ class Found:
 
 
 @pytest.fixture
-def found(world: World) -> Iterator[Found]:
+def found(world: World) -> Iterator[Found]:  # noqa: F811
     seen = Found()
     yield seen
     assert not seen.broken, "\n".join(dict.fromkeys(seen.broken))
@@ -84,7 +94,7 @@ def callers(route: str, method: str) -> list[str]:
     return [*people, *agents] or ["olga"]
 
 
-def send(world: World, caller: str, method: str, path: str, body: str = "", **headers: str) -> Any:
+def send(world: World, caller: str, method: str, path: str, body: str = "", **headers: str) -> Any:  # noqa: F811
     shown = {"Authorization": f"Bearer {world.keys[caller]}", "Idempotency-Key": uuid.uuid4().hex, **headers}
     with taken_back():
         client = world.visitor("nobody")
@@ -114,7 +124,7 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def test_no_query_path_or_header_of_the_api_breaks_it(world: World, found: Found) -> None:
+def test_no_query_path_or_header_of_the_api_breaks_it(world: World, found: Found) -> None:  # noqa: F811
     described = operations()
     assert set(described) >= set(API)
     for (route, method), operation in described.items():
@@ -143,7 +153,7 @@ def _kept(path: str, name: str) -> str:
     return "".join(f"{n}={v}&" for n, v in rest)
 
 
-def test_no_body_of_the_api_breaks_it(world: World, found: Found) -> None:
+def test_no_body_of_the_api_breaks_it(world: World, found: Found) -> None:  # noqa: F811
     for (route, method), operation in operations().items():
         if method == "GET":
             continue
@@ -203,7 +213,7 @@ PROVENANCE = [
 ]
 
 
-def test_no_item_of_a_batch_takes_the_others_with_it(world: World, found: Found) -> None:
+def test_no_item_of_a_batch_takes_the_others_with_it(world: World, found: Found) -> None:  # noqa: F811
     good = form("api:batch", world)["proposals"][0]
     for name in PROVENANCE:
         for value in ['"1e400"', '"inf"', '"nan"', '"-1"', "-1", "true", "[]", *STOPPED_VALUES[5:7]]:
@@ -261,7 +271,7 @@ def _members(text: str) -> list[str]:
         return []
 
 
-def pages(world: World) -> Iterator[tuple[str, URLPattern, str, str]]:
+def pages(world: World) -> Iterator[tuple[str, URLPattern, str, str]]:  # noqa: F811
     """Each address that is no call of the API: route, pattern, path, and methods of the table."""
     for route, pattern in routes().items():
         if not route.startswith("api:") and route not in UNAVAILABLE:
@@ -277,7 +287,7 @@ def people_for(route: str, method: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def drawn(settled: World, django_db_blocker: Any) -> dict[tuple[str, str], set[str]]:
+def drawn(settled: World, django_db_blocker: Any) -> dict[tuple[str, str], set[str]]:  # noqa: F811
     """The names that the pages send, by method and path, as olga and ana see them."""
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
     with django_db_blocker.unblock():
@@ -292,7 +302,7 @@ def drawn(settled: World, django_db_blocker: Any) -> dict[tuple[str, str], set[s
 
 
 def test_no_query_of_a_page_breaks_it(
-    world: World,
+    world: World,  # noqa: F811
     found: Found,
     drawn: dict[tuple[str, str], set[str]],
 ) -> None:
@@ -339,7 +349,7 @@ class Noting(QueryDict):
 
 
 def test_no_field_of_a_page_breaks_it(
-    world: World,
+    world: World,  # noqa: F811
     found: Found,
     drawn: dict[tuple[str, str], set[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -382,7 +392,7 @@ def one_of_a_kind(names: Iterable[str]) -> list[str]:
 # --- Addresses, cookies, headers ------------------------------------------------------------------------
 
 
-def test_no_path_breaks_anything(world: World, found: Found) -> None:
+def test_no_path_breaks_anything(world: World, found: Found) -> None:  # noqa: F811
     olga = world.visitor("olga")
     for route, pattern in routes().items():
         for name in pattern.pattern.converters:
@@ -431,7 +441,7 @@ HEADERS = [
 ]
 
 
-def test_no_header_breaks_anything(world: World, found: Found) -> None:
+def test_no_header_breaks_anything(world: World, found: Found) -> None:  # noqa: F811
     paths = [
         "/",
         "/queue/",
