@@ -25,7 +25,7 @@ TOLD = "pace_told"  # in the session: the run that somebody was told of
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimedDecision:
     """One decision, as far as pace goes."""
 
     id: UUID
@@ -48,7 +48,7 @@ class Run:
     holds: int
 
 
-def run_of(newest_first: Sequence[Told], *, least: int) -> Run | None:
+def run_of(newest_first: Sequence[TimedDecision], *, least: int) -> Run | None:
     """The run that somebody is in the middle of; None where it is shorter than `least`, or there is none."""
     run = []
     for one in newest_first:
@@ -62,7 +62,7 @@ def run_of(newest_first: Sequence[Told], *, least: int) -> Run | None:
     return Run(run[-1].id, len(run), round(took), round(holds))
 
 
-def runs_in(newest_first: Sequence[Told], *, least: int) -> int:
+def runs_in(newest_first: Sequence[TimedDecision], *, least: int) -> int:
     """How many runs there were."""
     found = length = 0
     for one in newest_first:
@@ -77,7 +77,7 @@ def word_for(user: User, session: SessionBase) -> Run | None:
         return None
     rows = Decision.objects.filter(reviewer=user, at__gt=Now() - LATELY).order_by("-at")
     columns = rows.values_list("id", "verdict", "looked_seconds", "reading_seconds")[:LOOK_AT]
-    run = run_of([Told(*row) for row in columns], least=settings.PACE_RUN)
+    run = run_of([TimedDecision(*row) for row in columns], least=settings.PACE_RUN)
     return None if run is None or session.get(TOLD) == str(run.began_with) else run
 
 

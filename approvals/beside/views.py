@@ -26,8 +26,8 @@ from approvals.desk.pages import (
     see_other,
     undoables,
 )
-from approvals.detail.gather import Typed
-from approvals.queue.doors import Asked, View, query_of, signed_in, visible
+from approvals.detail.gather import RefusedForm
+from approvals.queue.doors import SignedInRequest, View, query_of, signed_in, visible
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
@@ -46,7 +46,7 @@ def verb(view: View) -> View:
 
 
 @verb
-def escalate(request: Asked, proposal_id: UUID) -> HttpResponse:
+def escalate(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Ask another team instead of one's own; then the next proposal."""
 
     def say(proposal: Proposal, reason: str) -> Decided:
@@ -61,7 +61,7 @@ def escalate(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 @verb
-def take_back(request: Asked, proposal_id: UUID) -> HttpResponse:
+def take_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """What one said stands no longer; say it anew, or leave it to others."""
 
     def do(proposal: Proposal) -> None:
@@ -71,13 +71,13 @@ def take_back(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 @verb
-def undo(request: Asked, proposal_id: UUID) -> HttpResponse:
+def undo(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Let one's approval not have happened; the proposal is open again."""
     proposal = visible(request, proposal_id)
     try:
         undoing.undo(proposal.pk, reviewer=request.user, actor=actor_of(request))
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed("undo"))
+        return refused(request, proposal_id, refusal, RefusedForm("undo"))
     if not request.htmx:
         messages.success(request, "Undone: nothing was carried out, and it waits again.")
     return see_other(reverse("approvals:proposal", args=[proposal_id]) + query_of(request))
@@ -86,7 +86,7 @@ def undo(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def undoable(request: Asked) -> HttpResponse:
+def undoable(request: SignedInRequest) -> HttpResponse:
     """One's approvals that can still be undone: the bar above the list's end."""
     return render(request, "approvals/beside/_undo.html", {"undoable": undoables(request)})
 
@@ -95,7 +95,7 @@ def undoable(request: Asked) -> HttpResponse:
 
 
 @verb
-def claim(request: Asked, proposal_id: UUID) -> HttpResponse:
+def claim(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Take the lease, or take it over where that is said aloud."""
 
     def do(proposal: Proposal) -> None:
@@ -106,7 +106,7 @@ def claim(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 @verb
-def release(request: Asked, proposal_id: UUID) -> HttpResponse:
+def release(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def do(proposal: Proposal) -> None:
         claims.release(proposal.pk, user=request.user, actor=actor_of(request))
 
@@ -114,7 +114,7 @@ def release(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 @verb
-def assign(request: Asked, proposal_id: UUID) -> HttpResponse:
+def assign(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Put somebody else on it who could decide."""
     chosen = request.POST.get("to", "")
 
@@ -128,7 +128,7 @@ def assign(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 @verb
-def comment(request: Asked, proposal_id: UUID) -> HttpResponse:
+def comment(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Write a note for the others; the agent never sees it."""
     text = reason_of(request)
 
@@ -139,14 +139,19 @@ def comment(request: Asked, proposal_id: UUID) -> HttpResponse:
 
 
 def _beside(
-    request: Asked, proposal_id: UUID, name: str, do: Callable[[Proposal], Any], done: str, **typed: str
+    request: SignedInRequest,
+    proposal_id: UUID,
+    name: str,
+    do: Callable[[Proposal], Any],
+    done: str,
+    **typed: str,
 ) -> HttpResponse:
     """Call a verb that decides nothing; then the same proposal, as it is now."""
     try:
         do(visible(request, proposal_id))
     except Refusal as refusal:
         return refused(
-            request, proposal_id, refusal, Typed(name, typed.get("reason", ""), typed.get("choice", ""))
+            request, proposal_id, refusal, RefusedForm(name, typed.get("reason", ""), typed.get("choice", ""))
         )
     return same_again(request, proposal_id, done)
 
@@ -157,7 +162,7 @@ def _beside(
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_POST
-def keys(request: Asked) -> HttpResponse:
+def keys(request: SignedInRequest) -> HttpResponse:
     """Single-key shortcuts on or off, for this person wherever they sign in."""
     preferences.set_single_keys(request.user, request.POST.get("on") == "yes", actor=actor_of(request))
     return HttpResponse(status=204) if request.htmx else redirect("approvals:queue")

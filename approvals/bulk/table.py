@@ -19,7 +19,7 @@ from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
 from governance.models import Risk
 from governance.showing.sentences import path_labels
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 
 _MISSING = object()
 _AMOUNTS = ("amount", "total", "sum", "value", "price")
@@ -116,7 +116,7 @@ def side_by_side(found: Sequence[Candidate]) -> SideBySide:
         ],
         said=in_words(fitting),
         number=len(fitting),
-        grace_seconds=min((asked_of(one.proposal).grace_seconds for one in fitting), default=0),
+        grace_seconds=min((obligations_of(one.proposal).grace_seconds for one in fitting), default=0),
         several_needed=any(one.proposal.approvals_needed > 1 or one.proposal.also_teams for one in fitting),
         of=_for_all(fitting),
     )

@@ -20,7 +20,7 @@ from approvals.bulk.answer import BatchOver, Shown
 from approvals.deciding.together import MOST, alike, candidates
 from approvals.desk.pages import check_length, in_words, reason_of
 from approvals.models import Batch, BatchItem
-from approvals.queue.doors import Asked, signed_in, visible
+from approvals.queue.doors import SignedInRequest, signed_in, visible
 from approvals.showing.statuses import status_label
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
@@ -43,7 +43,7 @@ class StaleTable(Refusal):
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_http_methods(["GET", "POST"])
-def bulk(request: Asked) -> HttpResponse:
+def bulk(request: SignedInRequest) -> HttpResponse:
     """What is chosen side by side (`?id=` each, or `?like=` one); by POST the answer to all of it."""
     if request.method == "POST":
         return _answer(request)
@@ -54,7 +54,7 @@ def bulk(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_GET
-def batch(request: Asked, batch_id: UUID) -> HttpResponse:
+def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """What became of each."""
     return render(request, "approvals/bulk/batch.html", {"batch": _shown(_own(request, batch_id))})
 
@@ -62,7 +62,7 @@ def batch(request: Asked, batch_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
-def go_on(request: Asked, batch_id: UUID) -> HttpResponse:
+def go_on(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """Decide on what is left, for a while."""
     found = _own(request, batch_id)
     try:
@@ -75,7 +75,7 @@ def go_on(request: Asked, batch_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
-def undo_batch(request: Asked, batch_id: UUID) -> HttpResponse:
+def undo_batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """Take back all approvals of it that nothing has come of yet."""
     found = _own(request, batch_id)
     undone, late = verbs.undo_all(found, actor=actor_of(request))
@@ -91,7 +91,7 @@ def undo_batch(request: Asked, batch_id: UUID) -> HttpResponse:
 # --- The table ----------------------------------------------------------------------------------------
 
 
-def _chosen(request: Asked) -> tuple[list[UUID], bool]:
+def _chosen(request: SignedInRequest) -> tuple[list[UUID], bool]:
     """What is asked for, each once; and whether there is more than one table takes."""
     like = read_uuid(request.GET.get("like", ""))
     if like:
@@ -103,7 +103,7 @@ def _chosen(request: Asked) -> tuple[list[UUID], bool]:
 
 
 def _table(
-    request: Asked,
+    request: SignedInRequest,
     ids: list[UUID],
     *,
     more: bool = False,
@@ -133,7 +133,7 @@ def ticket_for(reader: User) -> str:
     return signing.dumps(said, salt=_SALT)
 
 
-def _read_ticket(request: Asked) -> tuple[UUID, int]:
+def _read_ticket(request: SignedInRequest) -> tuple[UUID, int]:
     """The batch, and for how many seconds its table can have been looked at. Raises `StaleTable`."""
     try:
         said = signing.loads(request.POST.get("ticket", ""), salt=_SALT, max_age=_TICKET_LASTS)
@@ -147,7 +147,7 @@ def _read_ticket(request: Asked) -> tuple[UUID, int]:
 # --- The answer ---------------------------------------------------------------------------------------
 
 
-def _answer(request: Asked) -> HttpResponse:
+def _answer(request: SignedInRequest) -> HttpResponse:
     items = _items(request)
     found = candidates([one.proposal for one in items], request.user)
     known = {one.proposal.pk for one in found}
@@ -180,12 +180,12 @@ def _answer(request: Asked) -> HttpResponse:
     return _see_other(submitted)
 
 
-def _note(request: Asked, verdict: str, refusal: Refusal) -> None:
+def _note(request: SignedInRequest, verdict: str, refusal: Refusal) -> None:
     told = {"verdict": verdict[:20], "refusal": type(refusal).__name__}
     record_alone("batch.refused", actor=actor_of(request), data=told)
 
 
-def _items(request: Asked) -> list[Shown]:
+def _items(request: SignedInRequest) -> list[Shown]:
     """What the form says was shown: "id:digest", a line each."""
     found = []
     for line in request.POST.get("items", "").split()[: MOST + 1]:
@@ -195,7 +195,7 @@ def _items(request: Asked) -> list[Shown]:
     return found
 
 
-def _looked(request: Asked, at_most: int) -> int | None:
+def _looked(request: SignedInRequest, at_most: int) -> int | None:
     """For how long the table was in the foreground, as the browser told."""
     seconds = whole(request.POST.get("seconds", ""), most=10**8)
     return None if seconds is None else min(seconds, at_most)
@@ -204,11 +204,11 @@ def _looked(request: Asked, at_most: int) -> int | None:
 # --- What became of it --------------------------------------------------------------------------------
 
 
-def _own(request: Asked, batch_id: UUID) -> Batch:
+def _own(request: SignedInRequest, batch_id: UUID) -> Batch:
     return get_object_or_404(Batch.objects.select_related("reviewer"), pk=batch_id, reviewer=request.user)
 
 
-def _again(request: Asked, found: Batch) -> HttpResponse:
+def _again(request: SignedInRequest, found: Batch) -> HttpResponse:
     if request.htmx:
         return render(request, "approvals/bulk/_batch.html", {"batch": _shown(found)})
     return _see_other(found)

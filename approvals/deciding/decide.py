@@ -25,11 +25,11 @@ from governance.models import Team, User
 from governance.people import people
 from governance.policies.deciders import may_decide
 from suggestions.answering import callbacks, news
-from suggestions.answering.obligations import Asked, asked_of
+from suggestions.answering.obligations import Obligations, obligations_of
 from suggestions.answering.resolve import lock_pending, resolve
 from suggestions.intake import asking_again
 from suggestions.models import Proposal, Resolution, Suggestion
-from suggestions.past.locks import wait_for_turn
+from suggestions.past.locks import lock_history
 
 Verdict = Decision.Verdict
 
@@ -111,13 +111,13 @@ def approve(
     `AlreadyDecided`, `StepUpNeeded`, `Invalid`.
     """
     if arguments is not None:
-        wait_for_turn(suggestion.proposal)
+        lock_history(suggestion.proposal)
     proposal, for_user = _lock_open(suggestion.proposal_id, reviewer)
-    _check_eyes(proposal, reviewer, for_user, asked_of(proposal))
+    _check_eyes(proposal, reviewer, for_user, obligations_of(proposal))
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
         digest = edits.admit(proposal, suggestion, approved)
-    asked = asked_of(proposal)
+    asked = obligations_of(proposal)
     proved = {}
     if asked.step_up:
         figure = step_up.key_figure(suggestion, proposal, approved, digest)
@@ -178,7 +178,7 @@ def reject(
     proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason, together)
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
-    rejections = asked_of(proposal).rejections
+    rejections = obligations_of(proposal).rejections
     if rejections > 1:
         saying_no = Decision.objects.filter(proposal=proposal, standing=True, verdict=Verdict.REJECT)
         if saying_no.count() < rejections:
@@ -316,7 +316,7 @@ def _lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]
     return proposal, absent[0][0] if absent else None
 
 
-def _check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Asked) -> None:
+def _check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Obligations) -> None:
     if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
         raise OwnAgent
 
@@ -450,7 +450,7 @@ def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decide
     return Decided(decision, None, checks.answered(proposal, decision, actor=actor))
 
 
-def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Asked) -> list[UUID]:
+def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Obligations) -> list[UUID]:
     """The decisions that count, once enough distinct people stand behind exactly this action, and
     somebody of every required team; empty until then. Whoever carries it out asks for these again."""
     if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):

@@ -19,7 +19,7 @@ from governance.showing.sentences import sentence
 from governance.trust.passing import NOTHING_KNOWN
 from suggestions.allowance import budgets
 from suggestions.answering import obligations
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 from suggestions.intake.prepare import action_digest, judged
 from suggestions.models import Proposal, Suggestion
 from suggestions.past.answers import Past
@@ -126,7 +126,7 @@ def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any
 
 def asks(proposal: Proposal) -> dict[str, Any]:
     """What is asked of those who decide, as JSON: two of these can be compared."""
-    asked = asked_of(proposal)
+    asked = obligations_of(proposal)
     return {
         "approvals": asked.approvals,
         "teams": proposal.teams,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from approvals.models import Decision
 from governance.models import User
-from suggestions.answering.obligations import Asked, asked_of
+from suggestions.answering.obligations import Obligations, obligations_of
 from suggestions.models import Proposal
 
 
@@ -28,10 +28,10 @@ class Standing:
 
 
 def standing_of(
-    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: Asked | None = None
+    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: Obligations | None = None
 ) -> Standing:
     """How far this action is, by the decisions that stand on its proposal."""
-    asked = asked or asked_of(proposal)
+    asked = asked or obligations_of(proposal)
     approving = [d for d in decisions if d.standing and d.verdict == "approve" and d.action_digest == digest]
     counting = counting_among(approving, four_eyes=asked.four_eyes)
     return Standing(

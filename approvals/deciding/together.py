@@ -24,7 +24,7 @@ from governance.schemas.data_classes import Marks
 from governance.showing.labels import holding, left_out, ordered
 from governance.showing.sentences import PLACE, path_label, wording
 from governance.showing.values import in_the_middle
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Suggestion
 
@@ -121,7 +121,7 @@ def _undecidable(proposal: Proposal, first: Suggestion, reader: User, teams: set
     standing: list[Decision] = proposal.standing  # type: ignore[attr-defined]
     if any(d.reviewer_id == reader.pk for d in standing):
         return "You have decided on it already; it waits for somebody else."
-    if proposal.agent.owner_id == reader.pk and not asked_of(proposal).owner_may_approve:
+    if proposal.agent.owner_id == reader.pk and not obligations_of(proposal).owner_may_approve:
         return "You own its agent, so somebody else has to decide."
     another = next(
         (d for d in standing if d.verdict == "approve" and d.action_digest != first.action_digest), None
@@ -130,7 +130,7 @@ def _undecidable(proposal: Proposal, first: Suggestion, reader: User, teams: set
 
 
 def _apart(proposal: Proposal) -> str:
-    asked = asked_of(proposal)
+    asked = obligations_of(proposal)
     if proposal.risk >= Risk.CRITICAL:
         return "Its risk is critical."
     if asked.step_up:

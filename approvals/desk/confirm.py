@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from approvals.deciding.step_up import Proof, StepUpNeeded, latest, second_factors_of
-from approvals.queue.doors import Asked, query_of
+from approvals.queue.doors import SignedInRequest, query_of
 from audit.asking.who import methods_of
 
 _KEPT = "decision_kept"
@@ -73,7 +73,7 @@ def is_needed(refusal: Exception) -> bool:
     return isinstance(refusal, StepUpNeeded) and refusal.missing != ["key_figure"]
 
 
-def go(request: Asked, proposal_id: UUID, *, back: str = "") -> HttpResponse:
+def go(request: SignedInRequest, proposal_id: UUID, *, back: str = "") -> HttpResponse:
     """To the page where one confirms that it is oneself, and from there to `back`, or the proposal."""
     fields = fields_of(request)
     if sum(map(len, fields.values())) <= LONGEST_KEPT:
@@ -87,7 +87,7 @@ def go(request: Asked, proposal_id: UUID, *, back: str = "") -> HttpResponse:
     return response
 
 
-def kept(request: Asked, proposal_id: UUID) -> Mapping[str, str]:
+def kept(request: SignedInRequest, proposal_id: UUID) -> Mapping[str, str]:
     """What was typed before somebody went to confirm; once, on the first page of that proposal."""
     found = request.session.get(_KEPT)
     if not found or found["proposal"] != str(proposal_id):

@@ -34,7 +34,7 @@ from approvals.desk.pages import (
 from approvals.detail.gather import Detail
 from approvals.editing import page as edit_page
 from approvals.editing.page import Typed
-from approvals.queue.doors import Asked, query_of, signed_in, visible, wants
+from approvals.queue.doors import SignedInRequest, query_of, signed_in, visible, wants
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
@@ -48,7 +48,7 @@ from suggestions.models import Proposal, Suggestion
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @or_where_it_went
-def edit(request: Asked, proposal_id: UUID) -> HttpResponse:
+def edit(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """A suggestion's arguments in a form. Every button of it sends all of it; one of them approves."""
     proposal = visible(request, proposal_id)
     try:
@@ -68,14 +68,14 @@ def edit(request: Asked, proposal_id: UUID) -> HttpResponse:
     return _approve(request, proposal, suggestion, typed, typed.value)
 
 
-def _suggestion(request: Asked, proposal: Proposal) -> Suggestion:
+def _suggestion(request: SignedInRequest, proposal: Proposal) -> Suggestion:
     asked = request.GET.get("suggestion", "")
     if not asked:
         return proposal.suggestions.select_related("action_type").get(rank=1)
     return suggestion_named(proposal, asked)
 
 
-def _begin(request: Asked, proposal: Proposal, suggestion: Suggestion) -> HttpResponse:
+def _begin(request: SignedInRequest, proposal: Proposal, suggestion: Suggestion) -> HttpResponse:
     detail = detail_for(request, proposal.pk)
     if not detail.may_decide:  # the page of the proposal says why
         return redirect(detail.url)
@@ -88,7 +88,9 @@ def _begin(request: Asked, proposal: Proposal, suggestion: Suggestion) -> HttpRe
     return _drawn(request, proposal, suggestion, typed, preview=found, detail=detail)
 
 
-def _checked(request: Asked, proposal: Proposal, suggestion: Suggestion, typed: Typed) -> HttpResponse:
+def _checked(
+    request: SignedInRequest, proposal: Proposal, suggestion: Suggestion, typed: Typed
+) -> HttpResponse:
     """What it would come to; changes nothing."""
     try:
         found = edits.preview(proposal, suggestion, typed.value or {})
@@ -98,7 +100,11 @@ def _checked(request: Asked, proposal: Proposal, suggestion: Suggestion, typed: 
 
 
 def _approve(
-    request: Asked, proposal: Proposal, suggestion: Suggestion, typed: Typed, arguments: dict[str, Any]
+    request: SignedInRequest,
+    proposal: Proposal,
+    suggestion: Suggestion,
+    typed: Typed,
+    arguments: dict[str, Any],
 ) -> HttpResponse:
     """Approve exactly what was shown, asked for exactly as was shown; else show it again."""
     reason = reason_of(request)
@@ -113,7 +119,9 @@ def _approve(
     return decided_on(request, proposal, decided, f"Approved as edited: {said}.{waits}")
 
 
-def _decide(request: Asked, suggestion: Suggestion, arguments: dict[str, Any], reason: str) -> Decided:
+def _decide(
+    request: SignedInRequest, suggestion: Suggestion, arguments: dict[str, Any], reason: str
+) -> Decided:
     with transaction.atomic():
         decided = decide.approve(
             suggestion,
@@ -131,7 +139,7 @@ def _decide(request: Asked, suggestion: Suggestion, arguments: dict[str, Any], r
 
 
 def _refused(
-    request: Asked, proposal: Proposal, suggestion: Suggestion, typed: Typed, refusal: Refusal
+    request: SignedInRequest, proposal: Proposal, suggestion: Suggestion, typed: Typed, refusal: Refusal
 ) -> HttpResponse:
     told = {"verdict": "approve", "refusal": type(refusal).__name__}
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal.pk, data=told)
@@ -168,7 +176,7 @@ def _news(sent: Mapping[str, str], found: Preview) -> list[str]:
         return []
 
 
-def _url(request: Asked, proposal: Proposal, suggestion: Suggestion) -> str:
+def _url(request: SignedInRequest, proposal: Proposal, suggestion: Suggestion) -> str:
     address = reverse("approvals:edit", args=[proposal.pk]) + query_of(request)
     return address + ("&" if "?" in address else "?") + urlencode({"suggestion": str(suggestion.pk)})
 
@@ -178,7 +186,7 @@ def _status(refusal: Refusal) -> int:
 
 
 def _drawn(
-    request: Asked,
+    request: SignedInRequest,
     proposal: Proposal,
     suggestion: Suggestion,
     typed: Typed,

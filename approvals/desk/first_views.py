@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals.desk import first as verbs
 from approvals.desk.pages import in_words
 from approvals.desk.today import decided_today
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 from audit.asking.who import actor_of
 from audit.ground.refusals import Refusal
 from audit.log.record import record_alone
@@ -24,7 +24,7 @@ from suggestions.models import Proposal
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def first(request: Asked) -> HttpResponse:
+def first(request: SignedInRequest) -> HttpResponse:
     """How a proposal comes here, and what becomes of it."""
     waiting = verbs.waiting()
     sees_it = waiting and Proposal.objects.visible_to(request.user).filter(pk=waiting.pk).exists()
@@ -44,7 +44,7 @@ def first(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_POST
-def send_sample(request: Asked) -> HttpResponse:
+def send_sample(request: SignedInRequest) -> HttpResponse:
     """Hand in a sample; then its page."""
     if not verbs.may_send(request.user):
         raise PermissionDenied
@@ -63,7 +63,7 @@ def send_sample(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_GET
-def today(request: Asked) -> HttpResponse:
+def today(request: SignedInRequest) -> HttpResponse:
     """How many one has decided today, for a page that stays open."""
     return render(request, "approvals/desk/_today.html", {"decided_today": decided_today(request.user)})
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from approvals.deciding import second
 from approvals.models import SavedView
 from approvals.queue import read, saved_views
-from approvals.queue.doors import Asked
+from approvals.queue.doors import SignedInRequest
 from approvals.queue.filters import MARKS
 from approvals.queue.read import Filters, Page, Position, Sort, Waiting
 from approvals.queue.rows import rows_of
@@ -19,7 +19,7 @@ from audit.ground.refusals import Invalid
 from governance.models import Risk, Team
 
 
-def list_of(request: Asked) -> dict[str, Any]:
+def list_of(request: SignedInRequest) -> dict[str, Any]:
     """What `approvals/queue/_list.html` and `_filters.html` draw."""
     # Asked first: a change that happens meanwhile makes the page look again, never miss it.
     version = read.version()
@@ -50,7 +50,7 @@ def list_of(request: Asked) -> dict[str, Any]:
     }
 
 
-def _page(request: Asked, teams: list[str], filters: Filters) -> tuple[Page, str]:
+def _page(request: SignedInRequest, teams: list[str], filters: Filters) -> tuple[Page, str]:
     """The rows asked for; and in words why there can't be any, where a value means nothing."""
     try:
         cursor = request.GET.get("cursor", "")

@@ -10,14 +10,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from approvals.attention import looks, seen
-from approvals.queue.doors import Asked, signed_in, visible
+from approvals.queue.doors import SignedInRequest, signed_in, visible
 from audit.asking.parameters import whole
 
 
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
-def look(request: Asked, proposal_id: UUID) -> HttpResponse:
+def look(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Note that it is on the screen for `seconds` more, and answer who else has it there."""
     proposal = visible(request, proposal_id)
     said = request.POST

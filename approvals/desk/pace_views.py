@@ -8,13 +8,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals.attention import pace
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 
 
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
-def put_away(request: Asked) -> HttpResponse:
+def put_away(request: SignedInRequest) -> HttpResponse:
     """No more of this run; a preference of one's own, for as long as one is signed in."""
     pace.put_away(request.POST.get("run", ""), request.session)
     return HttpResponse() if request.htmx else redirect("approvals:queue")

@@ -20,9 +20,9 @@ from approvals.deciding.decide import Decided
 from approvals.desk import confirm
 from approvals.desk.listing import list_of
 from approvals.detail.bar import in_short
-from approvals.detail.gather import Detail, Typed, detail_of
+from approvals.detail.gather import Detail, RefusedForm, detail_of
 from approvals.queue import read
-from approvals.queue.doors import Asked, View, query_of, teams_of, visible, wants
+from approvals.queue.doors import SignedInRequest, View, query_of, teams_of, visible, wants
 from approvals.queue.moved import Moved, moved_from
 from approvals.queue.read import Filters
 from approvals.queue.rows import rows_of
@@ -43,16 +43,16 @@ DONE = {
 }
 
 
-def detail_for(request: Asked, proposal_id: UUID) -> Detail:
+def detail_for(request: SignedInRequest, proposal_id: UUID) -> Detail:
     """The proposal as this person may see it; 404 where they may not."""
     found = visible(request, proposal_id)
     kept = confirm.kept(request, proposal_id)
     chosen = request.GET.get("suggestion", "") or kept.get("suggestion", "")
-    typed = Typed(reason=kept.get("reason", ""), kept=kept)
+    typed = RefusedForm(reason=kept.get("reason", ""), kept=kept)
     return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
 
 
-def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+def only_detail(request: SignedInRequest, detail: Detail | None, *, status: int = 200) -> HttpResponse:
     """The part of the page that a script puts in the place of what was there."""
     context = {
         "detail": detail,
@@ -62,7 +62,7 @@ def only_detail(request: Asked, detail: Detail | None, *, status: int = 200) -> 
     return render(request, "approvals/detail/_detail.html", context, status=status)
 
 
-def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+def desk(request: SignedInRequest, detail: Detail | None, *, status: int = 200) -> HttpResponse:
     """List and detail; or the list alone where a script asked for it."""
     context = list_of(request)
     if wants(request, "queue"):
@@ -72,7 +72,7 @@ def desk(request: Asked, detail: Detail | None, *, status: int = 200) -> HttpRes
     return render(request, "approvals/queue/queue.html", context, status=status)
 
 
-def undoables(request: Asked) -> list[dict[str, Any]]:
+def undoables(request: SignedInRequest) -> list[dict[str, Any]]:
     """What this person approved and can undo, for the bar that counts down."""
     query = query_of(request)
     return [
@@ -92,7 +92,7 @@ def or_where_it_went(view: View) -> View:
     """For a proposal that is another team's now: where it went, to those who had it before."""
 
     @wraps(view)
-    def shown(request: Asked, proposal_id: UUID) -> HttpResponse:
+    def shown(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
         try:
             return view(request, proposal_id)
         except Http404:
@@ -104,7 +104,7 @@ def or_where_it_went(view: View) -> View:
     return shown
 
 
-def _elsewhere(request: Asked, moved: Moved, *, status: int) -> HttpResponse:
+def _elsewhere(request: SignedInRequest, moved: Moved, *, status: int) -> HttpResponse:
     context = {
         "moved": moved,
         "moved_url": reverse("approvals:proposal", args=[moved.proposal]) + query_of(request),
@@ -115,7 +115,7 @@ def _elsewhere(request: Asked, moved: Moved, *, status: int) -> HttpResponse:
     return render(request, "approvals/queue/queue.html", {**list_of(request), **context}, status=status)
 
 
-def same_again(request: Asked, proposal_id: UUID, said: str) -> HttpResponse:
+def same_again(request: SignedInRequest, proposal_id: UUID, said: str) -> HttpResponse:
     """After what decides nothing: the same proposal as it is now."""
     if request.htmx:
         return only_detail(request, detail_for(request, proposal_id))
@@ -129,7 +129,7 @@ def see_other(address: str) -> HttpResponse:
     return response
 
 
-def _list_alone(request: Asked, context: dict[str, Any]) -> HttpResponse:
+def _list_alone(request: SignedInRequest, context: dict[str, Any]) -> HttpResponse:
     """The list with its filters, and the address of a page that shows them beside what is open."""
     response = render(request, "approvals/queue/_list_alone.html", context)
     here = urlsplit(request.htmx.current_url_abs_path or "").path
@@ -148,7 +148,7 @@ def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
     raise Invalid.field("/suggestion", "Choose one of the suggestions to approve.")
 
 
-def reason_of(request: Asked) -> str:
+def reason_of(request: SignedInRequest) -> str:
     """What was written into the form, however long."""
     return request.POST.get("reason", "").strip()
 
@@ -159,7 +159,9 @@ def check_length(reason: str) -> None:
         raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON:,} characters.")
 
 
-def refused(request: Asked, proposal_id: UUID, refusal: Refusal, typed: Typed) -> HttpResponse:
+def refused(
+    request: SignedInRequest, proposal_id: UUID, refusal: Refusal, typed: RefusedForm
+) -> HttpResponse:
     """No error page for losing a race: the proposal as it is now says who won."""
     told = {"verdict": typed.verb, "refusal": type(refusal).__name__}
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
@@ -188,7 +190,7 @@ def in_words(refusal: Refusal, verb: str = "approve") -> str:
     return refusal.detail
 
 
-def go_on(request: Asked, proposal: Proposal) -> HttpResponse:
+def go_on(request: SignedInRequest, proposal: Proposal) -> HttpResponse:
     """See other: the next proposal that waits for this person, or the empty queue."""
     filters = Filters.read(request.GET)
     next_id = read.following(proposal, teams_of(request), filters, reviewer=request.user)
@@ -197,7 +199,7 @@ def go_on(request: Asked, proposal: Proposal) -> HttpResponse:
 
 
 def decide_on(
-    request: Asked, proposal_id: UUID, name: str, verb: Callable[[Proposal, str], Decided]
+    request: SignedInRequest, proposal_id: UUID, name: str, verb: Callable[[Proposal, str], Decided]
 ) -> HttpResponse:
     """Call the verb; then the next proposal, or this one again with what was refused and why."""
     proposal = visible(request, proposal_id)
@@ -206,13 +208,13 @@ def decide_on(
         check_length(reason)
         decided = verb(proposal, reason)
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed(name, reason, request.POST.get("team", "")))
+        return refused(request, proposal_id, refusal, RefusedForm(name, reason, request.POST.get("team", "")))
     waits = "" if decided.resolution or name == "escalate" else WAITS
     said = f"{DONE[name]}: {rows_of([proposal.pk])[0].sentence}.{waits}" if not request.htmx else ""
     return decided_on(request, proposal, decided, said)
 
 
-def decided_on(request: Asked, proposal: Proposal, decided: Decided, said: str) -> HttpResponse:
+def decided_on(request: SignedInRequest, proposal: Proposal, decided: Decided, said: str) -> HttpResponse:
     """After a decision: what a check was, else the next proposal; without scripts it is said on top."""
     if decided.check:
         return see_other(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals.deciding import second
 from approvals.deciding.together import defaults, leaves
 from approvals.desk.pages import in_words, reason_of, suggestion_named
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 from approvals.queue.rows import subject_of
 from approvals.showing.arguments import in_words as said_of
 from audit.asking.who import actor_of
@@ -76,7 +76,7 @@ class Blind:
 @signed_in
 @permission_required(DECIDE, raise_exception=True)
 @require_GET
-def listed(request: Asked) -> HttpResponse:
+def listed(request: SignedInRequest) -> HttpResponse:
     """What is asked of me, and what came of earlier ones."""
     ended = request.GET.get("show") == "answered"
     if ended:
@@ -92,14 +92,14 @@ def listed(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required(DECIDE, raise_exception=True)
 @require_GET
-def one(request: Asked, review_id: UUID) -> HttpResponse:
+def one(request: SignedInRequest, review_id: UUID) -> HttpResponse:
     return _page(request, _asked(request, review_id))
 
 
 @signed_in
 @permission_required(DECIDE, raise_exception=True)
 @require_POST
-def answer(request: Asked, review_id: UUID) -> HttpResponse:
+def answer(request: SignedInRequest, review_id: UUID) -> HttpResponse:
     """What I would have decided; then what was decided."""
     review = _asked(request, review_id)
     verdict = request.POST.get("verdict", "")
@@ -124,11 +124,11 @@ def answer(request: Asked, review_id: UUID) -> HttpResponse:
     return redirect("approvals:proposal", answered.proposal_id)
 
 
-def _asked(request: Asked, review_id: UUID) -> SecondReview:
+def _asked(request: SignedInRequest, review_id: UUID) -> SecondReview:
     return get_object_or_404(second.asked_of(request.user), pk=review_id)
 
 
-def _page(request: Asked, review: SecondReview, *, refusal: Refusal | None = None) -> HttpResponse:
+def _page(request: SignedInRequest, review: SecondReview, *, refusal: Refusal | None = None) -> HttpResponse:
     status = 200 if refusal is None else 422 if isinstance(refusal, Invalid) else 409
     context = {
         "review": review,
@@ -227,7 +227,7 @@ def _waiting(review: SecondReview) -> dict[str, Any]:
     }
 
 
-def _ended(review: SecondReview, request: Asked) -> dict[str, Any]:
+def _ended(review: SecondReview, request: SignedInRequest) -> dict[str, Any]:
     """Both answers; who the other one is they both see, as they would on the proposal's page."""
     mine = review.second_id == request.user.pk
     proposal = review.proposal

@@ -30,10 +30,10 @@ from approvals.desk.pages import (
     refused,
     suggestion_named,
 )
-from approvals.detail.gather import Typed
+from approvals.detail.gather import RefusedForm
 from approvals.models import SavedView
 from approvals.queue import read
-from approvals.queue.doors import Asked, query_of, signed_in, teams_of, visible, wants
+from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
 from approvals.vigilance import samples
 from audit.asking.who import actor_of
 from audit.ground.refusals import Refusal
@@ -47,7 +47,7 @@ from suggestions.models import Proposal, Sample
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def queue(request: Asked) -> HttpResponse:
+def queue(request: SignedInRequest) -> HttpResponse:
     """The list; without filters the view that this person wants to open first."""
     if wants(request, "detail"):
         return only_detail(request, None)
@@ -62,7 +62,7 @@ def queue(request: Asked) -> HttpResponse:
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
 @or_where_it_went
-def proposal(request: Asked, proposal_id: UUID) -> HttpResponse:
+def proposal(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     if asked := second.asked_of(request.user).filter(proposal=proposal_id).first():
         to = reverse("approvals:second-look", args=[asked.pk])
         return HttpResponseClientRedirect(to) if request.htmx else redirect(to)
@@ -73,7 +73,7 @@ def proposal(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def version(request: Asked) -> JsonResponse:
+def version(request: SignedInRequest) -> JsonResponse:
     """Something cheap to ask every few seconds: other than before, the list is read again."""
     return JsonResponse({"version": read.version()})
 
@@ -85,7 +85,7 @@ def version(request: Asked) -> JsonResponse:
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
 @or_where_it_went
-def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
+def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         suggestion = suggestion_named(proposal, request.POST.get("suggestion", ""))
         digest = request.POST.get("action_digest", "")
@@ -106,7 +106,7 @@ def approve(request: Asked, proposal_id: UUID) -> HttpResponse:
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
 @or_where_it_went
-def reject(request: Asked, proposal_id: UUID) -> HttpResponse:
+def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.reject(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
 
@@ -117,7 +117,7 @@ def reject(request: Asked, proposal_id: UUID) -> HttpResponse:
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
 @or_where_it_went
-def give_back(request: Asked, proposal_id: UUID) -> HttpResponse:
+def give_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.give_back(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
 
@@ -128,12 +128,12 @@ def give_back(request: Asked, proposal_id: UUID) -> HttpResponse:
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
 @or_where_it_went
-def reopen(request: Asked, proposal_id: UUID) -> HttpResponse:
+def reopen(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """The agent may ask again; then this proposal once more, which says so."""
     try:
         reopening.reopen(visible(request, proposal_id).pk, reviewer=request.user, actor=actor_of(request))
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed("reopen"))
+        return refused(request, proposal_id, refusal, RefusedForm("reopen"))
     if request.htmx:
         return only_detail(request, detail_for(request, proposal_id))
     messages.success(request, "The agent may ask for this again, and was told so.")
@@ -143,7 +143,7 @@ def reopen(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("approvals.add_decision", raise_exception=True)
 @require_POST
-def answer(request: Asked, proposal_id: UUID) -> HttpResponse:
+def answer(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Was it right that this passed? Then the next that is to be checked."""
     proposal = visible(request, proposal_id)
     sample = get_object_or_404(samples.asked_of(request.user), proposal=proposal)
@@ -153,7 +153,7 @@ def answer(request: Asked, proposal_id: UUID) -> HttpResponse:
         check_length(reason)
         samples.answer(sample, right=right, reviewer=request.user, actor=actor_of(request), reason=reason)
     except Refusal as refusal:
-        return refused(request, proposal_id, refusal, Typed("right" if right else "wrong", reason))
+        return refused(request, proposal_id, refusal, RefusedForm("right" if right else "wrong", reason))
     if not request.htmx:
         said = "right" if right else "wrong. The agent is back at stage 2"
         messages.success(request, f"Thank you: it was {said}.")
@@ -167,7 +167,7 @@ def answer(request: Asked, proposal_id: UUID) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def check(request: Asked) -> HttpResponse:
+def check(request: SignedInRequest) -> HttpResponse:
     """What was carried out without a person and is asked about; and what was answered."""
     ended = request.GET.get("show") == "answered"
     rows, following = samples.page(teams_of(request), ended=ended, cursor=request.GET.get("cursor", ""))

@@ -17,7 +17,7 @@ from governance.models import Team, User
 from governance.people import people
 from governance.policies import deciders
 from governance.showing.names import lowered
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
 
 Verdict = Decision.Verdict
@@ -134,7 +134,7 @@ def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:
 
 def _why_not_approve(proposal: Proposal, reader: User) -> str:
     owns = proposal.agent.owner_id == reader.pk
-    return OWN_AGENT if owns and not asked_of(proposal).owner_may_approve else ""
+    return OWN_AGENT if owns and not obligations_of(proposal).owner_may_approve else ""
 
 
 # --- What can be approved -----------------------------------------------------------------------------

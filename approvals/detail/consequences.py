@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from governance.actions.words import hazards
 from governance.models import ActionType
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal
 
 
@@ -23,7 +23,7 @@ class Undone:
 def undone(kind: ActionType, proposal: Proposal) -> Undone:
     """What it means to let this kind of action run, here."""
     sentences = hazards(kind)
-    grace = asked_of(proposal).grace_seconds
+    grace = obligations_of(proposal).grace_seconds
     if grace:
         sentences.append(f"After an approval there are {grace:g} s to undo it, before anything runs.")
     return Undone(sentences, _by(kind.workflow))

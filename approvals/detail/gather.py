@@ -100,7 +100,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class RefusedForm:
     """What somebody wrote into a form that was refused: it is given back to them."""
 
     verb: str = ""
@@ -174,7 +174,7 @@ class Detail:
     revealed: Revealed | None = None
     step_up: StepUp | None = None
     refusal: str = ""
-    typed: Typed = field(default_factory=Typed)
+    typed: RefusedForm = field(default_factory=RefusedForm)
 
     @property
     def may_decide(self) -> bool:
@@ -192,7 +192,7 @@ def detail_of(
     query: str = "",
     chosen: str = "",
     refusal: str = "",
-    typed: Typed | None = None,
+    typed: RefusedForm | None = None,
 ) -> Detail:
     """A proposal as this person may see it; the caller has checked that they may.
 
@@ -258,7 +258,7 @@ def detail_of(
         voices=said,
         step_up=step_up_of(proposal, suggestions, decisions),
         refusal=refusal,
-        typed=typed or Typed(),
+        typed=typed or RefusedForm(),
     )
 
 

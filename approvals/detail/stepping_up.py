@@ -9,7 +9,7 @@ from typing import Any
 from approvals.deciding.step_up import key_figure
 from approvals.models import Decision
 from audit.ground.unseen import shown
-from suggestions.answering.obligations import asked_of
+from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
 
 
@@ -35,7 +35,7 @@ def step_up_of(
 
     What somebody made of a suggestion and others can agree with has a figure of its own.
     """
-    if proposal.status != Proposal.Status.PENDING or not asked_of(proposal).step_up:
+    if proposal.status != Proposal.Status.PENDING or not obligations_of(proposal).step_up:
         return None
     figures = {s.action_digest: _figure(proposal, s, s.arguments, s.action_digest) for s in suggestions}
     by_id = {s.pk: s for s in suggestions}

@@ -16,7 +16,7 @@ from approvals.editing.schema import Shape, shapes
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.changes import parts, pointer, same
 from audit.ground.unseen import Piece, is_honest, pieces, shown
-from governance.schemas.data_classes import Found, Marks
+from governance.schemas.data_classes import Marks, SensitivePlaces
 from governance.schemas.words import counted, such_as
 from governance.showing.labels import labels, left_out
 from governance.showing.values import in_the_middle
@@ -108,7 +108,7 @@ class Drawing:
         self.errors = errors
         self.sent = sent
         self.marks = Marks(schema)
-        self.found: Found = self.marks.of(_object(nodes.value_of(tree)[0]))
+        self.found: SensitivePlaces = self.marks.of(_object(nodes.value_of(tree)[0]))
 
     def field(self) -> Field:
         return self._field(self.tree, self.schema, ROOT, (), self.suggested, "Arguments", holder=None)

@@ -289,7 +289,7 @@ def paths(node: Node, path: str = ROOT, place: tuple[str | int, ...] = ()) -> It
 
 
 @dataclass(frozen=True)
-class Found:
+class PlaceInForm:
     """A place in the tree with what the schema says of it, and what it is inside of."""
 
     node: Node
@@ -299,7 +299,7 @@ class Found:
     index: int
 
 
-def find(root: Any, tree: Node, path: str) -> Found:
+def find(root: Any, tree: Node, path: str) -> PlaceInForm:
     """The place of this path. Raises `Invalid`."""
     steps = path.split("-")
     if steps[0] != ROOT or not all(step.isdecimal() and len(step) < 5 for step in steps[1:]):
@@ -313,7 +313,7 @@ def find(root: Any, tree: Node, path: str) -> Found:
         name, node = holder.inside[step]
         is_list = holder.kind == "list"
         part = edit_schema.of_item(schema, step) if is_list else edit_schema.of_property(schema, name)
-    return Found(node, part, shape_of(root, part, node), holder, index)
+    return PlaceInForm(node, part, shape_of(root, part, node), holder, index)
 
 
 def shape_of(root: Any, part: Any, node: Node) -> Shape:
@@ -351,7 +351,7 @@ def turn_all(root: Any, tree: Node, sent: Mapping[str, str]) -> str:
     return turned
 
 
-def _turn(root: Any, found: Found, index: int) -> None:
+def _turn(root: Any, found: PlaceInForm, index: int) -> None:
     """Another form; what it can keep of what was there it keeps."""
     node, possible = found.node, shapes(root, found.part)
     if not 0 <= index < len(possible):
@@ -433,7 +433,7 @@ def _down(root: Any, tree: Node, path: str, sent: Mapping[str, str]) -> str:
     return _move(find(root, tree, path), path, 1)
 
 
-def _move(found: Found, path: str, by: int) -> str:
+def _move(found: PlaceInForm, path: str, by: int) -> str:
     if found.holder is None or found.holder.kind != "list":
         return path
     items, to = found.holder.inside, found.index + by

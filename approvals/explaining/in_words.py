@@ -20,7 +20,7 @@ _SAID = {"block": "Blocked", "review": "Reviewed by a person", "auto_approve": "
 
 
 @dataclass(frozen=True)
-class Told:
+class ExplanationInWords:
     """What the template draws."""
 
     policy: str
@@ -32,9 +32,9 @@ class Told:
     suggestions: list[dict[str, Any]]
 
 
-def told(explanation: Explanation) -> Told:
+def told(explanation: Explanation) -> ExplanationInWords:
     verdict = explanation.verdict
-    return Told(
+    return ExplanationInWords(
         policy=_policy(explanation.policy),
         outcome=_SAID[verdict.verdict],
         verdict=verdict.verdict,

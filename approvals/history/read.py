@@ -90,7 +90,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadyFilters:
     """Filters made ready: conditions on resolutions (`r`) and on proposals (`p`), with their values."""
 
     of_resolutions: list[str]
@@ -99,7 +99,7 @@ class Asked:
     by_subject: bool = False
 
 
-def ready(filters: Filters, reader: User) -> Asked:
+def ready(filters: Filters, reader: User) -> ReadyFilters:
     """The filters as SQL, within what this person may see. Raises `Invalid`, naming each bad one."""
     errors: list[dict[str, Any]] = []
     values: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def ready(filters: Filters, reader: User) -> Asked:
     if errors:
         raise Invalid(errors)
     searched_for = _search(filters.q, first, then, values)
-    return Asked(first, then, values, by_subject=searched_for)
+    return ReadyFilters(first, then, values, by_subject=searched_for)
 
 
 def _search(q: str, first: list[str], then: list[str], values: dict[str, Any]) -> bool:
@@ -250,7 +250,7 @@ class Page:
     next: Position | None = None
 
 
-def page(asked: Asked, *, before: Position | None = None, size: int = PAGE) -> Page:
+def page(asked: ReadyFilters, *, before: Position | None = None, size: int = PAGE) -> Page:
     """The newest that fit, before a place: bounded by what is looked at, never by what there is."""
     sql, values = statement(asked, before, size)
     with connection.cursor() as cursor:
@@ -262,7 +262,7 @@ def page(asked: Asked, *, before: Position | None = None, size: int = PAGE) -> P
     return Page([place.id for place in found[:size]], last)
 
 
-def statement(asked: Asked, before: Position | None, size: int) -> tuple[str, dict[str, Any]]:
+def statement(asked: ReadyFilters, before: Position | None, size: int) -> tuple[str, dict[str, Any]]:
     """SQL and values for a page and one row more."""
     first, then = list(asked.of_resolutions), asked.of_proposals
     values = {**asked.values, "limit": size + 1, "look_at": LOOK_AT}
@@ -278,7 +278,7 @@ def _of_subject(then: list[str]) -> str:
     return " AND ".join(condition for condition in then if "subject" in condition) or "true"
 
 
-def explain(asked: Asked) -> Any:
+def explain(asked: ReadyFilters) -> Any:
     """PostgreSQL's plan for the first page, for the test that watches over it."""
     sql, values = statement(asked, None, PAGE)
     with connection.cursor() as cursor:

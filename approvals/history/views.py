@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from approvals.detail.edited import in_short_by_proposal
 from approvals.history import read as past
 from approvals.history.read import OUTCOMES, Filters, Page, Position
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 from approvals.queue.read import teams_of
 from audit.asking.who import actor_of
 from audit.evidence.export import download
@@ -30,7 +30,7 @@ _BY = {"human": "a person", "policy": "the policy", "timer": "nobody in time", "
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def history(request: Asked) -> HttpResponse:
+def history(request: SignedInRequest) -> HttpResponse:
     """Decided proposals, newest first, by filters that stand in the address."""
     filters, trouble = Filters.read(request.GET), ""
     cursor = request.GET.get("cursor", "")
@@ -63,7 +63,7 @@ def history(request: Asked) -> HttpResponse:
 @login_required
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_GET
-def export(request: Asked) -> HttpResponseBase:
+def export(request: SignedInRequest) -> HttpResponseBase:
     """All that the page would show, as CSV."""
     try:
         found = past.export(Filters.read(request.GET), request.user, actor=actor_of(request))
@@ -72,7 +72,7 @@ def export(request: Asked) -> HttpResponseBase:
     return download("csv", found, name="history")
 
 
-def _choices(request: Asked) -> dict[str, Any]:
+def _choices(request: SignedInRequest) -> dict[str, Any]:
     return {
         "outcomes": [(outcome, outcome.capitalize()) for outcome in OUTCOMES],
         "by": [(by, _BY[by]) for by in Resolution.By.values],

@@ -111,7 +111,7 @@ class Page:
 # --- The reader -------------------------------------------------------------------------------------
 
 
-Told = Sequence[tuple[Sequence[str], str]]  # HTML, with the teams that may see it
+DrawnPieces = Sequence[tuple[Sequence[str], str]]  # HTML, with the teams that may see it
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class Change:
     """
 
     version: str
-    rows: Told = ()
-    people: Told = ()
+    rows: DrawnPieces = ()
+    people: DrawnPieces = ()
     overflow: bool = False
 
 
@@ -222,7 +222,7 @@ class Reader:
         self.told[row.id] = row.version
         return True
 
-    def _people(self) -> Told:
+    def _people(self) -> DrawnPieces:
         """Where people came or left. It has no event and changes no version: only the marks are told."""
         if time.monotonic() - self._looked_at < LOOK_FOR_PEOPLE:
             return ()

@@ -20,7 +20,7 @@ from suggestions.models import Proposal
 View = Callable[..., HttpResponse]
 
 
-class Asked(HttpRequest):
+class SignedInRequest(HttpRequest):
     """A request that came through the doors below."""
 
     user: User
@@ -40,23 +40,23 @@ def signed_in(view: View) -> View:
     return guarded
 
 
-def visible(request: Asked, proposal_id: UUID) -> Proposal:
+def visible(request: SignedInRequest, proposal_id: UUID) -> Proposal:
     """The proposal, where this person may know of it; else it does not exist for them."""
     known = Proposal.objects.visible_to(request.user).select_related("agent", "team", "resolution")
     return get_object_or_404(known, pk=proposal_id)
 
 
-def teams_of(request: Asked) -> list[str]:
+def teams_of(request: SignedInRequest) -> list[str]:
     """The slugs of the teams whose proposals this person may see."""
     return [team.slug for team in read.teams_of(request.user)]
 
 
-def wants(request: Asked, target: str) -> bool:
+def wants(request: SignedInRequest, target: str) -> bool:
     """Is only this part of the page asked for?"""
     htmx = request.htmx
     return bool(htmx) and not htmx.history_restore_request and htmx.target == target
 
 
-def query_of(request: Asked) -> str:
+def query_of(request: SignedInRequest) -> str:
     """The list's filters, to be kept in every address."""
     return Filters.read(request.GET).query()

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from approvals.models import SavedView
 from approvals.queue import saved_views
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 from approvals.queue.filters import Filters
 from audit.ground.refusals import Invalid
 
@@ -21,7 +21,7 @@ from audit.ground.refusals import Invalid
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_POST
-def save(request: Asked) -> HttpResponse:
+def save(request: SignedInRequest) -> HttpResponse:
     """Name what is shown now."""
     filters = Filters.read(QueryDict(request.POST.get("query", "").lstrip("?")[:2_000]).dict())  # type: ignore[arg-type]
     try:
@@ -41,7 +41,7 @@ def save(request: Asked) -> HttpResponse:
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
 @require_POST
-def change(request: Asked, view_id: UUID) -> HttpResponse:
+def change(request: SignedInRequest, view_id: UUID) -> HttpResponse:
     """Rename it, let it open first or not, or delete it."""
     view = get_object_or_404(SavedView.objects.select_related("user"), pk=view_id, user=request.user)
     back = reverse("approvals:queue") + view.query

@@ -12,7 +12,7 @@ from typing import Any
 
 from approvals.showing.text_diff import Change, changes
 from audit.ground.unseen import Piece, pieces, shown, told
-from governance.schemas.data_classes import Found, Marks, Place, inside
+from governance.schemas.data_classes import Marks, Place, SensitivePlaces, inside
 from governance.showing.labels import holding, labels, left_out, ordered
 from governance.showing.names import readable
 from governance.showing.numbers import grouped, written
@@ -115,7 +115,7 @@ def edited(schema: Any, proposed: dict[str, Any], approved: dict[str, Any]) -> I
 class _Table:
     def __init__(self, schema: Any, arguments: dict[str, Any]) -> None:
         self.marks = Marks(schema)
-        self.found: Found = self.marks.of(arguments)
+        self.found: SensitivePlaces = self.marks.of(arguments)
         self.left = MOST_ROWS
 
     def rows(self, place: Place, value: Any, before: Any, schemas: Sequence[Any], id: str) -> list[Argument]:

@@ -33,7 +33,7 @@ _ATTENTION = {"execution.needs_attention", "execution.refused"}
 
 
 @dataclass(frozen=True)
-class Told:
+class LogEvent:
     """An event of the log, as far as notices need it."""
 
     id: int
@@ -79,7 +79,7 @@ def _snapshot() -> tuple[int, int, int]:
     return int(oldest), int(following), newest
 
 
-def _read(follower: Follower) -> list[Told]:
+def _read(follower: Follower) -> list[LogEvent]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -92,9 +92,9 @@ def _read(follower: Follower) -> list[Told]:
     return [_told(*row) for row in rows]
 
 
-def _told(number: int, type: str, proposal: UUID, body: str) -> Told:
+def _told(number: int, type: str, proposal: UUID, body: str) -> LogEvent:
     content = json.loads(body)
-    return Told(number, type, proposal, str(content["actor"]["id"]), content["data"])
+    return LogEvent(number, type, proposal, str(content["actor"]["id"]), content["data"])
 
 
 def _settle(follower: Follower, before: tuple[int, int, int], *, read_to: int | None) -> None:
@@ -144,7 +144,7 @@ class _World:
     claimed: dict[UUID, int]
 
     @classmethod
-    def of(cls, events: Iterable[Told]) -> _World:
+    def of(cls, events: Iterable[LogEvent]) -> _World:
         ids = {event.proposal for event in events}
         decided = {event.proposal for event in events if event.type != "proposal.submitted"}
         proposals = Proposal.objects.only(
@@ -179,7 +179,7 @@ def _at_desk() -> list[int]:
         return [user for (user,) in cursor.fetchall()]
 
 
-def _lines(events: list[Told]) -> list[Line]:
+def _lines(events: list[LogEvent]) -> list[Line]:
     if not events:
         return []
     world, gathered = _World.of(events), _Gathered()
@@ -205,7 +205,7 @@ def _to_teams(
 
 
 def _to_people(
-    gathered: _Gathered, kind: Kind, event: Told, proposal: Proposal, people: Iterable[int]
+    gathered: _Gathered, kind: Kind, event: LogEvent, proposal: Proposal, people: Iterable[int]
 ) -> None:
     for user in people:
         if str(user) != event.actor:
@@ -213,11 +213,11 @@ def _to_people(
             gathered.single.append(Line(user, kind, proposal.team_id, proposal.risk, (proposal.pk,), key))
 
 
-def _submitted(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _submitted(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     _to_teams(gathered, world, Kind.NEW, proposal, proposal.teams, set())
 
 
-def _reminded(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _reminded(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     """Whoever is on it; where nobody is, everybody who is asked."""
     if on_it := world.claimed.get(proposal.pk):
         _to_people(gathered, Kind.REMINDER, event, proposal, [on_it])
@@ -225,34 +225,34 @@ def _reminded(event: Told, proposal: Proposal, world: _World, gathered: _Gathere
         _to_teams(gathered, world, Kind.REMINDER, proposal, proposal.teams, set())
 
 
-def _to_be_checked(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _to_be_checked(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     for user in world.members.get(proposal.team_id, ()):
         gathered.bundles[user, Kind.CHECK, proposal.team_id, is_urgent(proposal.risk)][proposal.pk] = (
             proposal.risk
         )
 
 
-def _escalated(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _escalated(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     _to_teams(gathered, world, Kind.ESCALATED, proposal, [event.data["to"]], {event.actor})
 
 
-def _decided(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _decided(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     if event.data.get("verdict") != Decision.Verdict.APPROVE:
         return
     decided = {str(decision.reviewer_id) for decision in world.decisions[proposal.pk]}
     _to_teams(gathered, world, Kind.SECOND, proposal, proposal.teams, decided | {event.actor})
 
 
-def _assigned(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _assigned(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     _to_people(gathered, Kind.ASSIGNED, event, proposal, [int(event.data["to"])])
 
 
-def _taken(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _taken(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     if before := event.data.get("taken_over_from"):
         _to_people(gathered, Kind.TAKEN_OVER, event, proposal, [int(before)])
 
 
-def _ended(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _ended(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     """Those who had said something else, whose word counts no more."""
     said = {
         "proposal.approved": (Decision.Verdict.APPROVE, event.data.get("action_digest")),
@@ -267,8 +267,8 @@ def _ended(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) 
     _to_people(gathered, Kind.OVERTAKEN, event, proposal, otherwise)
 
 
-def _to_approvers(kind: Kind) -> Callable[[Told, Proposal, _World, _Gathered], None]:
-    def ask(event: Told, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+def _to_approvers(kind: Kind) -> Callable[[LogEvent, Proposal, _World, _Gathered], None]:
+    def ask(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
         approved = [
             decision.reviewer_id
             for decision in world.decisions[proposal.pk]
@@ -279,7 +279,7 @@ def _to_approvers(kind: Kind) -> Callable[[Told, Proposal, _World, _Gathered], N
     return ask
 
 
-_ASKS: dict[str, Callable[[Told, Proposal, _World, _Gathered], None]] = {
+_ASKS: dict[str, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
     "proposal.submitted": _submitted,
     "check.slipped_in": _submitted,  # told like any other, or it would be known by that
     "proposal.escalated": _escalated,

@@ -15,7 +15,7 @@ from approvals.models import Claim, Look
 from approvals.models.kinds import Kind, Outside
 from approvals.models.notices import Delivery, Here, Message, Notice, Target, Wishes
 from approvals.telling.due import due
-from approvals.telling.words import Said, message, said
+from approvals.telling.words import NoticeInWords, message, said
 from execution.models import Execution
 from suggestions.models import Proposal, Sample
 
@@ -48,7 +48,7 @@ def tell(user: int) -> Message | None:
     notices = list(waiting.filter(user=user, outside=Waiting, due_at__lte=now).order_by("-risk", "id"))
     targets = list(Target.objects.filter(user=user, disabled_at=None))
     news = still_news(user, notices)
-    telling: list[tuple[Notice, Said]] = []
+    telling: list[tuple[Notice, NoticeInWords]] = []
     for notice in notices:
         at = due(notice, wishes, now)
         wanted = wishes.wish(notice.kind, urgent=notice.urgent).outside != Outside.OFF
@@ -61,7 +61,7 @@ def tell(user: int) -> Message | None:
     return _send(wishes, telling, targets) if telling else None
 
 
-def _send(wishes: Wishes, telling: list[tuple[Notice, Said]], targets: list[Target]) -> Message:
+def _send(wishes: Wishes, telling: list[tuple[Notice, NoticeInWords]], targets: list[Target]) -> Message:
     title, body = message([line for _, line in telling])
     sent = Message.objects.create(user_id=wishes.user_id, title=title, body=body)
     for notice, _ in telling:
@@ -177,7 +177,7 @@ def _was_on_the_desk(proposal: Proposal, world: _World) -> bool:
     return bool(world.here and world.here.desk_at and world.here.desk_at >= proposal.created_at)
 
 
-def _in_words(notice: Notice, news: News) -> Said:
+def _in_words(notice: Notice, news: News) -> NoticeInWords:
     return said(
         notice.kind,
         team=notice.team.name if notice.team else "",
@@ -189,7 +189,7 @@ def _in_words(notice: Notice, news: News) -> Said:
     )
 
 
-def in_words(notice: Notice) -> Said:
+def in_words(notice: Notice) -> NoticeInWords:
     """A notice as its person reads it in the list."""
     return _in_words(notice, News(notice.count, notice.proposals))
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals.attention import presence
 from approvals.models.kinds import TOPICS, Outside
 from approvals.models.notices import Delivery, Notice, Target, Wishes
-from approvals.queue.doors import Asked, signed_in
+from approvals.queue.doors import SignedInRequest, signed_in
 from approvals.telling import bell, carrier, targets, wishes
 from approvals.telling.tell import in_words
 from audit.asking.who import actor_of
@@ -34,7 +34,7 @@ _DAY_NAMES = dict(zip(hours.DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Su
 
 @signed_in
 @require_GET
-def notices(request: Asked) -> HttpResponse:
+def notices(request: SignedInRequest) -> HttpResponse:
     """What whoever asks was told, newest first."""
     mine = Notice.objects.filter(user=request.user, on_page=True).select_related("team")
     lines = list(mine.order_by("-at", "-id")[:SHOWN])
@@ -57,7 +57,7 @@ def notices(request: Asked) -> HttpResponse:
     )
 
 
-def _sentences(request: Asked, lines: list[Notice]) -> dict[UUID, str]:
+def _sentences(request: SignedInRequest, lines: list[Notice]) -> dict[UUID, str]:
     """What would happen by each that a line alone tells of, as far as this person may see it still."""
     alone = [line.proposals[0] for line in lines if line.count == 1 and line.proposals]
     known = Proposal.objects.visible_to(request.user).filter(pk__in=alone)
@@ -66,7 +66,7 @@ def _sentences(request: Asked, lines: list[Notice]) -> dict[UUID, str]:
 
 @signed_in
 @require_GET
-def notice(request: Asked, notice_id: int) -> HttpResponse:
+def notice(request: SignedInRequest, notice_id: int) -> HttpResponse:
     """To what a notice tells of; it counts as read from now on."""
     line = get_object_or_404(Notice.objects.select_related("team"), pk=notice_id, user=request.user)
     Notice.objects.filter(pk=line.pk, read_at=None).update(read_at=Now())
@@ -75,7 +75,7 @@ def notice(request: Asked, notice_id: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def read(request: Asked) -> HttpResponse:
+def read(request: SignedInRequest) -> HttpResponse:
     """All of it counts as read."""
     Notice.objects.unread().filter(user=request.user).update(read_at=Now())
     return redirect("approvals:notices")
@@ -83,7 +83,7 @@ def read(request: Asked) -> HttpResponse:
 
 @signed_in
 @require_POST
-def here(request: Asked) -> JsonResponse:
+def here(request: SignedInRequest) -> JsonResponse:
     """A page of ours is in the foreground; answers how much is unread."""
     presence.beat(request.user, desk=request.POST.get("desk") == "1")
     return JsonResponse(bell.drawn(bell.unread(request.user)))
@@ -94,7 +94,7 @@ def here(request: Asked) -> JsonResponse:
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def settings(request: Asked) -> HttpResponse:
+def settings(request: SignedInRequest) -> HttpResponse:
     """How whoever asks wishes to be told."""
     wished, errors = wishes.of(request.user), {}
     if request.method == "POST":
@@ -108,12 +108,12 @@ def settings(request: Asked) -> HttpResponse:
     return _settings(request, wished, errors, quiet=_quiet_asked(request, wished))
 
 
-def _quiet_asked(request: Asked, wished: Wishes) -> bool:
+def _quiet_asked(request: SignedInRequest, wished: Wishes) -> bool:
     return bool(request.POST.get("quiet")) if request.method == "POST" else bool(wished.quiet_days)
 
 
 def _settings(
-    request: Asked,
+    request: SignedInRequest,
     wished: Wishes,
     errors: dict[str, str],
     *,
@@ -154,7 +154,7 @@ def _target_row(target: Target) -> dict[str, Any]:
 
 @signed_in
 @require_POST
-def add_target(request: Asked) -> HttpResponse:
+def add_target(request: SignedInRequest) -> HttpResponse:
     """One more address; what was typed is not shown again."""
     name = request.POST.get("name", "")
     try:
@@ -173,7 +173,7 @@ def add_target(request: Asked) -> HttpResponse:
 
 @signed_in
 @require_POST
-def try_target(request: Asked, target_id: UUID) -> HttpResponse:
+def try_target(request: SignedInRequest, target_id: UUID) -> HttpResponse:
     """A test message to an address."""
     try:
         targets.attempt(target_id, user=request.user, actor=actor_of(request))
@@ -190,7 +190,7 @@ def try_target(request: Asked, target_id: UUID) -> HttpResponse:
 
 @signed_in
 @require_POST
-def remove_target(request: Asked, target_id: UUID) -> HttpResponse:
+def remove_target(request: SignedInRequest, target_id: UUID) -> HttpResponse:
     """Forget an address."""
     try:
         targets.remove(target_id, user=request.user, actor=actor_of(request))

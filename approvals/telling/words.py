@@ -20,7 +20,7 @@ PRODUCT = "reviewapp"
 
 
 @dataclass(frozen=True)
-class Said:
+class NoticeInWords:
     """A line as people read it, and the address on this site where what it tells of is."""
 
     text: str
@@ -29,16 +29,18 @@ class Said:
 
 def said(
     kind: str, *, team: str, team_slug: str, risk: int, urgent: bool, count: int, proposals: Sequence[UUID]
-) -> Said:
+) -> NoticeInWords:
     """One notice in words."""
     path = _path(kind, team_slug, count, proposals)
     if kind == Kind.TARGET:
-        return Said("An address of yours stopped working, and nothing is sent there any more", path)
+        return NoticeInWords("An address of yours stopped working, and nothing is sent there any more", path)
     if kind in _OF_THE_ACCOUNT:
-        return Said(_OF_THE_ACCOUNT[Kind(kind)], path)
+        return NoticeInWords(_OF_THE_ACCOUNT[Kind(kind)], path)
     one = count == 1
     how = f", {Risk(risk).label} risk" if one else ", high or critical risk" if urgent else ""
-    return Said(_WORDS[Kind(kind)][0 if one else 1].format(count=f"{count:,}", team=team) + how, path)
+    return NoticeInWords(
+        _WORDS[Kind(kind)][0 if one else 1].format(count=f"{count:,}", team=team) + how, path
+    )
 
 
 _OF_THE_ACCOUNT: dict[Kind, str] = {
@@ -89,7 +91,7 @@ def _path(kind: str, team: str, count: int, proposals: Sequence[UUID]) -> str:
     return f"{reverse('approvals:queue')}?{urlencode({'team': team})}" if team else reverse("approvals:queue")
 
 
-def message(lines: Sequence[Said]) -> tuple[str, str]:
+def message(lines: Sequence[NoticeInWords]) -> tuple[str, str]:
     """Title and text of a message that says all of this, the weightiest first."""
     first, *rest = lines
     title = f"{PRODUCT}: {first.text}" + (f", and {len(rest)} more" if rest else "")

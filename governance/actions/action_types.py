@@ -19,7 +19,7 @@ from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.actions import schema_reading
 from governance.actions.changes import Change, MilderHazards, Registered, TakenOver, change_of
-from governance.actions.tool_forms import BadForm, Found, ours, tools_in
+from governance.actions.tool_forms import BadForm, ToolsOfAFile, ours, tools_in
 from governance.models import ActionType
 from governance.models.property_order import order_of
 from governance.schemas.data_classes import CLASS_NAME, Marks
@@ -80,7 +80,7 @@ def parse(text: str) -> list[Any]:
     return read(text).tools
 
 
-def read(text: str) -> Found:
+def read(text: str) -> ToolsOfAFile:
     """The definitions in a file: ours, or those of `tool_forms`. Raises `InvalidActionType`."""
     try:
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
@@ -89,7 +89,7 @@ def read(text: str) -> Found:
     return definitions(content)
 
 
-def definitions(content: Any) -> Found:
+def definitions(content: Any) -> ToolsOfAFile:
     """The same of what was read already; the notes say of which tools they are."""
     try:
         found = tools_in(content)
@@ -100,7 +100,7 @@ def definitions(content: Any) -> Found:
         for note in dict.fromkeys(looked.notes):
             told.setdefault(note, []).append(looked.name)
     notes = [f"{note.removesuffix('.')} ({_some(names)})." for note, names in told.items()]
-    return Found(found.tools, [*found.notes, *notes])
+    return ToolsOfAFile(found.tools, [*found.notes, *notes])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ class BadForm(ValueError):
 
 
 @dataclass
-class Found:
+class ToolsOfAFile:
     """The tools of a file, as they stand in it, and what the reader should know of the file."""
 
     tools: list[Any]
@@ -62,10 +62,10 @@ class Ours:
     mistakes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def tools_in(content: Any) -> Found:
+def tools_in(content: Any) -> ToolsOfAFile:
     """The tools in a file's JSON. Raises `BadForm`."""
     if isinstance(content, list):
-        return Found(content)
+        return ToolsOfAFile(content)
     if isinstance(content, dict) and "jsonrpc" in content:
         if "error" in content or not isinstance(content.get("result"), dict):
             raise BadForm("file", "", "is a JSON-RPC message without a result of tools/list")
@@ -73,7 +73,7 @@ def tools_in(content: Any) -> Found:
     if isinstance(content, dict):
         for member in ("tools", "functions", "action_types"):
             if isinstance(content.get(member), list):
-                return Found(content[member], _notes(content))
+                return ToolsOfAFile(content[member], _notes(content))
         if isinstance(content.get("result"), dict):
             return tools_in(content["result"])
     raise BadForm("file", "", 'must hold a list of action types, or {"tools": [...]}')

@@ -211,7 +211,7 @@ def limits_of(agent: Agent) -> AgentLimits:
     return AgentLimits.model_construct(enabled=agent.enabled, action_types=agent.allowed_actions, **said)
 
 
-def check_standing(agent: Agent, now: datetime) -> None:
+def check_enabled_and_within_hours(agent: Agent, now: datetime) -> None:
     """Whether it may ask for anything now. Raises `AgentDisabled`, `OutsideHours`."""
     if not agent.enabled:
         raise AgentDisabled

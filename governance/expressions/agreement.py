@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from governance.expressions.reading import Said, said, sentences_of
+from governance.expressions.reading import TextFacts, said, sentences_of
 from governance.expressions.requests import take_back
 
 LONGEST = 1_000  # characters of an answer that is looked at
@@ -68,7 +68,7 @@ def agrees(answer: str, question: str) -> bool:
     return any(_says_yes(one) for one in sentences)
 
 
-def _says_yes(sentence: Said) -> bool:
+def _says_yes(sentence: TextFacts) -> bool:
     return not sentence.text.rstrip("\"') ").endswith("?") and any(yes in sentence.spaced for yes in _YES)
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from governance.expressions import effort
-from governance.expressions.reading import Said, folded, page_meant, said
+from governance.expressions.reading import TextFacts, folded, page_meant, said
 
 MOST_TRIES = 1_000  # occurrences of a value that go on in other words; what comes after them is not looked at
 _TRY = 60  # units of effort for one of them
@@ -82,7 +82,7 @@ def domain(address: str) -> str:
     return rest.lower() if sign and name and re.fullmatch(r"[^\s@<>,;]+", rest) else ""
 
 
-def names(text: Said, value: Any) -> bool:
+def names(text: TextFacts, value: Any) -> bool:
     """`mentions`, of a text that has been read."""
     if isinstance(value, dict):
         value = list(value.values())
@@ -121,11 +121,11 @@ def looking_for(value: Any, length: int) -> int:
     return length + wanted + min(MOST_TRIES, length) * (_TRY + wanted)
 
 
-def _names(text: Said, value: str) -> bool:
+def _names(text: TextFacts, value: str) -> bool:
     return text.named.of(value, lambda: _finds(text, value))
 
 
-def _finds(text: Said, value: str) -> bool:
+def _finds(text: TextFacts, value: str) -> bool:
     if _SCHEME.match(value.strip()):
         return page_meant(value) in text.pages_meant
     wanted = folded(value)
@@ -134,7 +134,7 @@ def _finds(text: Said, value: str) -> bool:
     return _stands(text.folded, wanted) or _names_moment(text, wanted)
 
 
-def _names_moment(text: Said, wanted: str) -> bool:
+def _names_moment(text: TextFacts, wanted: str) -> bool:
     found = _MOMENT.fullmatch(wanted)
     if not found:
         return False

@@ -41,7 +41,7 @@ class Kept(dict[str, Found]):
         return found
 
 
-class Said:
+class TextFacts:
     """Everything is worked out when it is first asked for, and once."""
 
     def __init__(self, text: str) -> None:
@@ -59,9 +59,9 @@ class Said:
         return len(self.text.splitlines()) + sum(1 for _ in _SENTENCE_ENDS.finditer(self.text))
 
     @cached_property
-    def sentences(self) -> tuple[Said, ...]:
+    def sentences(self) -> tuple[TextFacts, ...]:
         parts = (p for line in self.text.splitlines() for p in _SENTENCE_ENDS.split(line.strip()))
-        return tuple(Said(part) for part in parts if part)
+        return tuple(TextFacts(part) for part in parts if part)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -105,13 +105,13 @@ _READ = 700  # units of effort for a character, until everything that can be ask
 _SENTENCE = 12_000  # and for a sentence
 
 
-def said(text: str) -> Said:
+def said(text: str) -> TextFacts:
     """The text, read; many rules ask about the same one. Raises `effort.TooMuch`."""
     effort.spend_once(text, "read", _READ * len(text))
     return (_long if len(text) > LONG else _short)(text)
 
 
-def sentences_of(text: str) -> tuple[Said, ...]:
+def sentences_of(text: str) -> tuple[TextFacts, ...]:
     """The sentences of a text. Raises `effort.TooMuch`, also for more than anybody says."""
     read = said(text)
     if read.sentence_count > effort.MOST_SENTENCES:
@@ -120,8 +120,8 @@ def sentences_of(text: str) -> tuple[Said, ...]:
     return read.sentences
 
 
-_short = lru_cache(maxsize=16)(Said)
-_long = lru_cache(maxsize=2)(Said)
+_short = lru_cache(maxsize=16)(TextFacts)
+_long = lru_cache(maxsize=2)(TextFacts)
 
 
 def folded(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.expressions import effort
 from governance.expressions.mentions import leaves, looking_for, names
-from governance.expressions.reading import Said, said, sentences_of
+from governance.expressions.reading import TextFacts, said, sentences_of
 
 _ENGLISH = (
     *("not", "no", "never", "none", "neither", "nor", "nobody", "nothing", "without", "cannot", "dont"),
@@ -48,10 +48,10 @@ def repeats(text: str, message: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _phrase(word: str) -> str:
-    return Said(word).spaced
+    return TextFacts(word).spaced
 
 
-def _takes_back(sentence: Said) -> bool:
+def _takes_back(sentence: TextFacts) -> bool:
     return take_back(sentence.words)
 
 

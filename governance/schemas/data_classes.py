@@ -49,7 +49,7 @@ class BadMark(ValueError):
 
 
 @dataclass(frozen=True)
-class Found:
+class SensitivePlaces:
     """What the marks say of some arguments."""
 
     classes: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class Found:
         )
 
 
-NOTHING = Found()
+NOTHING = SensitivePlaces()
 
 
 class Marks:
@@ -74,7 +74,7 @@ class Marks:
         self.classes = frozenset(name for _, part in self.parts for name in classes_named(part))
         self.any = bool(self.classes) or any(part.get(SENSITIVE) is True for _, part in self.parts)
 
-    def of(self, arguments: Any) -> Found:
+    def of(self, arguments: Any) -> SensitivePlaces:
         """The classes of what is present in the arguments, and the places that are sensitive."""
         if not self.any:
             return NOTHING
@@ -89,7 +89,7 @@ class Marks:
                 if part.get(SENSITIVE) is True:
                     sensitive.add(place)
             waiting += [(*rest, inside(applying, rest[0][-1])) for rest in _items(place, value)]
-        return Found(frozenset(classes), frozenset(sensitive))
+        return SensitivePlaces(frozenset(classes), frozenset(sensitive))
 
     def names(self, path: tuple[str, ...]) -> bool:
         """Whether some schema here names such a property, each inside of the one before."""
@@ -172,7 +172,7 @@ class Marks:
         return anchors
 
 
-def masked(value: Any, found: Found, place: Place = ()) -> Any:
+def masked(value: Any, found: SensitivePlaces, place: Place = ()) -> Any:
     """The value with a mark in the place of everything that is sensitive."""
     if not found.sensitive:
         return value

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from audit.ground.unseen import shown
-from governance.schemas.data_classes import KEY_FIGURE, Found
+from governance.schemas.data_classes import KEY_FIGURE, SensitivePlaces
 from governance.showing.labels import Schema
 from governance.showing.names import SHORT, readable
 from governance.showing.numbers import written
@@ -87,7 +87,7 @@ def of(
     called: dict[str, str],
     template: str,
     arguments: Schema,
-    found: Found,
+    found: SensitivePlaces,
 ) -> list[Figure]:
     """At most two of different kinds: those that the schema marks, else who gets it and how much."""
 
@@ -105,7 +105,7 @@ def of(
     return [Figure(called[name], _text(name, parts, template, arguments)) for name in told[:MOST]]
 
 
-def _tellable(name: str, arguments: Schema, found: Found) -> bool:
+def _tellable(name: str, arguments: Schema, found: SensitivePlaces) -> bool:
     value = arguments[name]
     several = value if isinstance(value, list) else (value,)
     if not several or value == "" or not all(_is_told(one) for one in several):

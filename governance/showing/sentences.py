@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from governance.models import ActionType
-from governance.schemas.data_classes import MASK, NOTHING, Found, Marks, Place, inside
+from governance.schemas.data_classes import MASK, NOTHING, Marks, Place, SensitivePlaces, inside
 from governance.showing import figures
 from governance.showing.labels import Schema, alternatives, holding, labels, ordered
 from governance.showing.names import readable
@@ -46,7 +46,7 @@ class Wording:
         self._known = frozenset(labels(self._always) if self._always else ())
         self._shapes: dict[frozenset[str], Shape] = {}
 
-    def sentence(self, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST) -> str:
+    def sentence(self, arguments: Any, *, found: SensitivePlaces = NOTHING, longest: int = LONGEST) -> str:
         """The type's template filled in, with what it does not name; without one all arguments by name.
 
         What is marked as sensitive (`found`) is masked: a sentence stands in lists and notices.
@@ -72,7 +72,7 @@ class Wording:
                 self._shapes[names] = kept
         return kept
 
-    def figures(self, arguments: Any, *, found: Found = NOTHING) -> list[figures.Figure]:
+    def figures(self, arguments: Any, *, found: SensitivePlaces = NOTHING) -> list[figures.Figure]:
         """What decides, the weightiest first: the recipient, the amount."""
         known = arguments if isinstance(arguments, dict) else {}
         shape = self.shape(known)
@@ -80,7 +80,7 @@ class Wording:
 
 
 class _Saying:
-    def __init__(self, wording: Wording, arguments: Schema, found: Found) -> None:
+    def __init__(self, wording: Wording, arguments: Schema, found: SensitivePlaces) -> None:
         self.wording, self.arguments, self.found = wording, arguments, found
         self.shape = wording.shape(arguments)
         self.rest = list(self._rest())
@@ -232,7 +232,7 @@ def _without_its_kind(before: str, name: str, said: str) -> str:
 
 
 def sentence(
-    action_type: ActionType, arguments: Any, *, found: Found = NOTHING, longest: int = LONGEST
+    action_type: ActionType, arguments: Any, *, found: SensitivePlaces = NOTHING, longest: int = LONGEST
 ) -> str:
     """What this action would do; see `Wording.sentence`."""
     return wording(action_type).sentence(arguments, found=found, longest=longest)

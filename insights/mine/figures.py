@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from approvals.attention.pace import Told, runs_in
+from approvals.attention.pace import TimedDecision, runs_in
 from approvals.attention.reading import is_faster_than_reading
 from approvals.models import Check, Decision
 from audit.ground.wilson import Share, share
@@ -54,8 +54,8 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    told: Told
+class _TimedAnswer:
+    told: TimedDecision
     standing: bool
     rank: int | None
     status: str
@@ -69,7 +69,7 @@ def figures_of(user: User, days: int) -> Figures:
     columns = ("id", "verdict", "looked_seconds", "reading_seconds")
     others = ("standing", "suggestion__rank", "proposal__status", "proposal_id")
     read = list(rows.values_list(*columns, *others)[: MOST + 1])
-    said = [_Said(Told(*row[:4]), *row[4:]) for row in read[:MOST]]
+    said = [_TimedAnswer(TimedDecision(*row[:4]), *row[4:]) for row in read[:MOST]]
     answers = [s for s in said if s.told.verdict != Verdict.ESCALATE and s.standing]
     approvals = [s for s in answers if s.told.verdict == Verdict.APPROVE]
     checks = _checks(user, days)
@@ -105,7 +105,7 @@ def _agreed(user: User, days: int) -> Share:
 _LED_TO = {Verdict.APPROVE: {"rejected", "returned"}, Verdict.REJECT: {"approved"}, Verdict.RETURN: set()}
 
 
-def _overturned(user: User, answers: Sequence[_Said]) -> int:
+def _overturned(user: User, answers: Sequence[_TimedAnswer]) -> int:
     """What the others decided otherwise, and what somebody else let the agent ask for again."""
     otherwise = sum(s.status in _LED_TO.get(Verdict(s.told.verdict), set()) for s in answers)
     rejected = [s.proposal for s in answers if s.told.verdict == Verdict.REJECT and s.status == "rejected"]
@@ -114,7 +114,7 @@ def _overturned(user: User, answers: Sequence[_Said]) -> int:
     return otherwise + again
 
 
-def _pace(told: Sequence[Told]) -> Pace | None:
+def _pace(told: Sequence[TimedDecision]) -> Pace | None:
     known = [one for one in told if one.looked is not None and one.reading is not None]
     if not known:
         return None

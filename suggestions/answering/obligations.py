@@ -14,7 +14,7 @@ _RAISED = ("rejections", "four_eyes", "owner_may_approve", "step_up", "grace_sec
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Obligations:
     """`approvals` of distinct people, or `rejections` of distinct people, end it.
 
     With `four_eyes` whoever edited does not count among those who approve; `owner_may_approve`
@@ -32,10 +32,10 @@ class Asked:
     bulk: bool
 
 
-def asked_of(proposal: Proposal) -> Asked:
+def obligations_of(proposal: Proposal) -> Obligations:
     """Everything that holds for this proposal now."""
     said = {**proposal.verdict, **proposal.raised}
-    return Asked(
+    return Obligations(
         approvals=proposal.approvals_needed,
         rejections=said.get("rejections", 1),
         four_eyes=said.get("four_eyes", proposal.approvals_needed > 1),
@@ -49,7 +49,7 @@ def asked_of(proposal: Proposal) -> Asked:
 
 def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
     """Ask for whatever a later verdict asks for beyond this; never for less. Returns the fields changed."""
-    before = asked_of(proposal)
+    before = obligations_of(proposal)
     more_teams = [team for team in verdict.teams if team not in proposal.teams]
     approvals = max(verdict.approvals, before.approvals)
     said: dict[str, Any] = {
@@ -65,7 +65,7 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
         proposal.approvals_needed = approvals
         proposal.also_teams = [*proposal.also_teams, *more_teams]
         changed = ["approvals_needed", "also_teams"]
-    now = asked_of(proposal)  # more approvals bring four eyes with them, where nobody said otherwise
+    now = obligations_of(proposal)  # more approvals bring four eyes with them, where nobody said otherwise
     raised = {name: said[name] for name in _RAISED if said[name] != getattr(now, name)}
     if risk > proposal.risk:
         proposal.risk = risk

@@ -250,7 +250,7 @@ class NotAnAgent(Refusal):
 
 def _admit(caller: AgentCaller, *, cost: int = 1) -> None:
     """The boundaries that come before a look at the body."""
-    boundaries.check_standing(caller.agent, caller.at)
+    boundaries.check_enabled_and_within_hours(caller.agent, caller.at)
     rate.spend(caller.agent, cost=cost)
 
 

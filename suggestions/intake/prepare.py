@@ -139,7 +139,7 @@ def _in_the_shadow(
 def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:
     """Those that need no look at the arguments; rates are counted once for a whole request."""
     actions = [s.action for s in body.suggestions]
-    boundaries.check_standing(caller.agent, caller.at)
+    boundaries.check_enabled_and_within_hours(caller.agent, caller.at)
     boundaries.check_actions(caller.agent, actions)
     boundaries.check_deployment(
         caller.agent, actions, stated=body.provenance.deployment, active=caller.circumstances.deployment

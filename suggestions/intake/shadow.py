@@ -122,7 +122,7 @@ ANSWERED_MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Told:
+class ShadowCounts:
     """What a policy in the shadow has seen so far, as far as it is counted.
 
     `kinds` are the newest differences by their kind and by what became of the proposals.
@@ -138,17 +138,17 @@ class Told:
         return self.looked_at - self.different
 
 
-def told(policy: PolicyVersion) -> Told:
+def told(policy: PolicyVersion) -> ShadowCounts:
     """What this version has looked at, what it would have said otherwise, and what people decided."""
     [(looked_at, oldest)] = execute(_LOOKED_AT, {"policy": policy.pk, "most": MOST})
     if not looked_at:
-        return Told(0, 0, False, {})
+        return ShadowCounts(0, 0, False, {})
     different = ShadowDifference.objects.filter(policy=policy, proposal_id__gte=oldest).count()
     kinds: dict[str, dict[str, int]] = {}
     asked = {"policy": policy.pk, "oldest": oldest, "most": ANSWERED_MOST}
     for kind, answer, count in execute(_ANSWERS, asked):
         kinds.setdefault(kind, {})[answer] = count
-    return Told(looked_at, different, looked_at == MOST, kinds)
+    return ShadowCounts(looked_at, different, looked_at == MOST, kinds)
 
 
 def page(

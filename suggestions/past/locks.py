@@ -82,7 +82,7 @@ def one_at_a_time(agent_id: UUID, subjects: Iterable[UUID | None]) -> Iterator[T
         yield Turn(agent_id, subjects, stack)
 
 
-def wait_for_turn(proposal: Proposal) -> None:
+def lock_history(proposal: Proposal) -> None:
     """Take the turn of a stored proposal's agent and subject until the present transaction ends.
 
     To be called before any row is locked: a submission waits for rows while it has its turn.

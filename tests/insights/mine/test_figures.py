@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from approvals.attention import pace, reading
-from approvals.attention.pace import Told
+from approvals.attention.pace import TimedDecision
 from approvals.deciding import reopen as reopening
 from approvals.models import Check, Decision, Look
 from approvals.vigilance import forget
@@ -113,8 +113,8 @@ def test_the_page_is_of_whoever_asks_and_nobody_elses(propose: Any, ana: Any, be
 # --- Pace -------------------------------------------------------------------------------------------
 
 
-def told(*seconds: int | None, verdict: str = "approve") -> list[Told]:
-    return [Told(uuid4(), verdict, one, 60) for one in seconds]
+def told(*seconds: int | None, verdict: str = "approve") -> list[TimedDecision]:
+    return [TimedDecision(uuid4(), verdict, one, 60) for one in seconds]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def told(*seconds: int | None, verdict: str = "approve") -> list[Told]:
         ([], 0),
     ],
 )
-def test_a_run_is_of_approvals_one_after_the_other(decisions: list[Told], count: int) -> None:
+def test_a_run_is_of_approvals_one_after_the_other(decisions: list[TimedDecision], count: int) -> None:
     run = pace.run_of(decisions, least=5)
     assert (run.count if run else 0) == count
     if run:
