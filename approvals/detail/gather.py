@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,89 +13,31 @@ from django.utils.timezone import now
 from approvals.attention.seen import present
 from approvals.deciding.quorum import missing_teams, standing_of
 from approvals.deciding.together import others_alike
-from approvals.deciding.voices import Version, Voices, voices
+from approvals.deciding.voices import Voices, voices
 from approvals.detail.afterwards import Afterwards, afterwards
 from approvals.detail.bar import Bar, bar_of, teams_in_words
-from approvals.detail.consequences import undone
+from approvals.detail.conversation import Message, as_json, raw_of, take_messages
 from approvals.detail.edited import Edit, edits_of
+from approvals.detail.options import Heading, Option, headings_of, options_of
 from approvals.detail.precedents import Precedents, precedents
 from approvals.detail.produced import Produced, produced
 from approvals.detail.revealed import Revealed, revealed
 from approvals.detail.revised import Revised, revised
 from approvals.detail.stepping_up import StepUp, step_up_of
 from approvals.detail.timeline import Entry, timeline
-from approvals.detail.worth import Record, Worth, record_of
+from approvals.detail.what_ran import execution_of, held
 from approvals.models import Decision
 from approvals.queue.rows import subject_of
-from approvals.showing.arguments import Argument, also_there, as_text, edited, table
+from approvals.showing.arguments import as_text
 from approvals.vigilance.samples import asked_of, why_not
 from audit.ground.unseen import Piece, pieces, shown, told
-from execution.desk.attend import CAN_BE_CANCELLED
-from execution.desk.doubt import in_doubt
-from execution.models import Execution
 from governance.models import Risk, User
 from governance.policies import findings
 from governance.policies.findings import Finding
-from governance.schemas.data_classes import Marks
-from governance.showing.sentences import sentence
-from governance.trust import halts
-from suggestions.answering.present import halt_of, presented
 from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 
 MOST_FOUND = 4
-ROLES = ("user", "assistant", "tool", "system")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One ranked suggestion."""
-
-    id: str
-    rank: int
-    sentence: list[Piece]
-    action: str
-    reversibility: str
-    undo: list[str]
-    by: str
-    risk: str
-    confidence: float | None
-    confidence_worth: Worth | None
-    success_probability: float | None
-    success_worth: Worth | None
-    arguments: list[Argument]
-    also_there: list[tuple[str, list[Piece]]]
-    warnings: list[str]
-    digest: str
-    digest_short: str
-    explanation: list[Piece]
-    indicators: list[dict[str, list[Piece]]]
-    chosen: bool
-
-    @property
-    def folds(self) -> int:
-        """How many parts of what would be carried out open at a click."""
-        return sum(argument.folds for argument in self.arguments)
-
-    @property
-    def claims(self) -> bool:
-        return any(argument.claims for argument in self.arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What would happen, by the choice of this rank: the sentence that the server made of it."""
-
-    rank: int
-    sentence: list[Piece]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of the conversation that the agent sent along."""
-
-    role: str
-    pieces: list[Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +144,10 @@ def detail_of(
     resolution = getattr(proposal, "resolution", None)
     address = reverse("approvals:proposal", args=[proposal.pk])
     context = dict(proposal.context)
-    messages = _messages(context)
+    messages = take_messages(context)
     said = voices(proposal, decisions, suggestions)
-    options = _options(proposal, suggestions, resolution, chosen)
-    headings = _headings(options, said.versions, open=resolution is None)
+    options = options_of(proposal, suggestions, resolution, chosen)
+    headings = headings_of(options, said.versions, open=resolution is None)
     earlier = precedents(proposal, reader)
     return Detail(
         id=str(proposal.pk),
@@ -226,8 +167,8 @@ def detail_of(
         warnings=_page_warnings(proposal),
         suggestions=options,
         context_messages=messages,
-        context_json=pieces(_json(context)) if context else [],
-        raw_json=pieces(_json(_raw(proposal, suggestions))),
+        context_json=pieces(as_json(context)) if context else [],
+        raw_json=pieces(as_json(raw_of(proposal, suggestions))),
         produced=produced(proposal),
         verdict=_verdict(proposal, decisions),
         precedents=earlier,
@@ -239,12 +180,12 @@ def detail_of(
         printed_at=now(),
         printed_by=shown(reader.printed_name),
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
-        execution=_execution(proposal, reader),
+        execution=execution_of(proposal, reader),
         after=afterwards(proposal, reader, query),
         contradictions=_contradictions(proposal, reader),
         alike=others_alike(proposal, reader),
         edits=edits_of(decisions, suggestions),
-        held=_held(proposal, suggestions),
+        held=held(proposal, suggestions),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),
         bar=bar_of(
@@ -265,38 +206,6 @@ def detail_of(
 # --- What is proposed -------------------------------------------------------------------------
 
 
-def _options(
-    proposal: Proposal, suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str
-) -> list[Option]:
-    approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
-    wanted = approved or chosen
-    known = wanted in {str(s.pk) for s in suggestions}
-    records = {name: record_of(proposal.agent_id, name) for name in {s.action_type.name for s in suggestions}}
-    options = [
-        _option(
-            proposal,
-            s,
-            record=records[s.action_type.name],
-            chosen=str(s.pk) == wanted if known else s.rank == 1,
-        )
-        for s in suggestions
-    ]
-    if resolution is None or resolution.arguments is None:
-        return options
-    return [
-        _as_approved(o, s, resolution) if str(s.pk) == approved else o
-        for o, s in zip(options, suggestions, strict=True)
-    ]
-
-
-def _headings(options: Sequence[Option], versions: Sequence[Version], *, open: bool) -> list[Heading]:
-    """One for each that can be chosen; of what was answered the one that was."""
-    if open:
-        chosen = [(one.rank, one.sentence) for one in options]
-        return [Heading(*one) for one in chosen + [(v.rank, v.sentence) for v in versions]]
-    return [Heading(one.rank, one.sentence) for one in options if one.chosen]
-
-
 def _on_one_line(sentence: Sequence[Piece]) -> str:
     return shown("".join(piece.text for piece in sentence))
 
@@ -307,51 +216,6 @@ def _found(proposal: Proposal, earlier: Precedents) -> list[Finding]:
         return []  # nobody decides on it any more
     found = [*findings.at(proposal.policy_id, proposal.verdict["rules"]), *earlier.speaks_against]
     return sorted(found, key=lambda one: -one.weight)[:MOST_FOUND]
-
-
-def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool) -> Option:
-    kind = suggestion.action_type
-    schema = kind.schema_as_written
-    arguments = table(schema, suggestion.arguments, suggestion.before, id=str(suggestion.rank))
-    means = undone(kind, proposal)
-    return Option(
-        id=str(suggestion.pk),
-        rank=suggestion.rank,
-        sentence=pieces(suggestion.sentence),
-        action=str(kind),
-        reversibility=kind.get_reversibility_display(),
-        undo=means.sentences,
-        by=means.by,
-        risk=Risk(suggestion.risk).label,
-        confidence=suggestion.confidence,
-        confidence_worth=record.of_confidence(suggestion.confidence),
-        success_probability=suggestion.success_probability,
-        success_worth=record.of_success(suggestion.success_probability),
-        arguments=arguments,
-        also_there=also_there(suggestion.arguments, suggestion.before),
-        warnings=list(_warnings(suggestion, arguments)),
-        digest=suggestion.action_digest,
-        digest_short=f"{suggestion.action_digest[:11]}…{suggestion.action_digest[-4:]}",
-        explanation=pieces(suggestion.explanation),
-        indicators=[
-            {name: pieces(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
-        ],
-        chosen=chosen,
-    )
-
-
-def _warnings(suggestion: Suggestion, arguments: Sequence[Argument]) -> Iterator[str]:
-    """What is not as it seems, by where it stands: "3 hidden characters in Note"."""
-    for argument in arguments:
-        if argument.warning:
-            yield f"{argument.warning} in {argument.title}"
-    if found := told(pieces(suggestion.explanation)):
-        yield f"{found} in what the agent says"
-    indicators = (
-        piece for i in suggestion.risk_indicators for text in i.values() for piece in pieces(str(text))
-    )
-    if found := told(indicators):
-        yield f"{found} in the risk indicators"
 
 
 def _page_warnings(proposal: Proposal) -> list[str]:
@@ -378,71 +242,6 @@ def _look_url(proposal: Proposal, reader: User) -> str:
     """Where the page of somebody who could decide tells that it is open."""
     looks = proposal.status == Proposal.Status.PENDING and reader.has_perm("approvals.add_decision")
     return reverse("approvals:look", args=[proposal.pk]) if looks else ""
-
-
-def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution) -> Option:
-    """With what the reviewer changed, for that is what runs."""
-    kind = suggestion.action_type
-    changes = list(edited(kind.schema_as_written, suggestion.arguments, resolution.arguments or {}))
-    if not changes:
-        return option
-    digest = resolution.action_digest
-    approved = resolution.arguments or {}
-    return replace(
-        option,
-        sentence=pieces(sentence(kind, approved, found=Marks(kind.schema).of(approved))),
-        arguments=[*option.arguments, *changes],
-        digest=digest,
-        digest_short=f"{digest[:11]}…{digest[-4:]}",
-    )
-
-
-# --- What the agent sent along ----------------------------------------------------------------
-
-
-def _messages(context: dict[str, Any]) -> list[Message]:
-    """The conversation in the context, taken out of it; none where it has another form."""
-    found = context.get("messages")
-    if not isinstance(found, list) or not all(isinstance(m, dict) for m in found):
-        return []
-    context.pop("messages")
-    return [_message(m) for m in found]
-
-
-def _message(message: dict[str, Any]) -> Message:
-    role = message.get("role")
-    content = message.get("content")
-    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
-    if role not in ROLES:
-        rest = {"role": role, **rest}
-    parts = [as_text(content)] if content else []
-    parts += [_json(rest)] if rest else []
-    return Message(role if role in ROLES else "other", pieces("\n".join(parts)))
-
-
-def _raw(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
-    return {
-        **presented(proposal, suggestions),
-        "title": proposal.title,
-        "summary": proposal.summary,
-        "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
-        "context": proposal.context,
-        "provenance": proposal.provenance,
-        "revises": str(proposal.revises_id) if proposal.revises_id else None,
-        "said_of_suggestions": [
-            {
-                "rank": s.rank,
-                "before": s.before,
-                "risk_indicators": s.risk_indicators,
-                "explanation": s.explanation,
-            }
-            for s in suggestions
-        ],
-    }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
 # --- Why it is here -----------------------------------------------------------------------------
@@ -521,16 +320,6 @@ def _ending(resolution: Resolution, suggestions: Sequence[Suggestion]) -> str:
     return f"{said}: {shown(resolution.reason)}" if resolution.reason else said
 
 
-def _held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
-    """Which kill switch holds it, by whom and since when; empty where none does."""
-    halt = halt_of(proposal, suggestions, on=halts.on())
-    if halt is None:
-        return ""
-    thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."
-    then = "It can be decided; what" if proposal.status == Proposal.Status.PENDING else "What"
-    return f"{shown(halt.sentence)} {thrown} {then} was approved is carried out once that is lifted."
-
-
 def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
     sample = asked_of(reader).filter(proposal=proposal).first()
     if sample is None:
@@ -548,69 +337,3 @@ def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
         answer_url=reverse("approvals:answer", args=[proposal.pk]) + query,
         why_not=why_not(sample, reader),
     )
-
-
-# --- What came of it ----------------------------------------------------------------------------
-
-
-def _execution(proposal: Proposal, reader: User) -> dict[str, Any] | None:
-    found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
-    execution = found.with_doubt().prefetch_related("steps__attempts").first()
-    if execution is None or not reader.has_perm("execution.view_execution"):
-        return None
-    can_retry = (
-        reader.has_perm("execution.attend_execution") and execution.status == Execution.Status.NEEDS_ATTENTION
-    )
-    return {
-        "id": str(execution.pk),
-        "status": execution.status,
-        "status_label": execution.get_status_display(),
-        "reason": pieces(execution.reason),
-        "can_retry": can_retry,
-        "in_doubt": in_doubt(execution),
-        "done_url": reverse("execution:mark-done", args=[execution.pk])
-        if reader.has_perm("execution.attend_execution")
-        and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
-        else "",
-        "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
-        "cancel_url": reverse("execution:cancel", args=[execution.pk])
-        if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED
-        else "",
-        "steps": [_step(step) for step in execution.steps.all()],
-    }
-
-
-def _step(step: Any) -> dict[str, Any]:
-    return {
-        "name": shown(step.name),
-        "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
-        "status_label": step.get_status_display(),
-        "receipt": pieces(_line(step.receipt)) if step.receipt else [],
-        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
-    }
-
-
-def _attempt(attempt: Any) -> dict[str, Any]:
-    answered = f"HTTP {attempt.http_status}" if attempt.http_status else ""
-    told = attempt.detail if answered in attempt.detail else f"{answered} {attempt.detail}".strip()
-    return {
-        "number": attempt.number,
-        "route": shown(attempt.route),
-        "status": "running" if attempt.outcome == attempt.Outcome.OPEN else attempt.outcome,
-        "status_label": "running"
-        if attempt.outcome == attempt.Outcome.OPEN
-        else attempt.get_outcome_display(),
-        "at": attempt.started_at,
-        "detail": pieces(told),
-    }
-
-
-def _line(receipt: Any) -> str:
-    """A receipt in one line: names and values."""
-    if not isinstance(receipt, dict):
-        return as_text(receipt)
-    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,92 @@
+"""What carrying it out came to: steps, attempts, and a kill switch that holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.urls import reverse
+
+from approvals.showing.arguments import as_text
+from audit.ground.unseen import pieces, shown
+from execution.desk.attend import CAN_BE_CANCELLED
+from execution.desk.doubt import in_doubt
+from execution.models import Execution
+from governance.models import User
+from governance.trust import halts
+from suggestions.answering.present import halt_of
+from suggestions.models import Proposal, Suggestion
+
+
+def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
+    found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
+    execution = found.with_doubt().prefetch_related("steps__attempts").first()
+    if execution is None or not reader.has_perm("execution.view_execution"):
+        return None
+    can_retry = (
+        reader.has_perm("execution.attend_execution") and execution.status == Execution.Status.NEEDS_ATTENTION
+    )
+    return {
+        "id": str(execution.pk),
+        "status": execution.status,
+        "status_label": execution.get_status_display(),
+        "reason": pieces(execution.reason),
+        "can_retry": can_retry,
+        "in_doubt": in_doubt(execution),
+        "done_url": reverse("execution:mark-done", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution")
+        and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
+        else "",
+        "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
+        "cancel_url": reverse("execution:cancel", args=[execution.pk])
+        if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED
+        else "",
+        "steps": [_step(step) for step in execution.steps.all()],
+    }
+
+
+def held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
+    """Which kill switch holds it, by whom and since when; empty where none does."""
+    halt = halt_of(proposal, suggestions, on=halts.on())
+    if halt is None:
+        return ""
+    thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."
+    then = "It can be decided; what" if proposal.status == Proposal.Status.PENDING else "What"
+    return f"{shown(halt.sentence)} {thrown} {then} was approved is carried out once that is lifted."
+
+
+def _step(step: Any) -> dict[str, Any]:
+    return {
+        "name": shown(step.name),
+        "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
+        "status_label": step.get_status_display(),
+        "receipt": pieces(_line(step.receipt)) if step.receipt else [],
+        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
+    }
+
+
+def _attempt(attempt: Any) -> dict[str, Any]:
+    answered = f"HTTP {attempt.http_status}" if attempt.http_status else ""
+    told = attempt.detail if answered in attempt.detail else f"{answered} {attempt.detail}".strip()
+    return {
+        "number": attempt.number,
+        "route": shown(attempt.route),
+        "status": "running" if attempt.outcome == attempt.Outcome.OPEN else attempt.outcome,
+        "status_label": "running"
+        if attempt.outcome == attempt.Outcome.OPEN
+        else attempt.get_outcome_display(),
+        "at": attempt.started_at,
+        "detail": pieces(told),
+    }
+
+
+def _line(receipt: Any) -> str:
+    """A receipt in one line: names and values."""
+    if not isinstance(receipt, dict):
+        return as_text(receipt)
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
