@@ -20,7 +20,8 @@ from governance.trust.passing import NOTHING_KNOWN
 from suggestions.allowance import budgets
 from suggestions.answering import obligations
 from suggestions.answering.obligations import obligations_of
-from suggestions.intake.prepare import action_digest, judged
+from suggestions.intake.draft import action_digest
+from suggestions.intake.judge import judged
 from suggestions.models import Proposal, Suggestion
 from suggestions.past.answers import Past
 

@@ -23,7 +23,7 @@ from governance.actions import catalogue
 from governance.door.authentication import caller_of
 from governance.models import Agent, Team, User
 from suggestions.intake.bodies import ProposalBody
-from suggestions.intake.prepare import drafted
+from suggestions.intake.draft import drafted
 
 FEWEST_PEOPLE = 3  # below, a team's figures would be somebody's own
 DAYS = 90

@@ -33,8 +33,10 @@ from governance.actions import catalogue
 from governance.door.authentication import caller_of
 from governance.models import ActionType, Agent, Risk, Team, User
 from suggestions.intake.bodies import ProposalBody
+from suggestions.intake.draft import drafted
 from suggestions.intake.glance import glance
-from suggestions.intake.prepare import drafted, judged, told_of
+from suggestions.intake.judge import judged
+from suggestions.intake.prepare import told_of
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.past.answers import Past
 from suggestions.trying.rejudge import least_id

@@ -17,7 +17,8 @@ from governance.trust import standing
 from governance.trust.passing import Circumstances
 from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.facts import facts_of
-from suggestions.intake.prepare import prepare, stages_of, weighed
+from suggestions.intake.judge import stages_of, weighed
+from suggestions.intake.prepare import prepare
 from suggestions.models import Proposal, Suggestion
 from suggestions.past.answers import Past
 

@@ -1,42 +1,33 @@
-"""From a checked body to rows: digests, sentences, risk and the policy's verdict. Writes nothing."""
+"""From a checked body to what will be stored: drafted, judged, with its event. Writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from audit.ground.canonical import commitment, digest, new_salt
-from audit.ground.ids import uuid7
-from audit.ground.prepared import unsaved
+from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid
 from audit.log.record import compose
-from governance.actions import catalogue, risk
+from governance.actions import catalogue
 from governance.actions.catalogue import Entry
 from governance.agents import boundaries
 from governance.door.authentication import AgentCaller
-from governance.expressions import cel_bounds
-from governance.expressions.past import answering
-from governance.models import Agent, Autonomy, Risk
-from governance.policies.policy import Matched, Policy, ready, risk_of
-from governance.policies.verdict import Verdict, judge
-from governance.showing.sentences import sentence
-from governance.trust import standing
-from governance.trust.passing import Circumstances, speaks_against, unnamed_hazards
+from governance.models import Agent, Risk
+from governance.policies.verdict import Verdict
 from suggestions.allowance import budgets
 from suggestions.intake import asking_again
-from suggestions.intake.bodies import ProposalBody, SuggestionBody
-from suggestions.intake.concerns import concern_of
-from suggestions.intake.facts import facts_of_proposal, facts_of_suggestion
+from suggestions.intake.bodies import ProposalBody
+from suggestions.intake.draft import drafted
 from suggestions.intake.glance import glance
+from suggestions.intake.judge import judged, standing_verdict
 from suggestions.intake.shadow import Difference, difference, failed, unharmed
 from suggestions.models import Proposal, Suggestion
-from suggestions.past import numbers
 from suggestions.past.answers import Past
 from suggestions.past.locks import Turn
 
@@ -162,45 +153,6 @@ def _event(proposal: Proposal, suggestions: list[Suggestion]) -> tuple[str, str]
     return compose("proposal.submitted", actor=proposal.agent.as_actor(), proposal=proposal.pk, data=told)
 
 
-def drafted(
-    agent: Agent,
-    body: ProposalBody,
-    known: dict[str, Entry],
-    *,
-    key: str = "",
-    body_digest: str = "",
-    traceparent: str = "",
-) -> tuple[Proposal, list[Suggestion], list[Entry]]:
-    """The rows that a body would become, with the action type of each suggestion, before any verdict.
-
-    Raises `Invalid`. Needs no database.
-    """
-    entries = _entries(agent, body.suggestions, known)
-    proposal = _proposal(agent, body, key=key, body_digest=body_digest, traceparent=traceparent)
-    suggestions = [_suggestion(proposal, s, e) for s, e in zip(body.suggestions, entries, strict=True)]
-    proposal.numbers = numbers.asked_for(suggestions)
-    proposal.concern = concern_of(proposal, suggestions[0], entries[0].type.schema)
-    return proposal, suggestions, entries
-
-
-def _entries(agent: Agent, asked: Sequence[SuggestionBody], known: dict[str, Entry]) -> list[Entry]:
-    errors = []
-    entries = []
-    for index, suggestion in enumerate(asked):
-        pointer = f"/suggestions/{index}"
-        entry = known.get(suggestion.action)
-        if entry is None:
-            detail = f"There is no action type {suggestion.action}; GET /api/v1/action-types/ lists them."
-            errors.append({"pointer": f"{pointer}/action", "detail": detail})
-            continue
-        boundaries.check_classes(agent, entry, suggestion.arguments)
-        errors += entry.errors(suggestion.arguments, f"{pointer}/arguments")
-        entries.append(entry)
-    if errors:
-        raise Invalid(errors)
-    return entries
-
-
 def _check_end(caller: AgentCaller, body: ProposalBody, key: str) -> None:
     """Nobody could answer what has ended already; a request that is sent again may have ended since."""
     if body.expires_at is None or body.expires_at > caller.at:
@@ -213,217 +165,6 @@ def _check_end(caller: AgentCaller, body: ProposalBody, key: str) -> None:
 def _check_revised(agent: Agent, body: ProposalBody) -> None:
     if body.revises and not Proposal.objects.asked().filter(pk=body.revises, agent=agent).exists():
         raise Invalid.field("/revises", "This agent has no such proposal.")
-
-
-def _proposal(agent: Agent, body: ProposalBody, *, key: str, body_digest: str, traceparent: str) -> Proposal:
-    return unsaved(
-        Proposal,
-        id=uuid7(),
-        agent=agent,
-        status=Proposal.Status.PENDING,
-        version=1,
-        idempotency_key=key,
-        body_digest=body_digest,
-        title=body.title,
-        summary=body.summary,
-        subject_type=body.subject.type if body.subject else "",
-        subject_id=body.subject.id if body.subject else "",
-        context=body.context,
-        provenance=body.provenance.model_dump(exclude_defaults=True),
-        traceparent=traceparent,
-        callback_url=body.callback_url or "",
-        revises_id=body.revises,
-        salt=new_salt(),
-        is_check=False,
-    )
-
-
-def _suggestion(proposal: Proposal, body: SuggestionBody, entry: Entry) -> Suggestion:
-    claimed = risk_of(body.risk.level) if body.risk else None
-    return unsaved(
-        Suggestion,
-        id=uuid7(),
-        proposal=proposal,
-        rank=body.rank,
-        action_type=entry.type,
-        arguments=body.arguments,
-        action_digest=action_digest(entry, body.arguments),
-        sentence=sentence(entry.type, body.arguments, found=entry.marks.of(body.arguments)),
-        confidence=body.confidence,
-        success_probability=body.success_probability,
-        risk=risk.counting(claimed, entry.type),
-        claimed_risk=claimed,
-        risk_indicators=[i.model_dump() for i in body.risk.indicators] if body.risk else [],
-        before=body.before,
-        explanation=body.explanation,
-    )
-
-
-def action_digest(entry: Entry, arguments: dict[str, Any]) -> str:
-    """The name of exactly what would be done: what the reviewer saw is what runs."""
-    return digest({"action": entry.type.name, "version": entry.type.version, "arguments": arguments})
-
-
-def judged(
-    version: str | None,
-    proposal: Proposal,
-    suggestions: Sequence[Suggestion],
-    entries: Sequence[Entry],
-    circumstances: Circumstances,
-    *,
-    past: Past | None = None,
-) -> Verdict:
-    """What one version of the policy says of these suggestions; raises their risk where it says so."""
-    policy = ready(version)
-    guided: list[int] = [Autonomy.Stage.GUIDED] * len(entries)
-    stages = stages_of(proposal.agent, [e.type.name for e in entries]) if policy.lets_pass else guided
-    return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages, past=past)
-
-
-def weighed(
-    policy: Policy,
-    proposal: Proposal,
-    suggestions: Sequence[Suggestion],
-    entries: Sequence[Entry],
-    circumstances: Circumstances,
-    *,
-    stages: Sequence[int] | None,
-    now: datetime | None = None,
-    past: Past | None = None,
-) -> Verdict:
-    """What a policy says where the agent stands at these stages; raises the risk where it says so.
-
-    Without `stages` those, deployments and kill switches are left aside: what passes is what the
-    policy itself lets pass, as if the agent had earned everything. `now` is the time of the proposal.
-    What the policy asks of the past is answered by `past`, and kept in the verdict; without it, as of
-    `now`, or as of this moment.
-    """
-    past = past or Past.of(proposal, at=now)
-    agent = proposal.agent
-    assumed = stages or [int(Autonomy.Stage.STRATEGIC)] * len(entries)
-    shared = cel_bounds.within(facts_of_proposal(proposal, circumstances, now=now)) if policy.rules else {}
-    matched: list[list[Matched]] = []
-    for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True):
-        facts = facts_of_suggestion(agent, suggestion, entry, stage=stage) if policy.rules else {}
-        with answering(past):
-            found = policy.matched(facts, shared)
-        stated = [risk_of(m.then.risk) for m in found if m.then.risk]
-        suggestion.risk = max([Risk(suggestion.risk), *stated])
-        matched.append(found)
-
-    def against_passing() -> list[str]:
-        if stages is None:
-            return [s for entry in entries for s in unnamed_hazards(entry.type, policy.may_pass)]
-        return [
-            sentence
-            for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True)
-            for sentence in speaks_against(
-                entry.type,
-                risk=Risk(suggestion.risk),
-                stage=stage,
-                stated_deployment=proposal.provenance.get("deployment", ""),
-                circumstances=circumstances,
-                may_pass=policy.may_pass,
-            )
-        ]
-
-    known = circumstances.as_json()
-    if limits := boundaries.of(agent).as_json():
-        known["boundaries"] = limits
-    if policy.lets_pass and stages is not None:
-        known["stages"] = [int(stage) for stage in stages]
-    return judge(policy, matched, against_passing=against_passing, known=known, facts=past.checked())
-
-
-def standing_verdict(
-    caller: AgentCaller,
-    verdict: Verdict,
-    proposal: Proposal,
-    suggestions: Sequence[Suggestion],
-    entries: Sequence[Entry],
-) -> Verdict:
-    """The verdict where a standing approval takes the place of "review by default".
-
-    One approval has to cover every suggestion that no rule says anything of; where a rule asks for
-    review, or for another team or more people than signed it, that rule wins. `governance.trust.passing`
-    still has the last word, save that the approval names what may pass.
-    """
-    undecided = _undecided(verdict, suggestions)
-    found = _covering(
-        caller,
-        verdict,
-        proposal,
-        [(s, e) for s, e in zip(suggestions, entries, strict=True) if s.rank in undecided],
-    )
-    if found is None:
-        return verdict
-    stages = stages_of(caller.agent, [e.type.name for e in entries])
-    may_pass = ready(caller.policy).may_pass
-    against = [
-        sentence
-        for suggestion, entry, stage in zip(suggestions, entries, stages, strict=True)
-        for sentence in speaks_against(
-            entry.type,
-            risk=Risk(suggestion.risk),
-            stage=stage,
-            stated_deployment=proposal.provenance.get("deployment", ""),
-            circumstances=caller.circumstances,
-            may_pass=may_pass | {found.action} if suggestion.rank in undecided else may_pass,
-        )
-    ]
-    if against:
-        notes = [
-            f"A standing approval would let this pass. {sentence}" for sentence in dict.fromkeys(against)
-        ]
-        return replace(verdict, notes=[*verdict.notes, *notes])
-    passed = {
-        "name": standing.RULE,
-        "ranks": sorted(undecided),
-        "reason": found.said,
-        "then": {"verdict": "auto_approve"},
-    }
-    known = {**verdict.known, "stages": [int(stage) for stage in stages], "standing_approval": str(found.id)}
-    return replace(verdict, verdict="auto_approve", rules=[*verdict.rules, passed], known=known)
-
-
-def _undecided(verdict: Verdict, suggestions: Sequence[Suggestion]) -> set[int]:
-    """The ranks of which no rule says whether they pass; none of them where a rule asks for review."""
-    said = [(rule["then"].get("verdict"), rule["ranks"]) for rule in verdict.rules]
-    if any(word not in (None, "auto_approve") for word, _ in said):
-        return set()
-    passing = {rank for word, ranks in said if word for rank in ranks}
-    return {s.rank for s in suggestions} - passing
-
-
-def _covering(
-    caller: AgentCaller,
-    verdict: Verdict,
-    proposal: Proposal,
-    undecided: Sequence[tuple[Suggestion, Entry]],
-) -> standing.Ready | None:
-    """The first standing approval that covers all of these."""
-    if not undecided or verdict.approvals > standing.SIGNED_BY:
-        return None
-    subject = {"type": proposal.subject_type, "id": proposal.subject_id}
-    asked = [
-        {
-            "agent": {"name": caller.agent.name},
-            "action": {"name": entry.type.name, "version": entry.type.version},
-            "args": suggestion.arguments,
-            "subject": subject,
-        }
-        for suggestion, entry in undecided
-    ]
-    for approval in map(standing.ready, caller.standing):
-        if verdict.teams == [approval.team] and all(approval.covers(facts) for facts in asked):
-            return approval
-    return None
-
-
-def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:
-    """How far an agent is trusted with each of these actions."""
-    known = dict(Autonomy.objects.filter(agent=agent, action__in=actions).values_list("action", "stage"))
-    return [known.get(action, Autonomy.Stage.GUIDED) for action in actions]
 
 
 def told_of(proposal: Proposal, suggestions: list[Suggestion]) -> dict[str, Any]:

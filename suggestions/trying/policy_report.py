@@ -29,7 +29,8 @@ from governance.models import Agent
 from governance.policies.policy import Policy
 from governance.trust.passing import NOTHING_KNOWN
 from suggestions.intake.bodies import ProposalBody
-from suggestions.intake.prepare import drafted, weighed
+from suggestions.intake.draft import drafted
+from suggestions.intake.judge import weighed
 from suggestions.past.answers import Past
 from suggestions.trying import replay
 

@@ -21,7 +21,7 @@ from governance.models import ActionType, Agent, Risk
 from governance.policies.policy import Policy
 from governance.policies.verdict import Verdict
 from governance.trust.passing import Circumstances
-from suggestions.intake.prepare import weighed
+from suggestions.intake.judge import weighed
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 from suggestions.past.answers import Past
 

@@ -33,7 +33,7 @@ from execution.models import Execution
 from execution.running.lease import take
 from governance.actions import catalogue
 from governance.models import Team, User
-from suggestions.intake.prepare import action_digest
+from suggestions.intake.draft import action_digest
 from suggestions.intake.withdraw import withdraw
 from suggestions.models import Proposal, Resolution, Suggestion
 from tests.conftest import actor_of, make_person, suggestion_body
