@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Least, Now
 
-from approvals.deciding.decide import NotInTeam
+from approvals.deciding.may_decide import NotInTeam
 from approvals.models import Claim
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal

@@ -11,13 +11,13 @@ from django.db import transaction
 
 from approvals.attention.reading import seconds_for
 from approvals.deciding import checks, due_times, edits, second, step_up
+from approvals.deciding.may_decide import check_eyes, lock_open
 from approvals.deciding.quorum import standing_of
 from approvals.deciding.step_up import Proof
 from approvals.models import Check, Decision, Look
 from approvals.showing.changes import changes, same
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.running.schedule import schedule
@@ -38,30 +38,6 @@ class DigestMismatch(Refusal):
     """What would be approved is not what was shown."""
 
     detail = "The action is not the one that was shown. Look at it again."
-
-
-class OwnAgent(Refusal):
-    """Four eyes: the owner of an agent answers for it and can't approve what it proposes."""
-
-    detail = "You own this agent, so somebody else has to approve what it proposes."
-
-
-class NotInTeam(Refusal):
-    """Who may read every proposal does not thereby decide on it."""
-
-    detail = "This proposal is for a team that you are not in."
-
-
-class TooLate(Refusal):
-    """The sweeper has not come by yet, but the time was over by the database's clock."""
-
-    detail = "The time to decide is over: this proposal expires."
-
-
-class AlreadyDecided(Refusal):
-    """One person counts once."""
-
-    detail = "You have decided on this proposal already; it waits for somebody else."
 
 
 class NothingToTakeBack(Refusal):
@@ -112,8 +88,8 @@ def approve(
     """
     if arguments is not None:
         lock_history(suggestion.proposal)
-    proposal, for_user = _lock_open(suggestion.proposal_id, reviewer)
-    _check_eyes(proposal, reviewer, for_user, obligations_of(proposal))
+    proposal, for_user = lock_open(suggestion.proposal_id, reviewer)
+    check_eyes(proposal, reviewer, for_user, obligations_of(proposal))
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
         digest = edits.admit(proposal, suggestion, approved)
@@ -211,7 +187,7 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
     """
     if not may_decide(to.pk):
         raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
-    proposal, for_user = _lock_open(proposal_id, reviewer)
+    proposal, for_user = lock_open(proposal_id, reviewer)
     own = set(people.teams_of(reviewer).values_list("pk", flat=True))
     place = next((team for team in proposal.teams if team in own), proposal.team_id)
     if to.pk in proposal.teams:
@@ -270,57 +246,6 @@ def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason:
 # --- What holds for every verdict -----------------------------------------------------------------
 
 
-_STANDING = """
-SELECT EXISTS (SELECT FROM governance_user_teams
-                WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
-       p.deadline <= statement_timestamp(),
-       EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
-       EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing)
-  FROM suggestions_proposal p WHERE p.id = %(proposal)s
-"""
-
-
-# Whose place a deputy can take: whoever is away now, is asked, and has not been heard on this.
-_ABSENT = """
-SELECT a.person_id
-  FROM governance_absence a
-  JOIN governance_user person ON person.id = a.person_id AND person.is_active
-  JOIN suggestions_proposal p ON p.id = %(proposal)s
- WHERE a.deputy_id = %(reviewer)s AND a.ended_at IS NULL
-   AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
-   AND EXISTS (SELECT FROM governance_user_teams t
-                WHERE t.user_id = a.person_id AND (t.team_id = p.team_id OR t.team_id = ANY (p.also_teams)))
-   AND NOT EXISTS (SELECT FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing
-                                                      AND a.person_id IN (d.reviewer_id, d.for_user_id))
- ORDER BY a.since, a.id LIMIT 1
-"""
-
-
-def _lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
-    """Lock a proposal that this reviewer may decide on now; and whose place they take, being asked
-    themselves by none of its teams."""
-    proposal = lock_pending(proposal_id)
-    asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
-    [(in_team, overdue, decided, spoken_for)] = execute(_STANDING, asked)
-    absent = [] if in_team else execute(_ABSENT, asked)
-    if not in_team and not absent:
-        raise NotInTeam
-    if overdue:
-        raise TooLate
-    if decided:
-        raise AlreadyDecided
-    if spoken_for:
-        raise AlreadyDecided("Your deputy has decided on this in your place.")
-    return proposal, absent[0][0] if absent else None
-
-
-def _check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Obligations) -> None:
-    if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
-        raise OwnAgent
-
-
 def _shown(
     suggestion: Suggestion, digest: str, arguments: dict[str, Any] | None
 ) -> tuple[str | None, dict[str, Any]]:
@@ -350,7 +275,7 @@ def _say(
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
-    proposal, for_user = _lock_open(proposal_id, reviewer)
+    proposal, for_user = lock_open(proposal_id, reviewer)
     decision = _decide(
         proposal,
         verdict,

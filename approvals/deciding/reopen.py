@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from approvals.deciding.decide import NotInTeam, OwnAgent
+from approvals.deciding.may_decide import NotInTeam, OwnAgent
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal

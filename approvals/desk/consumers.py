@@ -10,6 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser
 
 from approvals.live import access, banners, process, still_allowed
+from approvals.live.page import Page
 from approvals.telling import bell
 
 
@@ -18,7 +19,7 @@ class PageConsumer(AsyncWebsocketConsumer):
 
     channel_layer_alias = None  # type: ignore[assignment]  # hints are heard once per process
     on_desk = False
-    page: process.Page | None = None
+    page: Page | None = None
     sending: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -28,7 +29,7 @@ class PageConsumer(AsyncWebsocketConsumer):
             await self.accept()  # a browser is told the code of a socket that was open
             await self.close(allowed)
             return
-        self.page = process.Page((user.pk, session), allowed, self._close_soon, on_desk=self.on_desk)
+        self.page = Page((user.pk, session), allowed, self._close_soon, on_desk=self.on_desk)
         # First: what changes once the page is told that it is open must not be missed.
         await self.join(self.page)
         bell.current().join(self.page)
@@ -40,7 +41,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         """What this person may see, or the code to close the socket with."""
         raise NotImplementedError
 
-    async def join(self, page: process.Page) -> None:
+    async def join(self, page: Page) -> None:
         raise NotImplementedError
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -59,10 +60,10 @@ class PageConsumer(AsyncWebsocketConsumer):
         """What the page says of itself in the address of its socket."""
         return parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])[0]
 
-    async def begin(self, page: process.Page) -> None:
+    async def begin(self, page: Page) -> None:
         """What it is told first, once it is open."""
 
-    async def _send_all(self, page: process.Page) -> None:
+    async def _send_all(self, page: Page) -> None:
         await self.begin(page)
         while True:
             message = await page.next()
@@ -85,11 +86,11 @@ class QueueConsumer(PageConsumer):
     async def access(self, user: Any, session: str) -> access.Access | int:
         return await process.access_of_one(user, session)
 
-    async def join(self, page: process.Page) -> None:
+    async def join(self, page: Page) -> None:
         await process.current().join(page)
         banners.current().join(page, seen=self.said("seen"))  # with this banner it was drawn
 
-    async def begin(self, page: process.Page) -> None:
+    async def begin(self, page: Page) -> None:
         if since := self.said("since"):
             await process.current().catch_up(page, since)
 
@@ -104,5 +105,5 @@ class NoticeConsumer(PageConsumer):
             return access.SIGNED_OUT
         return access.Access(frozenset())
 
-    async def join(self, page: process.Page) -> None:
+    async def join(self, page: Page) -> None:
         banners.current().join(page, seen=self.said("seen"))

@@ -17,6 +17,7 @@ import structlog
 from django.template.loader import render_to_string
 
 from approvals.live import hub, process
+from approvals.live.page import Page
 from audit.ground.unseen import shown
 from execution.running import heartbeats
 from governance.models import Halt
@@ -65,12 +66,12 @@ class Notices:
     """The open pages of one process (one event loop), and the task that keeps their banner true."""
 
     def __init__(self) -> None:
-        self.pages: set[process.Page] = set()
+        self.pages: set[Page] = set()
         self.now: Banner | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, page: process.Page, *, seen: str) -> None:
+    def join(self, page: Page, *, seen: str) -> None:
         """Keep this page told; it was drawn with the banner of version `seen`."""
         page.seen = seen
         self.pages.add(page)
@@ -80,7 +81,7 @@ class Notices:
         elif self.now:
             _tell(page, self.now)
 
-    def leave(self, page: process.Page) -> None:
+    def leave(self, page: Page) -> None:
         self.pages.discard(page)
         if not self.pages and self._task:
             hub.current().subscribers.discard(self.hear)
@@ -106,7 +107,7 @@ class Notices:
             self._wake.clear()
 
 
-def _tell(page: process.Page, now: Banner) -> None:
+def _tell(page: Page, now: Banner) -> None:
     """Say what it does not know; one that came without a version is taken to know what is there."""
     if page.seen and page.seen != now.version:
         page.say(now.html)

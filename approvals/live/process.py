@@ -9,42 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.utils.html import format_html
 
-from approvals.attention import looks
 from approvals.live import hub
-from approvals.live.access import SIGNED_OUT, Access, Key, access_of
-from approvals.queue import read
-from approvals.queue.moved import moved_rows
-from approvals.queue.rows import Looking, Row, drawn, rows_of
-from audit.ground.unseen import shown
+from approvals.live.access import SIGNED_OUT, Access, access_of
+from approvals.live.page import RESYNC, Page
+from approvals.live.reader import Change, Reader
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 GATHER = 0.05  # seconds in which a burst becomes one message
 LOOK_AGAIN = 2.0
-MOST_ROWS = 300  # above it every page reads its list again: dear, where many are open
-MOST_MISSED = 100  # above it one page that comes back reads its list again rather than a hundred rows
-MOST_UNSENT = 32  # messages that wait for a slow page, before it is told to read its list again
-LOOK_BACK = read.OVERLAP
-MOST_EVENTS = 5_000  # since a page was last told something; above it, it reads its list again
-MOST_DRAWN = 2_000  # rows kept as they were drawn, for pages that come back
-LOOK_FOR_PEOPLE = 1.0  # who looks at what is read again at most so often
-RESYNC = '<div id="queue-resync"></div>'
 
 # Two threads, for two more connections than requests have.
 _threads = ThreadPoolExecutor(2, thread_name_prefix="live")
@@ -60,216 +44,6 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
             connection.close()
 
     return await asyncio.get_running_loop().run_in_executor(_threads, run)
-
-
-# --- One open page ----------------------------------------------------------------------------------
-
-
-class Page:
-    """What is to be sent to one socket. It never holds more than `MOST_UNSENT` messages."""
-
-    def __init__(
-        self, key: Key, access: Access, close: Callable[[int], None], *, on_desk: bool = False
-    ) -> None:
-        self.key = key
-        self.access = access
-        self.on_desk = on_desk
-        self.close = close
-        self._unsent: deque[str] = deque()
-        self._banner = ""
-        self._bell = ""
-        self.seen = ""  # the version of the banner that it shows
-        self._news = asyncio.Event()
-
-    def put(self, message: str) -> None:
-        if len(self._unsent) >= MOST_UNSENT:
-            self._unsent.clear()
-            message = RESYNC
-        self._unsent.append(message)
-        self._news.set()
-
-    def say(self, banner: str) -> None:
-        """The newest banner counts, and is never put away for too many rows."""
-        self._banner = banner
-        self._news.set()
-
-    def ring(self, bell: str) -> None:
-        """The newest number on the bell counts."""
-        self._bell = bell
-        self._news.set()
-
-    async def next(self) -> str:
-        """Everything that waits, as one message."""
-        await self._news.wait()
-        self._news.clear()
-        message = "".join([self._banner, self._bell, *self._unsent])
-        self._banner = self._bell = ""
-        self._unsent.clear()
-        return message
-
-
-# --- The reader -------------------------------------------------------------------------------------
-
-
-DrawnPieces = Sequence[tuple[Sequence[str], str]]  # HTML, with the teams that may see it
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is new: rows and who looks at what, as HTML; and the version of the queue that holds it all.
-
-    `overflow`: more than can be told row by row.
-    """
-
-    version: str
-    rows: DrawnPieces = ()
-    people: DrawnPieces = ()
-    overflow: bool = False
-
-
-@dataclass
-class Reader:
-    """Reads what changed since it last looked; remembers what it has seen, to tell it once."""
-
-    position: int = 0
-    seen: set[int] = field(default_factory=set)
-    told: dict[str, int] = field(default_factory=dict)
-    present: dict[UUID, looks.Present] = field(default_factory=dict)
-    _drawn: dict[str, tuple[int, str]] = field(default_factory=dict)
-    _caught_up: dict[str, Change] = field(default_factory=dict)
-    _looked_at: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _news: int = 0
-
-    def begin(self) -> None:
-        """Everything up to now is on the pages that are being opened. What was known before is old."""
-        with self._lock:
-            self._news += 1
-            self._caught_up.clear()
-        self.seen = {event for event, _ in self._events()}
-        self.present = looks.everybody()
-
-    def look(self, hinted: set[str]) -> Change | None:
-        """What changed; None when nothing did. Blocks."""
-        events = self._events()
-        # The version is told with what led to it: whoever has it has all that came before.
-        version = f"{self.position}.{len(events)}"
-        new = [(event, proposal) for event, proposal in events if event not in self.seen]
-        with self._lock:
-            self._news += bool(new)
-            self._caught_up.clear()
-        wanted = {proposal for _, proposal in new} | {UUID(hint) for hint in hinted}
-        overflow = len(wanted) > MOST_ROWS
-        rows = rows_of(sorted(wanted)) if wanted and not overflow else []
-        people = self._people()
-        self.seen = {event for event, _ in events}  # only now: what failed above is looked at again
-        news = [(row.teams, self._draw(row)) for row in rows if self._is_news(row)]
-        if not (new or news or people or overflow):
-            return None
-        if new and rows:
-            news = [*moved_rows([event for event, _ in new]), *news]
-        return Change(version, news, people, overflow)
-
-    def since(self, version: str) -> Change:
-        """What a page has missed that was last told this version. Blocks.
-
-        Of pages that come back together the first reads for all; a row is drawn once.
-        """
-        with self._lock:
-            known, news = self._caught_up.get(version), self._news
-        if known:
-            return known
-        now, events = changed_since(version)
-        missed = set(events.values()) if events is not None else set()
-        if events is None or len(missed) > MOST_MISSED:
-            return Change(now, overflow=True)
-        rows = rows_of(sorted(missed))
-        moved = moved_rows(events)
-        # A row that was drawn before may say who looked at it then.
-        nobody = {UUID(row.id): looks.Present(row.teams, ()) for row in rows}
-        people = [self._people_of(one, self.present.get(one, here)) for one, here in nobody.items()]
-        change = Change(now, [*moved, *((row.teams, self._draw(row)) for row in rows)], people)
-        with self._lock:
-            # What was found meanwhile was told to those who were there, not to whoever comes now.
-            if news == self._news:
-                self._caught_up[version] = change
-        return change
-
-    def _events(self) -> list[tuple[int, UUID]]:
-        """The last events that tell of proposals: the version's own, so that it fits."""
-        with connection.cursor() as cursor:
-            cursor.execute(_LAST_EVENTS, {"overlap": LOOK_BACK})
-            events = cursor.fetchall()
-        self.position = max((event for event, _ in events), default=0)
-        return events
-
-    def _draw(self, row: Row) -> str:
-        known = self._drawn.get(row.id)
-        if known and known[0] == row.version:
-            return known[1]
-        html = drawn(row)
-        self._drawn.pop(row.id, None)
-        self._drawn[row.id] = (row.version, html)
-        while len(self._drawn) > MOST_DRAWN:
-            self._drawn.pop(next(iter(self._drawn)), None)
-        return html
-
-    def _is_news(self, row: Row) -> bool:
-        if self.told.get(row.id, 0) >= row.version:
-            return False
-        if len(self.told) > 10_000:
-            self.told.clear()
-        self.told[row.id] = row.version
-        return True
-
-    def _people(self) -> DrawnPieces:
-        """Where people came or left. It has no event and changes no version: only the marks are told."""
-        if time.monotonic() - self._looked_at < LOOK_FOR_PEOPLE:
-            return ()
-        self._looked_at = time.monotonic()
-        before, self.present = self.present, looks.everybody()
-        told = [self._people_of(one, here) for one, here in self.present.items() if before.get(one) != here]
-        left = [(one, looks.Present(was.teams, ())) for one, was in before.items() if one not in self.present]
-        return [*told, *(self._people_of(one, nobody) for one, nobody in left)]
-
-    @staticmethod
-    def _people_of(proposal: UUID, here: looks.Present) -> tuple[Sequence[str], str]:
-        looking = Looking(tuple((user, shown(name)) for user, name in here.people))
-        return here.teams, format_html(
-            '<i data-presence="{}" data-looking="{}"></i>', proposal, looking.as_json
-        )
-
-
-_LAST_EVENTS = """
-WITH newest AS (SELECT id FROM audit_event WHERE proposal_id IS NOT NULL ORDER BY id DESC LIMIT 1)
-SELECT e.id, e.proposal_id
-  FROM newest JOIN audit_event e ON e.id > newest.id - %(overlap)s AND e.proposal_id IS NOT NULL
-"""
-_SINCE = """
-SELECT id, proposal_id FROM audit_event
- WHERE id > %(since)s AND proposal_id IS NOT NULL ORDER BY id LIMIT %(most)s
-"""
-
-
-def changed_since(version: str) -> tuple[str, dict[int, UUID] | None]:
-    """The version now, and the events since this one with their proposals; None where that is too much.
-
-    A version counts the events in the window before it: where there are more by now, some were
-    committed late, and all of that window is told again.
-    """
-    now = read.version()
-    at, _, count = version.partition(".")
-    if not (at.isascii() and at.isdigit() and count.isascii() and count.isdigit() and len(at) < 19):
-        return now, None
-    with connection.cursor() as cursor:
-        since = int(at) - LOOK_BACK
-        cursor.execute(_SINCE, {"since": since, "most": LOOK_BACK + MOST_EVENTS})
-        events = dict(cursor.fetchall())
-    if len(events) == LOOK_BACK + MOST_EVENTS:
-        return now, None
-    after = {event: proposal for event, proposal in events.items() if event > int(at)}
-    fits = len(events) - len(after) == int(count)
-    return now, after if fits else events
 
 
 # --- All open pages of a process --------------------------------------------------------------------

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from approvals.live import access, hub, process
+from approvals.live.page import Page
 
 _log = structlog.get_logger(__name__)
 
@@ -24,17 +25,17 @@ class OpenPages:
     """The open pages of one process (one event loop), and the task that looks whether they may stay."""
 
     def __init__(self) -> None:
-        self.pages: set[process.Page] = set()
+        self.pages: set[Page] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, page: process.Page) -> None:
+    def join(self, page: Page) -> None:
         self.pages.add(page)
         if self._task is None:
             self._task = asyncio.create_task(self._watch())
             hub.current().subscribers.add(self.hear)
 
-    def leave(self, page: process.Page) -> None:
+    def leave(self, page: Page) -> None:
         self.pages.discard(page)
         if not self.pages and self._task:
             hub.current().subscribers.discard(self.hear)
@@ -63,7 +64,7 @@ class OpenPages:
             await asyncio.sleep(GAP)
 
 
-def _apply(page: process.Page, standing: access.Standing | None) -> None:
+def _apply(page: Page, standing: access.Standing | None) -> None:
     if standing is None:
         page.close(access.SIGNED_OUT)
     elif page.on_desk:

@@ -20,6 +20,7 @@ from django.db.models import Count
 from django.template.loader import render_to_string
 
 from approvals.live import hub, process
+from approvals.live.page import Page
 from approvals.models.notices import Here, Notice, Wishes
 from approvals.telling.due import quiet_hours
 from approvals.telling.follow import HERE_SECONDS
@@ -110,20 +111,20 @@ class Bells:
     """The open pages of one process (one event loop), and the task that keeps their bells true."""
 
     def __init__(self) -> None:
-        self.pages: dict[int, set[process.Page]] = {}
+        self.pages: dict[int, set[Page]] = {}
         self._waiting: set[int] = set()
         self._told: dict[int, int] = {}  # the newest line that a person's browser was told
         self._told_at: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, page: process.Page) -> None:
+    def join(self, page: Page) -> None:
         self.pages.setdefault(page.key[0], set()).add(page)
         if self._task is None:
             self._task = asyncio.create_task(self._serve())
             hub.current().subscribers.add(self.hear)
 
-    def leave(self, page: process.Page) -> None:
+    def leave(self, page: Page) -> None:
         of_person = self.pages.get(page.key[0], set())
         of_person.discard(page)
         if not of_person:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from approvals.deciding.decide import NotInTeam
+from approvals.deciding.may_decide import NotInTeam
 from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.ground.canonical import commitment

@@ -17,15 +17,9 @@ from rest_framework.response import Response
 from approvals.attention.seen import NotAllShown
 from approvals.beside.claims import ClaimedByAnother, NotYours
 from approvals.bulk.answer import BatchOver, NotTogether, OtherBatch
-from approvals.deciding.decide import (
-    AlreadyDecided,
-    DigestMismatch,
-    NothingToTakeBack,
-    NotInTeam,
-    OwnAgent,
-    TooLate,
-)
+from approvals.deciding.decide import DigestMismatch, NothingToTakeBack
 from approvals.deciding.edits import EditBlocked, JudgedAnew
+from approvals.deciding.may_decide import AlreadyDecided, NotInTeam, OwnAgent, TooLate
 from approvals.deciding.reopen import NothingToReopen
 from approvals.deciding.second import NotAskedOfYou
 from approvals.deciding.step_up import StepUpNeeded

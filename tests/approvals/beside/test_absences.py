@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.beside import claims, standing_in
-from approvals.deciding import decide
-from approvals.live.process import access_of
+from approvals.deciding import may_decide
+from approvals.live.access import access_of
 from approvals.models import Claim, Decision
 from approvals.queue import read
 from audit.ground.refusals import Invalid
@@ -74,7 +74,7 @@ def test_without_an_absence_or_after_it_they_do_not(proposal: Any, deputy: Any, 
     absences.end(Absence.objects.get(), by=ana, actor=actor_of(ana))
 
     assert not Proposal.objects.visible_to(deputy).exists()
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, deputy)
 
 
@@ -90,7 +90,7 @@ def test_nor_before_it_begins_once_it_is_over_or_for_whom_has_left(
         User.objects.filter(pk=ana.pk).update(is_active=False)
     assert people.teams_of_each([deputy.pk]) == {deputy.pk: {"finance"}}
     assert [team.pk for team in people.teams_of(deputy)] == ["finance"]
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         reject(proposal, deputy)
 
 
@@ -101,7 +101,7 @@ def test_chains_are_not_followed(proposal: Any, ana: Any, cyd: Any) -> None:
     out(ana, cyd)
     out(cyd, eve)
     assert {team.pk for team in people.teams_of(eve)} == {"legal", "finance"}
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, eve)
 
 
@@ -141,7 +141,7 @@ def test_who_has_spoken_has_no_deputy_on_that(
     approve(proposal, ana)
     out(ana, cyd)
 
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, cyd)
     assert approve(proposal, ben).resolution is not None
 
@@ -153,7 +153,7 @@ def test_who_comes_back_has_spoken_through_the_deputy(
     proposal = propose()
     approve(proposal, deputy)
 
-    with pytest.raises(decide.AlreadyDecided, match="Your deputy"):
+    with pytest.raises(may_decide.AlreadyDecided, match="Your deputy"):
         approve(proposal, ana)
     assert approve(proposal, ben).resolution is not None
 
@@ -180,7 +180,7 @@ def test_nobody_approves_in_the_place_of_the_agents_owner(
 ) -> None:
     agent.owner = ana
     agent.save()
-    with pytest.raises(decide.OwnAgent):
+    with pytest.raises(may_decide.OwnAgent):
         approve(proposal, deputy)
     assert reject(proposal, deputy).resolution is not None
 

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from approvals.deciding import deadlines, decide
+from approvals.deciding import deadlines, decide, may_decide
 from approvals.models import Decision
 from approvals.queue.rows import drawn, rows_of
 from audit.models import Event
@@ -118,7 +118,7 @@ def test_a_silent_teams_place_goes_to_the_next(propose: Any, policy: Any, ana: A
     assert event["actor"]["type"] == "timer"
     assert event["data"] == {"from": "operations", "to": "finance", "version": 2}
     assert Callback.objects.get().type == "proposal.escalated"
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, ana)
     assert approve(proposal, cyd).resolution is not None
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from approvals.deciding import decide, edits
+from approvals.deciding import decide, edits, may_decide
 from approvals.models import Decision
 from audit.models import Event
 from execution.models import Execution
@@ -76,14 +76,14 @@ def test_nobody_approves_what_their_own_agent_proposed(proposal: Any, agent: Any
     agent.owner = ana
     agent.save()
 
-    with pytest.raises(decide.OwnAgent):
+    with pytest.raises(may_decide.OwnAgent):
         approve(proposal, ana)
 
 
 def test_another_team_does_not_decide(proposal: Any, cyd: Any) -> None:
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, cyd)
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         reject(proposal, cyd)
 
 
@@ -100,7 +100,7 @@ def test_two_distinct_people_make_a_quorum(propose: Any, policy: Any, ana: Any, 
     proposal = propose()
 
     assert approve(proposal, ana).resolution is None
-    with pytest.raises(decide.AlreadyDecided):
+    with pytest.raises(may_decide.AlreadyDecided):
         approve(proposal, ana)
     assert Proposal.objects.get().status == "pending"
     assert approve(proposal, ben).resolution is not None
@@ -166,7 +166,7 @@ def test_an_edit_may_ask_for_a_second_person(propose: Any, policy: Any, ana: Any
 def test_a_late_decision_is_refused_before_the_sweeper_comes(proposal: Any, ana: Any) -> None:
     Proposal.objects.update(deadline=proposal.created_at)
 
-    with pytest.raises(decide.TooLate):
+    with pytest.raises(may_decide.TooLate):
         approve(proposal, ana)
 
 
@@ -299,7 +299,7 @@ def test_somebody_of_a_second_team_may_reject(policy: Any, propose: Any, ana: An
 def test_somebody_of_another_team_may_not_decide(policy: Any, propose: Any, cyd: Any) -> None:
     cyd.teams.clear()
     policy(TWO_TEAMS)
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(propose(), cyd)
 
 

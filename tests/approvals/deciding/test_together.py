@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from approvals.attention import looks
 from approvals.beside import claims, comments
-from approvals.deciding import decide, undo
+from approvals.deciding import decide, may_decide, undo
 from approvals.models import Claim, Comment, Decision, Look
 from audit.ground.refusals import Invalid
 from audit.models import Event
@@ -92,7 +92,7 @@ def test_escalating_hands_over_the_place_of_ones_team(proposal: Any, ana: Any, b
 
     decide.escalate(proposal.pk, to=finance, reviewer=ana, actor=actor_of(ana), reason="above my head")
 
-    with pytest.raises(decide.NotInTeam):
+    with pytest.raises(may_decide.NotInTeam):
         approve(proposal, ben)
     assert approve(proposal, cyd).resolution is not None
     assert events_of(proposal)[1:3] == ["decision.made", "proposal.escalated"]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from approvals.live import banners
+from approvals.live.access import Access
+from approvals.live.page import MOST_UNSENT, Page
 from audit.ground.actors import SYSTEM
 from execution.running import heartbeats
 from governance.trust import halts
@@ -108,12 +110,11 @@ def test_it_goes_when_it_is_lifted(ana: Any, olga: Any) -> None:
 
 
 def test_a_flood_of_rows_does_not_wash_it_away() -> None:
-    from approvals.live import process
 
     async def story() -> str:
-        page = process.Page((1, "s"), process.Access(frozenset()), lambda code: None)
+        page = Page((1, "s"), Access(frozenset()), lambda code: None)
         page.say("<b>stopped</b>")
-        for n in range(process.MOST_UNSENT + 5):
+        for n in range(MOST_UNSENT + 5):
             page.put(f"<li>{n}</li>")
         return await page.next()
 

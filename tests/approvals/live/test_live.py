@@ -17,6 +17,9 @@ from approvals.attention import looks
 from approvals.beside import claims
 from approvals.deciding import decide
 from approvals.live import process
+from approvals.live.access import Access, access_of
+from approvals.live.page import MOST_UNSENT, Page
+from approvals.live.reader import Reader, changed_since
 from approvals.models import Claim, Look
 from approvals.queue import read
 from approvals.queue.rows import drawn, rows_of
@@ -172,7 +175,7 @@ def test_a_change_is_told_once(propose: Any, ana: Any) -> None:
 
 def test_a_flood_becomes_one_word(propose: Any, ana: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "MOST_ROWS", 3)
-    reader = process.Reader()
+    reader = Reader()
     reader.begin()
     few = [propose().pk for _ in range(3)]
     change = reader.look(set())
@@ -192,8 +195,8 @@ def test_a_flood_becomes_one_word(propose: Any, ana: Any, monkeypatch: pytest.Mo
 
 def test_a_slow_page_is_told_to_read_its_list_again() -> None:
     async def story() -> str:
-        page = process.Page((1, "s"), process.Access(frozenset()), lambda code: None)
-        for n in range(process.MOST_UNSENT + 5):
+        page = Page((1, "s"), Access(frozenset()), lambda code: None)
+        for n in range(MOST_UNSENT + 5):
             page.put(f"<li>{n}</li>")
         return await page.next()
 
@@ -267,8 +270,8 @@ def test_what_was_committed_late_is_told_too(propose: Any, ana: Any) -> None:
     proposal = propose()
     newest, _, count = read.version().partition(".")
 
-    assert process.changed_since(f"{newest}.{count}")[1] == {}
-    assert proposal.pk in (process.changed_since(f"{newest}.{int(count) - 1}")[1] or {}).values()
+    assert changed_since(f"{newest}.{count}")[1] == {}
+    assert proposal.pk in (changed_since(f"{newest}.{int(count) - 1}")[1] or {}).values()
 
 
 @pytest.mark.parametrize("since", ["nonsense", "1.", ".1", "9" * 40 + ".1", "-5.2"])
@@ -289,7 +292,7 @@ def test_who_was_away_for_too_long_reads_the_list_again(
 def test_many_who_come_back_together_cost_as_much_as_one(
     propose: Any, ana: Any, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known, reader = read.version(), process.Reader()
+    known, reader = read.version(), Reader()
     propose()
     first = reader.since(known)
 
@@ -309,7 +312,7 @@ def test_many_who_come_back_together_cost_as_much_as_one(
 def test_who_looks_is_told_in_a_few_bytes_and_changes_no_version(
     propose: Any, ana: Any, ben: Any, cyd: Any
 ) -> None:
-    proposal, reader = propose(), process.Reader()
+    proposal, reader = propose(), Reader()
     reader.begin()
     version = read.version()
 
@@ -325,7 +328,7 @@ def test_who_looks_is_told_in_a_few_bytes_and_changes_no_version(
 
 
 def test_beats_of_who_stays_are_no_news_and_a_browser_that_died_is(propose: Any, ben: Any) -> None:
-    proposal, reader = propose(), process.Reader()
+    proposal, reader = propose(), Reader()
     reader.begin()
     looks.look(proposal.pk, user=ben, seconds=0)
     assert reader.look(set()) is not None
@@ -343,7 +346,7 @@ def test_beats_of_who_stays_are_no_news_and_a_browser_that_died_is(propose: Any,
 
 
 def test_comings_and_goings_are_gathered(propose: Any, ana: Any, ben: Any) -> None:
-    proposals, reader = [propose() for _ in range(3)], process.Reader()
+    proposals, reader = [propose() for _ in range(3)], Reader()
     reader.begin()
     for proposal in proposals:
         looks.look(proposal.pk, user=ben, seconds=0)
@@ -456,13 +459,13 @@ def test_checking_many_people_costs_one_query(ana: Any, ben: Any, cyd: Any) -> N
     keys = [(u.pk, browser(u).session.session_key) for u in (ana, ben, cyd)]
 
     with CaptureQueriesContext(connection) as captured:
-        answer = process.access_of(keys)
+        answer = access_of(keys)
 
     assert len(captured) == 1
     assert [answer[key] for key in keys] == [
-        process.Access(frozenset({"operations"})),
-        process.Access(frozenset({"operations"})),
-        process.Access(frozenset({"finance"})),
+        Access(frozenset({"operations"})),
+        Access(frozenset({"operations"})),
+        Access(frozenset({"finance"})),
     ]
     assert async_to_sync(process.access_of_one)(ana, "no-such-session") == process.SIGNED_OUT
 
@@ -487,14 +490,14 @@ def test_who_may_look_is_what_django_and_the_absences_say(ana: Any, cyd: Any, do
     keys["other"] = (ana.pk, keys[cyd.pk][1])
 
     for _ in range(2):  # the second time by what is known of the sessions
-        answer = process.access_of(list(keys.values()))
-        every = process.Access(frozenset(), every=True)
+        answer = access_of(list(keys.values()))
+        every = Access(frozenset(), every=True)
         assert [answer[key] for key in keys.values()] == [
-            process.Access(frozenset({"operations", "finance"})),
-            process.Access(frozenset({"finance"})),
+            Access(frozenset({"operations", "finance"})),
+            Access(frozenset({"finance"})),
             every,
             every,
-            process.Access(frozenset()),
+            Access(frozenset()),
             every,
             4403,
             4401,

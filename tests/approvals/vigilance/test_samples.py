@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from approvals.deciding.decide import NotInTeam
+from approvals.deciding.may_decide import NotInTeam
 from approvals.vigilance import samples
 from audit.ground.refusals import Invalid
 from audit.models import Event

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from approvals.deciding import decide, reopen
+from approvals.deciding import decide, may_decide, reopen
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.models import Agent
@@ -291,7 +291,7 @@ def test_neither_another_team_nor_the_owner_lets_it_ask_again(
     rejected: Any, propose: Propose, cyd: Any, olga: Any
 ) -> None:
     olga.teams.add("operations")
-    for person, refusal in [(cyd, decide.NotInTeam), (olga, decide.OwnAgent)]:
+    for person, refusal in [(cyd, may_decide.NotInTeam), (olga, may_decide.OwnAgent)]:
         with pytest.raises(refusal):
             reopen.reopen(rejected.pk, reviewer=person, actor=actor_of(person))
     with pytest.raises(AlreadyRejected):

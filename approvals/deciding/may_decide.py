@@ -1,0 +1,87 @@
+"""Who may decide on a proposal now, held under its lock."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from audit.ground.prepared import execute
+from audit.ground.refusals import Refusal
+from governance.models import User
+from suggestions.answering.obligations import Obligations
+from suggestions.answering.resolve import lock_pending
+from suggestions.models import Proposal
+
+
+class OwnAgent(Refusal):
+    """Four eyes: the owner of an agent answers for it and can't approve what it proposes."""
+
+    detail = "You own this agent, so somebody else has to approve what it proposes."
+
+
+class NotInTeam(Refusal):
+    """Who may read every proposal does not thereby decide on it."""
+
+    detail = "This proposal is for a team that you are not in."
+
+
+class TooLate(Refusal):
+    """The sweeper has not come by yet, but the time was over by the database's clock."""
+
+    detail = "The time to decide is over: this proposal expires."
+
+
+class AlreadyDecided(Refusal):
+    """One person counts once."""
+
+    detail = "You have decided on this proposal already; it waits for somebody else."
+
+
+_STANDING = """
+SELECT EXISTS (SELECT FROM governance_user_teams
+                WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
+       p.deadline <= statement_timestamp(),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
+       EXISTS (SELECT FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing)
+  FROM suggestions_proposal p WHERE p.id = %(proposal)s
+"""
+
+
+# Whose place a deputy can take: whoever is away now, is asked, and has not been heard on this.
+_ABSENT = """
+SELECT a.person_id
+  FROM governance_absence a
+  JOIN governance_user person ON person.id = a.person_id AND person.is_active
+  JOIN suggestions_proposal p ON p.id = %(proposal)s
+ WHERE a.deputy_id = %(reviewer)s AND a.ended_at IS NULL
+   AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+   AND EXISTS (SELECT FROM governance_user_teams t
+                WHERE t.user_id = a.person_id AND (t.team_id = p.team_id OR t.team_id = ANY (p.also_teams)))
+   AND NOT EXISTS (SELECT FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing
+                                                      AND a.person_id IN (d.reviewer_id, d.for_user_id))
+ ORDER BY a.since, a.id LIMIT 1
+"""
+
+
+def lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
+    """Lock a proposal that this reviewer may decide on now; and whose place they take, being asked
+    themselves by none of its teams."""
+    proposal = lock_pending(proposal_id)
+    asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
+    [(in_team, overdue, decided, spoken_for)] = execute(_STANDING, asked)
+    absent = [] if in_team else execute(_ABSENT, asked)
+    if not in_team and not absent:
+        raise NotInTeam
+    if overdue:
+        raise TooLate
+    if decided:
+        raise AlreadyDecided
+    if spoken_for:
+        raise AlreadyDecided("Your deputy has decided on this in your place.")
+    return proposal, absent[0][0] if absent else None
+
+
+def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Obligations) -> None:
+    if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
+        raise OwnAgent
