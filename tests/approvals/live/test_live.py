@@ -174,7 +174,7 @@ def test_a_change_is_told_once(propose: Any, ana: Any) -> None:
 
 
 def test_a_flood_becomes_one_word(propose: Any, ana: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MOST_ROWS", 3)
+    monkeypatch.setattr("approvals.live.reader.MOST_ROWS", 3)
     reader = Reader()
     reader.begin()
     few = [propose().pk for _ in range(3)]
@@ -215,7 +215,7 @@ def test_a_change_is_drawn_once_however_many_look(
         drawings.append(row.id)
         return drawn(row)
 
-    monkeypatch.setattr(process, "drawn", counted)
+    monkeypatch.setattr("approvals.live.reader.drawn", counted)
 
     async def story() -> list[str]:
         sockets = [await opened(client) for client in clients]
@@ -279,7 +279,7 @@ def test_who_was_away_for_too_long_reads_the_list_again(
     propose: Any, ana: Any, since: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, known = browser(ana), read.version()
-    monkeypatch.setattr(process, "MOST_MISSED", 2)
+    monkeypatch.setattr("approvals.live.reader.MOST_MISSED", 2)
     for _ in range(3):
         propose()
 
