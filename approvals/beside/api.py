@@ -19,8 +19,8 @@ from approvals.deciding import undo as undoing
 from approvals.deciding.api import answer_of, visible
 from approvals.models import Claim, Comment
 from audit.asking.bodies import Strict, check
+from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
-from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
@@ -122,10 +122,7 @@ class Comments(APIView):
         """What people noted beside a proposal, oldest first; agents never see it."""
         rows = visible(request, proposal_id).comments.select_related("author").order_by("id")
         if cursor := request.query_params.get("cursor"):
-            after = read_uuid(cursor)
-            if after is None:
-                raise Invalid.field("?cursor", "This is not a UUID.")
-            rows = rows.filter(pk__gt=after)
+            rows = rows.filter(pk__gt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
         page = [_comment(one) for one in found[:PAGE]]
         return Response({"comments": page, "next": page[-1]["id"] if len(found) > PAGE else None})

@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.asking.bodies import Strict, check
-from audit.ground.actors import Actor
+from audit.asking.parameters import check_only, cursor_of
+from audit.asking.who import actor_of
 from audit.ground.durations import Duration
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
@@ -115,7 +116,7 @@ class StandingApprovals(APIView):
             uses=body.uses,
             note=body.note,
         )
-        approval = drafting.draft(proposal, like, reviewer=person_of(request), actor=_actor(request))
+        approval = drafting.draft(proposal, like, reviewer=person_of(request), actor=actor_of(request))
         return Response(_one(request, approval.pk), status=201)
 
 
@@ -126,7 +127,7 @@ class ActivateStanding(APIView):
     def post(self, request: Request, approval_id: UUID) -> Response:
         """Let a draft count from now on: by a second person of its team."""
         _check_visible(request, approval_id)
-        standing.activate(approval_id, by=person_of(request), actor=_actor(request))
+        standing.activate(approval_id, by=person_of(request), actor=actor_of(request))
         return Response(_one(request, approval_id))
 
 
@@ -140,7 +141,7 @@ class RevokeStanding(APIView):
         """End it at once: whoever might have activated it may, and operators."""
         body = check(RevokeBody, request.data or {})
         _check_visible(request, approval_id)
-        standing.revoke(approval_id, by=person_of(request), actor=_actor(request), reason=body.reason)
+        standing.revoke(approval_id, by=person_of(request), actor=actor_of(request), reason=body.reason)
         return Response(_one(request, approval_id))
 
 
@@ -187,9 +188,7 @@ def _check_visible(request: Request, approval_id: UUID) -> None:
 
 def _chosen(request: Request) -> Any:
     asked = request.query_params
-    unknown = sorted(set(asked) - {"status", "agent", "cursor"})
-    if unknown:
-        raise Invalid.field(f"?{unknown[0]}", "Unknown here; known are agent, cursor, status.")
+    check_only(request, {"status", "agent", "cursor"})
     rows = _visible(request).order_by("-id")
     if status := asked.get("status"):
         if status not in StandingApproval.Status.values:
@@ -198,12 +197,5 @@ def _chosen(request: Request) -> Any:
     if agent := asked.get("agent"):
         rows = rows.filter(agent__name=agent)
     if cursor := asked.get("cursor"):
-        try:
-            rows = rows.filter(pk__lt=UUID(cursor))
-        except ValueError as error:
-            raise Invalid.field("?cursor", "This is not a UUID.") from error
+        rows = rows.filter(pk__lt=cursor_of(cursor))
     return rows
-
-
-def _actor(request: Request) -> Actor:
-    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from approvals.vigilance import samples
 from approvals.vigilance.samples import asked_of
 from audit.asking.bodies import Strict, check
+from audit.asking.parameters import cursor_of
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
@@ -72,7 +73,7 @@ class Samples(APIView):
             raise Invalid.field("?status", f"One of {', '.join(STATES)}.")
         rows = asked_of(person_of(request)).filter(status=status).order_by("-id")
         if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(pk__lt=_uuid(cursor))
+            rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
         following = str(found[PAGE - 1].pk) if len(found) > PAGE else None
         return Response({"samples": [_presented(one) for one in found[:PAGE]], "next": following})
@@ -114,10 +115,3 @@ def _presented(sample: Sample) -> dict[str, Any]:
         "reviewer": sample.reviewer.printed_name if sample.reviewer else None,
         "links": {"page": f"/queue/{sample.proposal_id}/", "answer": f"/api/v1/samples/{sample.pk}/answer/"},
     }
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid.field("?cursor", "This is not a UUID.") from error

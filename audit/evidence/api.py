@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking.parameters import whole
+from audit.asking.parameters import check_only, whole
 from audit.asking.permissions import MayExportEvents, MayReadEvents
 from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
@@ -64,7 +64,7 @@ class Events(APIView):
     )
     def get(self, request: Request) -> Response:
         """The log from its beginning, or after a position."""
-        _only(request, {"after", "type", "limit"})
+        check_only(request, {"after", "type", "limit"})
         filters = Filters.read(request.query_params, allowed=["type"])
         limit = _whole(request, "limit", PAGE, LARGEST_PAGE, least=1)
         found = in_order(filters, after=_whole(request, "after", 0, LARGEST_ID), limit=limit + 1)
@@ -91,7 +91,7 @@ class EventsExport(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """The log as a stream: JSONL holds the exact lines, CSV is for spreadsheets. Itself an event."""
-        _only(request, {"format", "since", "until", "type"})
+        check_only(request, {"format", "since", "until", "type"})
         filters = Filters.read(request.query_params, allowed=["since", "until", "type"])
         wanted = request.query_params.get("format", "")
         if wanted not in FORMATS:
@@ -101,13 +101,6 @@ class EventsExport(APIView):
 
 def _presented(event: Event) -> dict[str, Any]:
     return {"position": event.pk, **json.loads(event.body)}
-
-
-def _only(request: Request, known: set[str]) -> None:
-    """Refuse a misspelt parameter instead of ignoring it."""
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise Invalid.field(f"?{unknown[0]}", f"Unknown here; known are {', '.join(sorted(known))}.")
 
 
 def _whole(request: Request, name: str, otherwise: int, most: int, *, least: int = 0) -> int:

@@ -19,8 +19,8 @@ def uuid7() -> uuid.UUID:
 
 
 def read_uuid(text: str) -> uuid.UUID | None:
-    """The UUID that somebody typed or a link holds; None where it is none."""
+    """The UUID that somebody typed or a link holds; None where it is none, or in digits of another script."""
     try:
-        return uuid.UUID(text)
+        return uuid.UUID(text) if text.isascii() else None
     except ValueError:
         return None

@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Strict, check
+from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
-from audit.ground.refusals import Invalid
 from execution.halting import release
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
@@ -76,7 +76,7 @@ class Halts(APIView):
         """The kill switches that are on, and those that were."""
         past = Halt.objects.exclude(lifted_at=None).select_related("agent", "by", "lifted_by").order_by("-pk")
         if cursor := request.query_params.get("cursor"):
-            past = past.filter(pk__lt=_uuid(cursor))
+            past = past.filter(pk__lt=cursor_of(cursor))
         rows = list(past[: PAGE + 1])
         return Response(
             {
@@ -121,10 +121,3 @@ def _presented(halt: Halt) -> dict[str, Any]:
         "lifted_at": halt.lifted_at.isoformat() if halt.lifted_at else None,
         "lifting_reason": halt.lifting_reason or None,
     }
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid.field("?cursor", "This is not a UUID.") from error

@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.ground.actors import Actor
+from audit.asking.parameters import cursor_of
+from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.agents import deployments
 from governance.door.authentication import person_of
@@ -90,7 +91,7 @@ class Deployments(APIView):
         if name := request.query_params.get("agent"):
             rows = rows.filter(agent__name=name)
         if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(pk__lt=_uuid(cursor))
+            rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
         after = str(found[PAGE - 1].pk) if len(found) > PAGE else None
         return Response({"deployments": [presented(d) for d in found[:PAGE]], "next": after})
@@ -106,7 +107,7 @@ class Deployments(APIView):
         value = request.data if isinstance(request.data, dict) else {}
         agent = _agent(value.get("agent"))
         text = deployments.read({name: item for name, item in value.items() if name != "agent"})
-        made, new = deployments.register(agent, text, by=person_of(request), actor=_actor(request))
+        made, new = deployments.register(agent, text, by=person_of(request), actor=actor_of(request))
         return Response(presented(_one(made.pk)), status=201 if new else 200)
 
 
@@ -124,7 +125,7 @@ class Approve(APIView):
     @extend_schema(operation_id="approve_deployment", request=None, responses={200: DeploymentAnswer})
     def post(self, request: Request, deployment_id: UUID) -> Response:
         """Let it be activated; not by who registered it."""
-        moved = deployments.approve(_one(deployment_id), by=person_of(request), actor=_actor(request))
+        moved = deployments.approve(_one(deployment_id), by=person_of(request), actor=actor_of(request))
         return Response(presented(_one(moved.pk)))
 
 
@@ -134,7 +135,7 @@ class Activate(APIView):
     @extend_schema(operation_id="activate_deployment", request=None, responses={200: DeploymentAnswer})
     def post(self, request: Request, deployment_id: UUID) -> Response:
         """From now on this is what the agent is known to run with."""
-        moved = deployments.activate(_one(deployment_id), by=person_of(request), actor=_actor(request))
+        moved = deployments.activate(_one(deployment_id), by=person_of(request), actor=actor_of(request))
         return Response(presented(_one(moved.pk)))
 
 
@@ -152,7 +153,7 @@ class RollBack(APIView):
             agent,
             by=person_of(request),
             reason=reason if isinstance(reason, str) else "",
-            actor=_actor(request),
+            actor=actor_of(request),
         )
         return Response(presented(_one(moved.pk)))
 
@@ -185,14 +186,3 @@ def _agent(name: Any) -> Agent:
     if found is None:
         raise Invalid.field("/agent", "Name an agent that exists.")
     return found
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid.field("?cursor", "This page does not exist; begin without a cursor.") from error
-
-
-def _actor(request: Request) -> Actor:
-    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Moment, Strict, check
-from audit.ground.actors import Actor
+from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
@@ -71,7 +71,7 @@ class Absences(APIView):
             until=body.until,
             reason=body.reason,
             by=by,
-            actor=_actor(request),
+            actor=actor_of(request),
         )
         return Response(_presented(found), status=201)
 
@@ -86,7 +86,7 @@ class EndAbsence(APIView):
         found = _seen_by(by).filter(pk=absence_id).first()
         if found is None:
             raise Http404
-        absences.end(found, by=by, actor=_actor(request))
+        absences.end(found, by=by, actor=actor_of(request))
         return Response({**_presented(found), "running": False})
 
 
@@ -110,7 +110,3 @@ def _presented(absence: Absence) -> dict[str, Any]:
         "until": absence.until,
         "running": Absence.objects.running().filter(pk=absence.pk).exists(),
     }
-
-
-def _actor(request: Request) -> Actor:
-    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")

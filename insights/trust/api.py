@@ -15,7 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Strict, check
-from audit.ground.actors import Actor
+from audit.asking.parameters import cursor_of
+from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
@@ -147,7 +148,7 @@ class Promote(APIView):
             _agent(body.agent),
             body.action,
             by=person_of(request),
-            actor=_actor(request),
+            actor=actor_of(request),
             reason=body.reason,
         )
         return Response(_change(change))
@@ -166,7 +167,7 @@ class Lower(APIView):
             agent,
             body.action,
             body.stage,
-            actor=_actor(request),
+            actor=actor_of(request),
             by=person_of(request),
             reason=body.reason,
             measures=measured_now(agent, body.action).as_json(),
@@ -225,7 +226,7 @@ class Incidents(APIView):
         if agent := asked.get("agent"):
             rows = rows.filter(agent__name=agent)
         if cursor := asked.get("cursor"):
-            rows = rows.filter(pk__lt=_uuid(cursor))
+            rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
         following = str(found[PAGE - 1].pk) if len(found) > PAGE else None
         return Response({"incidents": [_incident(one) for one in found[:PAGE]], "next": following})
@@ -238,7 +239,7 @@ class Incidents(APIView):
             _agent(body.agent),
             body.action,
             body.detail,
-            actor=_actor(request),
+            actor=actor_of(request),
             kind=Incident.Kind(body.kind),
             by=person_of(request),
         )
@@ -256,7 +257,7 @@ class CloseIncident(APIView):
         if incident is None:
             raise Http404
         closed = autonomy.close_incident(
-            incident, by=person_of(request), actor=_actor(request), reason=body.reason
+            incident, by=person_of(request), actor=actor_of(request), reason=body.reason
         )
         return Response(_incident(closed))
 
@@ -282,14 +283,3 @@ def _agent(name: str) -> Agent:
     if agent is None:
         raise Invalid.field("/agent", f"There is no agent {name}.")
     return agent
-
-
-def _actor(request: Request) -> Actor:
-    return person_of(request).as_actor(session=str(request.auth), authenticated_by="api_token")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid.field("?cursor", "This is not a UUID.") from error

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from audit.asking import gate
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import whole
+from audit.asking.parameters import check_only, cursor_of, whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
@@ -91,7 +91,7 @@ class Proposals(APIView):
     )
     def get(self, request: Request) -> Response:
         """The caller's proposals, newest first, in pages."""
-        _only(request, {"status", "action", "agent", "cursor"})
+        check_only(request, {"status", "action", "agent", "cursor"})
         rows = _chosen(request)[: PAGE + 1]
         on = halts.on()
         page = [presented(p, p.suggestions.all(), on=on) for p in rows[:PAGE]]
@@ -115,7 +115,7 @@ class Batch(APIView):
         Each item is a proposal with an `idempotency_key`. The answer's `results` are in the same order.
         """
         caller = _agent(request)
-        _only(request, {"atomic"})
+        check_only(request, {"atomic"})
         items = check(BatchBody, request.data).proposals
         _admit(caller, cost=len(items))
         atomic = _flag(request, "atomic", default=True)
@@ -148,7 +148,7 @@ class OneProposal(APIView):
     )
     def get(self, request: Request, proposal_id: UUID) -> Response:
         """How a proposal stands. With `wait` the answer is held until there is a resolution."""
-        _only(request, {"wait"})
+        check_only(request, {"wait"})
         wait = request.query_params.get("wait", "0")
         if whole(wait, most=55) is None:
             raise Invalid.field("?wait", "Give whole seconds from 0 to 55.")
@@ -210,7 +210,7 @@ class ActionTypes(APIView):
         server it comes from. 409 where a type that is there would count as less dangerous, unless
         `accept_milder`, or came from another source, unless `take_over`.
         """
-        _only(request, {"preview", "skip_wrong", "source", "accept_milder", "take_over"})
+        check_only(request, {"preview", "skip_wrong", "source", "accept_milder", "take_over"})
         found = action_types.definitions(request.data)
         source = action_types.clean_source(request.query_params.get("source", ""))
         tools, wrong = found.tools, []
@@ -400,15 +400,8 @@ def _chosen(request: Request) -> Any:
     if agent := asked.get("agent"):
         rows = rows.filter(agent__name=agent)
     if cursor := asked.get("cursor"):
-        rows = rows.filter(pk__lt=_uuid(cursor, "?cursor"))
+        rows = rows.filter(pk__lt=cursor_of(cursor))
     return rows
-
-
-def _uuid(text: str, pointer: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid.field(pointer, "This is not a UUID.") from error
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:
@@ -416,13 +409,6 @@ def _flag(request: Request, name: str, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise Invalid.field(f"?{name}", "true or false.")
     return text == "true"
-
-
-def _only(request: Request, known: set[str]) -> None:
-    """Refuse a misspelt parameter instead of ignoring it."""
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise Invalid.field(f"?{unknown[0]}", f"Unknown here; known are {', '.join(sorted(known))}.")
 
 
 def _action_type(type: ActionType) -> dict[str, Any]:

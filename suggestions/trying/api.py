@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Moment, Strict, check
+from audit.asking.parameters import check_only
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
@@ -115,9 +116,7 @@ class Disagreements(APIView):
     )
     def get(self, request: Request, backtest_id: UUID) -> Response:
         """Where it and people disagree, the worst first: of each kind the newest that you may see."""
-        unknown = sorted(set(request.query_params) - {"kind", "cursor"})
-        if unknown:
-            raise Invalid.field(f"?{unknown[0]}", "Unknown here; known are cursor, kind.")
+        check_only(request, {"kind", "cursor"})
         kind = request.query_params.get("kind")
         if kind is not None and kind not in KINDS:
             raise Invalid.field("?kind", f"One of {', '.join(KINDS)}.")

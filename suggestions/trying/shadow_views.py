@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.parameters import check_only, cursor_of
 from audit.ground.durations import written
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
@@ -79,17 +80,13 @@ class Differences(APIView):
     )
     def get(self, request: Request, policy: str) -> Response:
         """What a policy in the shadow has seen, and would have said otherwise, the newest first."""
-        unknown = sorted(set(request.query_params) - {"kind", "cursor"})
-        if unknown:
-            raise Invalid.field(f"?{unknown[0]}", "Unknown here; known are cursor, kind.")
+        check_only(request, {"kind", "cursor"})
         version = get_object_or_404(PolicyVersion, pk=policy)
         kind = request.query_params.get("kind", "")
         if kind and kind not in Kind.values:
             raise Invalid.field("?kind", f"One of {', '.join(Kind.values)}.")
         cursor = request.query_params.get("cursor", "")
-        before = read_uuid(cursor)
-        if cursor and before is None:
-            raise Invalid.field("?cursor", "This is not a UUID.")
+        before = cursor_of(cursor) if cursor else None
         told = shadow.told(version)
         rows = shadow.page(version, user=person_of(request), kind=kind, before=before)
         page = rows[: shadow.PAGE]
