@@ -270,6 +270,7 @@ def test_a_connection_lost_in_the_middle_of_a_decision(
     expect(page.locator("#toasts")).to_contain_text("can't be reached")
     assert status_of(first) == "pending"
     page.context.set_offline(False)
+    settled(live(page), first)
     expect(page.locator(".button-approve:visible")).to_be_enabled()
 
     def answer_lost(route: Any) -> None:
