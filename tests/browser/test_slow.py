@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -31,6 +32,14 @@ def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
     for route in held:
         with suppress(Error):  # what was asked for after it made this one be called off
             route.continue_()
+
+
+def asked_for(page: Any, held: list[Any]) -> Any:
+    """The request that is held back, once the page has made it."""
+    until = time.monotonic() + 8
+    while not held and time.monotonic() < until:
+        page.wait_for_timeout(10)  # which lets the browser tell of it
+    return held[-1]
 
 
 def said(page: Any, text: str) -> None:
@@ -101,7 +110,7 @@ def test_what_waits_is_called_off_aloud(visit: Visit, propose: Any, ana: Any) ->
         said(page, "R was not done: you pressed Escape. You had typed: “no”")
         page.keyboard.press("f")
         said(page, "F will be done")
-        held[-1].abort()
+        asked_for(page, held).abort()
     said(page, "F was not done: the server did not answer")
 
 
