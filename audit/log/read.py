@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 from audit.models import Event
 
@@ -97,10 +98,10 @@ def _name(value: str) -> str:
 
 
 def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise ValueError("must be the identifier of a proposal (a UUID).") from None
+    found = read_uuid(value)
+    if found is None:
+        raise ValueError("must be the identifier of a proposal (a UUID).")
+    return found
 
 
 def _time(value: str) -> datetime:
