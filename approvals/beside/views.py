@@ -19,7 +19,7 @@ from approvals.deciding import undo as undoing
 from approvals.deciding.decide import Decided
 from approvals.desk.pages import (
     decide_on,
-    or_where_it_went,
+    deciding_verb,
     reason_of,
     refused,
     same_again,
@@ -27,7 +27,7 @@ from approvals.desk.pages import (
     undoables,
 )
 from approvals.detail.gather import RefusedForm
-from approvals.queue.doors import SignedInRequest, View, query_of, signed_in, visible
+from approvals.queue.doors import SignedInRequest, query_of, signed_in, visible
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
@@ -35,17 +35,10 @@ from governance.models import Team, User
 from governance.people import preferences
 from suggestions.models import Proposal
 
-
-def verb(view: View) -> View:
-    """Asked by POST, by those who may decide; who lost the proposal to another team is told where it went."""
-    guarded = require_POST(or_where_it_went(view))
-    return signed_in(permission_required("approvals.add_decision", raise_exception=True)(guarded))
-
-
 # --- Deciding with others -----------------------------------------------------------------------------
 
 
-@verb
+@deciding_verb
 def escalate(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Ask another team instead of one's own; then the next proposal."""
 
@@ -60,7 +53,7 @@ def escalate(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return decide_on(request, proposal_id, "escalate", say)
 
 
-@verb
+@deciding_verb
 def take_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """What one said stands no longer; say it anew, or leave it to others."""
 
@@ -70,7 +63,7 @@ def take_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return _beside(request, proposal_id, "take-back", do, "Taken back. You can decide anew.")
 
 
-@verb
+@deciding_verb
 def undo(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Let one's approval not have happened; the proposal is open again."""
     proposal = visible(request, proposal_id)
@@ -94,7 +87,7 @@ def undoable(request: SignedInRequest) -> HttpResponse:
 # --- Who is on it -------------------------------------------------------------------------------------
 
 
-@verb
+@deciding_verb
 def claim(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Take the lease, or take it over where that is said aloud."""
 
@@ -105,7 +98,7 @@ def claim(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return _beside(request, proposal_id, "claim", do, "It is yours for ten minutes.")
 
 
-@verb
+@deciding_verb
 def release(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def do(proposal: Proposal) -> None:
         claims.release(proposal.pk, user=request.user, actor=actor_of(request))
@@ -113,7 +106,7 @@ def release(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return _beside(request, proposal_id, "claim", do, "Given up: anybody can take it.")
 
 
-@verb
+@deciding_verb
 def assign(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Put somebody else on it who could decide."""
     chosen = request.POST.get("to", "")
@@ -127,7 +120,7 @@ def assign(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return _beside(request, proposal_id, "assign", do, "Assigned.", choice=chosen)
 
 
-@verb
+@deciding_verb
 def comment(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Write a note for the others; the agent never sees it."""
     text = reason_of(request)

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from approvals.attention import pace
 from approvals.deciding import undo
@@ -22,7 +24,7 @@ from approvals.desk.listing import list_of
 from approvals.detail.bar import in_short
 from approvals.detail.gather import Detail, RefusedForm, detail_of
 from approvals.queue import read
-from approvals.queue.doors import SignedInRequest, View, query_of, teams_of, visible, wants
+from approvals.queue.doors import SignedInRequest, View, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.moved import Moved, moved_from
 from approvals.queue.read import Filters
 from approvals.queue.rows import rows_of
@@ -102,6 +104,12 @@ def or_where_it_went(view: View) -> View:
             return _elsewhere(request, moved, status=200 if request.method == "GET" else 409)
 
     return shown
+
+
+def deciding_verb(view: View) -> View:
+    """Asked by POST, by those who may decide; who lost the proposal to another team is told where it went."""
+    guarded = require_POST(or_where_it_went(view))
+    return signed_in(permission_required("approvals.add_decision", raise_exception=True)(guarded))
 
 
 def _elsewhere(request: SignedInRequest, moved: Moved, *, status: int) -> HttpResponse:

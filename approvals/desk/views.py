@@ -22,6 +22,7 @@ from approvals.desk import confirm
 from approvals.desk.pages import (
     check_length,
     decide_on,
+    deciding_verb,
     desk,
     detail_for,
     only_detail,
@@ -81,10 +82,7 @@ def version(request: SignedInRequest) -> JsonResponse:
 # --- Deciding -------------------------------------------------------------------------------------
 
 
-@signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
-@require_POST
-@or_where_it_went
+@deciding_verb
 def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         suggestion = suggestion_named(proposal, request.POST.get("suggestion", ""))
@@ -102,10 +100,7 @@ def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return decide_on(request, proposal_id, "approve", verb)
 
 
-@signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
-@require_POST
-@or_where_it_went
+@deciding_verb
 def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.reject(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
@@ -113,10 +108,7 @@ def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return decide_on(request, proposal_id, "reject", verb)
 
 
-@signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
-@require_POST
-@or_where_it_went
+@deciding_verb
 def give_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         return decide.give_back(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
@@ -124,10 +116,7 @@ def give_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     return decide_on(request, proposal_id, "return", verb)
 
 
-@signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
-@require_POST
-@or_where_it_went
+@deciding_verb
 def reopen(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """The agent may ask again; then this proposal once more, which says so."""
     try:
