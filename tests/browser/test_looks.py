@@ -44,7 +44,7 @@ def check(page: Any, what: str) -> None:
 
 def test_the_themes_differ_in_colours_alone() -> None:
     """So `check` looks in the dark for no more than colours: `light-dark()` can name nothing else."""
-    styles = {file.name: file.read_text() for file in (HERE.parents[1] / "static" / "css").glob("*.css")}
+    styles = {file.name: file.read_text() for file in (HERE.parents[1] / "static").rglob("*.css")}
     assert [name for name, text in styles.items() if "prefers-color-scheme" in text] == []
     by_theme = [rule for text in styles.values() for rule in re.findall(r"\[data-theme[^{]*{([^}]*)}", text)]
     assert {rule.strip() for rule in by_theme} == {"color-scheme: light;", "color-scheme: dark;"}
