@@ -7,6 +7,7 @@ from approvals.deciding import checks, deadlines, second
 from approvals.deciding.expire import expire_overdue
 from approvals.telling import deliver
 from approvals.telling.follow import follow
+from approvals.telling.outbox import DELIVERIES
 from approvals.telling.tell import tell_due
 from approvals.vigilance import forget, samples
 from approvals.vigilance import slip_in as slipping
@@ -76,8 +77,7 @@ def follow_log() -> None:
 def tell() -> None:
     """Tell outside what is due, and go on with what did not arrive."""
     tell_due()
-    for delivery_id in deliver.due():
-        send_notice.delay(str(delivery_id))
+    DELIVERIES.tell_due()
 
 
 @shared_task

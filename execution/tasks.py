@@ -5,7 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from execution.halting.release import settle
-from execution.running import due, heartbeats
+from execution.running import heartbeats, overdue
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import run
 from execution.running.schedule import adopt
 
@@ -20,20 +21,15 @@ def sweep() -> None:
     """Find from the database alone what has to be done: lost messages, later tries, passed deadlines."""
     settle()
     adopt()
-    due.end_what_is_overdue()
-    _begin_what_is_due()
+    overdue.end_what_is_overdue()
+    EXECUTIONS.tell_due()
 
 
 @shared_task
 def release(halt_id: str) -> None:
     """A kill switch was lifted: what it held goes on now rather than at the next sweep."""
     settle()
-    _begin_what_is_due()
-
-
-def _begin_what_is_due() -> None:
-    for execution_id in due.due():
-        execute.delay(str(execution_id))
+    EXECUTIONS.tell_due()
 
 
 @shared_task

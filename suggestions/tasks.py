@@ -18,8 +18,7 @@ def send_callback(callback_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Send the callbacks that are due: those whose message was lost, and every later attempt."""
-    for callback_id in callbacks.due():
-        send_callback.delay(str(callback_id))
+    callbacks.CALLBACKS.tell_due()
 
 
 @shared_task
@@ -32,8 +31,7 @@ def run_backtest(backtest_id: str) -> None:
 @shared_task
 def sweep_backtests() -> None:
     """Go on with backtests whose worker died or whose message was lost."""
-    for backtest_id in backtest.due():
-        run_backtest.delay(str(backtest_id))
+    backtest.tell_due()
 
 
 @shared_task

@@ -15,6 +15,7 @@ from approvals.models import Claim, Look
 from approvals.models.kinds import Kind, Outside
 from approvals.models.notices import Delivery, Here, Message, Notice, Target, Wishes
 from approvals.telling.due import due
+from approvals.telling.outbox import DELIVERIES
 from approvals.telling.words import NoticeInWords, message, said
 from execution.models import Execution
 from suggestions.models import Proposal, Sample
@@ -75,12 +76,9 @@ def _send(wishes: Wishes, telling: list[tuple[Notice, NoticeInWords]], targets: 
 
 def deliver(sent: Message, targets: Iterable[Target]) -> None:
     """Owe a message to these addresses, in the transaction that makes it."""
-    from approvals.tasks import send_notice
-    from audit.outbox.tell_worker import tell_worker
-
     for target in targets:
         delivery = Delivery.objects.create(message=sent, target=target, queued_at=Now())
-        tell_worker(send_notice, delivery.pk)
+        DELIVERIES.tell(delivery.pk)
 
 
 def _end(notice: Notice, outside: str) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import Task
+from celery import current_app
 from django.db import transaction
 
 from audit.outbox import broker
@@ -27,16 +26,16 @@ class _Messenger:
     """A thread that talks to the broker, made anew in every process."""
 
     def __init__(self) -> None:
-        self.waiting: queue.Queue[tuple[Task[Any, Any], str]] = queue.Queue(LONGEST_QUEUE)
+        self.waiting: queue.Queue[tuple[str, str]] = queue.Queue(LONGEST_QUEUE)
         threading.Thread(target=self._send_for_ever, name="messenger", daemon=True).start()
 
     def _send_for_ever(self) -> None:
         while True:
             task, row_id = self.waiting.get()
             try:
-                task.apply_async((row_id,), retry=False)
+                current_app.send_task(task, (row_id,), retry=False)
             except Exception as error:  # whatever it was: a sweeper sends the message again
-                _log.warning("message lost", task=task.name, error=type(error).__name__)
+                _log.warning("message lost", task=task, error=type(error).__name__)
 
 
 _messengers: dict[int, _Messenger] = {}
@@ -52,12 +51,16 @@ def lost_after(queue: str = "celery") -> float:
     return LOST_AFTER if broker.is_empty(queue) else LOST_IN_A_BACKLOG
 
 
-def tell_worker(task: Task[Any, Any], row_id: UUID) -> None:
-    """Ask for this task on this row, once the transaction is committed. Never raises for the broker."""
+def tell_worker(task: str, row_id: UUID | str) -> None:
+    """Ask for the task of this name on this row, once the transaction is committed.
+
+    The task is named and not imported, for it stands above what it is asked for by. Never raises for
+    the broker.
+    """
     transaction.on_commit(lambda: _hand_over(task, str(row_id)), robust=True)
 
 
-def _hand_over(task: Task[Any, Any], row_id: str) -> None:
+def _hand_over(task: str, row_id: str) -> None:
     with _lock:
         messenger = _messengers.get(os.getpid())
         if messenger is None:
@@ -65,4 +68,4 @@ def _hand_over(task: Task[Any, Any], row_id: str) -> None:
     try:
         messenger.waiting.put_nowait((task, row_id))
     except queue.Full:
-        _log.warning("message lost", task=task.name, error="the broker has been away for long")
+        _log.warning("message lost", task=task, error="the broker has been away for long")

@@ -13,10 +13,10 @@ from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from audit.outbox.tell_worker import tell_worker
 from execution.desk.doubt import in_doubt
 from execution.models import Attempt, Execution, Step
 from execution.running import cut_off, news
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import REPORT_WITHIN, complete
 from execution.running.schedule import MARGIN, longest
 from execution.running.workflow import InvalidWorkflow, workflow_of
@@ -75,9 +75,7 @@ def retry(
         round=F("round") + 1,
     )
     _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
-    from execution.tasks import execute
-
-    tell_worker(execute, locked.pk)
+    EXECUTIONS.tell(locked.pk)
 
 
 @transaction.atomic

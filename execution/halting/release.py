@@ -66,10 +66,8 @@ RETURNING e.id, e.proposal_id, held.lost
 @transaction.atomic
 def lift(halt: Halt, *, reason: str, by: User, actor: Actor) -> Halt:
     """Lift a kill switch, and let what it held go on at once. Raises what `halts.lift` raises."""
-    from execution.tasks import release
-
     lifted = halts.lift(halt, reason=reason, by=by, actor=actor)
-    tell_worker(release, lifted.pk)
+    tell_worker("execution.tasks.release", lifted.pk)
     return lifted
 
 

@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from audit.outbox.tell_worker import tell_worker
 from execution.handing_back.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.models import Attempt, Execution, Step
 from execution.running import failures, news
 from execution.running.moves import BY_AGENT, WITHOUT_BEGIN
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import complete
 from execution.running.schedule import longest
 from execution.running.workflow import workflow_of
@@ -136,9 +136,7 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
     deadline = Now() + timedelta(seconds=longest(workflow))
     times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
     _move(execution, STATUS.SCHEDULED, **times, reason="")
-    from execution.tasks import execute
-
-    tell_worker(execute, execution.pk)
+    EXECUTIONS.tell(execution.pk)
 
 
 def _failed(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:

@@ -16,13 +16,13 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
-from audit.outbox.tell_worker import tell_worker
 from execution.models import Attempt, Execution, Step
 from execution.routes import http
 from execution.running import cut_off, failures, moves, news
 from execution.running.approval import broken
 from execution.running.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
+from execution.running.outbox import EXECUTIONS
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.workflow import LONGEST_CALL, Verify
 
@@ -390,9 +390,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
     data = {"wait_ms": round(seconds * 1000)}
     _tell(execution, "execution.put_off", data)
     if seconds <= 0:
-        from execution.tasks import execute
-
-        tell_worker(execute, execution.pk)
+        EXECUTIONS.tell(execution.pk)
 
 
 @transaction.atomic

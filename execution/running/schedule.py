@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.log.record import record
-from audit.outbox.tell_worker import tell_worker
 from execution.models import Execution, Step
 from execution.running import news
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import REPORT, REPORT_WITHIN
 from execution.running.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance.models import Autonomy, Halt
@@ -60,9 +60,7 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
         grace=grace_seconds,
     )
     if grace_seconds <= 0:
-        from execution.tasks import execute
-
-        tell_worker(execute, execution.pk)
+        EXECUTIONS.tell(execution.pk)
     return execution
 
 

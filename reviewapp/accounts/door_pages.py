@@ -16,7 +16,6 @@ from audit.outbox.tell_worker import tell_worker
 from governance.door import links, tries
 from governance.door.tries import Counter, TooSoon
 from governance.models import User
-from reviewapp.tasks import send_reset
 
 NOBODY = "0"
 _FEW = 3  # accounts of one e-mail address
@@ -41,7 +40,7 @@ def reset(request: HttpRequest) -> HttpResponse:
         return answer
     # A message goes out in any case, so that the time this takes tells nothing either.
     for person in _people(asked) or [NOBODY]:
-        tell_worker(send_reset, person)  # type: ignore[arg-type]
+        tell_worker("reviewapp.tasks.send_reset", person)
     return render(request, "account/password_reset.html", {**context, "asked": True})
 
 

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER, Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from audit.outbox.tell_worker import tell_worker
+from audit.outbox.outbox import Outbox, Waits
 from governance.models import PolicyVersion, User
 from governance.policies import lifecycle
 from governance.policies.policy import Policy, ready
@@ -33,7 +33,16 @@ CHUNK = 500
 LEASE_SECONDS = 20
 MOST_TRIES = 3
 KEPT = 500  # disagreements of each kind
-SILENT_SECONDS = 5.0  # after which a message is taken for lost
+BACKTESTS = Outbox(
+    table=Backtest._meta.db_table,
+    task="suggestions.tasks.run_backtest",
+    waits=(Waits("status IN ('queued', 'running')", "created_at"),),
+    unless="""
+        (SELECT count(*) FROM suggestions_backtestchunk
+          WHERE backtest_id = e.id AND tally IS NULL AND lease_until > statement_timestamp()) >= %(lanes)s""",
+    order="created_at",
+    queue="background",
+)
 TURN_SECONDS = 0.5  # how long a worker is held before other work gets its turn
 STATUS = Backtest.Status
 _log = structlog.get_logger(__name__)
@@ -65,8 +74,6 @@ def ask(
 
     Raises `BacktestRuns`, `Invalid` for an agent that does not exist, `MayNotChangePolicies`.
     """
-    from suggestions.tasks import run_backtest
-
     if by is not None and not (by.is_active and by.has_perm(lifecycle.PERMISSION)):
         raise lifecycle.MayNotChangePolicies
     chosen.where()
@@ -79,7 +86,7 @@ def ask(
             record("backtest.asked", actor=actor, data=data)
             if not alone:
                 for _ in range(settings.BACKTEST_LANES):
-                    tell_worker(run_backtest, backtest.pk)
+                    BACKTESTS.tell(backtest.pk)
     except IntegrityError as error:
         if "backtest_one_open_per_policy" in str(error):
             raise BacktestRuns from error
@@ -158,25 +165,9 @@ def done(backtest: Backtest) -> int:
     return int(counted or 0)
 
 
-def due() -> list[UUID]:
-    """Open backtests with room for another worker, of which the broker was not told lately."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE suggestions_backtest SET queued_at = statement_timestamp()
-             WHERE id IN (SELECT id FROM suggestions_backtest b
-                           WHERE status IN ('queued', 'running')
-                             AND (queued_at IS NULL
-                                  OR queued_at < statement_timestamp() - make_interval(secs => %s))
-                             AND (SELECT count(*) FROM suggestions_backtestchunk c
-                                   WHERE c.backtest_id = b.id AND tally IS NULL
-                                     AND lease_until > statement_timestamp()) < %s
-                             FOR UPDATE SKIP LOCKED)
-         RETURNING id
-            """,
-            [SILENT_SECONDS, settings.BACKTEST_LANES],
-        )
-        return [row[0] for row in cursor.fetchall()]
+def tell_due() -> None:
+    """Tell the workers of open backtests with room for another one, which they were not told of lately."""
+    BACKTESTS.tell_due(lanes=settings.BACKTEST_LANES)
 
 
 # --- One chunk ------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from django.db.models.functions import Now
 
 from execution.desk import attend
 from execution.models import Attempt, Execution
-from execution.running import due
+from execution.running import overdue
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import run
 from tests.execution.conftest import run_to_rest, step, wait_for, workflow
 from tests.execution.running.test_frozen import is_stopped
@@ -36,8 +37,8 @@ PROCESSES = 3
 
 def look_after(effects: Counter[str], olga: Any) -> None:
     """What sweepers and workers do every second, and a person who looks before they say anything."""
-    due.end_what_is_overdue()
-    for execution_id in due.due():
+    overdue.end_what_is_overdue()
+    for execution_id in EXECUTIONS.due():
         run(execution_id)
     for execution in Execution.objects.filter(status="needs_attention"):
         if effects[str(execution.pk)]:

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from approvals.models import Delivery, Message, Notice, Target
 from approvals.telling import carrier, deliver, seal, targets
+from approvals.telling.outbox import DELIVERIES
 from audit.ground import egress
 from audit.ground.refusals import Invalid
 from audit.models import Event
@@ -292,15 +293,15 @@ def test_a_test_that_fails_says_why_at_once(hooks: Hooks, ana: Any) -> None:
 def test_a_message_is_tried_again_and_given_up_in_the_end(hooks: Hooks, ana: Any) -> None:
     hooks.answers = 500
     delivery = message_to(add(ana, f"http://{hooks.place}/"))
-    for _ in range(deliver.ATTEMPTS + 2):
+    for _ in range(DELIVERIES.attempts + 2):
         deliver.attempt(delivery.pk)
         deliver.attempt(delivery.pk)  # nothing is due yet
         Delivery.objects.update(due_at=Now())
 
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.attempts) == ("given_up", deliver.ATTEMPTS)
+    assert (delivery.status, delivery.attempts) == ("given_up", DELIVERIES.attempts)
     assert {headers["idempotency-key"] for _, headers, _ in hooks.received} == {str(delivery.pk)}
-    assert len(hooks.received) == deliver.ATTEMPTS
+    assert len(hooks.received) == DELIVERIES.attempts
     assert Event.objects.filter(type="notice.given_up").count() == 1
 
 
@@ -334,9 +335,9 @@ def test_a_worker_killed_after_sending_sends_the_same_key_again(
         patch.setattr(deliver, "_arrived", killed)
         with pytest.raises(SystemExit):
             deliver.attempt(delivery.pk)
-    assert deliver.due() == []
+    assert DELIVERIES.due() == []
     Delivery.objects.update(due_at=Now())
-    assert deliver.due() == [delivery.pk]
+    assert DELIVERIES.due() == [delivery.pk]
     deliver.attempt(delivery.pk)
 
     assert [headers["idempotency-key"] for _, headers, _ in hooks.received] == [str(delivery.pk)] * 2

@@ -16,8 +16,9 @@ from execution.desk import attend
 from execution.halting.release import held_by, lift, settle
 from execution.handing_back.hand_back import report_result
 from execution.models import Execution
-from execution.running import due
+from execution.running import overdue
 from execution.running.lease import take
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import put_off, run
 from governance.models import Halt
 from governance.trust import halts
@@ -62,7 +63,7 @@ def test_nothing_in_its_scope_begins(scope, throw, approved, shop, agent):
 
     run(execution.pk)
 
-    assert (due.due(), take(execution.pk)) == ([], None)
+    assert (EXECUTIONS.due(), take(execution.pk)) == ([], None)
     assert (fresh(execution).status, shop.calls) == ("scheduled", [])
 
 
@@ -95,11 +96,11 @@ def test_it_goes_on_when_lifted(throw, lifted, approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     halt = throw()
     run(execution.pk)
-    assert (held_by(halt), due.due()) == (1, [])
+    assert (held_by(halt), EXECUTIONS.due()) == (1, [])
 
     assert lifted(halt) == 1
 
-    assert due.due() == [execution.pk]
+    assert EXECUTIONS.due() == [execution.pk]
     assert run_to_rest(execution).status == "succeeded"
     assert len(shop.calls) == 1
     assert "execution.released" in events_of(execution)
@@ -138,12 +139,12 @@ def test_a_held_deadline_does_not_run_out_and_is_put_off_by_the_time_held(throw,
     halt = throw()
     age(days=3)
 
-    assert due.end_what_is_overdue() == 0
+    assert overdue.end_what_is_overdue() == 0
     lifted(halt)
 
     after = execution_times(execution)
     assert after["left"] == pytest.approx(before["left"], abs=5)
-    assert due.end_what_is_overdue() == 0
+    assert overdue.end_what_is_overdue() == 0
     assert run_to_rest(execution).status == "succeeded"
 
 
@@ -203,7 +204,7 @@ def test_many_are_released_in_batches(throw, lifted, approved, shop, monkeypatch
 
     assert lifted(halt) == 5
 
-    assert len(due.due()) == len(many)
+    assert len(EXECUTIONS.due()) == len(many)
     assert Halt.objects.get().settled_at is not None
 
 
@@ -285,7 +286,7 @@ def test_a_worker_that_comes_back_respects_it(throw, approved, shop):
 
     run(execution.pk)
 
-    assert (due.due(), shop.calls, fresh(execution).status) == ([], [], "running")
+    assert (EXECUTIONS.due(), shop.calls, fresh(execution).status) == ([], [], "running")
 
 
 def test_a_person_retries_and_it_waits(throw, lifted, approved, shop, olga):
@@ -369,7 +370,7 @@ def test_an_agents_time_to_report_stands_still(throw, lifted, approved):
     before = execution_times(execution)
     halt = throw()
     age(days=1)
-    assert due.end_what_is_overdue() == 0
+    assert overdue.end_what_is_overdue() == 0
 
     lifted(halt)
 

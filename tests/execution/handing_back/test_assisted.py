@@ -8,7 +8,7 @@ import pytest
 
 from execution.desk import attend
 from execution.models import Attempt, Execution
-from execution.running import due
+from execution.running import overdue
 from governance.models import Autonomy
 from tests.conftest import actor_of
 from tests.execution.conftest import run_to_rest, step, tamper, tried, workflow
@@ -73,7 +73,7 @@ def test_a_person_may_carry_it_out_and_say_how_they_know(
 def test_silence_ends_with_a_person(approved: Any, shop: Any, assisted: Any) -> None:
     execution = approved(plan(shop))
     tamper("UPDATE execution_execution SET deadline = now() - interval '1 second'")
-    assert due.end_what_is_overdue() == 1
+    assert overdue.end_what_is_overdue() == 1
     assert Execution.objects.get(pk=execution.pk).status == "needs_attention"
 
 

@@ -16,7 +16,8 @@ from approvals.models import Decision
 from audit.models import Event
 from execution.desk import attend
 from execution.models import Attempt, Execution, Step
-from execution.running import due
+from execution.running import overdue
+from execution.running.outbox import EXECUTIONS
 from execution.running.run import run
 from governance.models import Incident
 from governance.trust import halts
@@ -43,7 +44,7 @@ def told(api: ApiClient, execution: Execution) -> Any:
 def lapse(execution: Execution) -> Execution:
     """The lease runs out, and a worker sees to it."""
     Execution.objects.filter(pk=execution.pk).update(lease_until=Now() - timedelta(seconds=1))
-    assert execution.pk in due.due()
+    assert execution.pk in EXECUTIONS.due()
     return run_to_rest(execution)
 
 
@@ -260,7 +261,7 @@ def test_a_deadline_ends_what_was_begun_too(approved: Any, api: Any) -> None:
     ask(api, execution)
     Execution.objects.update(lease_until=Now(), deadline=Now())
 
-    assert due.end_what_is_overdue() == 1
+    assert overdue.end_what_is_overdue() == 1
 
     execution.refresh_from_db()
     assert (execution.status, Attempt.objects.get().outcome) == ("needs_attention", "unknown")

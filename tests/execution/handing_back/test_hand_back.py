@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from execution.models import Attempt, Execution, Step
-from execution.running import due
+from execution.running import overdue
 from suggestions.models import Callback
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
 
@@ -77,7 +77,7 @@ def test_an_agent_that_never_reports_is_noticed(approved):
     execution = approved(None)
     Execution.objects.update(deadline=execution.created_at)
 
-    assert due.end_what_is_overdue() == 1
+    assert overdue.end_what_is_overdue() == 1
 
     execution.refresh_from_db()
     assert (execution.status, execution.reason) == (

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
 from execution.models import Execution, Heartbeat, Step
-from execution.running import due, heartbeats
+from execution.running import heartbeats, overdue
 from execution.running.lease import take
+from execution.running.outbox import EXECUTIONS
 from execution.running.schedule import adopt, schedule
 from execution.tasks import heartbeat
 from governance.models import ActionType
@@ -95,11 +96,11 @@ def test_only_what_was_approved_can_be_scheduled(propose, action_type):
 
 def test_the_broker_is_told_once_of_what_is_due(approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
-    assert due.due() == []  # told when it was scheduled
+    assert EXECUTIONS.due() == []  # told when it was scheduled
 
     Execution.objects.update(queued_at=Now() - timedelta(seconds=31))
-    assert due.due() == [execution.pk]
-    assert due.due() == []
+    assert EXECUTIONS.due() == [execution.pk]
+    assert EXECUTIONS.due() == []
 
 
 def test_what_became_due_since_it_was_told_of_is_told_again(approved, shop):
@@ -108,8 +109,8 @@ def test_what_became_due_since_it_was_told_of_is_told_again(approved, shop):
     assert execution.status == "scheduled"
     Execution.objects.update(due_at=Now() - timedelta(seconds=1), queued_at=Now() - timedelta(seconds=2))
 
-    assert due.due() == [execution.pk]
-    assert due.due() == []
+    assert EXECUTIONS.due() == [execution.pk]
+    assert EXECUTIONS.due() == []
 
 
 def run_one_turn(execution):
@@ -122,18 +123,18 @@ def run_one_turn(execution):
 def test_a_worker_that_fell_silent_is_noticed_when_its_lease_ends(approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     take(execution.pk)
-    assert due.due() == []
+    assert EXECUTIONS.due() == []
 
     Execution.objects.update(lease_until=Now())
 
-    assert due.due() == [execution.pk]
-    assert due.due() == []
+    assert EXECUTIONS.due() == [execution.pk]
+    assert EXECUTIONS.due() == []
 
 
 def test_grace_is_waited_for(approved, shop):
     approved(workflow(step(f"{shop.url}/refunds")), grace=30)
 
-    assert due.due() == []
+    assert EXECUTIONS.due() == []
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ def test_a_deadline_that_passed_brings_in_a_person(status, lease, ended, approve
         deadline=Now() - timedelta(seconds=1),
     )
 
-    assert due.due() == []
-    assert due.end_what_is_overdue() == ended
-    assert due.end_what_is_overdue() == 0
+    assert EXECUTIONS.due() == []
+    assert overdue.end_what_is_overdue() == ended
+    assert overdue.end_what_is_overdue() == 0
 
     assert Execution.objects.get().status == ("needs_attention" if ended else status)
     assert events_of(execution)[1:] == ["execution.needs_attention"] * ended

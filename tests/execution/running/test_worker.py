@@ -15,8 +15,9 @@ from django.db import connections
 from audit.ground.actors import SYSTEM
 from execution.halting.release import lift
 from execution.models import Execution
-from execution.tasks import execute, sweep
+from execution.tasks import sweep
 from governance.trust import halts
+from reviewapp.celery import app
 from tests.execution.conftest import events_of, step, tried, wait_for, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,7 +145,7 @@ def test_a_broker_that_is_away_neither_fails_nor_delays_an_approval(approved, sh
         time.sleep(5)
         raise ConnectionError
 
-    monkeypatch.setattr(execute, "apply_async", hang)
+    monkeypatch.setattr(app, "send_task", hang)
     began = time.monotonic()
 
     for _ in range(3):

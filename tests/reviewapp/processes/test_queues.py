@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from audit.outbox import broker, tell_worker
 from execution.models import Execution
-from execution.running import due
+from execution.running.outbox import EXECUTIONS
 from reviewapp.celery import app
 from reviewapp.processes import queues
 from reviewapp.processes.beat import Scheduler
@@ -153,7 +153,7 @@ def test_an_execution_whose_message_was_lost_is_due_again_within_seconds(proposa
     )
     [execution] = Execution.objects.values_list("pk", flat=True)
     send("celery", 1)
-    assert due.due() == []
+    assert EXECUTIONS.due() == []
 
     taken(1)
-    assert due.due() == [execution]
+    assert EXECUTIONS.due() == [execution]

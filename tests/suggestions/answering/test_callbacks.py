@@ -156,7 +156,7 @@ def test_retry_after_is_honoured(owed, hook):
 def test_ten_attempts_in_three_days_and_then_no_more(owed, hook):
     hook.answers = [(500, {})] * 20
     waited = timedelta()
-    for _ in range(callbacks.ATTEMPTS):
+    for _ in range(callbacks.CALLBACKS.attempts):
         make_due(owed)
         callbacks.send(owed.pk)
         if state(owed)[0] == "waiting":
@@ -166,8 +166,8 @@ def test_ten_attempts_in_three_days_and_then_no_more(owed, hook):
 
     assert state(owed) == ("given_up", 10, "HTTP 500")
     assert len(hook.heard) == 10
-    assert sum(callbacks.WAITS) == (75 * 60 + 35) * 60 + 5
-    assert abs(waited.total_seconds() / sum(callbacks.WAITS) - 1) <= callbacks.JITTER
+    assert sum(callbacks.CALLBACKS.pauses) == (75 * 60 + 35) * 60 + 5
+    assert abs(waited.total_seconds() / sum(callbacks.CALLBACKS.pauses) - 1) <= callbacks.JITTER
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_of_many_senders_one_sends(owed, hook):
 
 
 def test_a_sender_that_was_killed_leaves_a_row_that_is_due_again(owed, hook):
-    assert callbacks._take(owed.pk)[0] == 1
+    assert callbacks.CALLBACKS.take(owed.pk).number == 1
     callbacks.send(owed.pk)
     assert hook.heard == []
 
@@ -213,9 +213,9 @@ def test_a_sender_that_was_killed_leaves_a_row_that_is_due_again(owed, hook):
 
 
 def test_a_sender_that_was_overtaken_writes_nothing(owed, hook):
-    callbacks._take(owed.pk)
+    callbacks.CALLBACKS.take(owed.pk)
     make_due(owed)
-    callbacks._take(owed.pk)
+    callbacks.CALLBACKS.take(owed.pk)
 
     callbacks._close(owed, 1, Callback.Status.SENT, "callback.sent")
 
@@ -224,15 +224,15 @@ def test_a_sender_that_was_overtaken_writes_nothing(owed, hook):
 
 
 def test_the_sweeper_tells_the_broker_once_of_what_is_due(owed):
-    assert callbacks.due() == []
+    assert callbacks.CALLBACKS.due() == []
     Callback.objects.update(queued_at=Now() - timedelta(seconds=31))
 
-    assert callbacks.due() == [owed.pk]
-    assert callbacks.due() == []
+    assert callbacks.CALLBACKS.due() == [owed.pk]
+    assert callbacks.CALLBACKS.due() == []
 
     Callback.objects.update(due_at=Now() + timedelta(hours=1))
     Callback.objects.update(queued_at=None)
-    assert callbacks.due() == []
+    assert callbacks.CALLBACKS.due() == []
 
 
 def test_the_time_of_the_signature_is_the_time_of_sending(owed, hook):

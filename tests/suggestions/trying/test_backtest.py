@@ -308,12 +308,12 @@ def test_a_worker_that_dies_over_a_part_leaves_it_to_the_next(candidate, decided
     asked = backtest.ask(candidate, chosen=Chosen(), by=olga, actor=SYSTEM, alone=True)
     taken = backtest._take(asked.pk)  # and then it is killed
     assert backtest.work(asked.pk) is False  # its lease holds: nobody else may take its place
-    assert backtest.due() == []
+    assert backtest.BACKTESTS.due(lanes=1) == []
 
     BacktestChunk.objects.filter(pk=taken.pk).update(lease_until=F("lease_until") - timedelta(minutes=1))
     Backtest.objects.update(queued_at=F("queued_at") - timedelta(minutes=1))
-    assert backtest.due() == [asked.pk]
-    assert backtest.due() == []  # it was told of just now
+    assert backtest.BACKTESTS.due(lanes=1) == [asked.pk]
+    assert backtest.BACKTESTS.due(lanes=1) == []  # it was told of just now
     done = backtest.work_until_done(asked.pk, lambda *_: None)
 
     assert (done.status, done.result["passed"]["share"]["count"]) == ("done", 5)

@@ -1,50 +1,20 @@
-"""What the clock asks for: work whose time has come, and work whose time is over."""
+"""Work whose time is over."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER
 from audit.log.record import record
-from audit.outbox.tell_worker import lost_after
 from execution.models import Execution
 from execution.running import cut_off, failures, news
-from governance.trust.halts import HELD
 
 AT_ONCE = 500
 STATUS = Execution.Status
-
-
-def due() -> list[UUID]:
-    """Executions that a worker should take, and that the broker was not told of lately.
-
-    A message that was sent before the work became due says nothing; one that was sent since is
-    given some time before it is taken for lost.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"lost_after": lost_after(), "at_once": AT_ONCE})
-        return [row[0] for row in cursor.fetchall()]
-
-
-_DUE = f"""
-UPDATE execution_execution SET queued_at = statement_timestamp()
- WHERE id IN (
-    SELECT id FROM execution_execution e
-     WHERE ((status = 'scheduled' AND due_at <= statement_timestamp()
-             AND (queued_at IS NULL OR queued_at < due_at
-                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second'))
-         OR (status = 'running' AND lease_until <= statement_timestamp()
-             AND (queued_at IS NULL OR queued_at < lease_until
-                  OR queued_at < statement_timestamp() - %(lost_after)s * interval '1 second')))
-       AND deadline > statement_timestamp()
-       AND NOT {HELD}
-     ORDER BY due_at LIMIT %(at_once)s FOR UPDATE SKIP LOCKED)
-RETURNING id
-"""
 
 
 def end_what_is_overdue() -> int:
