@@ -87,8 +87,8 @@ def let_go(proposal: Proposal, *, actor: Actor) -> None:
     """What was decided is undone: nobody has to look at it again."""
     found = SecondReview.objects.filter(proposal=proposal).first()
     if found is not None:
-        found.delete()
         data = {"second_review": str(found.pk)}
+        found.delete()
         record("second_review.dropped", actor=actor, proposal=proposal.pk, data=data)
 
 

@@ -12,60 +12,13 @@ from approvals.deciding.checks import SLIPPED_IN
 from approvals.detail.edited import in_short
 from approvals.models import Decision
 from audit.ground.unseen import Piece, pieces, shown
+from audit.log.event_types import EVENT_TYPES
+from audit.log.in_words import label
 from audit.models import Event
 from governance.models import Team, User
 from suggestions.models import Proposal, Resolution
 
 MOST = 100
-_SAID = {
-    "proposal.submitted": "Proposed by {actor}",
-    "proposal.approved": "Approved",
-    "proposal.rejected": "Rejected",
-    "proposal.returned": "Returned to the agent",
-    "proposal.expired": "Expired: nobody decided in time",
-    "proposal.reminded": "People were reminded that the time ends",
-    "proposal.escalated": "{actor} asks {to} in the place of {from}",
-    "proposal.escalation_skipped": "It stays where it is and does not go to {to}: {why}",
-    "proposal.withdrawn": "Withdrawn by {actor}",
-    "proposal.blocked": "Blocked by the policy",
-    "proposal.reopened": "{actor} lets the agent ask again",
-    "standing_approval.drafted": "{actor} drafted a standing approval for the like of this",
-    "standing_approval.activated": "{actor} activated the standing approval",
-    "standing_approval.used": "Passed by a standing approval",
-    "standing_approval.revoked": "{actor} revoked the standing approval",
-    "standing_approval.expired": "The standing approval’s time was over",
-    "standing_approval.ended": "The standing approval ended",
-    "request.refused": "{actor} asked for it again and was refused",
-    "decision.refused": "{actor} came too late or was refused",
-    "decision.taken_back": "{actor} took back what they had said",
-    "proposal.approval_undone": "{actor} undid the approval: it waits again",
-    "claim.taken": "{actor} took it on",
-    "claim.released": "{actor} let go of it",
-    "claim.assigned": "{actor} gave it to {to}",
-    "comment.written": "{actor} noted",
-    "execution.undone": "Taken away before anything ran",
-    "execution.put_off": "Execution waits for the next try",
-    "execution.held": "Stopped by a kill switch; it waits",
-    "execution.refused": "Nothing was carried out",
-    "execution.begun": "{actor} began to carry it out",
-    "execution.result_reported": "{actor} reported that it {outcome}",
-    "execution.result_came_late": "{actor} reported late that it {outcome}",
-    "execution.released": "The kill switch is lifted: it goes on",
-    "attempt.started": "Attempt {attempt} began",
-    "attempt.finished": "Attempt {attempt} {outcome}",
-    "step.completed": "Step {step} completed",
-    "check.answered": "It was a check, and was answered",
-    "check.expired": "It was a check that nobody answered",
-    "second_review.chosen": "Chosen by chance to be decided a second time",
-    "second_review.answered": "Decided a second time, without being changed",
-    "second_review.expired": "Nobody decided a second time",
-    "sample.chosen": "Chosen by chance to be checked afterwards",
-    "sample.opened": "Asked whether it was right",
-    "sample.answered": "{actor} says that it was {answer}",
-    "sample.expired": "Nobody said whether it was right",
-    "incident.opened": "An incident was opened against the agent",
-    "callback.sent": "The agent was told",
-}
 _VERDICTS = {
     "approve": "approved suggestion {rank}",
     "reject": "rejected it",
@@ -154,12 +107,9 @@ def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
         facts |= {end: shown(known.teams.get(data[end], data[end])) for end in ("from", "to") if end in data}
     if event.type == "claim.assigned":
         facts["to"] = shown(known.people.get(data["to"], "somebody"))
-    template = _SAID.get(event.type)
-    text = (
-        template.format_map(_Facts(facts))
-        if template
-        else event.type.replace(".", " ").replace("_", " ").capitalize()
-    )
+    known_type = EVENT_TYPES.get(event.type)
+    words = known_type.on_proposal if known_type else ""
+    text = words.format_map(_Facts(facts)) if words else label(event.type)
     return Entry(event.at, text, _more(event.type, data))
 
 

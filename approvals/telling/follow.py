@@ -19,6 +19,7 @@ from approvals.models import Claim, Decision
 from approvals.models.kinds import Kind, is_urgent
 from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
+from audit.log.event_types import EVENT_TYPES, Tells
 from governance.models import User
 from governance.people.people import teams_of_each
 from governance.policies.deciders import DECIDES
@@ -27,9 +28,6 @@ from suggestions.models import Proposal
 NAME = "notices"
 AT_ONCE = 2_000  # events of one turn
 HERE_SECONDS = 45  # so long after a beat of a browser its page counts as on the screen
-
-_ENDED = {f"proposal.{status}" for status in ("approved", "rejected", "returned", "expired", "withdrawn")}
-_ATTENTION = {"execution.needs_attention", "execution.refused"}
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ def _lines(events: list[LogEvent]) -> list[Line]:
     for event in events:
         proposal = world.proposals.get(event.proposal)
         if proposal is not None:
-            _ASKS[event.type](event, proposal, world, gathered)
+            _ASKS[_TELLS[event.type]](event, proposal, world, gathered)
     return gathered.lines()
 
 
@@ -279,17 +277,17 @@ def _to_approvers(kind: Kind) -> Callable[[LogEvent, Proposal, _World, _Gathered
     return ask
 
 
-_ASKS: dict[str, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
-    "proposal.submitted": _submitted,
-    "check.slipped_in": _submitted,  # told like any other, or it would be known by that
-    "proposal.escalated": _escalated,
-    "proposal.reminded": _reminded,
-    "sample.opened": _to_be_checked,
-    "proposal.approval_undone": _to_approvers(Kind.UNDONE),
-    "decision.made": _decided,
-    "claim.assigned": _assigned,
-    "claim.taken": _taken,
-    **dict.fromkeys(_ENDED, _ended),
-    **dict.fromkeys(_ATTENTION, _to_approvers(Kind.ATTENTION)),
+_ASKS: dict[Tells, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
+    Tells.TEAMS: _submitted,
+    Tells.NEXT_TEAM: _escalated,
+    Tells.ON_IT: _reminded,
+    Tells.CHECKERS: _to_be_checked,
+    Tells.UNDONE: _to_approvers(Kind.UNDONE),
+    Tells.ASKED_NEXT: _decided,
+    Tells.ASSIGNED: _assigned,
+    Tells.TAKEN_OVER: _taken,
+    Tells.OVERRULED: _ended,
+    Tells.FAILED: _to_approvers(Kind.ATTENTION),
 }
-_TYPES = sorted(_ASKS)
+_TELLS = {name: event.tells for name, event in EVENT_TYPES.items() if event.tells}
+_TYPES = sorted(_TELLS)

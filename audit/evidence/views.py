@@ -18,8 +18,9 @@ from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import pieces
+from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import grouped, is_refusal, sentence
-from audit.log.read import LARGEST_ID, Filters, Page, actions, actors, page, types
+from audit.log.read import LARGEST_ID, Filters, Page, actions, actors, page
 from audit.log.summary import summary
 from audit.models import Event
 
@@ -44,7 +45,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "lines": _folded(rows, fold=not is_refusal(asked.get("type", ""))),
         "filters": {**asked, "active": bool(asked)},
         "filter_error": problem,
-        "event_types": grouped(sorted({*types(), *_exact(asked.get("type", ""))})),
+        "event_types": grouped(sorted({*EVENT_TYPES, *_exact(asked.get("type", ""))})),
         "actors": _with(actors(), asked.get("actor", "")),
         "actions": _with(actions(), asked.get("action", "")),
         "next_url": _url(asked, before=found.older),

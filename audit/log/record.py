@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from audit.ground.actors import Actor
 from audit.ground.canonical import canonical
 from audit.ground.ids import uuid7
+from audit.log.event_types import event_type
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
@@ -25,8 +26,8 @@ class NotInTransaction(RuntimeError):
 def record(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None) -> None:
     """Write an event in the transaction of the change it tells of.
 
-    `type` is `noun.past_participle`. `data` holds facts, versions, digests and commitments,
-    never personal or free text. Raises `NotInTransaction` outside a transaction.
+    `type` and the shape of `data` stand in `audit.log.event_types`: facts, versions, digests and commitments,
+    never personal or free text. Raises `WrongEvent`, and `NotInTransaction` outside a transaction.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction(type)
@@ -54,8 +55,9 @@ def compose(
 ) -> tuple[str, str]:
     """The canonical body in two halves, split where the database puts its time.
 
-    Keys are in RFC 8785 order by construction: actor, at, data, id, proposal, type, v.
+    Keys are in RFC 8785 order by construction: actor, at, data, id, proposal, type, v. Raises `WrongEvent`.
     """
+    event_type(type).check(data)
     before = b'{"actor":' + canonical(actor.as_json()) + b',"at":"'
     rest: dict[str, Any] = {"data": data, "id": str(uuid7()), "type": type, "v": 1}
     if proposal is not None:

@@ -235,7 +235,8 @@ def test_who_approved_it_is_told_that_it_needs_attention(
     following: Any, proposal: Any, ana: Any, ben: Any
 ) -> None:
     approve(proposal, ana)
-    record("execution.needs_attention", actor=WORKER, proposal=proposal.pk, data={"reason": "Yusuf"})
+    data = {"execution": "", "reason": "Yusuf"}
+    record("execution.needs_attention", actor=WORKER, proposal=proposal.pk, data=data)
     following()
 
     assert ("ana", "attention", 1, 1) in lines()
@@ -250,7 +251,7 @@ def test_a_reminder_is_for_whoever_is_on_it_else_for_the_team(
     following()
     Notice.objects.all().delete()
     for proposal in (first, second):
-        record("proposal.reminded", actor=TIMER, proposal=proposal.pk, data={})
+        record("proposal.reminded", actor=TIMER, proposal=proposal.pk, data={"deadline": "", "teams": []})
     following()
 
     assert lines() == [("ana", "reminder", 1, 1), ("ana", "reminder", 1, 1), ("ben", "reminder", 1, 1)]

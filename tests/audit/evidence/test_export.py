@@ -156,7 +156,7 @@ def test_memory_stays_flat_however_long_the_log_is(db: None, format: str, count:
 def test_whoever_stops_reading_ends_the_query_and_gives_the_connection_back(transactional_db: None) -> None:
     with transaction.atomic():
         for _ in range(2_000):
-            record("test.recorded", actor=SYSTEM, data={"text": "x" * 500})
+            record("execution.refused", actor=SYSTEM, data={"execution": "", "reason": "x" * 500})
     pieces = export("jsonl", EVERYTHING, actor=SYSTEM)
     next(pieces)
     assert _copies() == 1
@@ -214,7 +214,7 @@ def test_the_command_streams_to_standard_output_and_survives_a_reader_that_leave
 ) -> None:
     with transaction.atomic():
         for _ in range(2_000):
-            record("test.recorded", actor=SYSTEM, data={"text": "x" * 500})
+            record("execution.refused", actor=SYSTEM, data={"execution": "", "reason": "x" * 500})
     command = [sys.executable, "manage.py", "export_audit", "--format", "jsonl"]
 
     whole = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)

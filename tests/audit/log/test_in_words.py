@@ -1,30 +1,16 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import transaction
 
 from audit.ground.actors import ANONYMOUS, SYSTEM, Actor
-from audit.log.in_words import grouped, is_known, label, sentence
+from audit.log.in_words import grouped, label, sentence
 from audit.log.read import Filters, actions, page
 from audit.log.record import record
 from tests.reviewapp.web.test_pages import browser
-
-FLOORS = ("audit", "governance", "suggestions", "execution", "approvals", "insights", "reviewapp")
-# record("noun.participle", …), and the helpers of the same shape.
-RECORDED = re.compile(r'\b(?:_?record(?:_alone)?|compose|_tell)\(\s*(?:[a-z_.]+,\s*)?"([a-z_]+\.[a-z_]+)"')
-
-
-def test_every_type_of_event_that_is_written_has_words_of_its_own() -> None:
-    texts = [path.read_text() for floor in FLOORS for path in Path(settings.BASE_DIR, floor).rglob("*.py")]
-    written = {kind for text in texts for kind in RECORDED.findall(text)}
-    assert len(written) > 60
-    assert sorted(kind for kind in written if not is_known(kind)) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +38,7 @@ def test_types_are_choices_by_what_they_are_about() -> None:
 def test_refusals_that_follow_each_other_are_one_line(dora: Any) -> None:
     ben = Actor("user", "9", "Ben")
     with transaction.atomic():
-        record("session.opened", actor=SYSTEM, data={})
+        record("session.opened", actor=SYSTEM, data={"address": "", "device": "new"})
         for who in (ANONYMOUS, ben, ANONYMOUS):
             record("request.refused", actor=who, data={"status": 403})
         record("session.closed", actor=SYSTEM, data={})

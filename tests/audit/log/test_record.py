@@ -27,7 +27,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_applications_role_cannot_change_the_log(db: None, statement: str) -> None:
-    record("test.recorded", actor=SYSTEM, data={})
+    record("session.closed", actor=SYSTEM, data={})
     before = list(Event.objects.values())
 
     with pytest.raises(ProgrammingError) as refused, transaction.atomic(), connection.cursor() as cursor:
@@ -40,7 +40,7 @@ def test_the_applications_role_cannot_change_the_log(db: None, statement: str) -
 @pytest.mark.parametrize("statement", FORBIDDEN[:3])
 def test_even_the_owner_of_the_table_runs_into_its_trigger(transactional_db: None, statement: str) -> None:
     with transaction.atomic():
-        record("test.recorded", actor=SYSTEM, data={})
+        record("session.closed", actor=SYSTEM, data={})
 
     with (
         owner_connection() as owner,
@@ -48,11 +48,11 @@ def test_even_the_owner_of_the_table_runs_into_its_trigger(transactional_db: Non
     ):
         owner.execute(statement)
 
-    assert Event.objects.get().type == "test.recorded"
+    assert Event.objects.get().type == "session.closed"
 
 
 def test_an_event_is_never_saved_or_deleted_through_its_model(db: None) -> None:
-    record("test.recorded", actor=SYSTEM, data={})
+    record("session.closed", actor=SYSTEM, data={})
 
     with pytest.raises(TypeError):
         Event.objects.get().save()
@@ -72,11 +72,11 @@ def test_an_event_is_never_saved_or_deleted_through_its_model(db: None) -> None:
 def test_a_body_is_its_own_canonical_form(db: None, data: Any) -> None:
     actor = Actor("user", "7", 'O"Neil \\ söhne', session="abc", authenticated_by="password")
 
-    record("test.recorded", actor=actor, data=data, proposal=None)
+    record("events.exported", actor=actor, data={"format": "csv", "filters": data}, proposal=None)
 
     body = Event.objects.get().body
     assert body.encode() == canonical(json.loads(body))
-    assert json.loads(body)["data"] == data
+    assert json.loads(body)["data"]["filters"] == data
     assert json.loads(body)["actor"]["name"] == actor.name
 
 
@@ -93,7 +93,7 @@ def test_the_columns_say_what_the_body_says(db: None, proposal: Any) -> None:
 
 def test_an_event_needs_the_transaction_of_its_change(transactional_db: None) -> None:
     with pytest.raises(NotInTransaction):
-        record("test.recorded", actor=SYSTEM, data={})
+        record("session.closed", actor=SYSTEM, data={})
     assert not Event.objects.exists()
 
 
@@ -103,7 +103,7 @@ def test_no_change_stays_without_its_event(transactional_db: None) -> None:
     @transaction.atomic
     def change() -> None:
         Team.objects.create(slug="new", name="New")
-        record("team.created", actor=SYSTEM, data={"bad": float("nan")})
+        record("events.exported", actor=SYSTEM, data={"format": "csv", "filters": {"bad": float("nan")}})
 
     with pytest.raises(ValueError):
         change()

@@ -138,15 +138,18 @@ def test_the_auditor_leafs_in_both_directions(dora: Any) -> None:
 
     with transaction.atomic():
         for number in range(120):
-            record("test.recorded", actor=SYSTEM, data={"number": number})
+            record(
+                "notice_target.tried", actor=SYSTEM, data={"target": "", "user": str(number), "service": ""}
+            )
     client = browser(dora)
 
     def numbers(page: Any) -> list[int]:
         return [
-            json.loads("".join(p.text for p in e["body"]))["data"]["number"] for e in page.context["events"]
+            int(json.loads("".join(p.text for p in e["body"]))["data"]["user"])
+            for e in page.context["events"]
         ]
 
-    first = client.get("/audit/?type=test.")
+    first = client.get("/audit/?type=notice_target.")
     second = client.get(f"/audit/{first.context['next_url']}")
     third = client.get(f"/audit/{second.context['next_url']}")
     back = client.get(f"/audit/{third.context['previous_url']}")
@@ -173,7 +176,8 @@ def test_text_in_the_log_is_shown_as_text(dora: Any) -> None:
     from audit.log.record import record
 
     with transaction.atomic():
-        record("test.recorded", actor=Actor("agent", "1", "<b>\u202ebot"), data={"x": "<script>"})
+        data = {"execution": "1", "reason": "<script>"}
+        record("execution.refused", actor=Actor("agent", "1", "<b>\u202ebot"), data=data)
 
     text = browser(dora).get("/audit/").content.decode()
 
