@@ -116,7 +116,7 @@ def side_by_side(found: Sequence[Candidate]) -> SideBySide:
         ],
         said=in_words(fitting),
         number=len(fitting),
-        grace_seconds=min((obligations_of(one.proposal).grace_seconds for one in fitting), default=0),
+        grace_seconds=min((obligations_of(one.proposal).grace for one in fitting), default=0),
         several_needed=any(one.proposal.approvals_needed > 1 or one.proposal.also_teams for one in fitting),
         of=_for_all(fitting),
     )

@@ -25,7 +25,7 @@ from governance.models import Team, User
 from governance.people import people
 from governance.policies.deciders import may_decide
 from suggestions.answering import callbacks, news
-from suggestions.answering.obligations import Obligations, obligations_of
+from suggestions.answering.obligations import ProposalObligations, obligations_of
 from suggestions.answering.resolve import lock_pending, resolve
 from suggestions.intake import asking_again
 from suggestions.models import Proposal, Resolution, Suggestion
@@ -137,7 +137,7 @@ def approve(
             },
         },
     )
-    schedule(resolution, grace_seconds=asked.grace_seconds)
+    schedule(resolution, grace_seconds=asked.grace)
     second.choose(resolution, actor=actor)
     return Decided(decision, resolution)
 
@@ -375,7 +375,7 @@ def _was_a_check(proposal: Proposal, decision: Decision, actor: Actor) -> Decide
     return Decided(decision, None, checks.answered(proposal, decision, actor=actor))
 
 
-def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Obligations) -> list[UUID]:
+def _enough(proposal: Proposal, digest: str, decision: Decision, asked: ProposalObligations) -> list[UUID]:
     """The decisions that count, once enough distinct people stand behind exactly this action, and
     somebody of every required team; empty until then. Whoever carries it out asks for these again."""
     if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from approvals.deciding.step_up import KeyFigure, key_figure
@@ -14,6 +14,7 @@ from governance.actions.catalogue import Entry
 from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit
 from governance.models import PolicyVersion, Risk
+from governance.policies.obligations import kept_as
 from governance.policies.verdict import Verdict
 from governance.showing.sentences import sentence
 from governance.trust.passing import NOTHING_KNOWN
@@ -127,16 +128,8 @@ def preview(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any
 
 def asks(proposal: Proposal) -> dict[str, Any]:
     """What is asked of those who decide, as JSON: two of these can be compared."""
-    asked = obligations_of(proposal)
-    return {
-        "approvals": asked.approvals,
-        "teams": proposal.teams,
-        "four_eyes": asked.four_eyes,
-        "owner_may_approve": asked.owner_may_approve,
-        "step_up": asked.step_up,
-        "grace_seconds": asked.grace_seconds,
-        "risk": Risk(proposal.risk).label,
-    }
+    asked = {kept_as(name): value for name, value in asdict(obligations_of(proposal)).items()}
+    return {**asked, "teams": proposal.teams, "risk": Risk(proposal.risk).label}
 
 
 def _check_boundaries(proposal: Proposal, edited: Suggestion, entry: Entry, past: Past) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
 from governance.models import User
-from suggestions.answering.obligations import Obligations
+from suggestions.answering.obligations import ProposalObligations
 from suggestions.answering.resolve import lock_pending
 from suggestions.models import Proposal
 
@@ -82,6 +82,6 @@ def lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
     return proposal, absent[0][0] if absent else None
 
 
-def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: Obligations) -> None:
+def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: ProposalObligations) -> None:
     if proposal.agent.owner_id in (reviewer.pk, for_user) and not asked.owner_may_approve:
         raise OwnAgent

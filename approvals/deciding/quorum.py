@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from approvals.models import Decision
 from governance.models import User
-from suggestions.answering.obligations import Obligations, obligations_of
+from suggestions.answering.obligations import ProposalObligations, obligations_of
 from suggestions.models import Proposal
 
 
@@ -28,7 +28,7 @@ class Standing:
 
 
 def standing_of(
-    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: Obligations | None = None
+    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: ProposalObligations | None = None
 ) -> Standing:
     """How far this action is, by the decisions that stand on its proposal."""
     asked = asked or obligations_of(proposal)

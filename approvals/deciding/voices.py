@@ -17,7 +17,7 @@ from governance.models import ActionType, Team, User
 from governance.policies import deciders
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
-from suggestions.answering.obligations import Obligations, obligations_of
+from suggestions.answering.obligations import ProposalObligations, obligations_of
 from suggestions.models import Proposal, Suggestion
 
 Verdict = Decision.Verdict
@@ -170,7 +170,7 @@ def shortened(digest: str) -> str:
 def _agreements(
     proposal: Proposal,
     standing: Sequence[Decision],
-    asked: Obligations,
+    asked: ProposalObligations,
     ranks: dict[str, int],
     names: dict[str, str],
 ) -> list[Agreement]:
@@ -208,7 +208,7 @@ def _people(count: int) -> str:
     return "1 more person" if count == 1 else f"{count} more people"
 
 
-def _asked(proposal: Proposal, asked: Obligations, names: dict[str, str]) -> str:
+def _asked(proposal: Proposal, asked: ProposalObligations, names: dict[str, str]) -> str:
     who = "1 person" if asked.approvals == 1 else f"{asked.approvals} people"
     of = listed([names.get(team, team) for team in proposal.teams])
     told = f"{who} of {of} must approve exactly the same action"
@@ -235,7 +235,7 @@ def _did(decision: Decision, ranks: dict[str, int]) -> str:
     return f"approved {ranks.get(decision.action_digest, 'another version')}"
 
 
-def _rejections(standing: Iterable[Decision], asked: Obligations) -> str:
+def _rejections(standing: Iterable[Decision], asked: ProposalObligations) -> str:
     said = [d for d in standing if d.verdict == Verdict.REJECT]
     if asked.rejections < 2 and not said:
         return ""
@@ -246,7 +246,7 @@ def _rejections(standing: Iterable[Decision], asked: Obligations) -> str:
     return f"{told}: {names}" if names else told
 
 
-def _could(proposal: Proposal, standing: Iterable[Decision], asked: Obligations) -> str:
+def _could(proposal: Proposal, standing: Iterable[Decision], asked: ProposalObligations) -> str:
     """Who could still say something, by name; a few of them where there are many."""
     spoken = {d.reviewer_id for d in standing}
     people = deciders.who_could_decide(proposal.teams).exclude(pk__in=spoken)

@@ -23,7 +23,7 @@ class Undone:
 def undone(kind: ActionType, proposal: Proposal) -> Undone:
     """What it means to let this kind of action run, here."""
     sentences = hazards(kind)
-    grace = obligations_of(proposal).grace_seconds
+    grace = obligations_of(proposal).grace
     if grace:
         sentences.append(f"After an approval there are {grace:g} s to undo it, before anything runs.")
     return Undone(sentences, _by(kind.workflow))

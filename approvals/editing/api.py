@@ -41,11 +41,13 @@ class AskedAnswer(BaseModel):
     """What is asked of those who decide."""
 
     approvals: int
+    rejections: int
     teams: list[str]
     four_eyes: bool
     owner_may_approve: bool
     step_up: bool
     grace_seconds: float
+    bulk: bool
     risk: str
 
 

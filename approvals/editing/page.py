@@ -24,6 +24,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import Piece, pieces, shown
 from governance.actions.catalogue import Entry
 from governance.models import Team
+from governance.policies.obligations import ASKS, KEPT
 from suggestions.models import Suggestion
 
 MOST_JSON = 256 * 1024
@@ -231,14 +232,13 @@ def more_asked(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     if new:
         names = dict(Team.objects.filter(pk__in=new).values_list("pk", "name"))
         said.append(f"Somebody of {' and '.join(names.get(team, team) for team in new)} has to agree, too.")
-    if after["four_eyes"] and not before["four_eyes"]:
-        said.append("Whoever edits does not count: somebody else has to agree.")
-    if after["step_up"] and not before["step_up"]:
-        said.append("It wants a fresh log-in and the key figure.")
-    if before["owner_may_approve"] and not after["owner_may_approve"]:
-        said.append("The agent’s owner can’t approve it.")
-    if after["grace_seconds"] != before["grace_seconds"]:
-        said.append(f"It can be undone for {after['grace_seconds']:g} seconds.")
+    others = [
+        ASKS[name].in_words(after[kept])
+        for kept, name in KEPT.items()
+        if kept != "approvals" and kept in after and after[kept] != before[kept]
+    ]
+    if others:
+        said.append(f"Besides: {'; '.join(others)}.")
     if after["risk"] != before["risk"]:
         said.append(f"Its risk is {after['risk']} instead of {before['risk']}.")
     return said

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from audit.ground.durations import written
 from audit.ground.unseen import Piece, pieces, shown
 from governance.models import PolicyVersion
 from governance.policies import words
 from governance.policies.explain import Condition, RuleLookedAt
-from governance.policies.policy import Obligations
-from governance.policies.verdict import Verdict
 from suggestions.explaining.explain import Explanation
 
 LONGEST_VALUE = 120
@@ -38,7 +35,7 @@ def told(explanation: Explanation) -> ExplanationInWords:
         policy=_policy(explanation.policy),
         outcome=_SAID[verdict.verdict],
         verdict=verdict.verdict,
-        obligations=_merged(explanation),
+        obligations=[] if verdict.verdict == "block" else verdict.obligations.in_lines(),
         notes=[pieces(note) for note in verdict.notes],
         boundaries=[(name.replace("_", " "), shown(asked)) for name, asked in explanation.boundaries],
         suggestions=[
@@ -57,30 +54,6 @@ def _policy(digest: str | None) -> str:
     if digest is None:
         return "the built-in policy"
     return f"policy {digest.removeprefix('sha256:')[:12]}"
-
-
-def _merged(explanation: Explanation) -> list[tuple[str, str]]:
-    verdict = explanation.verdict
-    if verdict.verdict == "block":
-        return []
-    return [
-        ("Decided by", " and ".join(verdict.teams)),
-        ("Approvals", str(verdict.approvals)),
-        ("Decide within", written(verdict.decide_within)),
-        ("Grace", written(verdict.grace) if verdict.grace else "none"),
-        ("Priority", str(verdict.priority)),
-        *(
-            [("Checked afterwards", f"{verdict.sample * 100:g}%")]
-            if verdict.verdict == "auto_approve"
-            else []
-        ),
-        *(("Also", said) for said in words.of_deciding(_stated(verdict))),
-    ]
-
-
-def _stated(verdict: Verdict) -> Obligations:
-    """The obligations of a verdict that have no line of their own."""
-    return Obligations.model_construct(ask_again_after=verdict.ask_again_after, **verdict.more)
 
 
 def _rule(rule: RuleLookedAt) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from django.db.models import Count, Q, QuerySet
 from audit.ground.refusals import Invalid
 from governance.models import Absence, ActionType, Team, User
 from governance.policies.mistakes import obligations_in
-from governance.policies.policy import BEFORE_ANY_POLICY, Obligations, PolicyText
+from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
+from governance.policies.policy import PolicyText
 
 DECIDES = "approvals.add_decision"
 _NAMED = re.compile(r"""action\.name\s*(?:==\s*|in\s*\[)((?:["'][\w.:-]+["'][\s,]*)+)""")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from governance.models import PolicyVersion
-from governance.policies.policy import Obligations, PolicyText, RuleText, parse
+from governance.policies.obligations import Obligations
+from governance.policies.policy import PolicyText, RuleText, parse
 from governance.policies.words import conditions, defaults, wants
 from governance.showing.lines import Line, lines
 

@@ -13,7 +13,8 @@ from governance.expressions import effort
 from governance.expressions.cel import BadExpression, Expression, NoAnswer, activation
 from governance.expressions.functions import FUNCTIONS
 from governance.models import Agent
-from governance.policies.policy import VARIABLES, Obligations, Policy, RuleText
+from governance.policies.obligations import Obligations
+from governance.policies.policy import VARIABLES, Policy, RuleText
 
 MOST_SHOWN = 1_000  # characters of a value
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import compress
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit.ground.canonical import digest
-from audit.ground.durations import Duration
 from audit.ground.refusals import Invalid
 from governance.expressions import effort
 from governance.expressions.cel import LONGEST, BadExpression, Expression, NoAnswer, Together, activation
@@ -23,72 +21,13 @@ from governance.expressions.known_facts import FACTS
 from governance.expressions.past import asks_about
 from governance.models import PolicyVersion, Risk
 from governance.policies import mistakes, policy_yaml
+from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
 
 VARIABLES = tuple(FACTS)
 STRICTNESS = ("auto_approve", "review", "block")
 
 
 ActionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
-
-
-def _share(value: Any) -> float:
-    """A share as people write it: 0.05 or 5%."""
-    percent = isinstance(value, str) and re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)
-    share = float(percent[1]) / 100 if percent else value
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise ValueError(f"{value!r} is not a share; write a number from 0 to 1, or 5%")
-    return float(share)
-
-
-Share = Annotated[float, BeforeValidator(_share)]
-
-
-class Obligations(BaseModel):
-    """What a verdict asks for. Left out means: what the defaults say."""
-
-    model_config = ConfigDict(extra="forbid")
-    verdict: Literal["auto_approve", "review", "block"] | None = None
-    team: str | None = None
-    approvals: int | None = Field(None, ge=1, le=10)
-    decide_within: Duration | None = Field(None, gt=0)
-    grace: Duration | None = Field(None, ge=0)
-    priority: int | None = Field(None, ge=0, le=100)
-    risk: Literal["low", "medium", "high", "critical"] | None = None
-    sample: Share | None = Field(
-        None, description="The share of what passes by itself that a person checks afterwards: 0.05 or 5%."
-    )
-    ask_again_after: Duration | None = Field(None, ge=0)
-    rejections: int | None = Field(
-        None, ge=1, le=10, description="How many distinct people have to say no; one ends it by default."
-    )
-    four_eyes: bool | None = Field(
-        None, description="Who edited does not count among those who approve; by default with 2 approvals."
-    )
-    owner_may_approve: bool | None = Field(None, description="The agent's owner counts like anybody else.")
-    step_up: bool | None = Field(
-        None, description="A fresh log-in and the key figure typed in; always for what is critical."
-    )
-    remind: Duration | None = Field(None, gt=0, description="So long before the end people are reminded.")
-    escalate_to: str | None = Field(None, description="The team that is asked once the first was silent.")
-    escalate_after: Duration | None = Field(None, gt=0, description="So long the first team may be silent.")
-    escalate_within: Duration | None = Field(
-        None, gt=0, description="So long the next team gets at least, within what the agent allows."
-    )
-    second_review: Share | None = Field(
-        None, description="The share of what people decide that a second one decides too, blind."
-    )
-    bulk: bool | None = Field(None, description="False: never decided together with others, one by one only.")
-    reason: str | None = Field(None, max_length=300)
-
-    @cached_property
-    def stated(self) -> dict[str, Any]:
-        """What somebody said, without what was left out. Obligations do not change once they are read."""
-        return {name: value for name, value in self if value is not None}
-
-    @cached_property
-    def written(self) -> dict[str, Any]:
-        """The same as JSON, without the reason: as a verdict tells it."""
-        return self.model_dump(mode="json", exclude_none=True, exclude={"reason"})
 
 
 class RuleText(BaseModel):
@@ -112,17 +51,6 @@ class PolicyText(BaseModel):
         description="Actions that may pass by rule although they can't be undone or touch sensitive data.",
     )
     rules: list[RuleText] = Field(default=[], max_length=500)
-
-
-BEFORE_ANY_POLICY = Obligations(
-    verdict="review",
-    team="operations",
-    approvals=1,
-    decide_within="4h",
-    grace="0s",
-    priority=50,
-    sample=0.05,
-)  # type: ignore[arg-type] # pydantic reads spans of time as they are written
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.policies.policy import STRICTNESS, Matched, Obligations, Policy
+from governance.policies.obligations import Obligations, kept_as, merged
+from governance.policies.policy import STRICTNESS, Matched, Policy
 
 KEPT_BACK = "A rule would let this pass."  # how a note begins that says what speaks against it
 
@@ -32,6 +33,14 @@ class Verdict:
     more: dict[str, Any] = field(default_factory=dict)  # other obligations, those that somebody stated
 
     @property
+    def obligations(self) -> Obligations:
+        """Everything that is asked, the defaults among it."""
+        told = {name: getattr(self, name) for name in (*_OF_EVERY_PROPOSAL, "ask_again_after")}
+        if self.verdict != "auto_approve":
+            del told["sample"]
+        return Obligations.model_construct(team=" and ".join(self.teams), **told, **self.more)
+
+    @property
     def wished(self) -> str:
         """The verdict by the rules alone: `auto_approve` also where something spoke against it."""
         kept_back = self.verdict == "review" and any(note.startswith(KEPT_BACK) for note in self.notes)
@@ -54,7 +63,7 @@ class Verdict:
             "notes": self.notes,
             "known": self.known,
             "facts": self.facts,
-            **self.more,
+            **{kept_as(name): _whole(value) for name, value in self.more.items()},
         }
 
 
@@ -81,70 +90,29 @@ def judge(
     if verdict == "auto_approve" and (against := against_passing()):
         verdict = "review"
         notes += [f"{KEPT_BACK} {sentence}" for sentence in dict.fromkeys(against)]
-    said = [m.then for m in everything]
+    asked = merged([m.then for m in everything], defaults)
     return Verdict(
         verdict=verdict,
         team=_team(everything, defaults),
         teams=sorted({m.then.team for m in everything if m.then.team} or {str(defaults.team)}),
-        approvals=max(_stated(said, "approvals"), default=defaults.approvals),
-        decide_within=min(_stated(said, "decide_within"), default=defaults.decide_within),
-        grace=max(_stated(said, "grace"), default=defaults.grace),
-        priority=max(_stated(said, "priority"), default=defaults.priority),
         policy=policy.digest,
         rules=_told(matched),
         notes=notes,
         known=known or {},
-        sample=max(_stated(said, "sample"), default=defaults.sample),
-        ask_again_after=max(_stated(said, "ask_again_after"), default=defaults.ask_again_after),
         facts=facts or {},
-        more=_more(everything, defaults),
+        **{name: asked.pop(name) for name in _OF_EVERY_PROPOSAL},
+        ask_again_after=asked.pop("ask_again_after", None),
+        more={name: value for name, value in asked.items() if name not in _TOLD_ELSEWHERE},
     )
 
 
-# How several rules' words become one: the strictest of each.
-_STRICTEST: dict[str, Callable[[Iterable[Any]], Any]] = {
-    "rejections": min,
-    "four_eyes": any,
-    "owner_may_approve": all,
-    "step_up": any,
-    "remind": max,
-    "second_review": max,
-    "bulk": all,
-}
+_OF_EVERY_PROPOSAL = ("approvals", "decide_within", "grace", "priority", "sample")
+_TOLD_ELSEWHERE = ("verdict", "team", "risk")  # the risk of a suggestion is raised where it is judged
 
 
-def _more(matched: Sequence[Matched], defaults: Obligations) -> dict[str, Any]:
-    """What is asked beyond the obligations that every proposal has; nothing that nobody stated."""
-    said = [m.then for m in matched]
-    found = {
-        name: strictest(stated)
-        for name, strictest in _STRICTEST.items()
-        if (stated := _stated(said, name) or _stated([defaults], name))
-    }
-    if "remind" in found:
-        found["remind_seconds"] = _whole(found.pop("remind"))
-    found |= _escalation(said) or _escalation([defaults])
-    return found
-
-
-def _escalation(said: Sequence[Obligations]) -> dict[str, Any]:
-    """Who is asked after how long a silence: the soonest of those that name both."""
-    named = [o for o in said if o.escalate_to and o.escalate_after]
-    if not named:
-        return {}
-    soonest = min(named, key=lambda o: (o.escalate_after, o.escalate_to))
-    found = {
-        "escalate_to": soonest.escalate_to,
-        "escalate_after_seconds": _whole(soonest.escalate_after or 0),
-    }
-    if soonest.escalate_within:
-        found["escalate_within_seconds"] = _whole(soonest.escalate_within)
-    return found
-
-
-def _whole(seconds: float) -> float:
+def _whole(value: Any) -> Any:
     """An integer where it is one: 7200.0 has to be spelled anew to be canonical JSON, 7200 does not."""
-    return int(seconds) if seconds.is_integer() else seconds
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
@@ -153,10 +121,6 @@ def _verdict(matched: Sequence[Matched], defaults: Obligations) -> str:
     # One that failed asks for review, and takes nothing back: not even defaults that block.
     failed = ["review" for m in matched if m.error]
     return max([verdict, *failed], key=STRICTNESS.index)
-
-
-def _stated(said: Sequence[Obligations], name: str) -> list[Any]:
-    return [obligations.stated[name] for obligations in said if name in obligations.stated]
 
 
 def _team(matched: Sequence[Matched], defaults: Obligations) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from audit.ground.durations import written
 from governance.policies.explain import parts
-from governance.policies.policy import BEFORE_ANY_POLICY, Obligations, PolicyText, RuleText
+from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
+from governance.policies.policy import PolicyText, RuleText
 
 _VERDICTS = {"block": "is blocked", "review": "goes to people", "auto_approve": "may pass by itself"}
 _GROUPS = {
@@ -87,45 +87,11 @@ def conditions(when: str) -> list[Part]:
 
 def wants(then: Obligations) -> str:
     """`goes to people: finance, 2 approvals, within 30m, priority 80`."""
-    asked = [then.team or ""]
-    asked += [f"{then.approvals} approvals" if then.approvals > 1 else "1 approval"] if then.approvals else []
-    asked += [f"within {written(then.decide_within)}"] if then.decide_within else []
-    asked += [f"{written(then.grace)} to take it back"] if then.grace else []
-    asked += [f"priority {then.priority}"] if then.priority is not None else []
-    asked += [f"risk {then.risk} at least"] if then.risk else []
-    if then.sample is not None and then.verdict != "block":
-        asked += [f"{then.sample * 100:g}% of what passes is checked afterwards"]
-    asked += of_deciding(then)
-    rest = ", ".join(filter(None, asked))
+    rest = ", ".join(then.in_words())
     if then.verdict is None:
         return f"takes, whatever else is said, {rest}" if rest else "takes nothing more"
     verdict = _VERDICTS[then.verdict]
     return f"{verdict}: {rest}" if rest and then.verdict != "block" else verdict
-
-
-def of_deciding(then: Obligations) -> list[str]:
-    """What is asked of those who decide, one by one: `a fresh log-in and the key figure`."""
-    said = []
-    if then.rejections:
-        said.append("one no ends it" if then.rejections == 1 else f"{then.rejections} people to say no")
-    if then.four_eyes is not None:
-        said.append("who edits does not count" if then.four_eyes else "who edits counts too")
-    if then.owner_may_approve is not None:
-        said.append(f"the agent's owner {'may' if then.owner_may_approve else 'may not'} approve")
-    if then.step_up is not None:
-        said.append("a fresh log-in and the key figure" if then.step_up else "no fresh log-in")
-    if then.remind:
-        said.append(f"a reminder {written(then.remind)} before the end")
-    if then.escalate_to and then.escalate_after:
-        within = f", within {written(then.escalate_within)}" if then.escalate_within else ""
-        said.append(f"{then.escalate_to} after {written(then.escalate_after)} of silence{within}")
-    if then.ask_again_after is not None:
-        said.append(f"what is rejected may be asked again after {written(then.ask_again_after)}")
-    if then.second_review is not None:
-        said.append(f"{then.second_review * 100:g}% decided a second time, blind")
-    if then.bulk is not None:
-        said.append("decided together with others" if then.bulk else "never decided together with others")
-    return said
 
 
 def _part(condition: str) -> Part:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from governance.models import Risk
+from governance.policies.obligations import kept_as, strictest
 from governance.policies.verdict import Verdict
 from suggestions.models import Proposal
 
-# What an edit can make stricter, beside approvals and teams, which have columns of their own.
-_RAISED = ("rejections", "four_eyes", "owner_may_approve", "step_up", "grace_seconds", "bulk")
-
 
 @dataclass(frozen=True, slots=True)
-class Obligations:
-    """`approvals` of distinct people, or `rejections` of distinct people, end it.
+class ProposalObligations:
+    """What holds while people decide on one proposal.
 
-    With `four_eyes` whoever edited does not count among those who approve; `owner_may_approve`
-    says aloud that the agent's owner counts like anybody else; `step_up` wants a fresh log-in and
-    the key figure; for `grace_seconds` an approval can be undone; without `bulk` it is never decided
-    together with others.
+    `approvals` of distinct people, or `rejections` of distinct people, end it. With `four_eyes` whoever
+    edited does not count among those who approve; `owner_may_approve` says aloud that the agent's owner
+    counts like anybody else; `step_up` wants a fresh log-in and the key figure; for `grace` seconds an
+    approval can be undone; without `bulk` it is never decided together with others.
     """
 
     approvals: int
@@ -28,21 +27,26 @@ class Obligations:
     four_eyes: bool
     owner_may_approve: bool
     step_up: bool
-    grace_seconds: float
+    grace: float
     bulk: bool
 
 
-def obligations_of(proposal: Proposal) -> Obligations:
+def obligations_of(proposal: Proposal) -> ProposalObligations:
     """Everything that holds for this proposal now."""
-    said = {**proposal.verdict, **proposal.raised}
-    return Obligations(
-        approvals=proposal.approvals_needed,
+    found = _read({**proposal.verdict, **proposal.raised}, approvals=proposal.approvals_needed)
+    # A rule can ask for it where the risk is lower, and nothing waives it where it is critical.
+    return replace(found, step_up=found.step_up or proposal.risk >= Risk.CRITICAL)
+
+
+def _read(said: Mapping[str, Any], *, approvals: int) -> ProposalObligations:
+    """What a verdict's JSON says, with what holds where it says nothing."""
+    return ProposalObligations(
+        approvals=approvals,
         rejections=said.get("rejections", 1),
-        four_eyes=said.get("four_eyes", proposal.approvals_needed > 1),
+        four_eyes=said.get("four_eyes", approvals > 1),
         owner_may_approve=said.get("owner_may_approve", False),
-        # A rule can ask for it where the risk is lower, and nothing waives it where it is critical.
-        step_up=said.get("step_up", False) or proposal.risk >= Risk.CRITICAL,
-        grace_seconds=said.get("grace_seconds", 0),
+        step_up=said.get("step_up", False),
+        grace=said.get("grace_seconds", 0),
         bulk=said.get("bulk", True),
     )
 
@@ -52,13 +56,11 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
     before = obligations_of(proposal)
     more_teams = [team for team in verdict.teams if team not in proposal.teams]
     approvals = max(verdict.approvals, before.approvals)
-    said: dict[str, Any] = {
-        "rejections": min(verdict.more.get("rejections", 1), before.rejections),
-        "four_eyes": verdict.more.get("four_eyes", approvals > 1) or before.four_eyes,
-        "owner_may_approve": verdict.more.get("owner_may_approve", False) and before.owner_may_approve,
-        "step_up": verdict.more.get("step_up", False) or before.step_up,
-        "grace_seconds": max(verdict.grace, before.grace_seconds),
-        "bulk": verdict.more.get("bulk", True) and before.bulk,
+    later = _read(verdict.as_json(), approvals=approvals)
+    said = {
+        one.name: strictest(one.name, [getattr(later, one.name), getattr(before, one.name)])
+        for one in fields(ProposalObligations)
+        if one.name != "approvals"
     }
     changed = []
     if more_teams or approvals > before.approvals:
@@ -66,7 +68,7 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
         proposal.also_teams = [*proposal.also_teams, *more_teams]
         changed = ["approvals_needed", "also_teams"]
     now = obligations_of(proposal)  # more approvals bring four eyes with them, where nobody said otherwise
-    raised = {name: said[name] for name in _RAISED if said[name] != getattr(now, name)}
+    raised = {kept_as(name): value for name, value in said.items() if value != getattr(now, name)}
     if risk > proposal.risk:
         proposal.risk = risk
         changed.append("risk")

@@ -12,20 +12,13 @@ from django.db import connection, transaction
 
 from audit.ground.prepared import execute
 from governance.models import PolicyVersion, User
+from governance.policies.obligations import KEPT
 from governance.policies.policy import STRICTNESS
 from governance.policies.verdict import Verdict
 from suggestions.models import Proposal, ShadowDifference
 
 PAGE = 50
 Kind = ShadowDifference.Kind
-_ASKED = (
-    "approvals",
-    "teams",
-    "decide_within_seconds",
-    "grace_seconds",
-    "priority",
-    "ask_again_after_seconds",
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,8 @@ def _told(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict.verdict,
         "wished": verdict.wished,
-        **{name: full.get(name) for name in _ASKED},
+        "teams": verdict.teams,
+        **{name: full.get(name) for name in KEPT},
         "sample": verdict.sample,
         "rules": sorted(rule["name"] for rule in verdict.rules),
     }

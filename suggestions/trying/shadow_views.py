@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -18,13 +17,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.parameters import check_only, cursor_of
-from audit.ground.durations import written
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import PolicyVersion, User
+from governance.policies.obligations import KEPT, compared
 from suggestions.intake import shadow
 from suggestions.models import ShadowDifference
 from suggestions.trying.shown import SAID
@@ -167,19 +166,7 @@ def _changes(row: ShadowDifference) -> list[str]:
         said.append(
             f"would {WOULD[would['wished']]} instead of {WAS[was['wished']]}, had the agent earned it"
         )
-    words: dict[str, tuple[str, Callable[[Any], str]]] = {
-        "approvals": ("approvals", str),
-        "teams": ("teams", ", ".join),
-        "decide_within_seconds": ("to decide", written),
-        "grace_seconds": ("of grace", written),
-        "priority": ("priority", str),
-        "sample": ("of it checked afterwards", lambda share: f"{share or 0:.0%}"),
-        "ask_again_after_seconds": (
-            "before it may ask again",
-            lambda span: written(span) if span else "as usual",
-        ),
-    }
-    for name, (label, spelled) in words.items():
-        if name in row.differs:
-            said.append(f"{label}: {spelled(would[name])} instead of {spelled(was[name])}")
+    if "teams" in row.differs:
+        said.append(f"teams: {', '.join(would['teams'])} instead of {', '.join(was['teams'])}")
+    said += [compared(name, was.get(name), would.get(name)) for name in KEPT if name in row.differs]
     return said

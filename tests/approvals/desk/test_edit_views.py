@@ -328,7 +328,7 @@ def test_an_editor_counts_where_the_policy_that_asks_for_more_says_so(
 ) -> None:
     policy(BLOCKS_LARGE.replace("approvals: 2,", "approvals: 2, four_eyes: false,"))
     checked = edit_and_check(browser, proposal, amount="70")
-    assert "Whoever edits does not count" not in checked.content.decode()
+    assert "who edits does not count" not in checked.content.decode()
     post(browser, proposal, typed(checked), "approve")
     edited = Decision.objects.get()
 

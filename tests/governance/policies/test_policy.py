@@ -13,7 +13,8 @@ from governance.actions.action_types import register
 from governance.expressions.functions import mentions
 from governance.models import Autonomy, Halt
 from governance.policies import policy
-from governance.policies.policy import Matched, Obligations, Policy, PolicyText
+from governance.policies.obligations import Obligations
+from governance.policies.policy import Matched, Policy, PolicyText
 from governance.policies.verdict import judge
 from tests.conftest import DEPLOYED, REFUND, in_force
 

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from governance.policies.diff import of_texts
-from governance.policies.policy import Obligations, parse
+from governance.policies.obligations import Obligations
+from governance.policies.policy import parse
 from governance.policies.words import conditions, defaults, sentences, wants
 from tests.conftest import in_force
 

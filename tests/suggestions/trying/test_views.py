@@ -189,7 +189,7 @@ def test_the_shadows_differences_are_listed_in_words(rejected, propose, olga, an
     page = browser(ana).get(address)
 
     [row] = page.context["rows"]
-    assert row["changes"] == ["approvals: 2 instead of 1", "to decide: 1h instead of 4h"]
+    assert row["changes"] == ["approvals: 2 instead of 1", "decide within: 1h instead of 4h"]
     assert (row["url"], row["rules"]) == (f"/queue/{proposal.pk}/", ["two"])
     assert "Same on 0 of 1 proposals, different on 1." in page.content.decode()
     assert browser(cyd).get(address).context["rows"] == []
