@@ -23,12 +23,13 @@ from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
+from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import User
 from suggestions.answering.present import ProposalAnswer
 
 PAGE = 50
-MAY_DECIDE = has_permission("approvals.add_decision")
+MAY_DECIDE = has_permission(DECIDES)
 
 
 class ClaimBody(Strict):

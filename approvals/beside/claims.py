@@ -14,6 +14,7 @@ from approvals.models import Claim
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from governance.door.deciders import DECIDES
 from governance.models import Absence, User
 from governance.people import people
 from suggestions.answering import news
@@ -84,7 +85,7 @@ def pass_on(claim: Claim, *, to: User, actor: Actor) -> Claim:
 
 
 def _assign(proposal: Proposal, to: User, *, by: User, actor: Actor) -> Claim:
-    if not to.is_active or not to.has_perm("approvals.add_decision"):
+    if not to.is_active or not to.has_perm(DECIDES):
         raise Invalid.field("/to", f"{to.printed_name} may not decide.")
     if Absence.objects.running().filter(person=to).exists():
         raise Invalid.field("/to", f"{to.printed_name} is out of office.")

@@ -28,6 +28,7 @@ from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import pieces, shown
 from audit.log.record import record_alone
+from governance.door.deciders import DECIDES
 from governance.models import User
 
 _SALT = "approvals.bulk"
@@ -41,7 +42,7 @@ class StaleTable(Refusal):
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def bulk(request: SignedInRequest) -> HttpResponse:
     """What is chosen side by side (`?id=` each, or `?like=` one); by POST the answer to all of it."""
@@ -52,7 +53,7 @@ def bulk(request: SignedInRequest) -> HttpResponse:
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_GET
 def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """What became of each."""
@@ -60,7 +61,7 @@ def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def go_on(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """Decide on what is left, for a while."""
@@ -73,7 +74,7 @@ def go_on(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def undo_batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """Take back all approvals of it that nothing has come of yet."""

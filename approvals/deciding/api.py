@@ -19,6 +19,7 @@ from audit.asking.bodies import Strict, check
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
+from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import Team
 from suggestions.answering.present import ProposalAnswer, ResolutionAnswer
@@ -51,7 +52,7 @@ class DecisionAnswer(BaseModel):
 
 
 class Decisions(APIView):
-    permission_classes = [has_permission("approvals.add_decision")]
+    permission_classes = [has_permission(DECIDES)]
 
     @extend_schema(operation_id="decide", request=DecisionBody, responses={201: DecisionAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:
@@ -73,7 +74,7 @@ class ReopenBody(Strict):
 
 
 class Reopen(APIView):
-    permission_classes = [has_permission("approvals.add_decision")]
+    permission_classes = [has_permission(DECIDES)]
 
     @extend_schema(operation_id="reopen", request=ReopenBody, responses={200: ProposalAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:

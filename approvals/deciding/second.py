@@ -23,6 +23,7 @@ from audit.ground.announce import announce
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from governance.door.deciders import who_may_decide
 from governance.models import Absence, User
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion
 
@@ -77,7 +78,7 @@ def _others(proposal: Proposal) -> list[User]:
     there = Look.objects.now().filter(proposal=proposal).values("user")
     decided = Decision.objects.filter(proposal=proposal).values("reviewer")
     waiting = Count("second_reviews", filter=Q(second_reviews__status=Status.OPEN))
-    members = User.objects.filter(is_active=True, groups__name="reviewer", teams__in=proposal.teams)
+    members = who_may_decide().filter(teams__in=proposal.teams)
     members = members.exclude(pk=proposal.agent.owner_id).exclude(pk__in=decided).exclude(pk__in=there)
     members = members.exclude(pk__in=Absence.objects.running().values("person"))
     return list(members.annotate(waiting=waiting).filter(waiting__lt=MOST_WAITING).distinct())

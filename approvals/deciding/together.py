@@ -18,6 +18,7 @@ from approvals.models import Decision
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.statuses import status_label
 from audit.ground.unseen import is_honest
+from governance.door.deciders import DECIDES
 from governance.models import ActionType, Risk, Team, User
 from governance.people import people
 from governance.schemas.data_classes import Marks
@@ -80,7 +81,7 @@ def alike(proposal: Proposal, reader: User, *, most: int = MOST + 1) -> list[UUI
 
 def others_alike(proposal: Proposal, reader: User) -> int:
     """How many more wait that are like this one; none where this person decides on nothing of it."""
-    if proposal.status != Proposal.Status.PENDING or not reader.has_perm("approvals.add_decision"):
+    if proposal.status != Proposal.Status.PENDING or not reader.has_perm(DECIDES):
         return 0
     if not people.teams_of(reader).filter(pk__in=proposal.teams).exists():
         return 0

@@ -13,8 +13,8 @@ from approvals.models import Decision
 from approvals.showing.arguments import Argument, table
 from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
+from governance.door.deciders import who_could_decide
 from governance.models import ActionType, Team, User
-from governance.policies import deciders
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
 from suggestions.answering.obligations import ProposalObligations, obligations_of
@@ -249,7 +249,7 @@ def _rejections(standing: Iterable[Decision], asked: ProposalObligations) -> str
 def _could(proposal: Proposal, standing: Iterable[Decision], asked: ProposalObligations) -> str:
     """Who could still say something, by name; a few of them where there are many."""
     spoken = {d.reviewer_id for d in standing}
-    people = deciders.who_could_decide(proposal.teams).exclude(pk__in=spoken)
+    people = who_could_decide(proposal.teams).exclude(pk__in=spoken)
     if not asked.owner_may_approve:
         people = people.exclude(pk=proposal.agent.owner_id)
     found = list(people.order_by("first_name", "username")[: MOST_NAMES + 1])
@@ -261,5 +261,5 @@ def _could(proposal: Proposal, standing: Iterable[Decision], asked: ProposalObli
 
 def assignable(proposal: Proposal, *, besides: User) -> list[User]:
     """Whom this can be given to: those who could decide on it, by name."""
-    people = deciders.who_could_decide(proposal.teams).exclude(pk=besides.pk)
+    people = who_could_decide(proposal.teams).exclude(pk=besides.pk)
     return list(people.order_by("first_name", "username")[:100])

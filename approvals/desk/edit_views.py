@@ -40,12 +40,13 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
 from audit.log.record import record_alone
 from governance.actions import catalogue
+from governance.door.deciders import DECIDES
 from governance.showing.sentences import sentence
 from suggestions.models import Proposal, Suggestion
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @or_where_it_went
 def edit(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:

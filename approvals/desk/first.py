@@ -19,6 +19,7 @@ from audit.log.record import record
 from governance.actions.action_types import register
 from governance.agents.agents import create_agent
 from governance.door.authentication import caller_of
+from governance.door.deciders import DECIDES
 from governance.door.keys import revoke
 from governance.door.roles import OPERATOR
 from governance.models import ActionType, Agent, User
@@ -53,7 +54,7 @@ class NobodyToOwnIt(Refusal):
 
 def may_send(person: User) -> bool:
     """Those who decide, and those who let agents in."""
-    return person.has_perm("approvals.add_decision") or person.has_perm("governance.change_agent")
+    return person.has_perm(DECIDES) or person.has_perm("governance.change_agent")
 
 
 def waiting() -> Proposal | None:

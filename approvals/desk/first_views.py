@@ -18,6 +18,7 @@ from approvals.queue.doors import SignedInRequest, signed_in
 from audit.asking.who import actor_of
 from audit.ground.refusals import Refusal
 from audit.log.record import record_alone
+from governance.door.deciders import DECIDES
 from suggestions.models import Proposal
 
 
@@ -61,7 +62,7 @@ def send_sample(request: SignedInRequest) -> HttpResponse:
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_GET
 def today(request: SignedInRequest) -> HttpResponse:
     """How many one has decided today, for a page that stays open."""

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_POST
 from approvals.attention import looks, seen
 from approvals.queue.doors import SignedInRequest, signed_in, visible
 from audit.asking.parameters import whole
+from governance.door.deciders import DECIDES
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def look(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Note that it is on the screen for `seconds` more, and answer who else has it there."""

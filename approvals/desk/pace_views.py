@@ -9,10 +9,11 @@ from django.views.decorators.http import require_POST
 
 from approvals.attention import pace
 from approvals.queue.doors import SignedInRequest, signed_in
+from governance.door.deciders import DECIDES
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def put_away(request: SignedInRequest) -> HttpResponse:
     """No more of this run; a preference of one's own, for as long as one is signed in."""

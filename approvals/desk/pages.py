@@ -32,6 +32,7 @@ from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
 from audit.log.record import record_alone
+from governance.door.deciders import DECIDES
 from suggestions.answering.resolve import AlreadyResolved
 from suggestions.models import Proposal, Suggestion
 
@@ -109,7 +110,7 @@ def or_where_it_went(view: View) -> View:
 def deciding_verb(view: View) -> View:
     """Asked by POST, by those who may decide; who lost the proposal to another team is told where it went."""
     guarded = require_POST(or_where_it_went(view))
-    return signed_in(permission_required("approvals.add_decision", raise_exception=True)(guarded))
+    return signed_in(permission_required(DECIDES, raise_exception=True)(guarded))
 
 
 def _elsewhere(request: SignedInRequest, moved: Moved, *, status: int) -> HttpResponse:

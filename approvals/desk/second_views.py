@@ -24,12 +24,12 @@ from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.record import record_alone
+from governance.door.deciders import DECIDES
 from governance.models import ActionType, Risk
 from governance.showing.sentences import path_labels
 from suggestions.models import Proposal, SecondReview, Suggestion
 
 MOST_ENDED = 50
-DECIDE = "approvals.add_decision"
 _SAID = {"approve": "approve", "reject": "reject", "return": "return it"}
 
 
@@ -74,7 +74,7 @@ class Blind:
 
 
 @signed_in
-@permission_required(DECIDE, raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_GET
 def listed(request: SignedInRequest) -> HttpResponse:
     """What is asked of me, and what came of earlier ones."""
@@ -90,14 +90,14 @@ def listed(request: SignedInRequest) -> HttpResponse:
 
 
 @signed_in
-@permission_required(DECIDE, raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_GET
 def one(request: SignedInRequest, review_id: UUID) -> HttpResponse:
     return _page(request, _asked(request, review_id))
 
 
 @signed_in
-@permission_required(DECIDE, raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def answer(request: SignedInRequest, review_id: UUID) -> HttpResponse:
     """What I would have decided; then what was decided."""

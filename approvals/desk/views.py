@@ -39,6 +39,7 @@ from approvals.vigilance import samples
 from audit.asking.who import actor_of
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import pieces, shown
+from governance.door.deciders import DECIDES
 from governance.models import Risk
 from suggestions.models import Proposal, Sample
 
@@ -130,7 +131,7 @@ def reopen(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
 
 
 @signed_in
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def answer(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     """Was it right that this passed? Then the next that is to be checked."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from approvals.deciding.reopen import standing_against
+from governance.door.deciders import DECIDES
 from governance.models import User
 from suggestions.models import Proposal, RejectedAction, Resolution
 
@@ -47,7 +48,7 @@ def _may_draft(proposal: Proposal, reader: User) -> bool:
     return (
         proposal.resolution.by == Resolution.By.HUMAN
         and not proposal.also_teams
-        and reader.has_perm("approvals.add_decision")
+        and reader.has_perm(DECIDES)
         and proposal.agent.owner_id != reader.pk
         and reader.teams.filter(pk=proposal.team_id).exists()
     )
@@ -55,7 +56,7 @@ def _may_draft(proposal: Proposal, reader: User) -> bool:
 
 def _may_reopen(proposal: Proposal, reader: User) -> bool:
     return (
-        reader.has_perm("approvals.add_decision")
+        reader.has_perm(DECIDES)
         and proposal.agent.owner_id != reader.pk
         and standing_against(proposal, reader).exists()
     )

@@ -13,6 +13,7 @@ from approvals.deciding import undo
 from approvals.deciding.voices import Version, assignable, brief, shortened
 from approvals.models import Claim, Decision
 from audit.ground.unseen import Piece, pieces, shown
+from governance.door.deciders import DECIDES
 from governance.models import Team, User
 from governance.people import people
 from governance.policies import deciders
@@ -95,7 +96,7 @@ def bar_of(
         if why
         else [(t.pk, t.name) for t in deciders.teams_that_decide() if t.pk not in proposal.teams],
         people=[(p.pk, p.printed_name) for p in assignable(proposal, besides=reader)] if open_to else [],
-        may_comment=reader.has_perm("approvals.add_decision"),
+        may_comment=reader.has_perm(DECIDES),
         undo_left=_undo_left(proposal, reader),
         urls=_urls(proposal, query, open_to=open_to),
     )
@@ -105,7 +106,7 @@ def why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> 
     """Why this person can't decide on it now; empty when they can."""
     if proposal.status != Proposal.Status.PENDING:
         return "It has been decided."
-    if not reader.has_perm("approvals.add_decision"):
+    if not reader.has_perm(DECIDES):
         return "You can read this proposal; deciding on it is for reviewers."
     if not _is_asked(proposal, reader):
         return f"This is for {teams_in_words(proposal)}; only its members decide on it."
@@ -122,10 +123,7 @@ def teams_in_words(proposal: Proposal) -> str:
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
-    return (
-        reader.has_perm("approvals.add_decision")
-        and people.teams_of(reader).filter(pk__in=proposal.teams).exists()
-    )
+    return reader.has_perm(DECIDES) and people.teams_of(reader).filter(pk__in=proposal.teams).exists()
 
 
 def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:

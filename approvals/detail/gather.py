@@ -31,6 +31,7 @@ from approvals.queue.rows import subject_of
 from approvals.showing.arguments import as_text
 from approvals.vigilance.samples import asked_of, why_not
 from audit.ground.unseen import Piece, pieces, shown, told
+from governance.door.deciders import DECIDES
 from governance.models import Risk, User
 from governance.policies import findings
 from governance.policies.findings import Finding
@@ -240,7 +241,7 @@ def _identifiers(proposal: Proposal, resolution: Resolution | None) -> Iterator[
 
 def _look_url(proposal: Proposal, reader: User) -> str:
     """Where the page of somebody who could decide tells that it is open."""
-    looks = proposal.status == Proposal.Status.PENDING and reader.has_perm("approvals.add_decision")
+    looks = proposal.status == Proposal.Status.PENDING and reader.has_perm(DECIDES)
     return reverse("approvals:look", args=[proposal.pk]) if looks else ""
 
 

@@ -17,6 +17,7 @@ from audit.asking.bodies import Strict, check
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
+from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from suggestions.models import Proposal, Suggestion
 
@@ -64,7 +65,7 @@ class EditAnswer(BaseModel):
 
 
 class Edits(APIView):
-    permission_classes = [has_permission("approvals.add_decision")]
+    permission_classes = [has_permission(DECIDES)]
 
     @extend_schema(operation_id="preview_edit", request=EditBody, responses={200: EditAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:

@@ -22,6 +22,7 @@ from audit.asking.who import actor_of
 from audit.ground.durations import Duration
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
+from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import StandingApproval
 from governance.trust import standing
@@ -79,7 +80,7 @@ class StandingPage(BaseModel):
 
 class StandingApprovals(APIView):
     def get_permissions(self) -> list[Any]:
-        drafting = has_permission("approvals.add_decision")
+        drafting = has_permission(DECIDES)
         return [drafting() if self.request.method == "POST" else READ()]
 
     @extend_schema(
@@ -121,7 +122,7 @@ class StandingApprovals(APIView):
 
 
 class ActivateStanding(APIView):
-    permission_classes = [has_permission("approvals.add_decision")]
+    permission_classes = [has_permission(DECIDES)]
 
     @extend_schema(operation_id="activate_standing_approval", request=None, responses={200: StandingAnswer})
     def post(self, request: Request, approval_id: UUID) -> Response:

@@ -28,6 +28,7 @@ from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import Piece, pieces, shown
+from governance.door.deciders import DECIDES
 from governance.models import StandingApproval, User
 from governance.showing.sentences import path_label
 from governance.trust import standing
@@ -66,7 +67,7 @@ class Field:
 
 
 @login_required
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def draft(request: HttpRequest, proposal_id: UUID) -> HttpResponse:
     """The form, and what becomes of it."""
@@ -292,7 +293,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 def _card(approval: StandingApproval, reader: User, teams: set[str], not_yet: list[str]) -> Card:
-    member = reader.has_perm("approvals.add_decision") and approval.team_id in teams
+    member = reader.has_perm(DECIDES) and approval.team_id in teams
     draft = approval.status == STATUS.DRAFT
     why_not = _why_not(approval, reader) if member and draft else ""
     may_revoke = member or reader.has_perm("governance.change_standingapproval")
@@ -316,7 +317,7 @@ def _why_not(approval: StandingApproval, reader: User) -> str:
 
 
 @login_required
-@permission_required("approvals.add_decision", raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_POST
 def activate(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     return _move(request, approval_id, standing.activate, "It counts from now on.")

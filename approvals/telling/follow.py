@@ -20,9 +20,8 @@ from approvals.models.kinds import Kind, is_urgent
 from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
-from governance.models import User
+from governance.door.deciders import who_may_decide
 from governance.people.people import teams_of_each
-from governance.policies.deciders import DECIDES
 from suggestions.models import Proposal
 
 NAME = "notices"
@@ -158,7 +157,7 @@ class _World:
 
 def members_elsewhere() -> dict[str, list[int]]:
     """Of each team those who may decide, deputies too, without those who have the desk on their screen."""
-    deciders = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    deciders = who_may_decide()
     elsewhere = set(deciders.values_list("pk", flat=True)) - set(_at_desk())
     members: dict[str, list[int]] = defaultdict(list)
     for user, teams in sorted(teams_of_each(elsewhere).items()):

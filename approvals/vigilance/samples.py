@@ -19,6 +19,7 @@ from audit.ground.canonical import commitment
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from governance.door.deciders import DECIDES
 from governance.models import Incident, User
 from governance.people import people
 from governance.trust import autonomy
@@ -136,7 +137,7 @@ def why_not(sample: Sample, reader: User) -> str:
     """Why this person can't answer now; empty when they can."""
     if sample.status != Status.OPEN:
         return "It has been answered." if sample.status != Status.EXPIRED else "Nobody answered in time."
-    if not reader.has_perm("approvals.add_decision"):
+    if not reader.has_perm(DECIDES):
         return "Reviewers say whether this was right."
     if not people.teams_of(reader).filter(pk=sample.team_id).exists():
         return "This is asked of another team."

@@ -21,6 +21,7 @@ from audit.asking.parameters import cursor_of
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
+from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from suggestions.models import Sample
 
@@ -80,7 +81,7 @@ class Samples(APIView):
 
 
 class AnswerSample(APIView):
-    permission_classes = [has_permission("approvals.add_decision")]
+    permission_classes = [has_permission(DECIDES)]
 
     @extend_schema(operation_id="answer_sample", request=AnswerBody, responses={200: SampleAnswer})
     def post(self, request: Request, sample_id: UUID) -> Response:

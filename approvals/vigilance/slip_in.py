@@ -31,7 +31,8 @@ from audit.log.record import record
 from execution.models import Execution
 from governance.actions import catalogue
 from governance.door.authentication import caller_of
-from governance.models import ActionType, Agent, Risk, Team, User
+from governance.door.deciders import who_may_decide
+from governance.models import ActionType, Agent, Risk, Team
 from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.draft import drafted
 from suggestions.intake.glance import glance
@@ -102,7 +103,7 @@ def has_room(plan: CheckPlan) -> bool:
 
 def reviewers_of(team: str) -> int:
     """How many people of the team decide."""
-    return User.objects.filter(teams=team, is_active=True, groups__name="reviewer").distinct().count()
+    return who_may_decide().filter(teams=team).distinct().count()
 
 
 # --- Slipping in ----------------------------------------------------------------------------------

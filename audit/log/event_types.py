@@ -491,7 +491,7 @@ _ROWS = [
         "request.refused",
         "audit",
         "was refused a request ({status}).",
-        "status method? route? request? refusal? problem? fields? boundary? actions=action_names? "
+        "status? method? route? request? refusal? problem? fields? boundary? actions=action_names? "
         "items? count?",
         "{actor} asked for it again and was refused",
     ),

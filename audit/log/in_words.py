@@ -9,17 +9,19 @@ from typing import Any
 from audit.log.event_types import EVENT_TYPES
 from audit.log.summary import said, worth_telling
 
+_NOTHING = "not said"
+
 
 def sentence(body: str) -> str:
     """Who did what, in words; of a type that another version wrote still a sentence."""
     event = json.loads(body)
     kind, actor, data = event["type"], event["actor"]["name"], event.get("data", {})
     told = {name: said(value) for name, value in data.items() if worth_telling(value)}
-    facts = defaultdict(lambda: "not said", told)
+    facts = defaultdict(lambda: _NOTHING, told)
     known = EVENT_TYPES.get(kind)
     if known is None:
         return f"{actor} wrote down: {label(kind).lower()}."
-    return f"{actor} {known.did.format_map(facts)}"
+    return f"{actor} {known.did.format_map(facts)}".replace(f" ({_NOTHING})", "")
 
 
 def is_refusal(kind: str) -> bool:

@@ -18,11 +18,11 @@ from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from audit.models import Event
+from governance.door.deciders import DECIDES
 from governance.models import Absence, User
 from governance.models.absences import AbsenceQuerySet
 from governance.people import absences
 from governance.people.absences import CHANGE
-from governance.policies.deciders import DECIDES
 
 SHOWN = 50
 SKIPPED = "proposal.escalation_skipped"

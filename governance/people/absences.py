@@ -17,8 +17,8 @@ from audit.ground.canonical import commitment
 from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from governance.door.deciders import DECIDES, who_may_decide
 from governance.models import Absence, User
-from governance.policies.deciders import DECIDES
 
 CHANGE = "governance.change_absence"
 LONGEST = timedelta(days=366)
@@ -83,7 +83,7 @@ def end(absence: Absence, *, by: User, actor: Actor) -> None:
 
 def possible_deputies(besides: User | None = None) -> QuerySet[User]:
     """Everybody who may decide, by name."""
-    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    may = who_may_decide()
     return (may.exclude(pk=besides.pk) if besides else may).order_by("first_name", "username")
 
 

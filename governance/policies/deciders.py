@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from audit.ground.refusals import Invalid
-from governance.models import Absence, ActionType, Team, User
+from governance.door.deciders import who_may_decide
+from governance.models import ActionType, Team
 from governance.policies.mistakes import obligations_in
 from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
 from governance.policies.policy import PolicyText
 
-DECIDES = "approvals.add_decision"
 _NAMED = re.compile(r"""action\.name\s*(?:==\s*|in\s*\[)((?:["'][\w.:-]+["'][\s,]*)+)""")
 _NAME = re.compile(r"""["']([\w.:-]+)["']""")
 
@@ -119,22 +119,15 @@ def may_decide(team: str) -> bool:
     return bool(_deciding({team}).get(team))
 
 
-def who_could_decide(teams: Sequence[str]) -> QuerySet[User]:
-    """The active members of any of these teams who may decide, each once."""
-    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
-    away = Absence.objects.running().filter(person__teams__in=teams, person__is_active=True)
-    return may.filter(Q(teams__in=teams) | Q(pk__in=away.values("deputy"))).distinct()
-
-
 def teams_that_decide() -> QuerySet[Team]:
     """The teams with at least one active member who may decide, by name."""
-    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    may = who_may_decide()
     return Team.objects.filter(members__in=may).distinct().order_by("name")
 
 
 def _deciding(teams: set[str]) -> dict[str, int]:
     """How many people of each team are active and may decide."""
-    may = User.objects.with_perm(DECIDES, backend="django.contrib.auth.backends.ModelBackend")
+    may = who_may_decide()
     counted = Team.objects.filter(slug__in=teams, members__in=may).annotate(people=Count("members"))
     return dict(counted.values_list("slug", "people"))
 

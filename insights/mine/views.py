@@ -11,14 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from audit.ground.wilson import Share
+from governance.door.deciders import DECIDES
 from governance.models import User
 from insights.mine.figures import SPANS, Figures, figures_of
 
-MAY = "approvals.add_decision"
-
 
 @login_required
-@permission_required(MAY, raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_safe
 @never_cache
 def mine(request: HttpRequest) -> HttpResponse:
@@ -32,7 +31,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@permission_required(MAY, raise_exception=True)
+@permission_required(DECIDES, raise_exception=True)
 @require_safe
 @never_cache
 def strip(request: HttpRequest) -> HttpResponse:

@@ -25,6 +25,7 @@ from approvals.showing import initials
 from approvals.telling import bell
 from audit.asking.who import actor_of
 from audit.log import counted
+from governance.door.deciders import DECIDES
 from governance.models import User
 from reviewapp.web import incoming, problems, signed_out, waits
 
@@ -53,7 +54,7 @@ GOVERNANCE = (
 )
 # Who may do the first of these begins there.
 BEGINNINGS = (
-    ("approvals.add_decision", "/queue/"),
+    (DECIDES, "/queue/"),
     ("audit.export_event", "/audit/"),
     ("execution.attend_execution", "/executions/"),
     ("suggestions.view_proposal", "/queue/"),

@@ -249,7 +249,7 @@ def test_the_log_holds_no_reason(ana: Any, ben: Any) -> None:
 
 
 def test_a_team_whose_members_are_away_is_asked_through_their_deputies(ana: Any, cyd: Any) -> None:
-    from governance.policies.deciders import who_could_decide
+    from governance.door.deciders import who_could_decide
 
     out(ana, cyd)
     assert set(who_could_decide(["operations"])) == {ana, cyd}

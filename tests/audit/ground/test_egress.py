@@ -153,9 +153,8 @@ INSIDE = [
 
 @pytest.mark.parametrize("url", INSIDE)
 def test_no_spelling_of_an_inside_address_gets_a_callback(url, monkeypatch):
-    monkeypatch.setattr(socket.socket, "connect", _no_connection)
-
-    with pytest.raises(Refused):
+    with monkeypatch.context() as patched, pytest.raises(Refused):
+        patched.setattr(socket.socket, "connect", _no_connection)
         ask(url)
 
 
@@ -180,9 +179,8 @@ MALFORMED = [
 @pytest.mark.parametrize("url", MALFORMED)
 def test_what_is_no_address_for_a_callback_is_refused(url, monkeypatch, names):
     names["example.com"] = [[PUBLIC]]
-    monkeypatch.setattr(socket.socket, "connect", _no_connection)
-
-    with pytest.raises(Refused):
+    with monkeypatch.context() as patched, pytest.raises(Refused):
+        patched.setattr(socket.socket, "connect", _no_connection)
         ask(url)
 
 
@@ -295,9 +293,8 @@ def test_a_listed_name_reaches_its_inside_address_and_keeps_its_name(name, canar
 def test_a_listed_name_does_not_lead_to_the_metadata_of_the_cloud(address, settings, names, monkeypatch):
     names["shop.internal"] = [[address]]
     settings.EGRESS_ALLOW = ["shop.internal:80"]
-    monkeypatch.setattr(socket.socket, "connect", _no_connection)
-
-    with pytest.raises(Refused):
+    with monkeypatch.context() as patched, pytest.raises(Refused):
+        patched.setattr(socket.socket, "connect", _no_connection)
         ask("http://shop.internal/", Door.ROUTES)
 
 

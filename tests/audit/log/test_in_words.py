@@ -19,6 +19,7 @@ from tests.reviewapp.web.test_pages import browser
         ("proposal.submitted", {}, "Ana handed in a proposal."),
         ("decision.made", {"verdict": "approve"}, "Ana decided: approve."),
         ("request.refused", {"status": 403}, "Ana was refused a request (403)."),
+        ("request.refused", {"boundary": "budget"}, "Ana was refused a request."),
         ("incident.opened", {}, "Ana opened an incident against not said."),
         ("test.recorded", {}, "Ana wrote down: test recorded."),
     ],
