@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from approvals.attention import looks
-from approvals.models import Decision
-from approvals.showing.arguments import folds
 from approvals.showing.names import listed
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import shown
 from governance.models import User
-from suggestions.models import Proposal, Suggestion
+from suggestions.models import Proposal
 
 
 class NotAllShown(Refusal):
@@ -18,23 +16,14 @@ class NotAllShown(Refusal):
     detail = "Not all of it has been on your screen. Unfold what is folded and read to its end, then approve."
 
 
-def check_shown(suggestion: Suggestion, *, digest: str, said: str) -> None:
-    """Refuse what has folded parts unless the page says (`said`) that all of this digest was shown.
+def check_shown(digest: str, *, said: str) -> None:
+    """Refuse an approval unless the page says (`said`) that all of this digest was shown.
 
-    The page says so once everything was unfolded and passed by; programs have no screen and are not
-    asked. Raises `NotAllShown`.
+    It is drawn saying so where nothing is folded, and says so once everything was unfolded and passed by;
+    programs have no screen and are not asked. Raises `NotAllShown`.
     """
-    if said != digest and folds(suggestion.action_type.schema, _meant(suggestion, digest)):
+    if said != digest:
         raise NotAllShown
-
-
-def _meant(suggestion: Suggestion, digest: str) -> dict[str, object]:
-    """The arguments of this digest: as suggested, or as somebody edited them before."""
-    if digest != suggestion.action_digest:
-        edit = Decision.objects.filter(suggestion=suggestion, action_digest=digest, standing=True).first()
-        if edit and edit.arguments is not None:
-            return dict(edit.arguments)
-    return dict(suggestion.arguments)
 
 
 def present(proposal: Proposal, reader: User) -> str:

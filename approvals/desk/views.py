@@ -88,7 +88,7 @@ def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
         suggestion = suggestion_named(proposal, request.POST.get("suggestion", ""))
         digest = request.POST.get("action_digest", "")
-        check_shown(suggestion, digest=digest, said=request.POST.get("shown", ""))
+        check_shown(digest, said=request.POST.get("shown", ""))
         return decide.approve(
             suggestion,
             reviewer=request.user,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,8 @@ OWN_AGENT = "You own this agent, so somebody else has to approve what it propose
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One action that can be approved: its button says what will happen, `whole` all of it."""
+    """One action that can be approved: its button says what will happen, `whole` all of it; `folds` parts of
+    it open at a click."""
 
     rank: int
     suggestion: str
@@ -42,6 +43,7 @@ class Approval:
     label: list[Piece]
     whole: str
     edit_url: str
+    folds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,18 @@ def bar_of(
     decisions: Sequence[Decision],
     suggestions: Sequence[Suggestion],
     versions: Sequence[Version],
+    folds: Mapping[str, int],
     query: str,
 ) -> Bar:
-    """The bar as this person has it; the caller has checked that they may see the proposal."""
+    """The bar as this person has it; the caller has checked that they may see the proposal.
+
+    `folds` are counted where the actions were drawn, by their digests.
+    """
     why = why_not(proposal, reader, decisions)
     open_to = proposal.status == Proposal.Status.PENDING and _is_asked(proposal, reader)
     mine = _mine(reader, decisions)
     return Bar(
-        approvals=[] if why else _approvals(proposal, suggestions, versions, query),
+        approvals=[] if why else _approvals(proposal, suggestions, versions, folds, query),
         why_not=why,
         why_not_approve="" if why else _why_not_approve(proposal, reader),
         can_take_back=open_to and mine is not None and mine.verdict in (Verdict.APPROVE, Verdict.REJECT),
@@ -139,7 +145,11 @@ def _why_not_approve(proposal: Proposal, reader: User) -> str:
 
 
 def _approvals(
-    proposal: Proposal, suggestions: Sequence[Suggestion], versions: Sequence[Version], query: str
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    versions: Sequence[Version],
+    folds: Mapping[str, int],
+    query: str,
 ) -> list[Approval]:
     several = len(suggestions) + len(versions) > 1
     edit = _optional("approvals:edit", proposal)
@@ -151,15 +161,19 @@ def _approvals(
             (brief(s.action_type, s.arguments), s.sentence),
             several,
             _edit_url(edit, s, query),
+            folds[s.action_digest],
         )
         for s in suggestions
     ]
     texts = {v.rank: (v.brief, "".join(piece.text for piece in v.sentence)) for v in versions}
-    return found + [_approval(v.rank, v.suggestion, v.digest, texts[v.rank], several, "") for v in versions]
+    return found + [
+        _approval(v.rank, v.suggestion, v.digest, texts[v.rank], several, "", folds[v.digest])
+        for v in versions
+    ]
 
 
 def _approval(
-    rank: int, suggestion: str, digest: str, said: tuple[str, str], several: bool, edit_url: str
+    rank: int, suggestion: str, digest: str, said: tuple[str, str], several: bool, edit_url: str, folds: int
 ) -> Approval:
     begin = f"Approve {rank}: " if several else "Approve "
     in_brief, whole = map(lowered, said)
@@ -171,6 +185,7 @@ def _approval(
         label=pieces(begin + in_brief),
         whole=shown(begin + whole),
         edit_url=edit_url,
+        folds=folds,
     )
 
 

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from approvals.attention.seen import present
 from approvals.deciding.quorum import missing_teams, standing_of
 from approvals.deciding.together import others_alike
-from approvals.deciding.voices import Voices, voices
+from approvals.deciding.voices import Version, Voices, voices
 from approvals.detail.afterwards import Afterwards, afterwards
 from approvals.detail.bar import Bar, bar_of, teams_in_words
 from approvals.detail.conversation import Message, as_json, raw_of, take_messages
@@ -195,6 +195,7 @@ def detail_of(
             decisions=decisions,
             suggestions=suggestions,
             versions=said.versions,
+            folds=_folds(options, said.versions),
             query=query,
         ),
         voices=said,
@@ -302,6 +303,13 @@ def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
 
 
 # --- How it stands ------------------------------------------------------------------------------
+
+
+def _folds(options: Sequence[Option], versions: Sequence[Version]) -> dict[str, int]:
+    """How many parts of each action open at a click, by its digest."""
+    drawn = [(one.digest, one.arguments) for one in options]
+    drawn += [(one.digest, one.arguments) for one in versions]
+    return {digest: sum(argument.folds for argument in arguments) for digest, arguments in drawn}
 
 
 def _status_label(proposal: Proposal) -> str:

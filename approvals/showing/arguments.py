@@ -86,11 +86,6 @@ def table(schema: Any, arguments: dict[str, Any], before: dict[str, Any], *, id:
     return _Table(schema, arguments).rows((), arguments, before, [schema], id)
 
 
-def folds(schema: Any, arguments: dict[str, Any]) -> int:
-    """How many parts of these arguments open at a click."""
-    return sum(row.folds for row in table(schema, arguments, {}))
-
-
 def also_there(arguments: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, list[Piece]]]:
     """What the agent says is there now of what no argument names."""
     return [

@@ -37,7 +37,7 @@ from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.draft import drafted
 from suggestions.intake.glance import glance
 from suggestions.intake.judge import judged
-from suggestions.intake.prepare import told_of
+from suggestions.intake.submitted import told_of
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.past.answers import Past
 from suggestions.trying.rejudge import least_id

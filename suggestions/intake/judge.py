@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from governance.actions.catalogue import Entry
 from governance.agents import boundaries
 from governance.door.authentication import AgentCaller
@@ -17,8 +19,11 @@ from governance.policies.verdict import Verdict, judge
 from governance.trust import standing
 from governance.trust.passing import Circumstances, speaks_against, unnamed_hazards
 from suggestions.intake.facts import facts_of_proposal, facts_of_suggestion
+from suggestions.intake.shadow import Difference, difference, failed, unharmed
 from suggestions.models import Proposal, Suggestion
 from suggestions.past.answers import Past
+
+_log = structlog.get_logger(__name__)
 
 
 def judged(
@@ -181,3 +186,26 @@ def stages_of(agent: Agent, actions: Sequence[str]) -> list[int]:
     """How far an agent is trusted with each of these actions."""
     known = dict(Autonomy.objects.filter(agent=agent, action__in=actions).values_list("action", "stage"))
     return [known.get(action, Autonomy.Stage.GUIDED) for action in actions]
+
+
+def in_the_shadow(
+    caller: AgentCaller,
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    entries: Sequence[Entry],
+    verdict: Verdict,
+) -> Difference | None:
+    """What the policy in the shadow says otherwise. Whatever goes wrong there, the submission goes on.
+
+    It waits for no turn: what it asks of the past is as exact as can be had without.
+    """
+    if caller.shadow is None or caller.shadow == caller.policy:
+        return None
+    try:
+        with unharmed():
+            past = Past.of(proposal, known=dict(verdict.facts))
+            would = judged(caller.shadow, proposal, suggestions, entries, caller.circumstances, past=past)
+        return difference(caller.shadow, verdict, would)
+    except Exception as error:
+        _log.warning("shadow failed", policy=caller.shadow, error=type(error).__name__)
+        return failed(caller.shadow, verdict, error)

@@ -22,8 +22,9 @@ from governance.trust.autonomy import hold
 from governance.trust.passing import Circumstances
 from suggestions.answering.resolve import resolve
 from suggestions.intake import asking_again, samples, shadow
-from suggestions.intake.prepare import Prepared, withhold
+from suggestions.intake.prepare import Prepared
 from suggestions.intake.store import insert
+from suggestions.intake.submitted import event_of
 from suggestions.models import Proposal, Resolution, Suggestion
 
 
@@ -98,7 +99,15 @@ def _stop_what_is_halted(agent: Agent, prepared: Sequence[Prepared]) -> None:
     on = Circumstances(halts=halts.marks_for(agent))
     for one in passing:
         if any(on.halted(s.action_type.name) for s in one.suggestions):
-            withhold(one, "A kill switch is on.")
+            _withhold(one, "A kill switch is on.")
+
+
+def _withhold(prepared: Prepared, sentence: str) -> None:
+    """Let people review what was going to pass: what spoke for it does not hold any more."""
+    verdict = prepared.proposal.verdict
+    notes = [*verdict["notes"], f"A rule would let this pass. {sentence}"]
+    prepared.proposal.verdict = {**verdict, "verdict": "review", "notes": notes}
+    prepared.event = event_of(prepared.proposal, prepared.suggestions)
 
 
 def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:
@@ -113,7 +122,7 @@ def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:
         ):
             action = suggestion.action_type.name
             if now[action] < judged_at:
-                withhold(one, f"The agent is at stage {now[action]} for {action} by now.")
+                _withhold(one, f"The agent is at stage {now[action]} for {action} by now.")
                 break
 
 
@@ -130,7 +139,7 @@ def _use_standing_approvals(prepared: Sequence[Prepared]) -> list[tuple[Prepared
     for approval_id, one in sorted(passing, key=lambda pair: pair[0]):
         left = standing.take(approval_id)
         if left is None:
-            withhold(one, "The standing approval has ended or was used up.")
+            _withhold(one, "The standing approval has ended or was used up.")
         else:
             used.append((one, approval_id, left))
     return used

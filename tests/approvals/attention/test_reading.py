@@ -169,7 +169,7 @@ def folded(propose: Any) -> Any:
 
 def test_what_is_folded_is_not_approved_unless_the_page_says_it_was_shown(folded: Any, ana: Any) -> None:
     client, address = browser(ana), f"/queue/{folded.pk}/approve/"
-    for said in ({}, {"shown": "sha256:other"}):
+    for said in ({"shown": ""}, {"shown": "sha256:other"}):
         answer = client.post(address, form_of(folded, **said))
         assert answer.status_code == 409
         assert "Not all of it has been on your screen" in answer.content.decode()
@@ -187,8 +187,14 @@ def test_programs_have_no_screen_and_are_not_asked(folded: Any, ana: Any, api_as
     assert api_as(ana).post(f"proposals/{folded.pk}/decisions/", body).status_code in (200, 201)
 
 
-def test_what_is_short_needs_no_word_of_the_page(proposal: Any, ana: Any) -> None:
-    assert browser(ana).post(f"/queue/{proposal.pk}/approve/", form_of(proposal)).status_code == 303
+def test_a_page_says_so_from_the_start_where_nothing_is_folded(proposal: Any, folded: Any, ana: Any) -> None:
+    client = browser(ana)
+    for one, said in ((proposal, True), (folded, False)):
+        digest = one.suggestions.get().action_digest
+        page = client.get(f"/queue/{one.pk}/").content.decode()
+        field = f'<input type="hidden" name="shown" value="{digest}">'
+        assert field in page
+        assert (f"<noscript>{field}</noscript>" not in page) == said
 
 
 # --- Looks ----------------------------------------------------------------------------------------

@@ -228,7 +228,11 @@ def grown_old(client: Client) -> None:
 
 def form_of(proposal: Any, **more: str) -> dict[str, str]:
     suggestion = proposal.suggestions.get()
-    return {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, **more}
+    return {**decision_of(suggestion), "shown": suggestion.action_digest, **more}
+
+
+def decision_of(suggestion: Any) -> dict[str, str]:
+    return {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest}
 
 
 def test_with_a_fresh_log_in_and_the_figure_it_is_approved(critical: Any, ana: Any) -> None:
@@ -294,7 +298,8 @@ def test_what_is_not_critical_asks_for_nothing(proposal: Any, ana: Any) -> None:
 
 def test_a_token_cannot_step_up(critical: Any, ana: Any, api_as: Any) -> None:
     answer = api_as(ana).post(
-        f"proposals/{critical.pk}/decisions/", {"verdict": "approve", **form_of(critical)}
+        f"proposals/{critical.pk}/decisions/",
+        {"verdict": "approve", **decision_of(critical.suggestions.get())},
     )
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:reviewapp:problem:step-up-needed"

@@ -32,6 +32,7 @@ def form_of(proposal: Any, **changes: str) -> dict[str, str]:
     return {
         "suggestion": str(suggestion.pk),
         "action_digest": suggestion.action_digest,
+        "shown": changes.get("action_digest", suggestion.action_digest),
         "reason": "",
         **changes,
     }

@@ -209,7 +209,8 @@ def test_the_desk_says_held_and_decides(ana: Any, propose: Any) -> None:
     assert "A kill switch is on for everything: Refunds run wild." in page
     assert "It can be decided" in page
     suggestion = proposal.suggestions.get()
-    decision = {"suggestion": suggestion.pk, "action_digest": suggestion.action_digest}
+    digest = suggestion.action_digest
+    decision = {"suggestion": suggestion.pk, "action_digest": digest, "shown": digest}
     client.post(f"/queue/{proposal.pk}/approve/", decision)
 
     assert Execution.objects.get().status == "scheduled"

@@ -653,9 +653,10 @@ def form(route: str, world: World) -> Any:
 def forms(world: World) -> dict[str, Any]:
     suggestion = world.proposal.suggestions.get()
     tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}"
-    decision = {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": "no"}
+    digest = suggestion.action_digest
+    decision = {"suggestion": str(suggestion.pk), "action_digest": digest, "reason": "no"}
     return {
-        "approvals:approve": decision,
+        "approvals:approve": {**decision, "shown": digest},
         "approvals:edit": {"mode": "json", "json": '{"order_id": "1", "amount": 40}', "do": "check"},
         "api:edits": {
             "suggestion": str(suggestion.pk),

@@ -10,8 +10,7 @@ from django.db import DatabaseError
 from audit.ground.prepared import execute
 from governance.door.authentication import caller_of
 from governance.policies import lifecycle
-from suggestions.intake import prepare as prepare_module
-from suggestions.intake import shadow
+from suggestions.intake import judge, shadow
 from suggestions.models import Proposal, ShadowDifference
 from suggestions.past.answers import Past
 from tests.conftest import DEPLOYED, approved, in_force, suggestion_body
@@ -123,14 +122,14 @@ def test_it_judges_the_risk_anew(in_shadow, refund):
 @pytest.mark.parametrize("error", [RuntimeError("no"), MemoryError(), DatabaseError("gone")])
 def test_it_never_fails_a_submission(in_shadow, refund, monkeypatch, error):
     version = in_shadow(ACTIVE.replace("large", "renamed"))
-    judged = prepare_module.judged
+    judged = judge.judged
 
     def breaks(policy: Any, *args: Any, **how: Any) -> Any:
         if policy == version.pk:
             raise error
         return judged(policy, *args, **how)
 
-    monkeypatch.setattr(prepare_module, "judged", breaks)
+    monkeypatch.setattr(judge, "judged", breaks)
 
     assert refund(10.0).status == "pending"
     assert differences() == [("error", ["error"])]

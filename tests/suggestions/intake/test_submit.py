@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from audit.ground.canonical import canonical, commitment, digest
 from audit.models import Event
-from suggestions.intake import prepare as preparing
+from suggestions.intake import submitted
 from suggestions.models import Proposal, Suggestion
 from tests.conftest import suggestion_body
 
@@ -31,7 +31,7 @@ def test_the_event_commits_to_the_content_without_holding_it(propose: Any) -> No
     proposal = propose(title="Zanzibar")
     event = Event.objects.get(proposal_id=proposal.pk)
 
-    content = preparing.content_of(proposal, list(proposal.suggestions.all()))
+    content = submitted.content_of(proposal, list(proposal.suggestions.all()))
 
     assert commitment(bytes(proposal.salt), content) in event.body
     assert "Zanzibar" not in event.body
