@@ -54,7 +54,7 @@ class Candidate:
 def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     """Those of the proposals that this person may see, in the order of the queue, in a few queries."""
     known = _with_all(Proposal.objects.visible_to(reader).filter(pk__in=list(ids)))
-    teams = set(people.teams_of(reader).values_list("pk", flat=True))
+    teams = people.slugs_of(reader)
     found = [_candidate(p, reader, teams) for p in known.order_by("queue_order", "deadline", "pk")]
     others = contradictions([one.proposal for one in found], Proposal.objects.visible_to(reader))
     return [replace(one, against=tuple(c.sentence for c in others.get(one.proposal.pk, ()))) for one in found]
@@ -83,7 +83,7 @@ def others_alike(proposal: Proposal, reader: User) -> int:
     """How many more wait that are like this one; none where this person decides on nothing of it."""
     if proposal.status != Proposal.Status.PENDING or not reader.has_perm(DECIDES):
         return 0
-    if not people.teams_of(reader).filter(pk__in=proposal.teams).exists():
+    if people.slugs_of(reader).isdisjoint(proposal.teams):
         return 0
     return len(set(alike(proposal, reader)) - {proposal.pk})
 

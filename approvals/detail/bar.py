@@ -129,7 +129,7 @@ def teams_in_words(proposal: Proposal) -> str:
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
-    return reader.has_perm(DECIDES) and people.teams_of(reader).filter(pk__in=proposal.teams).exists()
+    return reader.has_perm(DECIDES) and not people.slugs_of(reader).isdisjoint(proposal.teams)
 
 
 def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:

@@ -71,7 +71,7 @@ def teams_of(user: User) -> list[Team]:
         return list(Team.objects.order_by("name"))
     if not user.has_perm("suggestions.view_proposal"):
         return []
-    return list(people.teams_of(user).order_by("name"))
+    return people.known_teams_of(user)
 
 
 # A team's open proposals: those that it is asked about first, and the few for which it has to

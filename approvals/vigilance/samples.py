@@ -139,7 +139,7 @@ def why_not(sample: Sample, reader: User) -> str:
         return "It has been answered." if sample.status != Status.EXPIRED else "Nobody answered in time."
     if not reader.has_perm(DECIDES):
         return "Reviewers say whether this was right."
-    if not people.teams_of(reader).filter(pk=sample.team_id).exists():
+    if sample.team_id not in people.slugs_of(reader):
         return "This is asked of another team."
     if sample.agent.owner_id == reader.pk:
         return "You own this agent, so somebody else has to say whether this was right."

@@ -28,6 +28,22 @@ def teams_of(user: User) -> QuerySet[Team]:
     return Team.objects.filter(Q(members=user) | Q(members__in=absent)).distinct()
 
 
+def known_teams_of(user: User) -> list[Team]:
+    """`teams_of` by name, asked for once by an instance of a person, as Django does with permissions.
+
+    For what is read: an instance lives as long as its request. Verbs ask `teams_of` anew.
+    """
+    known: list[Team] | None = user.__dict__.get("_known_teams")
+    if known is None:
+        known = user.__dict__["_known_teams"] = list(teams_of(user).order_by("name"))
+    return known
+
+
+def slugs_of(user: User) -> set[str]:
+    """The slugs of `known_teams_of`."""
+    return {team.slug for team in known_teams_of(user)}
+
+
 def teams_of_each(users: Collection[int]) -> dict[int, set[str]]:
     """The same for many people, in two queries."""
     found: dict[int, set[str]] = {user: set() for user in users}

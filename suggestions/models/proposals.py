@@ -40,7 +40,7 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
             return seen
         if not user.has_perm("suggestions.view_proposal"):
             return self.none()
-        return seen.for_teams(list(people.teams_of(user).values_list("pk", flat=True)))
+        return seen.for_teams(sorted(people.slugs_of(user)))
 
     def for_teams(self, slugs: Sequence[str]) -> Self:
         """What any of these teams is asked about, alone or together with others."""
