@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from execution.models import Execution
-from execution.running.workflow import HttpRoute, InvalidWorkflow, workflow_of
+from execution.running.workflow import InvalidWorkflow, workflow_of
 
 
 def in_doubt(execution: Execution) -> bool:
@@ -23,5 +23,5 @@ def in_doubt(execution: Execution) -> bool:
     if plan is None or execution.assisted:
         return True
     [first, *others] = plan.routes
-    honours_key = isinstance(first, HttpRoute) and first.idempotent and not others
+    honours_key = first.idempotent and not others
     return plan.verify is None and not honours_key

@@ -1,20 +1,20 @@
-"""One call over one route, and what its answer means."""
+"""A call over HTTP, and what its answer means."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import uritemplate
 
 from audit.ground import egress
-from execution.models import Attempt, Execution
-from governance.actions.workflow import KNOWN, KNOWN_AFTER, HttpRoute, Verify
+from execution.routes.result import FAILED, REFUSED, SUCCEEDED, UNKNOWN, How, Result, Unusable
+from governance.actions.route_kinds import KNOWN, KNOWN_AFTER, HttpRoute
+from governance.actions.workflow import Verify
 from governance.expressions import cel_bounds
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
@@ -24,60 +24,13 @@ LONGEST_VALUES = 256 * 1024  # bytes that are put into one at all
 NOT_DONE = {425, 429}  # the service says that it has not begun
 LATER = {408, 425, 429}  # and the server's errors: they may pass
 
-SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
-REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
-
-class Unusable(Exception):
-    """These arguments do not fit this route. Nothing was sent."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a call ended. `retry_after` is what the service asked for, in seconds."""
-
-    outcome: str
-    detail: str = ""
-    answer: egress.Answer | None = None
-    retry_after: float = 0
-
-
-def facts(execution: Execution) -> dict[str, Any]:
-    """What a workflow's expressions know: the approved arguments, the proposal, the execution."""
-    proposal = execution.proposal
-    return {
-        "args": proposal.resolution.arguments,
-        "proposal": {
-            "id": str(proposal.pk),
-            "title": proposal.title,
-            "summary": proposal.summary,
-            "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
-            "agent": proposal.agent.name,
-        },
-        "execution": {"id": str(execution.pk)},
-    }
-
-
-def call(
-    route: HttpRoute,
-    known: Mapping[str, Any],
-    *,
-    success_when: str,
-    headers: Mapping[str, str],
-    timeout: float,
-    began: float,
-    may_send: Callable[[], bool],
-    repeatable: bool,
-) -> Result:
-    """Make one call and judge it. Never raises for what the other side does.
-
-    `timeout`, `began` and `may_send` are as `egress.request` has them. `repeatable` says that asking
-    twice acts once; it decides what a server's error means.
-    """
+def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
+    """Make one call and judge it. Never raises for what the other side does."""
     try:
         url = expand(route.template, known["args"])
         content = _content(route, known)
-        sent = {**route.headers, **headers}
+        sent = {**route.headers, **how.headers}
         if content:
             sent["content-type"] = "application/json"
         answer = egress.request(
@@ -86,9 +39,9 @@ def call(
             door=egress.Door.ROUTES,
             headers=sent,
             content=content,
-            timeout=timeout,
-            began=began,
-            may_send=may_send,
+            timeout=how.timeout,
+            began=how.began,
+            may_send=how.may_send,
         )
     except (Unusable, egress.Refused) as error:
         return Result(REFUSED, f"Not sent: {error}.")
@@ -96,7 +49,7 @@ def call(
         return Result(FAILED, f"Not sent: {error}.")
     except egress.Lost as error:
         return Result(UNKNOWN, f"Sent, but no answer: {error}.")
-    return judge(answer, known, success_when=success_when, repeatable=repeatable)
+    return judge(answer, known, success_when=how.success_when, repeatable=how.repeatable)
 
 
 def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str, repeatable: bool) -> Result:
@@ -112,19 +65,23 @@ def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str,
         succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": response(answer)})
     except (NoAnswer, BadExpression) as error:
         if answer.status < 300:
-            return Result(UNKNOWN, f"{said} Success cannot be told: {error}.", answer)
+            return _of(answer, UNKNOWN, f"{said} Success cannot be told: {error}.")
         succeeded = False
     if succeeded:
-        return Result(SUCCEEDED, said, answer)
+        return _of(answer, SUCCEEDED, said)
     wait = answer.retry_after
     if answer.status in NOT_DONE or (answer.status == 503 and "retry-after" in answer.headers):
-        return Result(FAILED, said, answer, wait)
+        return _of(answer, FAILED, said, wait)
     if answer.status in LATER or answer.status >= 500:
-        return Result(FAILED if repeatable else UNKNOWN, said, answer, wait)
+        return _of(answer, FAILED if repeatable else UNKNOWN, said, wait)
     if repeatable and (answer.status == 409 or answer.status < 300):
         # 409 is how a service says that the first request with this key is still under way.
-        return Result(FAILED, said, answer, wait)
-    return Result(REFUSED, said, answer)
+        return _of(answer, FAILED, said, wait)
+    return _of(answer, REFUSED, said)
+
+
+def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0) -> Result:
+    return Result(outcome, detail, retry_after, answer.status, kept(answer), digest_of(answer))
 
 
 def probe(verify: Verify, known: Mapping[str, Any], *, timeout: float) -> tuple[bool, str]:

@@ -17,14 +17,16 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from execution.models import Attempt, Execution, Step
-from execution.routes import http
+from execution.routes import dispatch, http
+from execution.routes.result import How, Result, facts
 from execution.running import cut_off, failures, moves, news
 from execution.running.approval import broken
 from execution.running.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.running.outbox import EXECUTIONS
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
-from governance.actions.workflow import LONGEST_CALL, Verify
+from governance.actions.route_kinds import LONGEST_CALL
+from governance.actions.workflow import Verify
 
 REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it
@@ -79,7 +81,7 @@ class Run:
             return
         if self.lease.fence > 1:
             self._close_what_was_cut_off()
-        self.known = http.facts(self.execution)
+        self.known = facts(self.execution)
         steps = list(self.execution.steps.all())
         if workflow is None and [step.name for step in steps] == [REPORT]:
             self._report(steps[0])
@@ -175,9 +177,7 @@ class Run:
         headers = {"idempotency-key": f"{self.execution.pk}/{step.name}"}
         if self.execution.proposal.traceparent:
             headers["traceparent"] = self.execution.proposal.traceparent
-        result = http.call(
-            route,
-            self.known,
+        how = How(
             success_when=plan.success_when,
             headers=headers,
             timeout=min(route.timeout, LONGEST_CALL, settings.LEASE_SECONDS * 0.8),
@@ -185,6 +185,7 @@ class Run:
             may_send=self.lease.is_held,
             repeatable=repeatable,
         )
+        result = dispatch.call(route, self.known, how)
         # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
         return insist(lambda: self._close(step, plan, attempt, result))
 
@@ -204,7 +205,7 @@ class Run:
         return attempt
 
     @transaction.atomic
-    def _close(self, step: Step, plan: WorkflowStep, attempt: Attempt, result: http.Result) -> bool:
+    def _close(self, step: Step, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
         """Write down what came of an attempt, once: a second call, after one whose commit went unheard,
         finds it written, and ends the turn unless the step is done."""
         self.lease.write()
@@ -213,23 +214,20 @@ class Run:
             return result.outcome == Attempt.Outcome.SUCCEEDED
         attempt.outcome = result.outcome
         attempt.detail = result.detail[:500]
-        if result.answer:
-            attempt.http_status = result.answer.status
-            attempt.response = http.kept(result.answer)
+        attempt.http_status, attempt.response = result.status, result.kept
         attempt.finished_at = Now()
         attempt.save()
-        named = http.digest_of(result.answer) if result.answer else None
         self._record(
             "attempt.finished",
             step,
             attempt,
             outcome=result.outcome,
             http_status=attempt.http_status,
-            response_digest=named,
+            response_digest=result.digest,
         )
         news.changed(self.execution)
         if result.outcome == Attempt.Outcome.SUCCEEDED:
-            self._note_receipt(step, attempt, named)
+            self._note_receipt(step, attempt, result.digest)
             return True
         # Together with the attempt, so that a restarted worker waits as long.
         again = self._next(step, plan)

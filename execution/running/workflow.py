@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from governance.actions.workflow import HandBack, HttpRoute, InvalidWorkflow, Workflow, WorkflowStep, parse
+from governance.actions.route_kinds import HandBack, HttpRoute
+from governance.actions.workflow import InvalidWorkflow, Workflow, WorkflowStep, parse
 from governance.models import ActionType
 
 __all__ = ["HandBack", "HttpRoute", "InvalidWorkflow", "Workflow", "WorkflowStep", "label", "workflow_of"]

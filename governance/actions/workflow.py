@@ -7,35 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import uritemplate
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from audit.ground import egress
 from audit.ground.durations import Duration
-from governance.expressions.cel import BadExpression, Expression
-
-LONGEST_CALL = 25.0  # seconds; a call has to fit into a task's time limit, and that into a lease
-KNOWN = ("args", "proposal", "execution")
-KNOWN_AFTER = (*KNOWN, "response")
-
-# The worker's own: a workflow that set them could lie about length, host or identity.
-OUR_HEADERS = {
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "idempotency-key",
-    "te",
-    "traceparent",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-}
+from governance.actions.route_kinds import KINDS, Checked, HandBack, Route, address, condition, sendable
 
 
 class InvalidWorkflow(ValueError):
@@ -60,119 +38,7 @@ def check(workflow: Any, schema: Mapping[str, Any]) -> None:
                 raise InvalidWorkflow(f"{path}: {{{name}}} is not an argument in the schema")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _address(url: str) -> str:
-    """An RFC 6570 template whose scheme, host and port are written out."""
-    template = uritemplate.URITemplate(url)
-    for variable in template.variables:
-        if variable.operator.value in ("+", "#"):
-            raise ValueError(f"{{{variable.original}}} would put an argument into the address unescaped")
-    start, _, _ = url.partition("{")
-    if template.variables and start.count("/") < 3:
-        raise ValueError("the host must be written out, not taken from the arguments")
-    remains = url
-    for variable in template.variables:
-        remains = remains.replace("{" + variable.original + "}", "")
-    if "{" in remains or "}" in remains:
-        raise ValueError("has a brace without its other half")
-    try:
-        egress.read_url(template.expand(dict.fromkeys(template.variable_names, "x")))
-    except egress.Refused as error:
-        raise ValueError(str(error)) from error
-    return url
-
-
-def _condition(source: str) -> str:
-    try:
-        Expression(source, KNOWN_AFTER)
-    except BadExpression as error:
-        raise ValueError(str(error)) from error
-    return source
-
-
-MOST_BODY = 16e6  # bytes that the answers of all expressions in one body may take
-
-
-def _body(value: Any) -> Any:
-    size = 0.0
-    for source in _expressions(value):
-        try:
-            size += Expression(source, KNOWN).cost.memory
-        except BadExpression as error:
-            raise ValueError(f"{source[:200]!r}: {error}") from error
-        if size > MOST_BODY:
-            raise ValueError(
-                f"{source[:200]!r}: with this one the body can take more than "
-                f"{MOST_BODY / 1e6:.0f} MB; it says too much too often"
-            )
-    return value
-
-
-def _expressions(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and value.startswith("="):
-        yield value[1:]
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _expressions(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _expressions(item)
-
-
-class HttpRoute(_Model):
-    """A call. Its address is built from the arguments, its body from CEL (`"=args.amount"`).
-
-    Without a body the arguments are sent as they are. `idempotent` says that this
-    service honours `Idempotency-Key`: asked twice, it acts once.
-    """
-
-    kind: Literal["http"]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: str = Field(min_length=8, max_length=2_000)
-    headers: dict[str, str] = Field({}, max_length=20)
-    body: dict[str, Any] | None = None
-    timeout: Duration = Field(10.0, gt=0, le=LONGEST_CALL)
-    idempotent: bool = False
-
-    _check_url = field_validator("url")(_address)
-    _check_body = field_validator("body")(_body)
-
-    @field_validator("headers")
-    @classmethod
-    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if name.lower() in OUR_HEADERS:
-                raise ValueError(f"{name} is set by the worker")
-            if not egress.is_header(name, value):
-                raise ValueError(f"{name} is not a header that can be sent")
-        return headers
-
-    @cached_property
-    def template(self) -> uritemplate.URITemplate:
-        return uritemplate.URITemplate(self.url)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.url}"
-
-
-class HandBack(_Model):
-    """The agent does it itself and reports the result."""
-
-    kind: Literal["handback"]
-    to: Literal["agent"] = "agent"
-    within: Duration = Field(4 * 3600.0, ge=1, le=30 * 86400)
-
-    def __str__(self) -> str:
-        return "hand back to the agent"
-
-
-Route = Annotated[HttpRoute | HandBack, Field(discriminator="kind")]
-
-
-class Retry(_Model):
+class Retry(Checked):
     """How often one route is tried and how long is waited in between (full jitter)."""
 
     attempts: int = Field(default=5, ge=1, le=20)
@@ -181,7 +47,7 @@ class Retry(_Model):
     within: Duration = Field(default=600.0, gt=0, le=7 * 86400)
 
 
-class Verify(_Model):
+class Verify(Checked):
     """A question whose answer proves that the step took effect."""
 
     method: Literal["GET"] = "GET"
@@ -189,33 +55,33 @@ class Verify(_Model):
     headers: dict[str, str] = Field({}, max_length=20)
     expect: str = Field(min_length=1, max_length=4_000)
 
-    _check_url = field_validator("url")(_address)
-    _check_expect = field_validator("expect")(_condition)
-    _check_headers = field_validator("headers")(HttpRoute._check_headers.__func__)  # type: ignore[attr-defined]
+    _check_url = field_validator("url")(address)
+    _check_expect = field_validator("expect")(condition)
+    _check_headers = field_validator("headers")(sendable)
 
     @cached_property
     def template(self) -> uritemplate.URITemplate:
         return uritemplate.URITemplate(self.url)
 
 
-class WorkflowStep(_Model):
+class WorkflowStep(Checked):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     routes: list[Route] = Field(min_length=1, max_length=10)
     retry: Retry = Retry()
     success_when: str = Field("response.status < 300", min_length=1, max_length=4_000)
     verify: Verify | None = None
 
-    _check_success_when = field_validator("success_when")(_condition)
+    _check_success_when = field_validator("success_when")(condition)
 
     @field_validator("routes")
     @classmethod
     def _hand_back_last(cls, routes: list[Any]) -> list[Any]:
-        if any(isinstance(route, HandBack) for route in routes[:-1]):
+        if not all(route.is_called for route in routes[:-1]):
             raise ValueError("only the last route can hand back: nothing comes after it")
         return routes
 
 
-class Workflow(_Model):
+class Workflow(Checked):
     steps: list[WorkflowStep] = Field(min_length=1, max_length=20)
 
     @model_validator(mode="after")
@@ -228,8 +94,8 @@ class Workflow(_Model):
     def addresses(self) -> Iterator[tuple[str, uritemplate.URITemplate]]:
         for i, step in enumerate(self.steps):
             for j, route in enumerate(step.routes):
-                if isinstance(route, HttpRoute):
-                    yield f"steps.{i}.routes.{j}.url", route.template
+                for name, template in route.templates():
+                    yield f"steps.{i}.routes.{j}.{name}", template
             if step.verify:
                 yield f"steps.{i}.verify.url", step.verify.template
 
@@ -250,7 +116,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _is_kind(location: tuple[int | str, ...], index: int) -> bool:
-    return index >= 2 and location[index] in ("http", "handback") and location[index - 2] == "routes"
+    return index >= 2 and location[index] in KINDS and location[index - 2] == "routes"
 
 
 def _sentence(message: str) -> str:

@@ -11,7 +11,7 @@ import uritemplate
 
 from audit.ground.egress import Answer
 from execution.routes import http
-from governance.actions.workflow import HttpRoute
+from governance.actions.route_kinds import HttpRoute
 from governance.expressions import cel_bounds
 from tests.governance.expressions.test_cel_cost import ATTACK
 

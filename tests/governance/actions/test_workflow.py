@@ -1,6 +1,7 @@
 import pytest
 
-from governance.actions.workflow import HandBack, InvalidWorkflow, check, parse
+from governance.actions.route_kinds import HandBack
+from governance.actions.workflow import InvalidWorkflow, check, parse
 
 ROUTE = {"kind": "http", "method": "POST", "url": "http://shop.internal/orders/{order_id}/refunds"}
 REFUND = {"name": "refund", "routes": [ROUTE]}

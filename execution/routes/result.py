@@ -1,0 +1,63 @@
+"""What one call over a route is told, and what came of it; the same for every kind of route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from execution.models import Attempt, Execution
+
+SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
+REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
+
+
+class Unusable(Exception):
+    """These arguments do not fit this route. Nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a call ended. `retry_after` is what the service asked for, in seconds.
+
+    Of the answer, where there was one: its HTTP `status`, the start of it (`kept`) and its `digest`.
+    """
+
+    outcome: str
+    detail: str = ""
+    retry_after: float = 0
+    status: int | None = None
+    kept: str = ""
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class How:
+    """`success_when` judges the answer; `headers` go with the call, where there are any.
+
+    `timeout` (seconds), `began` and `may_send` are as `egress.request` has them. `repeatable` says that
+    asking twice acts once; it decides what an error of the other side means.
+    """
+
+    success_when: str
+    headers: Mapping[str, str]
+    timeout: float
+    began: float
+    may_send: Callable[[], bool]
+    repeatable: bool
+
+
+def facts(execution: Execution) -> dict[str, Any]:
+    """What a workflow's expressions know: the approved arguments, the proposal, the execution."""
+    proposal = execution.proposal
+    return {
+        "args": proposal.resolution.arguments,
+        "proposal": {
+            "id": str(proposal.pk),
+            "title": proposal.title,
+            "summary": proposal.summary,
+            "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
+            "agent": proposal.agent.name,
+        },
+        "execution": {"id": str(execution.pk)},
+    }
