@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 LONGEST = 100 * 366 * 86400.0  # seconds; no span needs more, and no number of digits passes for one
 _FORM = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 
@@ -19,7 +20,7 @@ def seconds(text: Any) -> float:
     matched = _FORM.match(text) if isinstance(text, str) else None
     if not matched:
         raise ValueError(f"{text!r} is not a span of time; write one as 500ms, 10s, 30m, 4h or 7d")
-    span = float(matched[1]) * _UNITS[matched[2]]
+    span = float(Decimal(matched[1]) * _UNITS[matched[2]])
     if span > LONGEST:
         raise ValueError(f"{text[:40]!r} is longer than a hundred years")
     return span
@@ -34,11 +35,12 @@ def argument(text: str) -> timedelta:
 
 
 def written(span: float) -> str:
-    """The shortest such text for a number of seconds."""
+    """The shortest such text for a number of seconds; `seconds` reads the same number from it."""
+    exact = Decimal(repr(span))
     for unit in ("d", "h", "m", "s"):
-        if span >= _UNITS[unit] and span % _UNITS[unit] == 0:
-            return f"{span / _UNITS[unit]:g}{unit}"
-    return f"{span * 1000:g}ms"
+        if exact >= _UNITS[unit] and exact % _UNITS[unit] == 0:
+            return f"{exact // _UNITS[unit]:f}{unit}"
+    return f"{(exact * 1000).normalize():f}ms"
 
 
 Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(written)]
