@@ -87,7 +87,7 @@ class Answer:
             return min(float(said[:9]), LONGEST_WAIT)
         try:
             until = parsedate_to_datetime(said)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter where its zone is further off than any
             return 0
         seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
         return min(max(seconds, 0), LONGEST_WAIT)
