@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
 from audit.ground.canonical import new_salt
@@ -25,6 +25,11 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
 
     def running(self) -> Self:
         return self.coming_or_running().filter(since__lte=Now())
+
+    def with_running(self) -> Self:
+        """Each with `is_running`: whether it is now, by the database's clock."""
+        now = Q(since__lte=Now(), until__gt=Now(), ended_at=None)
+        return self.annotate(is_running=ExpressionWrapper(now, BooleanField()))
 
 
 class Absence(models.Model):

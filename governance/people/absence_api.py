@@ -73,7 +73,7 @@ class Absences(APIView):
             by=by,
             actor=actor_of(request),
         )
-        return Response(_presented(found), status=201)
+        return Response(_presented(_seen_by(by).get(pk=found.pk)), status=201)
 
 
 class EndAbsence(APIView):
@@ -91,7 +91,7 @@ class EndAbsence(APIView):
 
 
 def _seen_by(person: User) -> AbsenceQuerySet:
-    return Absence.objects.visible_to(person).select_related("person", "deputy")
+    return Absence.objects.visible_to(person).with_running().select_related("person", "deputy")
 
 
 def _named(name: str, pointer: str) -> User:
@@ -101,12 +101,12 @@ def _named(name: str, pointer: str) -> User:
     return found
 
 
-def _presented(absence: Absence) -> dict[str, Any]:
+def _presented(absence: Any) -> dict[str, Any]:
     return {
         "id": str(absence.pk),
         "person": absence.person.username,
         "deputy": absence.deputy.username,
         "since": absence.since,
         "until": absence.until,
-        "running": Absence.objects.running().filter(pk=absence.pk).exists(),
+        "running": absence.is_running,
     }
