@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db.models.functions import Now
 from pydantic import BaseModel, Field
 
+from audit.ground.prepared import execute
 from audit.ground.unseen import shown
 from governance.models import Halt, Risk
 from governance.trust import halts
@@ -74,9 +75,16 @@ class ProposalPage(BaseModel):
 
 
 def presented(
-    proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt] | None = None
+    proposal: Proposal,
+    suggestions: Iterable[Suggestion],
+    *,
+    on: Sequence[Halt] | None = None,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
-    """The present state, in the form of `ProposalAnswer`; `on`: the kill switches, where known."""
+    """The present state, in the form of `ProposalAnswer`.
+
+    `on` are the kill switches, and `now` is the database's time: asked for where they are not known.
+    """
     ranked = list(suggestions)
     resolution = getattr(proposal, "resolution", None) if proposal.status != "pending" else None
     execution = getattr(proposal, "execution", None) if proposal.status == "approved" else None
@@ -90,18 +98,19 @@ def presented(
     answer["held_reason"] = halt.sentence if halt else None
     if answer["execution"]:
         answer["execution"]["held"] = halt is not None
-        answer["undo_until"] = _undo_until(resolution, execution)
+        answer["undo_until"] = _undo_until(resolution, execution, now)
     return answer
 
 
-def _undo_until(resolution: Resolution | None, execution: Any) -> str | None:
+def _undo_until(resolution: Resolution | None, execution: Any, now: datetime | None) -> str | None:
     """The end of the grace period that runs; only what a person approved has one."""
     if resolution is None or resolution.by != Resolution.By.HUMAN:
         return None
     if execution.status != "scheduled" or execution.fence or execution.due_at <= execution.created_at:
         return None
-    running = type(execution).objects.filter(pk=execution.pk, due_at__gt=Now()).exists()
-    return execution.due_at.isoformat() if running else None
+    if now is None:
+        [(now,)] = execute("SELECT statement_timestamp()", [])
+    return execution.due_at.isoformat() if execution.due_at > now else None
 
 
 def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt]) -> Halt | None:

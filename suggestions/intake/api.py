@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -94,7 +95,7 @@ class Proposals(APIView):
         check_only(request, {"status", "action", "agent", "cursor"})
         rows = _chosen(request)[: PAGE + 1]
         on = halts.on()
-        page = [presented(p, p.suggestions.all(), on=on) for p in rows[:PAGE]]
+        page = [presented(p, p.suggestions.all(), on=on, now=p.now) for p in rows[:PAGE]]
         return Response({"proposals": page, "next": page[-1]["id"] if len(rows) > PAGE else None})
 
 
@@ -401,7 +402,7 @@ def _chosen(request: Request) -> Any:
         rows = rows.filter(agent__name=agent)
     if cursor := asked.get("cursor"):
         rows = rows.filter(pk__lt=cursor_of(cursor))
-    return rows
+    return rows.annotate(now=Now())
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:
