@@ -7,7 +7,7 @@ with the chunk. So a worker may die at any moment, and the next one goes on with
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -159,10 +159,18 @@ def rehearse(policy: Policy, chosen: Chosen, tell: Callable[[int, int], None]) -
 
 def done(backtest: Backtest) -> int:
     """How many proposals have been judged so far."""
-    if not backtest.is_open:
-        return backtest.result["proposals"] if backtest.result else 0
-    counted = backtest.chunks.filter(tally__isnull=False).aggregate(n=Sum("size"))["n"]
-    return int(counted or 0)
+    return done_of([backtest])[backtest.pk]
+
+
+def done_of(backtests: Sequence[Backtest]) -> dict[UUID, int]:
+    """The same of each of many, in one query."""
+    judged = BacktestChunk.objects.filter(
+        backtest__in=[b for b in backtests if b.is_open], tally__isnull=False
+    )
+    counted = dict(judged.values_list("backtest").annotate(n=Sum("size")))
+    return {
+        b.pk: counted.get(b.pk, 0) if b.is_open else (b.result or {}).get("proposals", 0) for b in backtests
+    }
 
 
 def tell_due() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -92,8 +93,8 @@ def one(request: HttpRequest, backtest_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {"backtest": _row(found), "may_change": request.user.has_perm(CHANGE)}
     if found.result is not None:
         context |= result_shown(found.result) | _disagreements(request, found)
-        others = Backtest.objects.done().exclude(pk=found.pk).select_related("policy").order_by("-id")[:PAGE]
-        context["others"] = [_row(other) for other in others]
+        others = Backtest.objects.done().exclude(pk=found.pk).select_related("policy", "asked_by")
+        context["others"] = _rows(others.order_by("-id")[:PAGE])
     return render(request, "suggestions/trying/backtest.html", context)
 
 
@@ -128,12 +129,12 @@ def cancel(request: HttpRequest, backtest_id: UUID) -> HttpResponse:
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
     """Two finished backtests side by side."""
-    done = Backtest.objects.done().select_related("policy")
+    done = Backtest.objects.done().select_related("policy", "asked_by")
     ids = [read_uuid(request.GET.get(name, "")) for name in ("a", "b")]
     chosen = [done.filter(pk=pk).first() if pk else None for pk in ids]
     context: dict[str, Any] = {
         "sides": [_row(b) if b else None for b in chosen],
-        "offered": [_row(b) for b in done.order_by("-id")[:PAGE]],
+        "offered": _rows(done.order_by("-id")[:PAGE]),
     }
     if all(b is not None and b.result is not None for b in chosen):
         first, second = (cast(Backtest, b) for b in chosen)
@@ -159,14 +160,20 @@ def _page(request: HttpRequest, rows: Any) -> dict[str, Any]:
     found = list(rows.select_related("policy", "asked_by").order_by("-id")[: PAGE + 1])
     older = urlencode({"before": found[PAGE - 1].pk}) if len(found) > PAGE else ""
     return {
-        "rows": [_row(b) for b in found[:PAGE]],
+        "rows": _rows(found[:PAGE]),
         "next_url": f"{request.path}?{older}" if older else None,
         "previous_url": request.path if before else None,
     }
 
 
-def _row(found: Backtest) -> dict[str, Any]:
-    done = backtest.done(found)
+def _rows(found: Iterable[Backtest]) -> list[dict[str, Any]]:
+    backtests = list(found)
+    done = backtest.done_of(backtests)
+    return [_row(b, done=done[b.pk]) for b in backtests]
+
+
+def _row(found: Backtest, *, done: int | None = None) -> dict[str, Any]:
+    done = backtest.done(found) if done is None else done
     passed = (found.result or {}).get("passed")
     return {
         "id": found.pk,
