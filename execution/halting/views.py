@@ -121,8 +121,10 @@ def _page(request: HttpRequest, *, refused: dict[str, str] | None = None, status
     past = Halt.objects.exclude(lifted_at=None).select_related("agent", "by", "lifted_by").order_by("-pk")
     rows = list((past.filter(pk__lt=before) if before else past)[: PAGE + 1])
     here = reverse("halts:list")
+    on = halts.on()
+    held = release.held_by(on)
     context = {
-        "on": [_row(halt, held=True) for halt in halts.on()],
+        "on": [_row(halt, held=held[halt.pk]) for halt in on],
         "past": [_row(halt) for halt in rows[:PAGE]],
         "refused": refused,
         "longest": halts.LONGEST_REASON,
@@ -132,8 +134,7 @@ def _page(request: HttpRequest, *, refused: dict[str, str] | None = None, status
     return render(request, "execution/halting/halts.html", context, status=status)
 
 
-def _row(halt: Halt, *, held: bool = False) -> dict[str, Any]:
-    count = release.held_by(halt) if held else 0
+def _row(halt: Halt, *, held: int = 0) -> dict[str, Any]:
     most = release.MOST_COUNTED
     return {
         "id": str(halt.pk),
@@ -144,7 +145,7 @@ def _row(halt: Halt, *, held: bool = False) -> dict[str, Any]:
         "lifted_by": halt.lifted_by.printed_name if halt.lifted_by else "",
         "lifted_at": halt.lifted_at,
         "lifting_reason": halt.lifting_reason,
-        "held": f"{most}+" if count > most else str(count),
+        "held": f"{most}+" if held > most else str(held),
         "lift_url": reverse("halts:lift", args=[halt.pk]),
     }
 

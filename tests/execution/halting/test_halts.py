@@ -96,7 +96,7 @@ def test_it_goes_on_when_lifted(throw, lifted, approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     halt = throw()
     run(execution.pk)
-    assert (held_by(halt), EXECUTIONS.due()) == (1, [])
+    assert (held_by([halt]), EXECUTIONS.due()) == ({halt.pk: 1}, [])
 
     assert lifted(halt) == 1
 
