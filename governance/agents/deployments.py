@@ -24,6 +24,7 @@ STATUS = Deployment.Status
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
+Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class LabelTaken(Refusal):
@@ -61,7 +62,7 @@ class DeploymentText(BaseModel):
     )
     policy: Digest | None = None
     workflows: dict[Name, Annotated[int, Field(ge=1)]] = Field(default={}, max_length=500)
-    scores: dict[Name, float] = Field(default={}, max_length=100)
+    scores: dict[Name, Score] = Field(default={}, max_length=100)
     note: str = Field("", max_length=500)
 
 
