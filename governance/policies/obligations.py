@@ -22,7 +22,7 @@ RISKS = ("low", "medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Asks:
-    """How the words of several rules become one, and what is said of it: empty where that is nothing.
+    """How the words of several rules become one, and what is said of it.
 
     With a `label` an explanation has a line of its own for the `value`. `is_span` where a verdict keeps it in
     seconds, under its name with `_seconds`.
@@ -76,7 +76,7 @@ class Obligations(BaseModel):
         Duration | None,
         Asks(
             max,
-            lambda s: f"{in_span(s)} to take it back" if s else "",
+            lambda s: f"{in_span(s) if s else 'no time'} to take it back",
             "Grace",
             _grace,
             is_span=True,
@@ -151,7 +151,7 @@ class Obligations(BaseModel):
     def in_words(self) -> list[str]:
         """Everything that is asked, in the order of the table: `2 approvals`, `within 30m`."""
         said = [asks.in_words(value) for asks, value in self._asked()]
-        return [*filter(None, said), *self._escalation()]
+        return [*said, *self._escalation()]
 
     def in_lines(self) -> list[tuple[str, str]]:
         """The same as a label and a value each; under Also, what has no label."""

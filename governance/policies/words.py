@@ -69,11 +69,9 @@ def sentence(rule: RuleText) -> Sentence:
 
 def defaults(policy: PolicyText) -> str:
     """What happens where no rule says otherwise, with what the house does where the defaults are silent."""
-    said = {
-        **BEFORE_ANY_POLICY.model_dump(exclude_none=True),
-        **policy.defaults.model_dump(exclude_none=True),
-    }
-    return wants(Obligations.model_validate(said))
+    said = Obligations.model_construct(**BEFORE_ANY_POLICY.stated | policy.defaults.stated)
+    # Where nothing else is said there is no such time, which goes without saying.
+    return wants(said if said.grace else said.model_copy(update={"grace": None}))
 
 
 def conditions(when: str) -> list[Part]:

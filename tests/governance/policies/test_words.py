@@ -94,10 +94,33 @@ def test_nothing_that_a_rule_asks_for_is_left_out(name: str) -> None:
     assert wants(everything) != wants(everything.model_copy(update={name: None}))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("grace", "0s", "no time to take it back"),  # though the defaults may leave some
+        ("priority", 0, "priority 0"),
+        ("sample", 0, "0% of what passes is checked afterwards"),
+        ("ask_again_after", "0s", "what is rejected may be asked again after 0ms"),
+        ("second_review", 0, "0% decided a second time, blind"),
+        ("four_eyes", False, "who edits counts too"),
+        ("owner_may_approve", False, "the agent's owner may not approve"),
+        ("step_up", False, "no fresh log-in"),
+        ("bulk", False, "never decided together with others"),
+    ],
+)
+def test_what_a_rule_sets_to_nothing_is_said_too(name: str, value: Any, said: str) -> None:
+    assert wants(Obligations.model_validate({name: value})) == f"takes, whatever else is said, {said}"
+    rule = "version: 1\nrules: [{name: a, when: 'true', then: {...}}]"
+    before, after = (rule.replace("...", then) for then in ("", f"{name}: {value}"))
+    assert of_texts(before, after).sentences != []
+
+
 def test_the_defaults_are_told_whole() -> None:
     assert defaults(parse("version: 1\ndefaults: {team: finance}")).startswith(
         "goes to people: finance, 1 approval, within 4h, priority 50"
     )
+    assert "30m to take it back" in defaults(parse("version: 1\ndefaults: {grace: 30m}"))
+    assert "take it back" not in defaults(parse("version: 1\ndefaults: {grace: 0s}"))
 
 
 OLD = """version: 1
