@@ -45,6 +45,8 @@ def _share(value: Any) -> float:
 
 
 Share = Annotated[float, BeforeValidator(_share)]
+# Empty quotes name as little as nothing at all, which is how YAML reads a key without a value.
+TeamName = Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 def _either(yes: str, no: str) -> Callable[[bool], str]:
@@ -64,7 +66,7 @@ class Obligations(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     verdict: Literal["auto_approve", "review", "block"] | None = None
-    team: Annotated[str | None, Asks(min, str, "Decided by")] = None
+    team: Annotated[TeamName, Asks(min, str, "Decided by")] = None
     approvals: Annotated[
         int | None, Asks(max, lambda n: "1 approval" if n == 1 else f"{n} approvals", "Approvals")
     ] = Field(None, ge=1, le=10)
@@ -121,7 +123,7 @@ class Obligations(BaseModel):
         Duration | None,
         Asks(max, lambda s: f"a reminder {in_span(s)} before the end", is_span=True),
     ] = Field(None, gt=0, description="So long before the end people are reminded.")
-    escalate_to: str | None = Field(None, description="The team that is asked once the first was silent.")
+    escalate_to: TeamName = Field(None, description="The team that is asked once the first was silent.")
     escalate_after: Duration | None = Field(None, gt=0, description="So long the first team may be silent.")
     escalate_within: Duration | None = Field(
         None, gt=0, description="So long the next team gets at least, within what the agent allows."
