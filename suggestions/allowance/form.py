@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from governance.agents.boundaries import MOST_BUDGETS, UNITS, Budget, limits_of
 from governance.models import ActionType, Agent
 
 BLANK_ROWS = 2
+_GROUPED = re.compile(r"[0-9]{1,3}([ ,][0-9]{3})+(\.[0-9]+)?")
 WINDOWS = {"1h": "an hour", "1d": "a day", "7d": "7 days", "30d": "30 days"}
 
 
@@ -127,13 +129,13 @@ class Form:
                     "argument": row.argument,
                     "action": row.action or None,
                     "per": row.per,
-                    "most": row.most.replace(",", "").replace(" ", ""),
+                    "most": _ungrouped(row.most),
                 }
                 for row in self.budgets
             ],
             "deployment_required": self.deployment_required,
         }
-        if rates := [f"{count.replace(',', '')}/{unit}" for unit, count in self.rates.items() if count]:
+        if rates := [f"{_ungrouped(count)}/{unit}" for unit, count in self.rates.items() if count]:
             limits["rates"] = rates
         if self.hours:
             hours = {"days": self.days, "from": self.begin, "to": self.end, "time_zone": self.time_zone}
@@ -158,6 +160,11 @@ def action_names(chosen: Iterable[str]) -> list[str]:
     """What can be chosen: the action types there are, and those that were chosen before there were any."""
     known = ActionType.objects.current().values_list("name", flat=True)
     return sorted({*known, *chosen})
+
+
+def _ungrouped(text: str) -> str:
+    """A number without what sets its thousands apart; anything else, as 99,50 is, as it was typed."""
+    return re.sub("[ ,]", "", text) if _GROUPED.fullmatch(text) else text
 
 
 def _words(text: str) -> list[str]:
