@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import digest
@@ -39,8 +39,6 @@ def create_agent(
     """
     if name == NEW:
         raise AgentRefused(f"No agent can be called {NEW}: its page has that address.")
-    if Agent.objects.filter(name=name).exists():
-        raise AgentRefused(f"There is an agent {name} already.")
     agent = Agent(
         name=name,
         owner=owner,
@@ -50,7 +48,11 @@ def create_agent(
         agent.clean_fields()
     except ValidationError as error:
         raise AgentRefused(" ".join(error.messages)) from error
-    agent.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            agent.save(force_insert=True)
+    except IntegrityError as error:
+        raise AgentRefused(f"There is an agent {name} already.") from error
     record(
         "agent.created",
         actor=actor,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from audit.ground.actors import Actor
@@ -106,13 +106,15 @@ def _create(
         raise PersonRefused(
             f"A role is one of {', '.join(User.Roles.values)}, not {', '.join(unknown) or 'none'}."
         )
-    if User.objects.filter(username=user.username).exists():
-        raise PersonRefused(f"There is a user {user.username} already.")
     # Operators alone may look at raw rows in the admin.
     user.is_staff = OPERATOR in roles
     user.set_password(password)
     _check(user, password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise PersonRefused(f"There is a user {user.username} already.") from error
     user.groups.set(Group.objects.filter(name__in=roles))
     user.teams.set([_team(slug) for slug in teams])
     record(
