@@ -141,7 +141,9 @@ def _seconds(window: str) -> float:
 
 
 def _statuses(kind: Kind, given: Any) -> tuple[str, ...]:
-    named: Sequence[Any] = [given] if isinstance(given, str) else list(given or ())
+    if not isinstance(given, str | list | tuple | None):
+        raise NotAnswered("status is one of the statuses, or a list of them")
+    named: Sequence[Any] = [given] if isinstance(given, str) else given or ()
     for status in named:
         if status not in STATUSES:
             raise NotAnswered(f"{status!r} is no status; there are {', '.join(STATUSES)}")

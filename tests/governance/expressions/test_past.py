@@ -70,6 +70,22 @@ WRONG = [
         "'states' is unknown; a question is narrowed by action and status",
     ),
     ('history.agent.count("1h", {"action": 1}) > 1', "action is the name of an action type"),
+    *(
+        (
+            f'history.agent.count("1h", {{"status": {status}}}) > 1',
+            "status is one of the statuses, or a list of them",
+        )
+        for status in ("5", "true", '{"pending": 1}')
+    ),
+    (
+        'history.agent.count("1h", {"status": ["pending", 5]}) > 1',
+        "5 is no status; there are pending, approved, rejected, returned, expired, withdrawn, blocked",
+    ),
+    (
+        'history.agent.count("1h", {"status": "open"}) > 1',
+        "'open' is no status; there are pending, approved, rejected, returned, expired, withdrawn, blocked",
+    ),
+    ('history.agent.count("36601d") > 1', "'36601d' is longer than a hundred years"),
     (
         'history.agent.max("a", "1h", {"status": "pending"}) > 1.0',
         "the greatest is asked of what was decided, not of what is pending",
