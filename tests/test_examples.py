@@ -48,7 +48,7 @@ def test_an_example_script_has_no_mistake_that_the_shell_would_see(script):
 
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)
 def test_an_example_program_compiles(script):
-    compile(script.read_text(), script.name, "exec")
+    assert compile(script.read_text(), script.name, "exec").co_code
 
 
 # --- The command that applies a policy ------------------------------------------------------

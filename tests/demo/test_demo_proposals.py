@@ -58,7 +58,9 @@ def test_what_an_agent_proposes_fits_the_schemas_and_its_boundaries(agent, world
     for number in range(200):
         body = propose(number, agent, world, NOW).body
         check(body, agent)
-        check(revise(body, AN_ID, "Less, please."), agent)
+        revised = revise(body, AN_ID, "Less, please.")
+        check(revised, agent)
+        assert revised["revises"] == AN_ID
 
 
 def test_one_seed_gives_one_proposal():

@@ -104,14 +104,19 @@ def test_a_message_is_missed_soon_where_none_waits_and_later_in_a_backlog() -> N
 
 
 def test_a_channel_that_has_lost_its_broker_ends_no_worker() -> None:
+    closed = []
+
     class Lost:
         """As kombu's own is, while it holds messages."""
 
         def close(self) -> None:
+            closed.append(self)
             raise AttributeError("'NoneType' object has no attribute 'hostname'")
 
     with app.connection_for_read() as connection:
         connection.maybe_close_channel(Lost())
+        assert len(closed) == 1
+        assert connection.ensure_connection(max_retries=1).connected  # the worker goes on with it
 
 
 def test_a_broker_that_is_away_is_asked_every_three_seconds_at_the_latest(

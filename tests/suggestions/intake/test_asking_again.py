@@ -72,11 +72,14 @@ def test_the_same_again_is_refused_and_told_who_said_no(rejected: Any, api: Any)
     ],
 )
 def test_something_else_may_be_asked_for(rejected: Any, propose: Propose, changes: Any) -> None:
-    propose(**changes)
+    assert propose(**changes).status == "pending"
 
 
 def test_another_agent_may_ask(rejected: Any, propose: Propose, olga: Any) -> None:
-    propose(Agent.objects.create(name="other-bot", owner=olga))
+    other = Agent.objects.create(name="other-bot", owner=olga)
+    asked = propose(other)
+    assert (asked.agent, asked.status) == (other, "pending")
+    assert asked.suggestions.get().arguments == rejected.suggestions.get().arguments
 
 
 def test_the_same_number_spelled_otherwise_is_the_same(propose: Propose, ana: Any) -> None:
@@ -105,7 +108,8 @@ def test_a_rejected_option_among_others_is_still_rejected(propose: Propose, ana:
 def test_only_a_rejection_counts(proposal: Any, propose: Propose, ana: Any, end: Any) -> None:
     if end:
         end(proposal.pk, reviewer=ana, actor=actor_of(ana), reason="Add a photo.")
-    propose()
+    assert propose().status == "pending"
+    assert not RejectedAction.objects.exists()
 
 
 # --- For how long
@@ -115,7 +119,7 @@ def test_after_a_while_it_may_be_asked_again(rejected: Any, propose: Propose) ->
     row = RejectedAction.objects.get()
     assert row.until - row.at == timedelta(hours=24)
     RejectedAction.objects.update(until=Now())
-    propose()
+    assert propose().status == "pending"
 
 
 def test_the_policy_says_for_how_long(propose: Propose, ana: Any) -> None:
