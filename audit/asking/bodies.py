@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from audit.ground.refusals import Invalid
+from audit.ground.refusals import Invalid, pointer_of
 
 Body = TypeVar("Body", bound=BaseModel)
 _MOMENT = re.compile(r"(\d{4})-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -50,7 +50,7 @@ def check(model: type[Body], value: Any) -> Body:
 
 
 def _told(error: ErrorDetails) -> dict[str, str]:
-    pointer = "".join(f"/{part}" for part in error["loc"])
+    pointer = pointer_of(error["loc"])
     if error["type"] == "extra_forbidden":
         return {"pointer": pointer, "detail": "This field is unknown here."}
     return {"pointer": pointer, "detail": error["msg"].removeprefix("Value error, ")}

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from rest_framework.parsers import BaseParser
 
-from audit.ground.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal, escaped
 
 DEPTH = 32
 KEYS = 2_000
@@ -145,7 +145,7 @@ class _Walk:
             if type(item) is str and not self.look_into_text and len(item) <= SHORT:
                 continue
             if type(item) not in (float, bool):
-                self.value(item, f"{pointer}/{key}", depth + 1)
+                self.value(item, f"{pointer}/{escaped(key)}", depth + 1)
 
     def _deeper(self, depth: int) -> None:
         if depth > DEPTH:

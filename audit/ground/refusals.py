@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -35,3 +36,13 @@ class Invalid(Refusal):
     @classmethod
     def field(cls, pointer: str, detail: str) -> Invalid:
         return cls([{"pointer": pointer, "detail": detail}])
+
+
+def pointer_of(path: Iterable[str | int]) -> str:
+    """A place in JSON as RFC 6901 writes it: a slash within a name is none between two."""
+    return "".join(f"/{escaped(str(step))}" for step in path)
+
+
+def escaped(name: str) -> str:
+    """A name as it stands in a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

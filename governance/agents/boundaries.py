@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from audit.ground import hours
 from audit.ground.durations import Duration
-from audit.ground.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal, pointer_of
 from governance.actions.catalogue import Entry
 from governance.models import Agent
 
@@ -266,7 +266,7 @@ def _validated(model: type[Limits], value: Any) -> Limits:
     except ValidationError as error:
         raise Invalid(
             [
-                {"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": _sentence(e)}
+                {"pointer": pointer_of(e["loc"]), "detail": _sentence(e)}
                 for e in error.errors(include_url=False)
             ]
         ) from error

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit.ground.actors import Actor
-from audit.ground.refusals import Invalid, Refusal
+from audit.ground.refusals import Invalid, Refusal, pointer_of
 from audit.log.record import record
 from governance.models import ActionType, Agent, Deployment, PolicyVersion, PromptTemplate, User
 
@@ -72,10 +72,7 @@ def read(value: Any) -> DeploymentText:
         return DeploymentText.model_validate(value)
     except ValidationError as error:
         raise Invalid(
-            [
-                {"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": e["msg"]}
-                for e in error.errors(include_url=False)
-            ]
+            [{"pointer": pointer_of(e["loc"]), "detail": e["msg"]} for e in error.errors(include_url=False)]
         ) from error
 
 
@@ -170,7 +167,7 @@ def _check_references(text: DeploymentText) -> None:
     for action, version in text.workflows.items():
         if not ActionType.objects.filter(name=action, version=version).exists():
             detail = f"There is no version {version} of an action type {action}."
-            errors.append({"pointer": f"/workflows/{action}", "detail": detail})
+            errors.append({"pointer": pointer_of(["workflows", action]), "detail": detail})
     if errors:
         raise Invalid(errors)
 

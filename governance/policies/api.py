@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from audit.asking.who import actor_of
-from audit.ground.refusals import Invalid
+from audit.ground.refusals import Invalid, pointer_of
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
 from governance.models import PolicyVersion
@@ -282,10 +282,7 @@ def _read(model: type[B], value: dict[str, Any]) -> B:
         return model.model_validate(value)
     except ValidationError as error:
         raise Invalid(
-            [
-                {"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": e["msg"]}
-                for e in error.errors()
-            ]
+            [{"pointer": pointer_of(e["loc"]), "detail": e["msg"]} for e in error.errors()]
         ) from error
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from audit.ground.refusals import pointer_of
 from governance.expressions import known_facts
 from governance.expressions.cel import LONGEST
-from governance.policies.policy_yaml import Place, Written, pointer_of
+from governance.policies.policy_yaml import Place, Written
 
 MOST = 100
 

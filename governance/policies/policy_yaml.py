@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
 
-from audit.ground.refusals import Invalid
+from audit.ground.refusals import Invalid, pointer_of
 
 LONGEST = 256 * 1024  # characters
 MOST_LINES = 5_000
@@ -114,10 +114,6 @@ def load(text: str) -> Written:
 def tidy(text: str) -> str:
     """Line ends as this system writes them; browsers send others."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def pointer_of(path: Sequence[Any]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def _count(text: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from audit.ground.refusals import pointer_of
 from governance.schemas import formats, pattern_example
 
 LONGEST = 300
@@ -31,7 +32,7 @@ def told(error: Any, root: Any, pointer: str) -> Iterator[Error]:
     Of alternatives the nearest is taken: what is wrong there is what the sender has to mend.
     """
     for path, said in _sentences(error, root, 0):
-        yield {"pointer": pointer + place_of(path), "detail": said[:LONGEST]}
+        yield {"pointer": pointer + pointer_of(path), "detail": said[:LONGEST]}
 
 
 def _sentences(error: Any, root: Any, depth: int) -> Iterator[tuple[Sequence[str | int], str]]:
@@ -53,17 +54,13 @@ def _sentences(error: Any, root: Any, depth: int) -> Iterator[tuple[Sequence[str
 def _told_apart_by(branches: Sequence[Sequence[Any]]) -> tuple[Sequence[str | int], list[Any]] | None:
     """The place whose constant tells the alternatives apart, where it has none of theirs."""
     constants = [
-        {place_of(one.instance_path): one for one in branch if _name(one) == "Constant"}
+        {pointer_of(one.instance_path): one for one in branch if _name(one) == "Constant"}
         for branch in branches
     ]
     for place in constants[0]:
         if place and all(place in of_branch for of_branch in constants):
             return constants[0][place].instance_path, [c[place].kind.expected_value for c in constants]
     return None
-
-
-def place_of(path: Sequence[str | int]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def in_words(error: Any, root: Any) -> str:
