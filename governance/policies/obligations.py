@@ -247,5 +247,8 @@ def _soonest_escalation(stated: list[dict[str, Any]]) -> dict[str, Any]:
     named = [one for one in stated if "escalate_to" in one and "escalate_after" in one]
     if not named:
         return {}
-    soonest = min(named, key=lambda one: (one["escalate_after"], one["escalate_to"]))
+    # Of equals the one that leaves the next team most time, whichever rule comes first.
+    soonest = min(
+        named, key=lambda one: (one["escalate_after"], one["escalate_to"], -one.get("escalate_within", 0))
+    )
     return {name: soonest[name] for name in ESCALATION if name in soonest}

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.models import Risk
-from governance.policies.policy import Matched, Obligations, Policy, PolicyText
+from governance.policies.obligations import Obligations
+from governance.policies.policy import Matched, Policy, PolicyText
 from governance.policies.verdict import Verdict, judge
 from suggestions.answering.obligations import obligations_of, raise_to
 from suggestions.models import Proposal
@@ -23,7 +24,7 @@ STRICTER: dict[str, Any] = {
     "four_eyes": lambda a, b: a >= b,
     "owner_may_approve": lambda a, b: a <= b,
     "step_up": lambda a, b: a >= b,
-    "grace_seconds": lambda a, b: a >= b,
+    "grace": lambda a, b: a >= b,
     "bulk": lambda a, b: a <= b,
 }
 
@@ -65,8 +66,8 @@ def asks(**said: Any) -> Obligations:
         ({}, Risk.CRITICAL, "step_up", True),
         ({"step_up": False}, Risk.CRITICAL, "step_up", True),  # nothing waives it
         ({"step_up": True}, 0, "step_up", True),
-        ({}, 0, "grace_seconds", 0),
-        ({"grace": "10m"}, 0, "grace_seconds", 600),
+        ({}, 0, "grace", 0),
+        ({"grace": "10m"}, 0, "grace", 600),
         ({}, 0, "bulk", True),
         ({"bulk": False}, 0, "bulk", False),
     ],
