@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from approvals.showing.changes import same
 from approvals.showing.text_diff import Change, changes
 from audit.ground.unseen import Piece, pieces, shown, told
 from governance.schemas.data_classes import Marks, Place, SensitivePlaces, inside
@@ -95,7 +96,11 @@ def also_there(arguments: dict[str, Any], before: dict[str, Any]) -> list[tuple[
 
 def edited(schema: Any, proposed: dict[str, Any], approved: dict[str, Any]) -> Iterator[Argument]:
     """What a reviewer changed before approving, each as it was approved."""
-    changed = {name: value for name, value in approved.items() if proposed.get(name, _MISSING) != value}
+    changed = {
+        name: value
+        for name, value in approved.items()
+        if name not in proposed or not same(proposed[name], value)
+    }
     for argument in table(schema, changed, {}, id="approved"):
         if argument.kind != "left":
             yield replace(argument, title=f"{argument.title}, as approved")
@@ -163,9 +168,11 @@ class _Table:
         row = replace(row, id=id, sensitive=place in self.found.sensitive)
         if isinstance(value, dict | list) and value and len(place) < DEEP and len(value) <= self.left:
             rows = self.rows(place, value, before, applying, id)
-            same = before is not _MISSING and before == value
-            claim = None if before is _MISSING or same or type(before) is type(value) else as_text(before)
-            return replace(row, rows=rows, same=same, before=None if claim is None else pieces(claim))
+            so_already = before is not _MISSING and same(before, value)
+            claims = before is not _MISSING and type(before) is not type(value)
+            return replace(
+                row, rows=rows, same=so_already, before=pieces(as_text(before)) if claims else None
+            )
         within = any(found[: len(place)] == place for found in self.found.sensitive)
         return _compared(replace(_whole(row, value, applying), sensitive=within), value, before)
 
@@ -221,7 +228,7 @@ def _compared(row: Argument, value: Any, before: Any) -> Argument:
     """With what the agent says is there now."""
     if before is _MISSING:
         return row
-    if before == value and isinstance(before, bool) == isinstance(value, bool):
+    if same(before, value):
         return replace(row, same=True)
     if isinstance(value, str) and isinstance(before, str) and min(len(value), len(before)) > _SHORT:
         return replace(row, changes=changes(before, value))

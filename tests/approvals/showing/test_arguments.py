@@ -1,12 +1,28 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from approvals.showing.arguments import MOST_ROWS, Argument, also_there, table
+from approvals.showing.arguments import (
+    DEEP,
+    LONG,
+    MANY_LINES,
+    MOST_ROWS,
+    Argument,
+    also_there,
+    as_text,
+    edited,
+    in_words,
+    table,
+)
 from approvals.showing.text_diff import changes
+from tests.approvals.showing.test_changes import OBJECTS
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -151,3 +167,216 @@ def test_two_long_texts_are_compared_quickly(part: str) -> None:
     began = time.process_time()
     changes(part * (16_000 // len(part)), "b " + part * (15_000 // len(part)) + "c " + part * 20)
     assert time.process_time() - began < 1
+
+
+# --- Values -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "said"),
+    [
+        ("", '""', '""'),
+        ("  ", '"  "', '"  "'),
+        ("\n", '"\\n"', '"\\n"'),
+        ("yes", "yes", "yes"),
+        (True, "true", "yes"),
+        (False, "false", "no"),
+        (None, "null", "nothing"),
+        (0, "0", "0"),
+        (-0.0, "0", "0"),
+        (54.0, "54", "54"),
+        (0.00005, "0.00005", "0.00005"),
+        (-1250.5, "-1250.5", "-1250.5"),
+        (2**53 - 1, "9007199254740991", "9007199254740991"),
+        (2.5e300, "2.5 × 10^300", "2.5 × 10^300"),
+        ([], "[]", "[]"),
+        ({}, "{}", "{}"),
+        (["ä", None], '[\n  "ä",\n  null\n]', '[\n  "ä",\n  null\n]'),
+    ],
+)
+def test_a_value_is_written_as_it_is_and_said_as_people_say_it(value: Any, text: str, said: str) -> None:
+    assert (as_text(value), in_words(value)) == (text, said)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "type"),
+    [
+        (True, "boolean", "yes or no"),
+        (None, "boolean", "null"),
+        (0, "integer", "number"),
+        (0.5, "number", "number"),
+        ("", "string", "empty text"),
+        ("two words", "string", "text"),
+        ("W1234", "identifier", "text"),
+        ("#W12", "identifier", "text"),
+        ("#W1", "string", "text"),
+        ("a1", "string", "text"),
+        ("kettle", "string", "text"),
+        ([], "array", "empty list"),
+        ([1], "array", "list of 1"),
+        (list(range(1_000)), "array", "list of 1,000"),
+        ({}, "object", "no fields"),
+        ({"a": 1}, "object", "1 field"),
+        ({"a": 1, "b": 2}, "object", "2 fields"),
+    ],
+)
+def test_a_row_says_what_kind_of_value_it_has(value: Any, kind: str, type: str) -> None:
+    [row] = table({}, {"x": value}, {})
+    assert (row.kind, row.type) == (kind, type)
+
+
+@pytest.mark.parametrize("format", ["uuid", "uri", "email"])
+def test_the_schema_can_say_that_a_text_names_something(format: str) -> None:
+    [row] = table({"properties": {"x": {"type": "string", "format": format}}}, {"x": "ana"}, {})
+    assert row.kind == "identifier"
+
+
+@pytest.mark.parametrize(
+    ("value", "told", "moment"),
+    [
+        ("2028-02-29", "Tuesday", ""),
+        ("2026-02-29", "", ""),
+        ("2026-04-31", "", ""),
+        ("26-04-30", "", ""),
+        ("2026-12-24T14:00", "Thursday, no time zone", ""),
+        ("2026-12-24 14:00:00", "Thursday, no time zone", ""),
+        ("2026-12-24T25:00Z", "", ""),
+        ("2026-12-24T23:30:00-05:00", "Thursday", "2026-12-24T23:30:00-05:00"),
+        ("2026-03-29T02:30:00+01:00", "Sunday", "2026-03-29T02:30:00+01:00"),
+        ("2026-12-24T14:00:00.123456789Z", "Thursday", "2026-12-24T14:00:00.123456+00:00"),
+        ("2026-12-24T14:00:00Z or later", "", ""),
+        (20261224, "", ""),
+    ],
+)
+def test_a_date_is_told_with_its_day(value: Any, told: str, moment: str) -> None:
+    [row] = table({}, {"on": value}, {})
+    assert (row.told, row.moment) == (told, moment)
+
+
+@pytest.mark.parametrize(
+    ("text", "long", "length"),
+    [
+        ("x" * LONG, False, ""),
+        ("x" * (LONG + 1), True, "601"),
+        ("x" * 12_345, True, "12,345"),
+        ("\n" * (MANY_LINES - 1) + "x", False, ""),
+        ("\n" * MANY_LINES + "x", True, "9"),
+    ],
+)
+def test_what_is_long_opens_at_a_click(text: str, long: bool, length: str) -> None:
+    [row] = table({}, {"note": text}, {})
+    assert (row.long, row.length, row.folds) == (long, length, int(long))
+
+
+# --- What is there now --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (0.1, 0.3, "+0.2"),
+        (54.04, 842.1, "+788.06"),
+        (-5, 5, "+10"),
+        (5, -5, "−10"),
+        (10**15, 10**15 + 1, ""),
+        (1, 1 + 1e-10, ""),
+        (0, 1e-9, "+0.000000001"),
+        (0, 2_000_000, "+2,000,000"),
+        (1, "2", ""),
+        (None, 1, ""),
+        (False, 0, ""),
+    ],
+)
+def test_the_difference_is_that_of_what_is_written(before: Any, after: Any, told: str) -> None:
+    [row] = table({}, {"n": after}, {"n": before})
+    assert (row.difference, row.same) == (told, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "proposed"),
+    [
+        (1, True),
+        (0, False),
+        ([1], [True]),
+        ({"a": 1}, {"a": True}),
+        ({"a": {"b": [0, "x"]}}, {"a": {"b": [False, "x"]}}),
+    ],
+)
+def test_yes_is_not_the_same_as_one(now: Any, proposed: Any) -> None:
+    [row] = table({}, {"x": proposed}, {"x": now})
+    assert not row.same
+
+    [line] = edited({}, {"x": now}, {"x": proposed})
+    assert line.title == "X, as approved"
+
+
+@given(OBJECTS)
+def test_what_is_there_already_is_the_same_all_the_way_down(arguments: dict[str, Any]) -> None:
+    rows = table({}, arguments, arguments)
+
+    assert all(row.same for row in rows)
+    assert not any(row.difference or row.changes or row.before for row in walk(rows))
+    assert list(edited({}, arguments, arguments)) == []
+    assert also_there(arguments, arguments) == []
+
+
+@pytest.mark.parametrize("before", [{"lines": "none"}, {"lines": {"a": 1}}, {"lines": None}])
+def test_another_type_than_now_is_told_whole(before: dict[str, Any]) -> None:
+    [row] = table({}, {"lines": [1, 2]}, before)
+    assert "".join(piece.text for piece in row.before or []) == as_text(before["lines"])
+    assert [inner.before for inner in row.rows] == [None, None]
+
+
+def test_what_would_be_gone_of_a_list_is_a_row() -> None:
+    [row] = table({}, {"lines": ["a"]}, {"lines": ["a", "b", "c"]})
+    assert [(inner.kind, inner.title) for inner in row.rows] == [
+        ("string", "1"),
+        ("gone", "2"),
+        ("gone", "3"),
+    ]
+    assert row.claims
+
+
+def test_an_edit_tells_what_was_changed_added_and_left_out() -> None:
+    proposed = {"amount": 54.04, "note": "sorry", "same": [1, {"a": None}]}
+    approved = {"amount": 40, "same": [1, {"a": None}], "extra": ""}
+
+    told = {row.title: text(row) for row in edited({}, proposed, approved)}
+
+    assert told == {
+        "Amount, as approved": "40",
+        "Extra, as approved": '""',
+        "Note, as approved": "left out",
+    }
+
+
+# --- Everything is shown ------------------------------------------------------------------------------
+
+
+def walk(rows: list[Argument]) -> Iterator[Argument]:
+    for row in rows:
+        yield row
+        yield from walk(row.rows)
+
+
+def leaves(value: Any, depth: int) -> Iterator[str]:
+    """As a table takes a value apart."""
+    if isinstance(value, dict | list) and value and depth < DEEP:
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner, depth + 1)
+    else:
+        yield in_words(value)
+
+
+@given(OBJECTS)
+def test_every_value_stands_in_one_row(arguments: dict[str, Any]) -> None:
+    shown = Counter(text(row) for row in walk(table({}, arguments, {})) if not row.rows)
+    assert shown == Counter(leaf for value in arguments.values() for leaf in leaves(value, 1))
+
+
+@given(OBJECTS, st.permutations(["a", "b", "c"]))
+def test_no_two_rows_have_the_same_id(arguments: dict[str, Any], names: list[str]) -> None:
+    schema = {"properties": {name: {"default": 1} for name in names}}
+    ids = [row.id for row in walk(table(schema, arguments, {}, id="1"))]
+    assert len(set(ids)) == len(ids)
+    assert all(one.startswith("1-") for one in ids)
