@@ -1,0 +1,28 @@
+"""How often something asks the database: as often for twelve rows as for one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+
+def same_queries_at(few: int, many: int, add: Callable[[int], Any], ask: Callable[[], int]) -> None:
+    """`ask` costs the same with few rows as with many; it returns how many rows it found.
+
+    `add(n)` makes the n-th row, from 0 on.
+    """
+    made = 0
+    counts = []
+    for wanted in (few, many):
+        for n in range(made, wanted):
+            add(n)
+        made = wanted
+        ask()  # what a process keeps ready is asked for once
+        with CaptureQueriesContext(connection) as captured:
+            assert ask() == wanted
+        counts.append(Counter(query["sql"][:60] for query in captured))
+    assert counts[0].total() == counts[1].total(), counts[1] - counts[0]
