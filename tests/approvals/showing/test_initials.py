@@ -53,3 +53,47 @@ def test_rows_tell_claimants_apart(
 
     letters = [row.claim.initials for row in rows if row.claim]
     assert len(letters) == len(set(letters)) == 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ana", "@ana"),
+        ("ana", "_ana"),
+        ("ben-kim", ".ben.kim"),
+        ("ana", "2-ana", "-2-ana"),
+        ("12", "1-2", "+12"),
+        ("de2", "d-e-2", "de"),
+        ("Ana", "ANA", "ana-"),
+    ],
+)
+def test_a_sign_before_a_name_makes_no_second_of_the_same(db: None, names: tuple[str, ...]) -> None:
+    people = [User.objects.create(username=name) for name in names]
+
+    found = [initials.of([person])[person.pk] for person in people]
+
+    assert len(set(found)) == len(names)
+    assert found == list(initials.of(people).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [
+        (" ben  kim ", "BK"),
+        ("x", "X"),
+        ("ß", "SS"),
+        ("李 小龙", "李小"),
+        ("שלום", "של"),
+        ("7 of 9", "OF9"),
+        ("reviewer-12345", "RE123"),
+        ("\u202eben", "BE"),
+        ("\u200b", "[U+200B]"),
+    ],
+)
+def test_the_initials_of_names_of_all_kinds(name: str, letters: str) -> None:
+    assert initials.plain(name) == letters
+
+
+def test_nobody_has_no_initials(db: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert initials.of([]) == {}
