@@ -29,9 +29,9 @@ _NOUNS = {
     "send_email": "e-mail",
     "issue_voucher": "voucher",
 }
-# Numbers that name something: nobody adds them up.
+# Numbers that name something, by the last word of what they are called: nobody adds them up.
 _NAMES = re.compile(
-    r"(?:^|_)(?:id|ids|no|nr|number|code|zip|postcode|year|month|day|hour|minute|phone|account|iban|pin|port"
+    r"\b(?:id|ids|no|nr|number|code|zip|postcode|year|month|day|hour|minute|phone|account|iban|pin|port"
     r"|lat|lon|latitude|longitude|percent|percentage|rate|version|index|priority)$",
     re.IGNORECASE,
 )
@@ -50,7 +50,7 @@ def count_of(action: str, number: int) -> str:
 def is_amount(name: str, values: Iterable[Any]) -> bool:
     """Numbers that can be added up, where they are there at all."""
     there = [value for value in values if value is not None]
-    return bool(there) and not _NAMES.search(name) and all(map(is_number, there))
+    return bool(there) and not _NAMES.search(readable(name)) and all(map(is_number, there))
 
 
 def is_number(value: Any) -> bool:

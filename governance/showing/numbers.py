@@ -37,7 +37,7 @@ def grouped(exact: Decimal, decimals: int) -> str:
     """An amount with so many decimals; its thousands set apart only where that can't be misread."""
     if decimals > -_WRITTEN_OUT.start or (exact and exact.adjusted() not in _WRITTEN_OUT):
         return written(exact)
-    text = f"{exact:,.{decimals}f}"
+    text = f"{exact or Decimal(0):,.{decimals}f}"  # what is nothing has no sign
     return text if decimals > 0 or text.count(",") != 1 else text.replace(",", "")
 
 
