@@ -6,7 +6,7 @@ gives: nothing critical, nothing with a step-up, nothing that the policy keeps a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -55,9 +55,14 @@ def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     """Those of the proposals that this person may see, in the order of the queue, in a few queries."""
     known = _with_all(Proposal.objects.visible_to(reader).filter(pk__in=list(ids)))
     teams = people.slugs_of(reader)
-    found = [_candidate(p, reader, teams) for p in known.order_by("queue_order", "deadline", "pk")]
-    others = contradictions([one.proposal for one in found], Proposal.objects.visible_to(reader))
-    return [replace(one, against=tuple(c.sentence for c in others.get(one.proposal.pk, ()))) for one in found]
+    proposals = list(known.order_by("queue_order", "deadline", "pk"))
+    others = {team for p in proposals if teams.isdisjoint(p.teams) for team in p.teams}
+    names = dict(Team.objects.filter(pk__in=others).values_list("pk", "name")) if others else {}
+    found = [_candidate(p, reader, teams, names) for p in proposals]
+    against = contradictions([one.proposal for one in found], Proposal.objects.visible_to(reader))
+    return [
+        replace(one, against=tuple(c.sentence for c in against.get(one.proposal.pk, ()))) for one in found
+    ]
 
 
 def candidate(proposal_id: UUID, reader: User) -> Candidate | None:
@@ -100,23 +105,27 @@ def _with_all(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
     )
 
 
-def _candidate(proposal: Proposal, reader: User, teams: set[str]) -> Candidate:
+def _candidate(proposal: Proposal, reader: User, teams: set[str], names: Mapping[str, str]) -> Candidate:
     first, *others = proposal.suggestions.all()
     kind = first.action_type
     values = dict([*leaves(first.arguments, kind), *defaults(first.arguments, kind)])
-    why_not = _undecidable(proposal, first, reader, teams) or _apart(proposal) or _not_whole(first, values)
+    why_not = (
+        _undecidable(proposal, first, reader, teams, names) or _apart(proposal) or _not_whole(first, values)
+    )
     if not why_not and not all(map(is_honest, (proposal.title, proposal.subject_id, proposal.subject_type))):
         why_not = "Hidden or mixed characters stand in what it is about."
     return Candidate(proposal, first, others, values, why_not)
 
 
-def _undecidable(proposal: Proposal, first: Suggestion, reader: User, teams: set[str]) -> str:
+def _undecidable(
+    proposal: Proposal, first: Suggestion, reader: User, teams: set[str], names: Mapping[str, str]
+) -> str:
     if proposal.status != Proposal.Status.PENDING:
         said = status_label(proposal)
         return f"{said[0].upper()}{said[1:]}, meanwhile."
-    if not teams.intersection(proposal.teams):
-        names = Team.objects.filter(pk__in=proposal.teams).values_list("name", flat=True)
-        return f"It is for {' and '.join(names)}; only its members decide on it."
+    if teams.isdisjoint(proposal.teams):
+        asked = " and ".join(names[team] for team in proposal.teams)
+        return f"It is for {asked}; only its members decide on it."
     if proposal.overdue:  # type: ignore[attr-defined]
         return "Its time to decide is over."
     standing: list[Decision] = proposal.standing  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from approvals.deciding import second
 from approvals.deciding.together import defaults, leaves
 from approvals.desk.pages import in_words, reason_of, suggestion_named
 from approvals.queue.doors import SignedInRequest, signed_in
+from approvals.queue.read import visible_among
 from approvals.queue.rows import subject_of
 from approvals.showing.arguments import in_words as said_of
 from audit.asking.who import actor_of
@@ -25,7 +27,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.record import record_alone
 from governance.door.deciders import DECIDES
-from governance.models import ActionType, Risk
+from governance.models import ActionType, Risk, User
 from governance.showing.sentences import path_labels
 from suggestions.models import Proposal, SecondReview, Suggestion
 
@@ -80,7 +82,9 @@ def listed(request: SignedInRequest) -> HttpResponse:
     """What is asked of me, and what came of earlier ones."""
     ended = request.GET.get("show") == "answered"
     if ended:
-        rows = [_ended(one, request) for one in second.ended_for(request.user)[:MOST_ENDED]]
+        found = list(second.ended_for(request.user)[:MOST_ENDED])
+        known = visible_among([one.proposal_id for one in found], request.user)
+        rows = [_ended(one, request.user, known) for one in found]
     else:
         rows = [_waiting(one) for one in second.asked_of(request.user)]
     waiting = second.how_many_wait(request.user)
@@ -227,14 +231,13 @@ def _waiting(review: SecondReview) -> dict[str, Any]:
     }
 
 
-def _ended(review: SecondReview, request: SignedInRequest) -> dict[str, Any]:
+def _ended(review: SecondReview, reader: User, known: Collection[UUID]) -> dict[str, Any]:
     """Both answers; who the other one is they both see, as they would on the proposal's page."""
-    mine = review.second_id == request.user.pk
+    mine = review.second_id == reader.pk
     proposal = review.proposal
-    known = Proposal.objects.visible_to(request.user).filter(pk=proposal.pk).exists()
     at: datetime | None = review.ended_at
     return {
-        "url": reverse("approvals:proposal", args=[proposal.pk]) if known else "",
+        "url": reverse("approvals:proposal", args=[proposal.pk]) if proposal.pk in known else "",
         "sentence": shown(proposal.sentence),
         "agreed": review.status == SecondReview.Status.AGREED,
         "mine": mine,

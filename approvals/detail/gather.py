@@ -142,6 +142,9 @@ def detail_of(
     """
     decisions = list(proposal.decisions.select_related("reviewer").order_by("at"))
     suggestions = list(proposal.suggestions.select_related("action_type"))
+    by_id = {suggestion.pk: suggestion for suggestion in suggestions}
+    for decision in decisions:
+        decision.suggestion = by_id.get(decision.suggestion_id) if decision.suggestion_id else None
     resolution = getattr(proposal, "resolution", None)
     address = reverse("approvals:proposal", args=[proposal.pk])
     context = dict(proposal.context)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from approvals.models import Decision
+from approvals.queue.read import visible_among
 from audit.ground.unseen import Piece, pieces, shown
 from execution.models import Execution
 from governance.models import User
@@ -94,7 +94,7 @@ def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
         .values_list("pk", "status", "action_digest", "suggestion__action_digest")[:COUNTED]
     )
     decided = [row for row in newest if row[0] != proposal.pk]
-    seen = _visible([row[0] for row in decided], reader)
+    seen = visible_among([row[0] for row in decided], reader)
     rows = [row for row in decided if row[0] in seen]
     counted = Counter(status for _, status, _, _ in rows)
     changed = sum(status == "approved" and digest != proposed for _, status, digest, proposed in rows)
@@ -117,15 +117,10 @@ def _of_subject(proposal: Proposal, reader: User) -> list[object]:
         .order_by("-created_at")
         .values_list("pk", flat=True)[:OF_SUBJECT]
     )
-    seen = _visible([one for one in newest if one != proposal.pk], reader)
+    seen = visible_among([one for one in newest if one != proposal.pk], reader)
     decided = Resolution.objects.filter(pk__in=seen).order_by("-at")
     newest_first = list(decided.values_list("pk", "status")[:SHOWN])
     return [one for one, _ in sorted(newest_first, key=lambda row: row[1] != "rejected")]
-
-
-def _visible(ids: list[UUID], reader: User) -> set[UUID]:
-    """Those of these few proposals that the reader may see: asked by their keys, for history is long."""
-    return set(Proposal.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 def _read(ids: Iterable[object], proposal: Proposal) -> dict[object, Precedent]:

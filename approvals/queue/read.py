@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ __all__ = [
     "page",
     "teams_of",
     "version",
+    "visible_among",
     "waiting",
 ]
 
@@ -72,6 +73,11 @@ def teams_of(user: User) -> list[Team]:
     if not user.has_perm("suggestions.view_proposal"):
         return []
     return people.known_teams_of(user)
+
+
+def visible_among(ids: Collection[UUID], reader: User) -> set[UUID]:
+    """Those of these few proposals that the reader may see: asked by their keys, for history is long."""
+    return set(Proposal.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
 
 
 # A team's open proposals: those that it is asked about first, and the few for which it has to

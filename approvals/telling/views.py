@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -133,7 +134,7 @@ def _settings(
             {"day": day, "name": name, "chosen": day in wished.quiet_days or not quiet}
             for day, name in _DAY_NAMES.items()
         ],
-        "targets": [_target_row(target) for target in Target.objects.filter(user=request.user)],
+        "targets": _target_rows(request),
         "most": targets.MOST,
         "services": sorted({service.words for service in carrier.SERVICES.values()}),
     }
@@ -144,9 +145,10 @@ def _topic_row(topic: Any, wished: Wishes) -> dict[str, Any]:
     return {"name": topic.name, "words": topic.words, "help": topic.help, "wish": wished.of_topic(topic.name)}
 
 
-def _target_row(target: Target) -> dict[str, Any]:
-    waiting = Delivery.objects.filter(target=target, status=Delivery.Status.WAITING).exists()
-    return {"target": target, "waiting": waiting}
+def _target_rows(request: SignedInRequest) -> list[dict[str, Any]]:
+    on_its_way = Delivery.objects.filter(target=OuterRef("pk"), status=Delivery.Status.WAITING)
+    mine = Target.objects.filter(user=request.user).annotate(waiting=Exists(on_its_way))
+    return [{"target": target, "waiting": target.waiting} for target in mine]
 
 
 # --- Addresses -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,16 +15,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.deciding import second
 from approvals.models.checks import MOST_SHARE, CheckPlan, CheckTemplate, Kind
+from approvals.queue.read import visible_among
 from approvals.vigilance import plans as check_plans
 from approvals.vigilance import slip_in
-from approvals.vigilance.plans import FEWEST_PEOPLE, AlreadyRetired, Wanted
+from approvals.vigilance.plans import FEWEST_PEOPLE, AlreadyRetired, TeamFigures, Wanted
 from audit.asking.parameters import number, whole
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import pieces, shown
 from audit.ground.wilson import Share
 from governance.models import Agent, Team, User
-from suggestions.models import Proposal, SecondReview
+from suggestions.models import SecondReview
 
 SEE, CHANGE = "approvals.view_checkplan", "approvals.change_checkplan"
 MOST_SHOWN = 200
@@ -149,10 +151,13 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     plans = CheckPlan.objects.in_bulk()
-    teams = Team.objects.order_by("name")[:MOST_SHOWN]
+    teams = list(Team.objects.order_by("name")[:MOST_SHOWN])
+    figures = check_plans.figures_of([team.pk for team in teams])
+    differed = list(second.unsettled()[:MOST_DIFFERED])
+    known = visible_among([one.proposal_id for one in differed], _person(request))
     library = CheckTemplate.objects.in_use().select_related("agent", "made_by")[:MOST_SHOWN]
     context = {
-        "teams": [_team(team, plans.get(team.pk), wrong_plan) for team in teams],
+        "teams": [_team(team, plans.get(team.pk), figures[team.pk], wrong_plan) for team in teams],
         "library": [{"template": one, "why": pieces(one.why)} for one in library],
         "may_change": request.user.has_perm(CHANGE),
         "kinds": Kind.choices,
@@ -163,13 +168,14 @@ def _page(
         "fewest_people": FEWEST_PEOPLE,
         "most_percent": f"{MOST_SHARE * 100:g}",
         "days": check_plans.DAYS,
-        "differed": [_differed(one, request) for one in second.unsettled()[:MOST_DIFFERED]],
+        "differed": [_differed(one, known) for one in differed],
     }
     return render(request, "approvals/vigilance/checks.html", context, status=status)
 
 
-def _team(team: Team, plan: CheckPlan | None, wrong_plan: tuple[str, dict[str, str]]) -> dict[str, Any]:
-    figures = check_plans.figures_of(team.pk)
+def _team(
+    team: Team, plan: CheckPlan | None, figures: TeamFigures, wrong_plan: tuple[str, dict[str, str]]
+) -> dict[str, Any]:
     plan = plan or CheckPlan(team=team)
     wrong = wrong_plan[1] if wrong_plan[0] == team.pk else {}
     return {
@@ -183,13 +189,12 @@ def _team(team: Team, plan: CheckPlan | None, wrong_plan: tuple[str, dict[str, s
     }
 
 
-def _differed(review: SecondReview, request: HttpRequest) -> dict[str, Any]:
+def _differed(review: SecondReview, known: Collection[UUID]) -> dict[str, Any]:
     """What two people said of the same, without their names."""
     proposal = review.proposal
-    known = Proposal.objects.visible_to(_person(request)).filter(pk=proposal.pk).exists()
     return {
         "id": review.pk,
-        "url": reverse("approvals:proposal", args=[proposal.pk]) if known else "",
+        "url": reverse("approvals:proposal", args=[proposal.pk]) if proposal.pk in known else "",
         "sentence": shown(proposal.sentence),
         "team": review.team.name,
         "first": shown(proposal.resolution.status),

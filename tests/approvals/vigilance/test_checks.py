@@ -487,14 +487,14 @@ def test_a_teams_figures_are_shown_only_of_enough_people(
     check: Check, template: CheckTemplate, ana: Any, ben: Any, cyd: Any
 ) -> None:
     reject(check.proposal, ana)
-    assert plans.figures_of("operations").caught is None
+    assert plans.figures_of(["operations"])["operations"].caught is None
     cyd.teams.add("operations")
     for person in (ben, cyd):
         CheckTemplate.objects.update(used_at=None)
         made = slip_in.slip_in("operations")
         assert made is not None
         approve(made.proposal, person)
-    figures = plans.figures_of("operations")
+    figures = plans.figures_of(["operations"])["operations"]
     assert figures.caught is not None
     assert (figures.caught.count, figures.caught.of, figures.people) == (1, 3, 3)
 
