@@ -163,13 +163,13 @@ def check_action(action: str) -> None:
         raise UnknownAction(f"There is no action type {action[:100]}.")
 
 
-def tidy(reason: str) -> str:
+def tidy(reason: str, pointer: str = "/reason") -> str:
     """What a person wrote, as it is kept. Raises `Invalid` where that is nothing or too much."""
     reason = reason.strip()
     if not reason:
-        raise Invalid.field("/reason", "Say why: others will ask.")
+        raise Invalid.field(pointer, "Say why: others will ask.")
     if len(reason) > LONGEST_REASON:
-        raise Invalid.field("/reason", f"Say it in at most {LONGEST_REASON} characters.")
+        raise Invalid.field(pointer, f"Say it in at most {LONGEST_REASON} characters.")
     return reason
 
 
@@ -326,7 +326,7 @@ def raise_alarm(
     """
     if action:
         check_action(action)
-    return demote(agent, action, kind, tidy(detail), actor, by=by)
+    return demote(agent, action, kind, tidy(detail, "/detail"), actor, by=by)
 
 
 @transaction.atomic

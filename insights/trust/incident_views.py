@@ -107,6 +107,9 @@ def close(request: HttpRequest, incident_id: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "")
     try:
         autonomy.close_incident(incident, by=_person(request), actor=actor_of(request), reason=reason)
+    except autonomy.IncidentIsClosed as refusal:  # no line of the list has a form for it any more
+        messages.warning(request, refusal.detail)
+        return _list(request, status=note_refusal(request, refusal))
     except Refusal as refusal:
         status = note_refusal(request, refusal)
         return _list(request, refusal=in_words(refusal), refused=incident_id, status=status)

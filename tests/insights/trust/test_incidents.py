@@ -1,0 +1,319 @@
+"""Incidents: reported and closed by people, on the page and over the API."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.test import Client
+
+from audit.models import Event
+from governance.models import Agent, Autonomy, Incident, StageChange
+from governance.trust import autonomy
+from insights.trust import api as incident_api
+from insights.trust import incident_views
+from tests.approvals.desk.test_views import browser
+from tests.conftest import actor_of
+from tests.queries import same_queries_at
+
+pytestmark = pytest.mark.django_db
+LIST = "/governance/incidents/"
+
+
+@pytest.fixture
+def incident(agent: Agent, harmless: Any, ana: Any) -> Incident:
+    """Ana reported what `support-bot` does with refunds."""
+    return autonomy.raise_alarm(agent, "refund_payment", "It pays twice.", actor=actor_of(ana), by=ana)
+
+
+@pytest.fixture
+def desk(pia: Any) -> Client:
+    """Pia operates and owns no agent."""
+    return browser(pia)
+
+
+def events() -> int:
+    return Event.objects.exclude(type="request.refused").count()
+
+
+def html_of(client: Client, query: str = "") -> str:
+    answer = client.get(LIST + query)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+# --- The list -----------------------------------------------------------------------------------------
+
+
+def test_the_list_says_what_happened_by_whom_and_who_dealt_with_it(
+    incident: Incident, desk: Client, pia: Any
+) -> None:
+    assert "It pays twice." in html_of(desk)
+    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="A bug of the shop’s.")
+
+    assert "No open incident" in html_of(desk)
+    for query in ("?show=closed", "?show="):
+        html = html_of(desk, query)
+        assert "A bug of the shop’s." in html
+        assert '<span class="name">Pia</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("query", "there"),
+    [
+        ("?show=nonsense", True),
+        ("?agent=support-bot", True),
+        ("?agent=other-bot", False),
+        ("?agent=%3Cscript%3E", False),
+        ("?show=closed", False),
+        ("?before=nonsense", True),
+        ("?before=", True),
+        (f"?before={UUID(int=0)}", False),
+        (f"?before={UUID(int=2**128 - 1)}", True),
+    ],
+)
+def test_a_filter_leaves_out_and_never_adds(
+    incident: Incident, desk: Client, query: str, there: bool
+) -> None:
+    html = html_of(desk, query)
+    assert (f"incident-{incident.pk}" in html) is there
+    assert "<script>" not in html.split("<body")[1].replace("<script type", "")
+
+
+def test_the_pages_hold_each_once_the_newest_first(
+    agent: Agent, desk: Client, api_as: Any, pia: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_views, "PAGE", 2)
+    monkeypatch.setattr(incident_api, "PAGE", 2)
+    made = [Incident.objects.create(agent=agent, kind="drift", detail=str(n)) for n in range(5)]
+    expected = sorted((str(one.pk) for one in made), reverse=True)
+
+    on_pages, query = [], "?show="
+    while query:
+        html = html_of(desk, query)
+        on_pages += re.findall(r'id="incident-([\w-]{36})"', html)
+        following = re.search(r'href="(\?show=&amp;before=[\w-]+)"', html)
+        query = following[1].replace("&amp;", "&") if following else ""
+    over_the_api, cursor = [], ""
+    for _ in range(3):
+        found = api_as(pia).get(f"incidents/?cursor={cursor}").json()
+        over_the_api += [one["id"] for one in found["incidents"]]
+        cursor = found["next"]
+
+    assert (on_pages, over_the_api, cursor) == (expected, expected, None)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_list_asks_as_often_for_twelve_as_for_one(
+    agent: Agent, olga: Any, pia: Any, api_as: Any, closed: bool
+) -> None:
+    people, client, api = [olga, pia], browser(pia), api_as(pia)
+
+    def add(n: int) -> None:
+        ended = {"closed_at": "2026-01-01T00:00Z", "closed_by": people[n % 2], "closing_reason": "x"}
+        owner = Agent.objects.create(name=f"bot-{n}", owner=people[n % 2])
+        Incident.objects.create(
+            agent=owner, kind="drift", detail="x", opened_by=people[n % 2], **(ended if closed else {})
+        )
+
+    def ask() -> int:
+        rows = set(re.findall(r'id="incident-([\w-]{36})"', html_of(client, "?show=" if closed else "")))
+        listed = {one["id"] for one in api.get("incidents/").json()["incidents"]}
+        assert rows == listed
+        return len(rows)
+
+    same_queries_at(2, 12, add, ask)
+
+
+def test_what_people_write_is_shown_with_marks(agent: Agent, desk: Client) -> None:
+    Incident.objects.create(agent=agent, kind="reported", detail="<b>twice</b>\u202e and \u200bmore")
+    html = html_of(desk)
+    assert "&lt;b&gt;twice&lt;/b&gt;" in html
+    assert "U+202E" in html
+    assert "\u202e" not in html
+
+
+# --- Reporting ----------------------------------------------------------------------------------------
+
+REPORT = {"agent": "support-bot", "action": "refund_payment", "kind": "drift", "detail": "It pays twice."}
+
+
+def test_a_report_opens_one_and_demotes_at_once(agent: Agent, harmless: Any, desk: Client, pia: Any) -> None:
+    Autonomy.objects.create(agent=agent, action="refund_payment", stage=4)
+
+    answer = desk.post(LIST + "report/", REPORT, follow=True)
+
+    assert "An incident is open against support-bot." in answer.content.decode()
+    found = Incident.objects.get()
+    assert (found.kind, found.detail, found.opened_by) == ("drift", "It pays twice.", pia)
+    assert Autonomy.objects.get().stage == 2
+    data = json.loads(Event.objects.get(type="incident.opened").body)["data"]
+    assert data["demoted"] == ["refund_payment"]
+    assert data["detail"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("kind", ["", "sample", "boundary", "nonsense"])
+def test_what_only_the_system_says_can_t_be_reported(
+    agent: Agent, harmless: Any, desk: Client, kind: str
+) -> None:
+    assert desk.post(LIST + "report/", {**REPORT, "kind": kind}).status_code == 302
+    assert Incident.objects.get().kind == "reported"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"agent": ""}, 409, "There is no such agent."),
+        ({"agent": "nobody"}, 409, "There is no such agent."),
+        ({"agent": "Support-Bot"}, 409, "There is no such agent."),
+        ({"action": "nothing"}, 409, "There is no action type nothing."),
+        ({"action": "<b>x</b>"}, 409, "There is no action type &lt;b&gt;x&lt;/b&gt;."),
+        ({"detail": ""}, 422, "Say why"),
+        ({"detail": " \n "}, 422, "Say why"),
+        ({"detail": "x" * 501}, 422, "at most 500 characters"),
+    ],
+)
+def test_a_report_that_is_none_changes_nothing_and_comes_back(
+    agent: Agent, harmless: Any, desk: Client, changes: dict[str, str], status: int, said: str
+) -> None:
+    before = events()
+    sent = {**REPORT, **changes}
+
+    answer = desk.post(LIST + "report/", sent)
+
+    html = answer.content.decode()
+    assert (answer.status_code, Incident.objects.count(), events()) == (status, 0, before)
+    assert said in html
+    assert '<details class="report" open>' in html
+    assert f'value="{sent["agent"]}"' in html
+    assert sent["detail"].strip() in html
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        ({}, 422, "/agent"),
+        ({"agent": "support-bot"}, 422, "/detail"),
+        ({**REPORT, "agent": "nobody"}, 422, "/agent"),
+        ({**REPORT, "agent": 7}, 422, "/agent"),
+        ({**REPORT, "agent": "x" * 101}, 422, "/agent"),
+        ({**REPORT, "action": "x" * 129}, 422, "/action"),
+        ({**REPORT, "action": None}, 422, "/action"),
+        ({**REPORT, "kind": "sample"}, 422, "/kind"),
+        ({**REPORT, "detail": " "}, 422, "/detail"),
+        ({**REPORT, "detail": "x" * 501}, 422, "/detail"),
+        ({**REPORT, "more": 1}, 422, "/more"),
+        ([], 422, ""),
+    ],
+)
+def test_a_report_over_the_api_names_what_is_wrong(
+    agent: Agent, harmless: Any, pia: Any, api_as: Any, body: Any, status: int, pointer: str
+) -> None:
+    api, before = api_as(pia), events()
+
+    answer = api.post("incidents/", body)
+
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert (Incident.objects.count(), events()) == (0, before)
+
+
+def test_an_unknown_action_is_refused_over_the_api(
+    agent: Agent, harmless: Any, pia: Any, api_as: Any
+) -> None:
+    answer = api_as(pia).post("incidents/", {**REPORT, "action": "nothing"})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "There is no action type nothing.")
+    assert not Incident.objects.exists()
+
+
+# --- Closing ------------------------------------------------------------------------------------------
+
+
+def test_closing_says_by_whom_and_gives_nothing_back(incident: Incident, desk: Client, pia: Any) -> None:
+    Autonomy.objects.filter(agent=incident.agent).update(stage=2)
+
+    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": "  Dealt with.  "}, follow=True)
+
+    incident.refresh_from_db()
+    assert (incident.closed_by, incident.closing_reason) == (pia, "Dealt with.")
+    assert "has to be earned again" in answer.content.decode()
+    assert Autonomy.objects.get().stage == 2
+    assert not StageChange.objects.exists()
+    assert Event.objects.filter(type="incident.closed").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("", "Say why"), (" ", "Say why"), ("x" * 501, "at most 500 characters")]
+)
+def test_closing_needs_a_reason_that_fits(incident: Incident, desk: Client, reason: str, said: str) -> None:
+    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": reason})
+
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert said in html
+    assert f'value="{reason}"' in html
+    incident.refresh_from_db()
+    assert incident.closed_at is None
+
+
+def test_who_owns_the_agent_does_not_close_its_incidents(incident: Incident, olga: Any, api_as: Any) -> None:
+    client = browser(olga)
+    assert "Another operator closes it: you own this agent." in html_of(client)
+
+    assert client.post(f"{LIST}{incident.pk}/close/", {"reason": "mine"}).status_code == 409
+    refused = api_as(olga).post(f"incidents/{incident.pk}/close/", {"reason": "mine"})
+
+    assert (refused.status_code, "You own this agent" in refused.json()["detail"]) == (403, True)
+    incident.refresh_from_db()
+    assert incident.closed_at is None
+
+
+def test_the_second_of_two_who_close_it_is_told_so(
+    incident: Incident, desk: Client, pia: Any, api_as: Any
+) -> None:
+    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="first")
+
+    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": "second"})
+    over_the_api = api_as(pia).post(f"incidents/{incident.pk}/close/", {"reason": "third"})
+
+    assert (answer.status_code, over_the_api.status_code) == (409, 409)
+    assert "This incident is closed already." in answer.content.decode()
+    assert over_the_api.json()["detail"] == "This incident is closed already."
+    incident.refresh_from_db()
+    assert incident.closing_reason == "first"
+    assert Event.objects.filter(type="incident.closed").count() == 1
+
+
+def test_what_is_no_incident_is_not_there(
+    incident: Incident, agent: Agent, desk: Client, pia: Any, api_as: Any
+) -> None:
+    for unknown in (uuid4(), agent.pk):
+        assert desk.post(f"{LIST}{unknown}/close/", {"reason": "x"}).status_code == 404
+        assert api_as(pia).post(f"incidents/{unknown}/close/", {"reason": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "there"),
+    [
+        ("", True),
+        ("?open=true", True),
+        ("?open=false", False),
+        ("?agent=support-bot", True),
+        ("?agent=nobody", False),
+        ("?agent=support-bot&open=false", False),
+    ],
+)
+def test_the_api_lists_what_is_asked_for(
+    incident: Incident, pia: Any, api_as: Any, query: str, there: bool
+) -> None:
+    found = api_as(pia).get(f"incidents/{query}").json()
+    assert [one["id"] for one in found["incidents"]] == ([str(incident.pk)] if there else [])
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "1", "٣", "../"])
+def test_a_cursor_that_no_page_named_is_refused(pia: Any, api_as: Any, cursor: str) -> None:
+    answer = api_as(pia).get(f"incidents/?cursor={cursor}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?cursor")
