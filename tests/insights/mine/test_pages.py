@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db.models import F
 
 from approvals.attention.pace import Run, TimedDecision, run_of, runs_in
 from approvals.attention.reading import is_faster_than_reading
@@ -100,7 +102,7 @@ def test_what_was_taken_back_or_escalated_is_no_answer(propose: Any, ana: Any) -
         reject(propose(suggestions=refund(n)), ana)
     first, second, _ = Decision.objects.order_by("at", "pk")
     Decision.objects.filter(pk=first.pk).update(standing=False)
-    Decision.objects.filter(pk=second.pk).update(verdict="escalate")
+    Decision.objects.filter(pk=second.pk).update(verdict="escalate", to_team="operations")
 
     mine = figures_of(ana, 7)
 
@@ -109,10 +111,6 @@ def test_what_was_taken_back_or_escalated_is_no_answer(propose: Any, ana: Any) -
 
 @pytest.mark.parametrize("days", SPANS)
 def test_what_is_older_than_the_span_does_not_count(propose: Any, ana: Any, days: int) -> None:
-    from datetime import timedelta
-
-    from django.db.models import F
-
     reject(propose(suggestions=refund(1)), ana)
     Decision.objects.update(at=F("at") - timedelta(days=days) + timedelta(minutes=1))
     assert figures_of(ana, days).decided == 1
@@ -138,7 +136,12 @@ def test_where_pace_is_not_measured_nothing_is_said_of_it(
 
 def timed(marks: str) -> list[TimedDecision]:
     """Newest first: `h` a hasty approval, `s` a slow one, `r` a hasty rejection, `?` of unknown time."""
-    kinds = {"h": ("approve", 1, 100), "s": ("approve", 99, 100), "r": ("reject", 1, 100), "?": ("approve", None, 100)}
+    kinds = {
+        "h": ("approve", 1, 100),
+        "s": ("approve", 99, 100),
+        "r": ("reject", 1, 100),
+        "?": ("approve", None, 100),
+    }
     return [TimedDecision(n, *kinds[mark]) for n, mark in enumerate(marks)]  # type: ignore[arg-type]
 
 
@@ -171,7 +174,15 @@ def test_a_run_is_what_one_is_in_the_middle_of(marks: str, least: int, count: in
 
 @pytest.mark.parametrize(
     ("looked", "reading", "faster"),
-    [(0, 1, True), (24, 100, True), (25, 100, False), (0, 0, False), (None, 100, False), (1, None, False), (None, None, False)],
+    [
+        (0, 1, True),
+        (24, 100, True),
+        (25, 100, False),
+        (0, 0, False),
+        (None, 100, False),
+        (1, None, False),
+        (None, None, False),
+    ],
 )
 def test_less_than_a_quarter_of_the_reading_is_faster_than_reading(
     looked: int | None, reading: int | None, faster: bool
