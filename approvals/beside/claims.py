@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Least, Now
 
-from approvals.deciding.may_decide import NotInTeam
+from approvals.deciding.may_decide import NotInTeam, TooLate
 from approvals.models import Claim
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
@@ -37,8 +37,8 @@ class NotYours(Refusal):
 def claim(proposal_id: UUID, *, user: User, actor: Actor, take_over: bool = False) -> Claim:
     """Take a lease of ten minutes, or begin one's own anew.
 
-    Raises `AlreadyResolved`, `NotInTeam`; `ClaimedByAnother` while somebody else's runs, unless one
-    takes over.
+    Raises `AlreadyResolved`, `NotInTeam`, `TooLate`; `ClaimedByAnother` while somebody else's runs,
+    unless one takes over.
     """
     proposal = lock_pending(proposal_id)
     _check_asked(proposal, user)
@@ -71,7 +71,7 @@ def release(proposal_id: UUID, *, user: User, actor: Actor) -> None:
 def assign(proposal_id: UUID, *, to: User, by: User, actor: Actor) -> Claim:
     """Put somebody on it who may decide on it, for a day or until its deadline.
 
-    Raises `AlreadyResolved`, `NotInTeam`; `Invalid` where that person could not decide.
+    Raises `AlreadyResolved`, `NotInTeam`, `TooLate`; `Invalid` where that person could not decide.
     """
     proposal = lock_pending(proposal_id)
     _check_asked(proposal, by)
@@ -106,6 +106,8 @@ def _write(proposal: Proposal, *, user: User, by: User, lasts: timedelta) -> Cla
     found, _ = Claim.objects.update_or_create(
         proposal=proposal, defaults={"user": user, "by": by, "at": Now(), "until": until}
     )
+    if not Claim.objects.live().filter(pk=found.pk).exists():
+        raise TooLate  # it would be over before it begins
     found.refresh_from_db()
     return found
 
