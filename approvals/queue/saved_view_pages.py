@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -52,6 +52,8 @@ def change(request: SignedInRequest, view_id: UUID) -> HttpResponse:
     try:
         saved_views.rename(view, request.POST.get("name", ""))
         saved_views.open_first(view, on="opens_first" in request.POST)
+    except SavedView.DoesNotExist:
+        raise Http404 from None  # deleted meanwhile, in another tab
     except Invalid as refusal:
         messages.error(request, refusal.errors[0]["detail"])
     else:

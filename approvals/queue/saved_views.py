@@ -39,9 +39,10 @@ def save(name: str, *, filters: Filters, user: User, opens_first: bool = False) 
 
 @transaction.atomic
 def rename(view: SavedView, name: str) -> None:
-    """Raises `Invalid` where the name is empty, too long or another view's."""
+    """Raises `Invalid` where the name is empty, too long or another view's; `SavedView.DoesNotExist`."""
     named = _named(name)
     _lock(view.user)
+    view.refresh_from_db(fields=["name"])
     if SavedView.objects.filter(user=view.user, name__iexact=named).exclude(pk=view.pk).exists():
         raise Invalid.field("/name", f"You have a view named “{named}” already.")
     view.name = named
@@ -50,8 +51,12 @@ def rename(view: SavedView, name: str) -> None:
 
 @transaction.atomic
 def open_first(view: SavedView, *, on: bool) -> None:
-    """Whether it is what opens where no filters are named; at most one is."""
+    """Whether it is what opens where no filters are named; at most one is.
+
+    Raises `SavedView.DoesNotExist`.
+    """
     _lock(view.user)
+    view.refresh_from_db(fields=["opens_first"])
     SavedView.objects.filter(user=view.user, opens_first=True).update(opens_first=False)
     view.opens_first = on
     view.save(update_fields=["opens_first"])
