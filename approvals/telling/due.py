@@ -33,7 +33,7 @@ def after_quiet(wishes: Wishes, moment: datetime) -> datetime:
     for _ in range(2 * len(DAYS)):  # one end can be the next beginning
         if quiet is None or not quiet.covers(moment):
             return moment
-        moment = _next(moment, [wishes.quiet_to], wishes.zone)
+        moment = _next(moment, [wishes.quiet_to], wishes.zone, again=True)
     return moment  # they never end: telling late is better than never
 
 
@@ -50,18 +50,29 @@ def next_digest(wishes: Wishes, after: datetime) -> datetime:
     return _next(after, [f"{hour:02}:00" for hour in range(0, 24, wishes.digest_every)], wishes.zone)
 
 
-def _next(after: datetime, clocks: list[str], zone: str) -> datetime:
-    """The first moment after this one at which clocks in the zone show one of these times."""
+def _next(after: datetime, clocks: list[str], zone: str, *, again: bool = False) -> datetime:
+    """The first moment after this one at which clocks in the zone show one of these times.
+
+    In the night in which an hour comes twice they show it twice: the second counts where `again` is said.
+    """
     local = ZoneInfo(zone)
     today = after.astimezone(local).date()
     coming = sorted(
-        _at(today + timedelta(days=ahead), clock, local) for ahead in (0, 1, 2) for clock in clocks
+        at
+        for ahead in (0, 1, 2)
+        for clock in clocks
+        for at in _at(today + timedelta(days=ahead), clock, local)[: 2 if again else 1]
     )
     return next(moment for moment in coming if moment > after)
 
 
-def _at(day: date, clock: str, zone: ZoneInfo) -> datetime:
+def _at(day: date, clock: str, zone: ZoneInfo) -> list[datetime]:
+    """When clocks show this time on this day: once, or twice."""
     if clock == "24:00":
         day, clock = day + timedelta(days=1), "00:00"
     # By way of UTC, for two times of one zone are compared by what the clocks show.
-    return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(ZoneInfo("UTC"))
+    first, second = (
+        datetime.combine(day, time.fromisoformat(clock).replace(fold=fold), zone).astimezone(ZoneInfo("UTC"))
+        for fold in (0, 1)
+    )
+    return [first, second] if second > first else [first]  # before it is a time that this day lacks
