@@ -204,7 +204,10 @@ def _column(found: Sequence[Candidate], path: Path, title: str) -> tuple[Column,
     if all(map(sums.is_number, numbers)):
         return _number_column(found, path, values, title)
     lonely = _lonely(values)
-    cells = [_cell(value, "the only one of these" if value == lonely else "") for value in values]
+    cells = [
+        _cell(value, "the only one of these" if value is not _MISSING and as_text(value) == lonely else "")
+        for value in values
+    ]
     return Column(title, is_number=False), cells
 
 
@@ -225,13 +228,12 @@ def _number_column(
     return Column(title, is_number=True, total=_by_unit(units)), cells
 
 
-def _lonely(values: Sequence[Any]) -> Any:
-    """The one value that differs where all others are the same, among five at least."""
+def _lonely(values: Sequence[Any]) -> str | None:
+    """The text of the one value that differs where all others are the same, among five at least."""
     texts = Counter(as_text(value) for value in values if value is not _MISSING)
     if len(values) < 5 or len(texts) != 2 or min(texts.values()) != 1 or sum(texts.values()) != len(values):
-        return _MISSING
-    rare = min(texts, key=lambda text: texts[text])
-    return next(value for value in values if as_text(value) == rare)
+        return None
+    return min(texts, key=lambda text: texts[text])
 
 
 def _cell(value: Any, note: str) -> Cell:
