@@ -198,9 +198,10 @@ def _message(message: Any) -> tuple[str, list[Piece]]:
     if not isinstance(message, dict):
         return "other", pieces(str(message))
     role = message.get("role")
-    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
-    lines = [_text(message.get("content", "")), *(f"{name}: {_text(value)}" for name, value in rest.items())]
     known = role if role in ("user", "assistant", "tool", "system") else "other"
+    ours = ("content",) if known == "other" else ("content", "role")
+    rest = {name: value for name, value in message.items() if name not in ours}
+    lines = [_text(message.get("content", "")), *(f"{name}: {_text(value)}" for name, value in rest.items())]
     return known, pieces("\n".join(line for line in lines if line))
 
 
