@@ -58,7 +58,7 @@ class ProposalExplanation(APIView):
     def get(self, request: Request, proposal_id: UUID) -> Response:
         """Every rule that was looked at, what it saw, and what the obligations merged to."""
         version = request.query_params.get("policy", ACTIVE)
-        explanation = _of_recorded(person_of(request), proposal_id, version, own=True)
+        explanation = _of_recorded(person_of(request), proposal_id, version, own=True, pointer="?policy")
         if explanation is None:
             raise Http404
         return Response(as_json(explanation))
@@ -73,7 +73,8 @@ class Simulations(APIView):
         body = check(SimulationBody, request.data)
         agent = _agent(body.agent)
         proposal = _checked(body.proposal, "/proposal")
-        return Response(as_json(simulate(caller_of(agent), proposal, _version(body.policy or ACTIVE))))
+        version = _version(body.policy or ACTIVE, "/policy")
+        return Response(as_json(simulate(caller_of(agent), proposal, version)))
 
 
 def as_json(explanation: Explanation) -> dict[str, Any]:
@@ -169,21 +170,24 @@ def _asked_for(user: User, typed: dict[str, str]) -> Explanation | None:
     return explanation
 
 
-def _of_recorded(user: User, proposal_id: UUID, version: str, *, own: bool) -> Explanation | None:
+def _of_recorded(
+    user: User, proposal_id: UUID, version: str, *, own: bool, pointer: str = "/version"
+) -> Explanation | None:
     """`own`: without a version the one that judged it; else the one in force."""
     visible = Proposal.objects.visible_to(user).select_related("agent")
     proposal = visible.filter(pk=proposal_id).first()
     if proposal is None:
         return None
-    return explain_recorded(proposal, proposal.policy_id if own and not version else _version(version))
+    own_version = own and not version
+    return explain_recorded(proposal, proposal.policy_id if own_version else _version(version, pointer))
 
 
-def _version(digest: str) -> str | None:
+def _version(digest: str, pointer: str = "/version") -> str | None:
     """The version that is meant; the one in force where none is named. Raises `Invalid`."""
     if digest == ACTIVE:
         return PolicyVersion.objects.active().values_list("pk", flat=True).first()
     if not PolicyVersion.objects.filter(pk=digest).exists():
-        raise Invalid.field("/version", "There is no such version of the policy.")
+        raise Invalid.field(pointer, "There is no such version of the policy.")
     return digest
 
 
