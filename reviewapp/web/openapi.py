@@ -6,6 +6,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from reviewapp.web.problems import Problem
+
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "governance.door.authentication.BearerAuthentication"
@@ -23,34 +25,12 @@ PROBLEM = {
     "description": "Refused: RFC 9457 problem details, naming each field that is wrong.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-SCHEMA = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "pointer": {"type": "string"},
-                    "detail": {"type": "string"},
-                    "line": {"type": "integer", "description": "Where a text was read: its line, from 1."},
-                    "column": {"type": "integer"},
-                },
-            },
-        },
-    },
-}
 
 
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Give every operation its refusals (drf-spectacular's post-processing hook)."""
-    result["components"].setdefault("schemas", {})["Problem"] = SCHEMA
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    result["components"].setdefault("schemas", {}).update({**problem.pop("$defs"), "Problem": problem})
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"]["default"] = PROBLEM

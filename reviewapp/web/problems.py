@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -11,6 +11,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, JsonResponse
 from psycopg_pool import PoolTimeout
+from pydantic import ConfigDict, Field
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -29,6 +30,7 @@ from approvals.standing.standing import NoDecision, SeveralTeams
 from approvals.vigilance.plans import AlreadyRetired
 from approvals.vigilance.samples import NotAsked, OwnSample
 from audit.asking.addresses import address_of, source_of
+from audit.asking.answers import Answer, DocumentedAs, FieldError, Id, Instant, left_out
 from audit.asking.gate import Malformed, TooLarge
 from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
@@ -157,22 +159,58 @@ BROKE = "Something broke on our side; it has been written down."
 _log = structlog.get_logger(__name__)
 
 
+class Winner(Answer):
+    """Who or what answered a proposal first."""
+
+    status: str
+    by: str
+    at: Instant
+
+
+class Earlier(Answer):
+    """The rejection for which the same is refused when it is asked for again."""
+
+    proposal: Id
+    status: str
+    by: str
+    at: Instant
+    reason: str
+    link: str
+    page: str
+
+
+class Problem(Answer):
+    """Refused, as RFC 9457 has it. A kind of problem may have members of its own beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="For programs: `urn:reviewapp:problem:` and what happened.")
+    title: str
+    status: int
+    detail: str = Field(description="For people: why, and what to do about it.")
+    instance: str = left_out("The id of the request, as the log has it.")
+    errors: Annotated[Any, DocumentedAs(list[FieldError])] = left_out("Each field that is wrong.")
+    boundary: Annotated[Any, DocumentedAs(str)] = left_out("Which boundary of the agent was hit.")
+    retry_after: Annotated[Any, DocumentedAs(int | None)] = left_out("Seconds after which to ask again.")
+    winner: Annotated[Any, DocumentedAs(Winner)] = left_out("The answer that came first.")
+    earlier: Annotated[Any, DocumentedAs(Earlier)] = left_out()
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook: every error of the API as a problem; refusals that matter as events too."""
     request = context["request"]
     body, headers = _problem(error)
     if body is None:
         return None
-    status = body["status"]
-    body["instance"] = f"urn:uuid:{_request_id(request)}"
-    response = Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    body = body.model_copy(update={"instance": f"urn:uuid:{_request_id(request)}"})
+    response = Response(body, status=body.status, headers=headers, content_type=CONTENT_TYPE)
     response.exception = True
-    if status in RECORDED:
+    if body.status in RECORDED:
         _record(request, body, error)
     return response
 
 
-def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
+def _problem(error: Exception) -> tuple[Problem | None, dict[str, str]]:
     if isinstance(error, Refusal):
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 422)
         wait = error.facts.get("retry_after")
@@ -191,7 +229,7 @@ def _problem(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
     return None, {}
 
 
-def _of_database(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+def _of_database(error: Exception) -> tuple[Problem, dict[str, str]]:
     """503 only where asking again is right; anything else is a mistake of ours, and an alarm."""
     away = alarm(error)
     if away:
@@ -207,7 +245,7 @@ def alarm(error: Exception) -> bool:
     return away
 
 
-def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str, str]]:
+def _from_framework(error: exceptions.APIException) -> tuple[Problem, dict[str, str]]:
     detail = str(error.detail)
     if isinstance(error, exceptions.UnsupportedMediaType):
         detail = "Send JSON, with Content-Type: application/json."
@@ -218,25 +256,25 @@ def _from_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dic
     return problem(error.status_code, type(error).__name__, detail), headers
 
 
-def problem(status: int, kind: str, detail: str, /, **facts: Any) -> dict[str, Any]:
+def problem(status: int, kind: str, detail: str, /, **facts: Any) -> Problem:
     """The members of RFC 9457; `facts` are extensions, and never take a member's place."""
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip()
-    return {
-        **facts,
+    members = {
         "type": f"urn:reviewapp:problem:{words.replace(' ', '-')}",
         "title": words.capitalize(),
         "status": status,
         "detail": detail,
     }
+    return Problem(**{**facts, **members})
 
 
-def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
+def _record(request: Any, body: Problem, error: Exception) -> None:
     """Write the refusal down, or count it; what is refused never fails for the log's sake."""
     user: Any = getattr(request, "user", None)
     match = request.resolver_match
     data = {
-        "status": body["status"],
-        "problem": body["type"],
+        "status": body.status,
+        "problem": body.type,
         "method": request.method,
         "route": match.route if match else "",
         "request": _request_id(request),
@@ -244,10 +282,10 @@ def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
     if not getattr(user, "is_authenticated", False):
         _of_stranger(request, data)
         return
-    pointers = [e["pointer"][:LONGEST_POINTER] for e in body.get("errors", []) if isinstance(e, dict)]
+    pointers = [e["pointer"][:LONGEST_POINTER] for e in body.errors or [] if isinstance(e, dict)]
     if pointers:
         data["fields"] = pointers[:20]
-    earlier = body.get("earlier", {}).get("proposal")  # what it was refused for
+    earlier = (body.earlier or {}).get("proposal")  # what it was refused for
     try:
         if isinstance(error, BoundaryHit) and isinstance(user, AgentCaller):
             hits.tell(error, agent=user.agent, data=data)
@@ -256,7 +294,7 @@ def _record(request: Any, body: dict[str, Any], error: Exception) -> None:
             about = UUID(earlier) if earlier else None
             counted.of_known(user.as_actor(), {**data, **told}, proposal=about)
     except DatabaseError:
-        _log.exception("refusal not recorded", status=body["status"])
+        _log.exception("refusal not recorded", status=body.status)
 
 
 def _of_stranger(request: Any, data: dict[str, Any]) -> None:
@@ -273,7 +311,7 @@ def answer(status: int, kind: str, detail: str, *, errors: Sequence[dict[str, st
     """A problem outside of DRF: an address that does not exist, an error nobody expected."""
     facts = {"errors": list(errors)} if errors else {}
     body = problem(status, kind, detail, **facts)
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(body.as_json(), status=status, content_type=CONTENT_TYPE)
 
 
 def is_for_api(request: HttpRequest) -> bool:

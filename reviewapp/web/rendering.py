@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 
+from audit.asking.answers import Answer
 from audit.ground.canonical import canonical
 
 
@@ -16,10 +17,11 @@ class SortedJSONRenderer(JSONRenderer):
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
+        members = data.as_json() if isinstance(data, Answer) else data
         try:
-            return canonical(data)
+            return canonical(members)
         except (TypeError, ValueError):
-            return super().render(data, accepted_media_type, renderer_context)
+            return super().render(members, accepted_media_type, renderer_context)
 
 
 class JSONOnly(DefaultContentNegotiation):
