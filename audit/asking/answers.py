@@ -75,9 +75,22 @@ class FieldError(Answer):
     path: str = left_out("Where in that definition, in dots.")
 
 
+class ShareAnswer(Answer):
+    """A share that was counted, with the bounds between which the true one lies, 19 times out of 20."""
+
+    count: int
+    of: int
+    share: float | None = Field(description="From 0 to 1; null: of nothing.")
+    low: float
+    high: float
+
+
 Id = Annotated[UUID, PlainSerializer(str), WithJsonSchema({"type": "string", "format": "uuid"})]
 # Written with `+00:00`, where a plain `datetime` is written with `Z`. Both are RFC 3339, and programs have
 # met each of them in its place.
 Instant = Annotated[
     datetime, PlainSerializer(datetime.isoformat), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Next = Annotated[
+    Id | None, Field(description="The `cursor` of the page after this one; null: it is the last.")
 ]

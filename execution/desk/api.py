@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Strict, check
+from execution.desk.answers import ExecutionAnswer, GrantAnswer
 from execution.desk.read import of_proposal, story
 from execution.handing_back.begin import LONGEST_LEASE, Grant, begin, renew
 from execution.handing_back.hand_back import report_result
@@ -24,78 +24,12 @@ from suggestions.intake.api import NotAnAgent
 from suggestions.models import Proposal
 
 
-class AttemptAnswer(BaseModel):
-    number: int
-    route: str
-    outcome: str
-    http_status: int | None
-    detail: str
-    started_at: datetime
-    finished_at: datetime | None
-    response: str | None = Field(None, description="The start of what came back; for people.")
-
-
-class StepAnswer(BaseModel):
-    name: str
-    status: str
-    completed_at: datetime | None
-    receipt: dict[str, Any] | None
-    attempts: list[AttemptAnswer]
-
-
-class BegunAnswer(BaseModel):
-    by: str
-    at: datetime
-    lease_until: datetime
-
-
-class ExecutionAnswer(BaseModel):
-    """Carrying out one approved suggestion, step by step."""
-
-    id: str
-    proposal: str
-    status: str
-    reason: str
-    held: bool = Field(False, description="A kill switch is on: do nothing yet. A report is still taken.")
-    held_reason: str | None = None
-    action_digest: str
-    action: str
-    version: int
-    arguments: dict[str, Any] | None = Field(
-        None, description="The go-ahead: what exactly to carry out, while it is handed back and not held."
-    )
-    begun: BegunAnswer | None = Field(None, description="Which process of the agent carries it out now.")
-    created_at: datetime
-    due_at: datetime
-    deadline: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    steps: list[StepAnswer]
-
-
 class BeginBody(Strict):
     """Who begins, and for how long; with the `token` of an earlier answer its lease is renewed."""
 
     token: str = Field("", max_length=100, description="Of what this process has begun: renew its lease.")
     holder: str = Field("", max_length=100, description="A name of this process, told to later ones.")
     lease_seconds: int | None = Field(None, ge=1, le=LONGEST_LEASE, description="Else as settings have it.")
-
-
-class GrantAnswer(BaseModel):
-    """The right to carry out one step of an approved action now, and nobody else's."""
-
-    proposal: str
-    execution: str
-    step: str
-    action: str
-    version: int
-    arguments: dict[str, Any] = Field(description="Carry out exactly these.")
-    action_digest: str
-    token: str = Field(description="Show it when you report the result, and to renew the lease.")
-    fence: int = Field(description="Greater with every grant: a service can refuse smaller ones.")
-    idempotency_key: str = Field(description="The same for every try of this step: pass it on.")
-    begun_at: datetime
-    lease_until: datetime = Field(description="Report or renew before; then the outcome counts as unknown.")
 
 
 class ResultBody(Strict):
@@ -158,22 +92,22 @@ class ReportResult(APIView):
         return Response(story(execution, with_responses=False))
 
 
-def _grant(grant: Grant) -> dict[str, Any]:
+def _grant(grant: Grant) -> GrantAnswer:
     execution, action_type = grant.execution, grant.execution.suggestion.action_type
-    return {
-        "proposal": str(execution.proposal_id),
-        "execution": str(execution.pk),
-        "step": grant.step.name,
-        "action": action_type.name,
-        "version": action_type.version,
-        "arguments": execution.proposal.resolution.arguments,
-        "action_digest": execution.action_digest,
-        "token": grant.token,
-        "fence": execution.fence,
-        "idempotency_key": f"{execution.pk}/{grant.step.name}",
-        "begun_at": grant.attempt.started_at,
-        "lease_until": execution.lease_until,
-    }
+    return GrantAnswer(
+        proposal=execution.proposal_id,
+        execution=execution.pk,
+        step=grant.step.name,
+        action=action_type.name,
+        version=action_type.version,
+        arguments=execution.proposal.resolution.arguments,
+        action_digest=execution.action_digest,
+        token=grant.token,
+        fence=execution.fence,
+        idempotency_key=f"{execution.pk}/{grant.step.name}",
+        begun_at=grant.attempt.started_at,
+        lease_until=execution.lease_until,
+    )
 
 
 def _own(request: Request, proposal_id: UUID) -> Proposal:

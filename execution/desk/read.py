@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Execution
+from execution.models import Attempt, Execution, Step
 from execution.running.approval import broken
 from governance.models import Halt, User
 from suggestions.answering.present import WAITING
@@ -74,40 +75,31 @@ def halt_of(execution: Execution) -> Halt | None:
     return on.order_by("at").first()
 
 
-def story(execution: Execution, *, with_responses: bool) -> dict[str, Any]:
-    """Steps, attempts and receipts, as the API tells them and as pages show them.
+def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
+    """Steps, attempts and receipts, as the API tells them.
 
     What services answered is for people: an agent has no claim to what a workflow can read.
     """
     halt = halt_of(execution)
-    return {
-        "id": str(execution.pk),
-        "proposal": str(execution.proposal_id),
-        "status": execution.status,
-        "reason": execution.reason,
-        "held": halt is not None,
-        "held_reason": halt.sentence if halt else None,
-        "action_digest": execution.action_digest,
-        "action": execution.suggestion.action_type.name,
-        "version": execution.suggestion.action_type.version,
-        "arguments": go_ahead(execution) if halt is None else None,
-        "begun": _begun(execution),
-        "created_at": execution.created_at,
-        "due_at": execution.due_at,
-        "deadline": execution.deadline,
-        "started_at": execution.started_at,
-        "finished_at": execution.finished_at,
-        "steps": [
-            {
-                "name": step.name,
-                "status": step.status,
-                "completed_at": step.completed_at,
-                "receipt": step.receipt,
-                "attempts": [_attempt(attempt, with_responses) for attempt in step.attempts.all()],
-            }
-            for step in execution.steps.all()
-        ],
-    }
+    return ExecutionAnswer(
+        id=execution.pk,
+        proposal=execution.proposal_id,
+        status=execution.status,
+        reason=execution.reason,
+        held=halt is not None,
+        held_reason=halt.sentence if halt else None,
+        action_digest=execution.action_digest,
+        action=execution.suggestion.action_type.name,
+        version=execution.suggestion.action_type.version,
+        arguments=go_ahead(execution) if halt is None else None,
+        begun=_begun(execution),
+        created_at=execution.created_at,
+        due_at=execution.due_at,
+        deadline=execution.deadline,
+        started_at=execution.started_at,
+        finished_at=execution.finished_at,
+        steps=[_step(step, with_responses) for step in execution.steps.all()],
+    )
 
 
 def go_ahead(execution: Execution) -> dict[str, Any] | None:
@@ -117,21 +109,32 @@ def go_ahead(execution: Execution) -> dict[str, Any] | None:
     return execution.proposal.resolution.arguments
 
 
-def _begun(execution: Execution) -> dict[str, Any] | None:
+def _begun(execution: Execution) -> BegunAnswer | None:
     attempt = begun(execution)
     if attempt is None:
         return None
-    return {"by": attempt.begun_by, "at": attempt.started_at, "lease_until": execution.lease_until}
+    return BegunAnswer(by=attempt.begun_by, at=attempt.started_at, lease_until=execution.lease_until)
 
 
-def _attempt(attempt: Attempt, with_responses: bool) -> dict[str, Any]:
-    told = {
-        "number": attempt.number,
-        "route": attempt.route,
-        "outcome": attempt.outcome,
-        "http_status": attempt.http_status,
-        "detail": attempt.detail,
-        "started_at": attempt.started_at,
-        "finished_at": attempt.finished_at,
-    }
-    return {**told, "response": attempt.response} if with_responses else told
+def _step(step: Step, with_responses: bool) -> StepAnswer:
+    return StepAnswer(
+        name=step.name,
+        status=step.status,
+        completed_at=step.completed_at,
+        receipt=step.receipt,
+        attempts=[_attempt(attempt, with_responses) for attempt in step.attempts.all()],
+    )
+
+
+def _attempt(attempt: Attempt, with_responses: bool) -> AttemptAnswer:
+    response = {"response": attempt.response} if with_responses else {}
+    return AttemptAnswer(
+        number=attempt.number,
+        route=attempt.route,
+        outcome=attempt.outcome,
+        http_status=attempt.http_status,
+        detail=attempt.detail,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+        **response,
+    )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.answers import Answer, Id, Instant, Next, OneOf
 from audit.asking.bodies import Strict, check
 from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
@@ -26,27 +27,27 @@ from governance.trust import halts
 PAGE = 50
 
 
-class HaltAnswer(BaseModel):
+class HaltAnswer(Answer):
     """A kill switch; it is on until `lifted_at`."""
 
-    id: str
-    scope: str
+    id: Id
+    scope: Annotated[str, OneOf(Halt.Scope)]
     agent: str | None
     action: str | None
     reason: str
     by: str | None
-    at: str
+    at: Instant
     lifted_by: str | None
-    lifted_at: str | None
+    lifted_at: Instant | None
     lifting_reason: str | None
 
 
-class HaltPage(BaseModel):
+class HaltPage(Answer):
     """Those that are on, all of them; and those that were lifted, newest first."""
 
     on: list[HaltAnswer]
     lifted: list[HaltAnswer]
-    next: str | None
+    next: Next
 
 
 class HaltBody(Strict):
@@ -78,13 +79,12 @@ class Halts(APIView):
         if cursor := request.query_params.get("cursor"):
             past = past.filter(pk__lt=cursor_of(cursor))
         rows = list(past[: PAGE + 1])
-        return Response(
-            {
-                "on": [_presented(halt) for halt in halts.on()],
-                "lifted": [_presented(halt) for halt in rows[:PAGE]],
-                "next": str(rows[PAGE - 1].pk) if len(rows) > PAGE else None,
-            }
+        page = HaltPage(
+            on=[_presented(halt) for halt in halts.on()],
+            lifted=[_presented(halt) for halt in rows[:PAGE]],
+            next=rows[PAGE - 1].pk if len(rows) > PAGE else None,
         )
+        return Response(page)
 
     @extend_schema(operation_id="throw_halt", request=HaltBody, responses={201: HaltAnswer})
     def post(self, request: Request) -> Response:
@@ -108,16 +108,16 @@ class LiftHalt(APIView):
         return Response(_presented(release.lift(halt, reason=body.reason, by=by, actor=actor)))
 
 
-def _presented(halt: Halt) -> dict[str, Any]:
-    return {
-        "id": str(halt.pk),
-        "scope": halt.scope,
-        "agent": halt.agent.name if halt.agent else None,
-        "action": halt.action or None,
-        "reason": halt.reason,
-        "by": halt.by.printed_name if halt.by else None,
-        "at": halt.at.isoformat(),
-        "lifted_by": halt.lifted_by.printed_name if halt.lifted_by else None,
-        "lifted_at": halt.lifted_at.isoformat() if halt.lifted_at else None,
-        "lifting_reason": halt.lifting_reason or None,
-    }
+def _presented(halt: Halt) -> HaltAnswer:
+    return HaltAnswer(
+        id=halt.pk,
+        scope=halt.scope,
+        agent=halt.agent.name if halt.agent else None,
+        action=halt.action or None,
+        reason=halt.reason,
+        by=halt.by.printed_name if halt.by else None,
+        at=halt.at,
+        lifted_by=halt.lifted_by.printed_name if halt.lifted_by else None,
+        lifted_at=halt.lifted_at,
+        lifting_reason=halt.lifting_reason or None,
+    )

@@ -1,0 +1,99 @@
+"""What the API answers about executions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from audit.asking.answers import Answer, DocumentedAs, Id, OneOf, left_out
+from execution.models import Attempt, Execution, Step
+
+
+class AttemptAnswer(Answer):
+    """One try of a step over one route."""
+
+    number: int
+    route: str
+    outcome: Annotated[str, OneOf(Attempt.Outcome)] = Field(
+        description="`unknown`: it may have taken effect. `refused`: another try would be, too."
+    )
+    http_status: int | None
+    detail: str
+    started_at: datetime
+    finished_at: datetime | None
+    response: str = left_out("The start of what came back; for people.")
+
+
+class ReceiptAnswer(Answer):
+    """The evidence that a step took effect; each way of carrying it out leaves its own."""
+
+    route: str = left_out()
+    http_status: int | None = left_out()
+    response_digest: str | None = left_out("`sha256:` and the SHA-256 of what was answered, in hex.")
+    verified: bool | None = left_out("Whether the effect was looked for and found; null: nobody looked.")
+    expect: str = left_out("What was looked for: a condition in CEL.")
+    reported_by: str = left_out("The agent that carried it out.")
+    begun: bool = left_out("Whether it was granted to that agent before.")
+    marked_done_by: str = left_out("The person who vouched for it.")
+    evidence: str = left_out("By what that person knew.")
+
+
+class StepAnswer(Answer):
+    """One step; one that is completed is never repeated."""
+
+    name: str
+    status: Annotated[str, OneOf(Step.Status)]
+    completed_at: datetime | None
+    receipt: Annotated[dict[str, Any], DocumentedAs(ReceiptAnswer)] | None
+    attempts: list[AttemptAnswer]
+
+
+class BegunAnswer(Answer):
+    """Which process of the agent is in the middle of it, and until when that is nobody else's."""
+
+    by: str
+    at: datetime
+    lease_until: datetime
+
+
+class ExecutionAnswer(Answer):
+    """Carrying out one approved suggestion, step by step."""
+
+    id: Id
+    proposal: Id
+    status: Annotated[str, OneOf(Execution.Status)]
+    reason: str
+    held: bool = Field(description="A kill switch is on: do nothing yet. A report is still taken.")
+    held_reason: str | None
+    action_digest: str
+    action: str
+    version: int
+    arguments: dict[str, Any] | None = Field(
+        description="The go-ahead: what exactly to carry out, while it is handed back and not held."
+    )
+    begun: BegunAnswer | None = Field(description="Which process of the agent carries it out now.")
+    created_at: datetime
+    due_at: datetime
+    deadline: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    steps: list[StepAnswer]
+
+
+class GrantAnswer(Answer):
+    """The right to carry out one step of an approved action now, and nobody else's."""
+
+    proposal: Id
+    execution: Id
+    step: str
+    action: str
+    version: int
+    arguments: dict[str, Any] = Field(description="Carry out exactly these.")
+    action_digest: str
+    token: str = Field(description="Show it when you report the result, and to renew the lease.")
+    fence: int = Field(description="Greater with every grant: a service can refuse smaller ones.")
+    idempotency_key: str = Field(description="The same for every try of this step: pass it on.")
+    begun_at: datetime
+    lease_until: datetime = Field(description="Report or renew before; then the outcome counts as unknown.")
