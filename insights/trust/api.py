@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,44 +23,19 @@ from governance.models import Agent, Incident, StageChange
 from governance.trust import autonomy
 from governance.trust.autonomy import lower_stage
 from insights.trust import promote
+from insights.trust.answers import (
+    IncidentAnswer,
+    IncidentPage,
+    LoweredAnswer,
+    PairAnswer,
+    PairPage,
+    StageChangeAnswer,
+)
 from insights.trust.gates import Measured, measured_now
 from insights.trust.pairs import Filters, page
 
 PAGE = 50
 MAY_CHANGE = has_permission("governance.change_autonomy")
-
-
-class GateAnswer(BaseModel):
-    name: str
-    passed: bool
-    said: str = Field(description="How it stands: `41 of 50 decisions`.")
-
-
-class PairAnswer(BaseModel):
-    """An agent and an action: where they stand and what is missing to the next stage."""
-
-    agent: str
-    action: str
-    stage: int
-    since: datetime
-    reason: str
-    ready: bool = Field(description="Every gate is passed and there is a higher stage.")
-    record: dict[str, Any]
-    gates: list[GateAnswer]
-
-
-class PairPage(BaseModel):
-    pairs: list[PairAnswer]
-    next: str | None
-
-
-class ChangeAnswer(BaseModel):
-    id: str
-    agent: str
-    action: str
-    kind: str
-    before: int
-    stage: int
 
 
 class PromoteBody(Strict):
@@ -85,25 +59,6 @@ class ReportBody(Strict):
 
 class CloseBody(Strict):
     reason: str = Field(max_length=500)
-
-
-class IncidentAnswer(BaseModel):
-    id: str
-    agent: str
-    action: str
-    kind: str
-    detail: str
-    proposal: str | None
-    opened_at: datetime
-    opened_by: str | None
-    closed_at: datetime | None
-    closed_by: str | None
-    closing_reason: str
-
-
-class IncidentPage(BaseModel):
-    incidents: list[IncidentAnswer]
-    next: str | None
 
 
 # --- Stages ---------------------------------------------------------------------------------------
@@ -131,13 +86,13 @@ class AutonomyBoard(APIView):
         agent, _, action = asked.get("cursor", "").partition("|")
         found = page(Filters.read(asked), after=(agent, action))
         following = "|".join(found.next) if found.next else None
-        return Response({"pairs": [_pair(one) for one in found.rows], "next": following})
+        return Response(PairPage(pairs=[_pair(one) for one in found.rows], next=following))
 
 
 class Promote(APIView):
     permission_classes = [MAY_CHANGE]
 
-    @extend_schema(operation_id="promote_agent", request=PromoteBody, responses={200: ChangeAnswer})
+    @extend_schema(operation_id="promote_agent", request=PromoteBody, responses={200: StageChangeAnswer})
     def post(self, request: Request) -> Response:
         """To the next stage, where every gate is passed; 409 with the gates where one is missing.
 
@@ -157,7 +112,7 @@ class Promote(APIView):
 class Lower(APIView):
     permission_classes = [MAY_CHANGE]
 
-    @extend_schema(operation_id="lower_stage", request=LowerBody, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="lower_stage", request=LowerBody, responses={200: LoweredAnswer})
     def post(self, request: Request) -> Response:
         """To a lower stage, at any time; `change` is null where it is no higher already."""
         body = check(LowerBody, request.data)
@@ -172,32 +127,32 @@ class Lower(APIView):
             reason=body.reason,
             measures=measured_now(agent, body.action).as_json(),
         )
-        return Response({"change": _change(change) if change else None})
+        return Response(LoweredAnswer(change=_change(change) if change else None))
 
 
-def _pair(measured: Measured) -> dict[str, Any]:
+def _pair(measured: Measured) -> PairAnswer:
     pair = measured.pair
-    return {
-        "agent": pair.agent,
-        "action": pair.action,
-        "stage": pair.stage,
-        "since": pair.since,
-        "reason": pair.reason,
-        "ready": measured.is_ready,
-        "record": measured.record.as_json(),
-        "gates": [gate.as_json() for gate in measured.gates],
-    }
+    return PairAnswer(
+        agent=pair.agent,
+        action=pair.action,
+        stage=pair.stage,
+        since=pair.since,
+        reason=pair.reason,
+        ready=measured.is_ready,
+        record=measured.record.told(),
+        gates=[gate.told() for gate in measured.gates],
+    )
 
 
-def _change(change: StageChange) -> dict[str, Any]:
-    return {
-        "id": str(change.pk),
-        "agent": change.agent.name,
-        "action": change.action,
-        "kind": change.kind,
-        "before": change.before,
-        "stage": change.stage,
-    }
+def _change(change: StageChange) -> StageChangeAnswer:
+    return StageChangeAnswer(
+        id=change.pk,
+        agent=change.agent.name,
+        action=change.action,
+        kind=change.kind,
+        before=change.before,
+        stage=change.stage,
+    )
 
 
 # --- Incidents ------------------------------------------------------------------------------------
@@ -228,8 +183,8 @@ class Incidents(APIView):
         if cursor := asked.get("cursor"):
             rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
-        following = str(found[PAGE - 1].pk) if len(found) > PAGE else None
-        return Response({"incidents": [_incident(one) for one in found[:PAGE]], "next": following})
+        following = found[PAGE - 1].pk if len(found) > PAGE else None
+        return Response(IncidentPage(incidents=[_incident(one) for one in found[:PAGE]], next=following))
 
     @extend_schema(operation_id="report_incident", request=ReportBody, responses={201: IncidentAnswer})
     def post(self, request: Request) -> Response:
@@ -262,20 +217,20 @@ class CloseIncident(APIView):
         return Response(_incident(closed))
 
 
-def _incident(incident: Incident) -> dict[str, Any]:
-    return {
-        "id": str(incident.pk),
-        "agent": incident.agent.name,
-        "action": incident.action,
-        "kind": incident.kind,
-        "detail": incident.detail,
-        "proposal": str(incident.proposal) if incident.proposal else None,
-        "opened_at": incident.opened_at,
-        "opened_by": incident.opened_by.printed_name if incident.opened_by else None,
-        "closed_at": incident.closed_at,
-        "closed_by": incident.closed_by.printed_name if incident.closed_by else None,
-        "closing_reason": incident.closing_reason,
-    }
+def _incident(incident: Incident) -> IncidentAnswer:
+    return IncidentAnswer(
+        id=incident.pk,
+        agent=incident.agent.name,
+        action=incident.action,
+        kind=incident.kind,
+        detail=incident.detail,
+        proposal=incident.proposal,
+        opened_at=incident.opened_at,
+        opened_by=incident.opened_by.printed_name if incident.opened_by else None,
+        closed_at=incident.closed_at,
+        closed_by=incident.closed_by.printed_name if incident.closed_by else None,
+        closing_reason=incident.closing_reason,
+    )
 
 
 def _agent(name: str) -> Agent:

@@ -13,12 +13,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from audit.asking.answers import ShareAnswer
 from audit.ground.prepared import execute
 from audit.ground.wilson import Share, share
 from governance.models import ActionType, Agent, Autonomy, PolicyVersion
 from governance.policies.policy import ready
 from governance.trust.gate_bounds import Bounds, bounds_for
 from governance.trust.passing import hazard_of
+from insights.trust.answers import CountAnswer, GateAnswer, RecordAnswer
 
 LOOKED_AT = 500
 BINS = 10
@@ -56,8 +58,8 @@ class Gate:
     way: float = 0.0  # 0 to 1
     is_error: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "passed": self.passed, "said": self.said}
+    def told(self) -> GateAnswer:
+        return GateAnswer(name=self.name, passed=self.passed, said=self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,17 @@ class Record:
     def verified_success(self) -> float | None:
         return self.verified / self.ended if self.ended else None
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "decisions": self.decisions,
-            "approved_unchanged": self.approved_unchanged.as_json(),
-            "verified_success": {"count": self.verified, "of": self.ended},
-            "calibration_error": _round(self.calibration_error),
-            "confidence_not_stated": self.unstated,
-            "samples_answered": self.sampled,
-            "samples_not_answered": self.unanswered,
-            "open_incidents": self.incidents,
-        }
+    def told(self) -> RecordAnswer:
+        return RecordAnswer(
+            decisions=self.decisions,
+            approved_unchanged=ShareAnswer(**self.approved_unchanged.as_json()),
+            verified_success=CountAnswer(count=self.verified, of=self.ended),
+            calibration_error=_round(self.calibration_error),
+            confidence_not_stated=self.unstated,
+            samples_answered=self.sampled,
+            samples_not_answered=self.unanswered,
+            open_incidents=self.incidents,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Measured:
 
     def as_json(self) -> dict[str, Any]:
         """What is kept with a change of its stage."""
-        return {**self.record.as_json(), "gates": [gate.as_json() for gate in self.gates]}
+        return {**self.record.told().as_json(), "gates": [gate.told().as_json() for gate in self.gates]}
 
 
 def measure(pairs: Sequence[Pair]) -> list[Measured]:

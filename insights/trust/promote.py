@@ -39,7 +39,7 @@ def promote(agent: Agent, action: str, *, by: User, actor: Actor, reason: str) -
             "Not every gate is passed: "
             + ", ".join(f"{gate.title.lower()} ({gate.said})" for gate in measured.missing)
             + ".",
-            gates=[gate.as_json() for gate in measured.gates],
+            gates=[gate.told().as_json() for gate in measured.gates],
         )
     change = autonomy.raise_stage(
         agent,
