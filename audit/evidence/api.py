@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from pydantic import Field
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.answers import Answer, DocumentedAs, left_out
 from audit.asking.parameters import check_only, whole
 from audit.asking.permissions import MayExportEvents, MayReadEvents
 from audit.asking.who import actor_of
@@ -30,24 +31,34 @@ SINCE = OpenApiParameter("since", OpenApiTypes.DATETIME, description="Written at
 UNTIL = OpenApiParameter("until", OpenApiTypes.DATETIME, description="Written before that time.")
 
 
-class EventAnswer(BaseModel):
+class ActorAnswer(Answer):
+    """Who did it, with the name they had at that time."""
+
+    type: Literal["user", "agent", "policy", "timer", "worker", "system", "anonymous"]
+    id: str
+    name: str
+    session: str = left_out("Of a person: a hash of the session, or the start of the token.")
+    authenticated_by: str = left_out("Of a person: how they proved who they are, as `password+totp`.")
+
+
+class EventAnswer(Answer):
     """One line of the log; `position` is where it stands, and what `after` takes."""
 
     position: int
-    v: int
+    v: int = Field(description="Which form of a line this is.")
     id: str
-    at: str
-    type: str
-    actor: dict[str, Any]
-    proposal: str | None = None
-    data: dict[str, Any]
+    at: str = Field(description="RFC 3339, in UTC, to the microsecond.")
+    type: str = Field(description="A noun and what happened to it: `proposal.submitted`.")
+    actor: Annotated[dict[str, Any], DocumentedAs(ActorAnswer)]
+    proposal: str = left_out("The proposal that it is about, if of one.")
+    data: dict[str, Any] = Field(description="Facts, versions and digests; each type of event has its own.")
 
 
-class EventPage(BaseModel):
-    """Events in the order of their positions, and the `after` of the next page (null: no more yet)."""
+class EventPage(Answer):
+    """Events in the order of their positions."""
 
     events: list[EventAnswer]
-    next: int | None
+    next: int | None = Field(description="The `after` of the next page; null: no more yet.")
 
 
 class Events(APIView):
@@ -69,7 +80,7 @@ class Events(APIView):
         limit = _whole(request, "limit", PAGE, LARGEST_PAGE, least=1)
         found = in_order(filters, after=_whole(request, "after", 0, LARGEST_ID), limit=limit + 1)
         events, more = found[:limit], len(found) > limit
-        return Response({"events": [_presented(e) for e in events], "next": events[-1].pk if more else None})
+        return Response(EventPage(events=list(map(_presented, events)), next=events[-1].pk if more else None))
 
 
 class EventsExport(APIView):
@@ -77,7 +88,8 @@ class EventsExport(APIView):
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """`format` and `Accept` are about the export; the framework would look for such a renderer."""
-        return JSONRenderer(), JSONRenderer.media_type
+        [renderer] = self.get_renderers()
+        return renderer, renderer.media_type
 
     @extend_schema(
         operation_id="export_events",
@@ -99,8 +111,8 @@ class EventsExport(APIView):
         return download(wanted, export(wanted, filters, actor=actor_of(request)))
 
 
-def _presented(event: Event) -> dict[str, Any]:
-    return {"position": event.pk, **json.loads(event.body)}
+def _presented(event: Event) -> EventAnswer:
+    return EventAnswer(position=event.pk, **json.loads(event.body))
 
 
 def _whole(request: Request, name: str, otherwise: int, most: int, *, least: int = 0) -> int:
