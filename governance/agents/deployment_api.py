@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.answers import Answer, Id, Instant, Next, OneOf
 from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
@@ -26,22 +27,36 @@ READ = has_permission("governance.view_deployment")
 CHANGE = has_permission(deployments.PERMISSION)
 
 
-class DeploymentAnswer(BaseModel):
-    id: str
+class DeploymentAnswer(Answer):
+    """What an agent runs with, ran with or is to run with."""
+
+    id: Id
     agent: str
-    label: str
-    status: str
+    label: str = Field(description="What proposals name as `provenance.deployment`.")
+    status: Annotated[str, OneOf(Deployment.Status)]
     model: str
-    prompts: dict[str, str]
-    policy: str | None
-    workflows: dict[str, int]
-    scores: dict[str, float]
+    prompts: dict[str, str] = Field(description="Name of a prompt to the digest of its template.")
+    policy: str | None = Field(description="The digest of a policy version.")
+    workflows: dict[str, int] = Field(description="Name of an action type to its version.")
+    scores: dict[str, float] = Field(description="Name of a validation to its score.")
     note: str
     registered_by: str
-    registered_at: str
+    registered_at: Instant
     approved_by: str | None
-    approved_at: str | None
-    activated_at: str | None
+    approved_at: Instant | None
+    activated_at: Instant | None = Field(description="The last time.")
+
+
+class DeploymentPage(Answer):
+    deployments: list[DeploymentAnswer]
+    next: Next
+
+
+class PromptAnswer(Answer):
+    """The text of a prompt template, and its digest."""
+
+    digest: str
+    text: str
 
 
 class RegisterBody(deployments.DeploymentText):
@@ -53,25 +68,25 @@ class RollBackBody(BaseModel):
     reason: str
 
 
-def presented(deployment: Deployment) -> dict[str, Any]:
+def presented(deployment: Deployment) -> DeploymentAnswer:
     """A deployment as programs read it; prompts by digest."""
-    return {
-        "id": str(deployment.pk),
-        "agent": deployment.agent.name,
-        "label": deployment.label,
-        "status": deployment.status,
-        "model": deployment.model,
-        "prompts": deployment.prompts,
-        "policy": deployment.policy_id,
-        "workflows": deployment.workflows,
-        "scores": deployment.scores,
-        "note": deployment.note,
-        "registered_by": deployment.registered_by.printed_name,
-        "registered_at": deployment.registered_at.isoformat(),
-        "approved_by": deployment.approved_by.printed_name if deployment.approved_by else None,
-        "approved_at": deployment.approved_at.isoformat() if deployment.approved_at else None,
-        "activated_at": deployment.activated_at.isoformat() if deployment.activated_at else None,
-    }
+    return DeploymentAnswer(
+        id=deployment.pk,
+        agent=deployment.agent.name,
+        label=deployment.label,
+        status=deployment.status,
+        model=deployment.model,
+        prompts=deployment.prompts,
+        policy=deployment.policy_id,
+        workflows=deployment.workflows,
+        scores=deployment.scores,
+        note=deployment.note,
+        registered_by=deployment.registered_by.printed_name,
+        registered_at=deployment.registered_at,
+        approved_by=deployment.approved_by.printed_name if deployment.approved_by else None,
+        approved_at=deployment.approved_at,
+        activated_at=deployment.activated_at,
+    )
 
 
 class Deployments(APIView):
@@ -79,7 +94,7 @@ class Deployments(APIView):
 
     @extend_schema(
         operation_id="list_deployments",
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: DeploymentPage},
         parameters=[
             OpenApiParameter("agent", str, description="Name of an agent."),
             OpenApiParameter("cursor", OpenApiTypes.UUID, description="`next` of the page before."),
@@ -93,11 +108,13 @@ class Deployments(APIView):
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
-        after = str(found[PAGE - 1].pk) if len(found) > PAGE else None
-        return Response({"deployments": [presented(d) for d in found[:PAGE]], "next": after})
+        after = found[PAGE - 1].pk if len(found) > PAGE else None
+        return Response(DeploymentPage(deployments=[presented(d) for d in found[:PAGE]], next=after))
 
     @extend_schema(
-        operation_id="register_deployment", request=RegisterBody, responses={201: DeploymentAnswer}
+        operation_id="register_deployment",
+        request=RegisterBody,
+        responses={200: DeploymentAnswer, 201: DeploymentAnswer},
     )
     def post(self, request: Request) -> Response:
         """Register what an agent is to run with; the same again is answered with 200.
@@ -161,13 +178,13 @@ class RollBack(APIView):
 class OnePrompt(APIView):
     permission_classes = [READ]
 
-    @extend_schema(operation_id="get_prompt_template", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="get_prompt_template", responses={200: PromptAnswer})
     def get(self, request: Request, digest: str) -> Response:
         """A prompt template by the SHA-256 of its text."""
         found = PromptTemplate.objects.filter(pk=digest).first()
         if found is None:
             raise Http404
-        return Response({"digest": found.pk, "text": found.text})
+        return Response(PromptAnswer(digest=found.pk, text=found.text))
 
 
 def _all() -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.asking.answers import Answer, Id
 from audit.asking.bodies import Moment, Strict, check
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
@@ -36,8 +36,10 @@ class AbsenceBody(Strict):
     reason: str = Field("", max_length=200)
 
 
-class AbsenceAnswer(BaseModel):
-    id: str
+class AbsenceAnswer(Answer):
+    """Who is out of office, and who stands in. People are told by their user names."""
+
+    id: Id
     person: str
     deputy: str
     since: datetime
@@ -45,7 +47,7 @@ class AbsenceAnswer(BaseModel):
     running: bool
 
 
-class AbsencesAnswer(BaseModel):
+class AbsencesAnswer(Answer):
     absences: list[AbsenceAnswer]
 
 
@@ -57,7 +59,7 @@ class Absences(APIView):
         """Who is or will be out of office, and who stands in: oneself, and for whom one does; everybody
         for operators."""
         planned = _seen_by(person_of(request)).coming_or_running().order_by("since")[:MOST]
-        return Response({"absences": [_presented(absence) for absence in planned]})
+        return Response(AbsencesAnswer(absences=[_presented(absence) for absence in planned]))
 
     @extend_schema(operation_id="set_absence", request=AbsenceBody, responses={201: AbsenceAnswer})
     def post(self, request: Request) -> Response:
@@ -87,7 +89,7 @@ class EndAbsence(APIView):
         if found is None:
             raise Http404
         absences.end(found, by=by, actor=actor_of(request))
-        return Response({**_presented(found), "running": False})
+        return Response(_presented(found).model_copy(update={"running": False}))
 
 
 def _seen_by(person: User) -> AbsenceQuerySet:
@@ -101,12 +103,12 @@ def _named(name: str, pointer: str) -> User:
     return found
 
 
-def _presented(absence: Any) -> dict[str, Any]:
-    return {
-        "id": str(absence.pk),
-        "person": absence.person.username,
-        "deputy": absence.deputy.username,
-        "since": absence.since,
-        "until": absence.until,
-        "running": absence.is_running,
-    }
+def _presented(absence: Absence) -> AbsenceAnswer:
+    return AbsenceAnswer(
+        id=absence.pk,
+        person=absence.person.username,
+        deputy=absence.deputy.username,
+        since=absence.since,
+        until=absence.until,
+        running=absence.is_running,  # type: ignore[attr-defined]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from django.conf import settings
 from django.http import Http404
@@ -16,6 +16,16 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from audit.asking.answers import (
+    Answer,
+    DocumentedAs,
+    FieldError,
+    Id,
+    Instant,
+    OneOf,
+    ShareAnswer,
+    left_out,
+)
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, pointer_of
 from governance.door.authentication import person_of
@@ -65,21 +75,37 @@ class RollbackBody(Body):
     reason: str = Field(min_length=1, max_length=lifecycle.LONGEST_REASON)
 
 
-class PolicyAnswer(BaseModel):
-    """One version of the policy."""
+class ScoreAnswer(Answer):
+    """What the last finished backtest of a policy measured; shares are of recorded proposals."""
+
+    proposals: int
+    backtest: Id = left_out()
+    chosen: dict[str, Any] = left_out("Which proposals it judged, as the backtest was asked for.")
+    decided: int = left_out("Those that people decided.")
+    passed: ShareAnswer = left_out("It would have let pass.")
+    passed_approved: ShareAnswer = left_out("Of those that people decided and it would have let pass.")
+    passed_edited: ShareAnswer = left_out()
+    passed_rejected: ShareAnswer = left_out()
+    blocked: ShareAnswer = left_out("It would have blocked.")
+    blocked_approved: ShareAnswer = left_out("Of those that people decided and it would have blocked.")
+    errors: int = left_out("Those of which a rule could not be evaluated.")
+
+
+class PolicyAnswer(Answer):
+    """One version of the policy. People are told by their user names."""
 
     digest: str
-    status: str
-    shadow: bool
+    status: Annotated[str, OneOf(PolicyVersion.Status)]
+    shadow: bool = Field(description="It runs beside the active one, without effect.")
     author: str | None
     note: str
-    score: dict[str, Any] | None
-    created_at: str
-    validated_at: str | None
+    score: Annotated[dict[str, Any], DocumentedAs(ScoreAnswer)] | None
     approved_by: str | None
-    approved_at: str | None
-    activated_at: str | None
     rolled_back_because: str
+    created_at: Instant
+    validated_at: Instant | None
+    approved_at: Instant | None
+    activated_at: Instant | None = Field(description="The last time.")
 
 
 class WholePolicyAnswer(PolicyAnswer):
@@ -88,31 +114,33 @@ class WholePolicyAnswer(PolicyAnswer):
     text: str
 
 
-class PolicyPage(BaseModel):
-    """The newest versions first, and the `before` of the next page (null: that was all)."""
+class PolicyPage(Answer):
+    """The newest versions first."""
 
     policies: list[PolicyAnswer]
-    next: str | None
+    next: str | None = Field(description="The `before` of the next page; null: that was all.")
 
 
-class CheckAnswer(BaseModel):
-    """Whether a policy could become a draft: errors and warnings have pointer, detail, line and column."""
+class CheckAnswer(Answer):
+    """Whether a policy could become a draft, and all that speaks against it."""
 
     valid: bool
-    digest: str
+    digest: str = Field(description="Empty where it can't be read.")
     rules: int
-    errors: list[dict[str, Any]]
-    warnings: list[dict[str, Any]]
+    errors: list[FieldError]
+    warnings: list[FieldError]
 
 
-class DiffLine(BaseModel):
-    kind: str
+class DiffLine(Answer):
+    """A line of both texts, of one of them, or (`skipped`) how many that are the same were left out."""
+
+    kind: Literal["same", "removed", "added", "skipped"]
     before: int | None
     after: int | None
     text: str
 
 
-class DiffAnswer(BaseModel):
+class DiffAnswer(Answer):
     """What changes from `a` to `b`: in sentences, by rule, and line by line."""
 
     a: str
@@ -159,7 +187,7 @@ class Policies(View):
         """Every version of the policy, the newest first."""
         found = find.page(request.query_params.get("before", ""))
         shown, more = found[: find.PAGE], len(found) > find.PAGE
-        return Response({"policies": [_told(v) for v in shown], "next": shown[-1].pk if more else None})
+        return Response(PolicyPage(policies=[_told(v) for v in shown], next=shown[-1].pk if more else None))
 
     @extend_schema(
         operation_id="draft_policy",
@@ -195,13 +223,13 @@ class CheckPolicy(View):
     def post(self, request: Request) -> Response:
         """Say what is wrong with a policy, and where. Keeps nothing."""
         found = check_policy.check(_read(PolicyTextBody, _members(request)).text)
-        answer = {
-            "valid": not found.errors,
-            "digest": found.digest,
-            "rules": len(found.policy.rules) if found.policy else 0,
-            "errors": found.errors,
-            "warnings": found.warnings,
-        }
+        answer = CheckAnswer(
+            valid=not found.errors,
+            digest=found.digest,
+            rules=len(found.policy.rules) if found.policy else 0,
+            errors=found.errors,
+            warnings=found.warnings,
+        )
         return Response(answer)
 
 
@@ -252,15 +280,15 @@ class DiffPolicies(View):
         """What changes from one version to another."""
         a, b = (_version(request.query_params.get(name, "")) for name in "ab")
         found = difference(a, b)
-        answer = {
-            "a": a.pk,
-            "b": b.pk,
-            "sentences": found.sentences,
-            "added": [rule.name for rule in found.added],
-            "removed": [rule.name for rule in found.removed],
-            "changed": [name for name, _ in found.changed],
-            "lines": [line._asdict() for line in found.lines],
-        }
+        answer = DiffAnswer(
+            a=a.pk,
+            b=b.pk,
+            sentences=found.sentences,
+            added=[rule.name for rule in found.added],
+            removed=[rule.name for rule in found.removed],
+            changed=[name for name, _ in found.changed],
+            lines=[line._asdict() for line in found.lines],
+        )
         return Response(answer)
 
 
@@ -286,20 +314,22 @@ def _read(model: type[B], value: dict[str, Any]) -> B:
         ) from error
 
 
-def _whole(version: PolicyVersion) -> dict[str, Any]:
-    return {**_told(version), "text": version.text}
+def _whole(version: PolicyVersion) -> WholePolicyAnswer:
+    return WholePolicyAnswer(**dict(_told(version)), text=version.text)
 
 
-def _told(version: PolicyVersion) -> dict[str, Any]:
-    times = ("created_at", "validated_at", "approved_at", "activated_at")
-    return {
-        "digest": version.pk,
-        "status": version.status,
-        "shadow": version.shadow,
-        "author": version.author.username if version.author else None,
-        "note": version.note,
-        "score": version.score,
-        "approved_by": version.approved_by.username if version.approved_by else None,
-        "rolled_back_because": version.rolled_back_because,
-        **{name: at.isoformat() if (at := getattr(version, name)) else None for name in times},
-    }
+def _told(version: PolicyVersion) -> PolicyAnswer:
+    return PolicyAnswer(
+        digest=version.pk,
+        status=version.status,
+        shadow=version.shadow,
+        author=version.author.username if version.author else None,
+        note=version.note,
+        score=version.score,
+        approved_by=version.approved_by.username if version.approved_by else None,
+        rolled_back_because=version.rolled_back_because,
+        created_at=version.created_at,
+        validated_at=version.validated_at,
+        approved_at=version.approved_at,
+        activated_at=version.activated_at,
+    )
