@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +17,7 @@ from approvals.deciding import decide
 from approvals.deciding import undo as undoing
 from approvals.deciding.api import answer_of, visible
 from approvals.models import Claim, Comment
+from audit.asking.answers import Answer, Id, Instant, Next
 from audit.asking.bodies import Strict, check
 from audit.asking.parameters import cursor_of
 from audit.asking.who import actor_of
@@ -26,7 +26,7 @@ from governance.door.authentication import person_of
 from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import User
-from suggestions.answering.present import ProposalAnswer
+from suggestions.answering.answers import ProposalAnswer
 
 PAGE = 50
 MAY_DECIDE = has_permission(DECIDES)
@@ -48,26 +48,30 @@ class CommentBody(Strict):
     text: str = Field(min_length=1, max_length=comments.LONGEST)
 
 
-class ClaimAnswer(BaseModel):
-    """Who is on a proposal, and until when; `by` is who assigned it, or that same person."""
+class ClaimAnswer(Answer):
+    """Who is on a proposal, and until when; by their user names."""
 
-    proposal: str
+    proposal: Id
     user: str
-    by: str
-    at: datetime
-    until: datetime
+    by: str = Field(description="Who assigned it, or that same person.")
+    at: Instant
+    until: Instant
 
 
-class CommentAnswer(BaseModel):
-    id: str
+class CommentAnswer(Answer):
+    """What somebody noted for the others who decide."""
+
+    id: Id
     author: str
-    at: datetime
+    at: Instant
     text: str
 
 
-class CommentPage(BaseModel):
+class CommentPage(Answer):
+    """The oldest first."""
+
     comments: list[CommentAnswer]
-    next: str | None
+    next: Next
 
 
 class Claims(APIView):
@@ -126,7 +130,7 @@ class Comments(APIView):
             rows = rows.filter(pk__gt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
         page = [_comment(one) for one in found[:PAGE]]
-        return Response({"comments": page, "next": page[-1]["id"] if len(found) > PAGE else None})
+        return Response(CommentPage(comments=page, next=page[-1].id if len(found) > PAGE else None))
 
     @extend_schema(operation_id="comment", request=CommentBody, responses={201: CommentAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:
@@ -161,20 +165,15 @@ class Undo(APIView):
         return Response(answer_of(request, proposal_id))
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
-    return {
-        "proposal": str(claim.proposal_id),
-        "user": claim.user.username,
-        "by": claim.by.username,
-        "at": claim.at.isoformat(),
-        "until": claim.until.isoformat(),
-    }
+def _claim(claim: Claim) -> ClaimAnswer:
+    return ClaimAnswer(
+        proposal=claim.proposal_id,
+        user=claim.user.username,
+        by=claim.by.username,
+        at=claim.at,
+        until=claim.until,
+    )
 
 
-def _comment(comment: Comment) -> dict[str, Any]:
-    return {
-        "id": str(comment.pk),
-        "author": comment.author.printed_name,
-        "at": comment.at.isoformat(),
-        "text": comment.text,
-    }
+def _comment(comment: Comment) -> CommentAnswer:
+    return CommentAnswer(id=comment.pk, author=comment.author.printed_name, at=comment.at, text=comment.text)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 from approvals.deciding import checks, decide
 from approvals.deciding.decide import Decided
 from approvals.deciding.reopen import reopen
+from approvals.models import Decision
+from audit.asking.answers import Answer, Id, OneOf
 from audit.asking.bodies import Strict, check
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
@@ -22,7 +24,7 @@ from governance.door.authentication import person_of
 from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import Team
-from suggestions.answering.present import ProposalAnswer, ResolutionAnswer
+from suggestions.answering.answers import ProposalAnswer, ResolutionAnswer
 from suggestions.answering.present import presented as shown
 from suggestions.answering.resolve import presented
 from suggestions.models import Proposal, Suggestion
@@ -39,16 +41,16 @@ class DecisionBody(Strict):
     reason: str = Field("", max_length=4_000)
 
 
-class DecisionAnswer(BaseModel):
-    """A decision as it was written; `resolution` is null while more people have to agree."""
+class DecisionAnswer(Answer):
+    """A decision as it was written."""
 
-    id: str
-    proposal: str
-    verdict: str
-    suggestion: str | None
+    id: Id
+    proposal: Id
+    verdict: Annotated[str, OneOf(Decision.Verdict)]
+    suggestion: Id | None
     action_digest: str | None
-    resolution: ResolutionAnswer | None
-    check: str | None = Field(None, description="It was a check item, and this is how you answered.")
+    resolution: ResolutionAnswer | None = Field(description="Null while more people have to agree.")
+    check: str | None = Field(description="It was a check item, and this is how you answered.")
 
 
 class Decisions(APIView):
@@ -94,7 +96,7 @@ def visible(request: Request, proposal_id: UUID) -> Proposal:
     return proposal
 
 
-def answer_of(request: Request, proposal_id: UUID) -> dict[str, Any]:
+def answer_of(request: Request, proposal_id: UUID) -> ProposalAnswer:
     """The proposal as it is now."""
     proposal = visible(request, proposal_id)
     return shown(proposal, proposal.suggestions.select_related("action_type"))
@@ -134,14 +136,14 @@ def _escalate(proposal: Proposal, body: DecisionBody, request: Request) -> Decid
     )
 
 
-def _presented(decided: Decided) -> dict[str, Any]:
+def _presented(decided: Decided) -> DecisionAnswer:
     decision, resolution = decided.decision, decided.resolution
-    return {
-        "id": str(decision.pk),
-        "proposal": str(decision.proposal_id),
-        "verdict": decision.verdict,
-        "suggestion": str(decision.suggestion_id) if decision.suggestion_id else None,
-        "action_digest": decision.action_digest or None,
-        "resolution": presented(resolution) if resolution else None,
-        "check": checks.told(decided.check) if decided.check else None,
-    }
+    return DecisionAnswer(
+        id=decision.pk,
+        proposal=decision.proposal_id,
+        verdict=decision.verdict,
+        suggestion=decision.suggestion_id,
+        action_digest=decision.action_digest or None,
+        resolution=presented(resolution) if resolution else None,
+        check=checks.told(decided.check) if decided.check else None,
+    )

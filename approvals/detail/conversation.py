@@ -45,7 +45,7 @@ def _message(message: dict[str, Any]) -> Message:
 
 def raw_of(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
     return {
-        **presented(proposal, suggestions),
+        **presented(proposal, suggestions).as_json(),
         "title": proposal.title,
         "summary": proposal.summary,
         "subject": {"type": proposal.subject_type, "id": proposal.subject_id},

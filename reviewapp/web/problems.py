@@ -30,7 +30,7 @@ from approvals.standing.standing import NoDecision, SeveralTeams
 from approvals.vigilance.plans import AlreadyRetired
 from approvals.vigilance.samples import NotAsked, OwnSample
 from audit.asking.addresses import address_of, source_of
-from audit.asking.answers import Answer, DocumentedAs, FieldError, Id, Instant, left_out
+from audit.asking.answers import Answer, DocumentedAs, FieldError, Instant, left_out
 from audit.asking.gate import Malformed, TooLarge
 from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
@@ -69,6 +69,7 @@ from insights.trust.promote import GatesMissing, NothingHigher
 from reviewapp.processes import metrics
 from suggestions.allowance.budgets import BudgetSpent
 from suggestions.answering.resolve import AlreadyResolved
+from suggestions.intake.answers import EarlierAnswer
 from suggestions.intake.api import KeyMissing, NotAnAgent
 from suggestions.intake.asking_again import AlreadyRejected
 from suggestions.intake.submit import KeyReused, StillInFlight
@@ -167,18 +168,6 @@ class Winner(Answer):
     at: Instant
 
 
-class Earlier(Answer):
-    """The rejection for which the same is refused when it is asked for again."""
-
-    proposal: Id
-    status: str
-    by: str
-    at: Instant
-    reason: str
-    link: str
-    page: str
-
-
 class Problem(Answer):
     """Refused, as RFC 9457 has it. A kind of problem may have members of its own beside these."""
 
@@ -193,7 +182,7 @@ class Problem(Answer):
     boundary: Annotated[Any, DocumentedAs(str)] = left_out("Which boundary of the agent was hit.")
     retry_after: Annotated[Any, DocumentedAs(int | None)] = left_out("Seconds after which to ask again.")
     winner: Annotated[Any, DocumentedAs(Winner)] = left_out("The answer that came first.")
-    earlier: Annotated[Any, DocumentedAs(Earlier)] = left_out()
+    earlier: Annotated[Any, DocumentedAs(EarlierAnswer)] = left_out()
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

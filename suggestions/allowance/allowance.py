@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from audit.ground.prepared import execute
 from governance.agents import boundaries, rate
 from governance.agents.boundaries import Budget
 from governance.models import Agent
+from suggestions.allowance.answers import BoundariesAnswer, BudgetAnswer, HoursAnswer, RateAnswer
 from suggestions.allowance.budgets import amount, plain, used, window
 
 
@@ -42,13 +42,11 @@ class BudgetUse:
         """From here on a meter says that it is nearly used up."""
         return str(plain(self.budget.most * Decimal("0.8")))
 
-    def as_json(self) -> dict[str, Any]:
-        stated = self.budget.model_dump(mode="json")
-        return {
-            **stated,
-            **{n: plain(getattr(self, n)) for n in ("used", "left")},
-            "most": plain(self.budget.most),
-        }
+    def told(self) -> BudgetAnswer:
+        stated = self.budget.model_dump(mode="json", include={"argument", "action", "per"})
+        return BudgetAnswer(
+            **stated, most=plain(self.budget.most), used=plain(self.used), left=plain(self.left)
+        )
 
 
 def budgets(agent: Agent) -> list[BudgetUse]:
@@ -59,22 +57,21 @@ def rates(agent: Agent) -> list[rate.Left]:
     return rate.left(agent)
 
 
-def of(agent: Agent) -> dict[str, Any]:
+def of(agent: Agent) -> BoundariesAnswer:
     """All of it for the API, in the words in which it is set."""
     limits = boundaries.limits_of(agent)
-    return {
-        "agent": agent.name,
-        "enabled": limits.enabled,
-        "action_types": limits.action_types,
-        "data_classes": limits.data_classes,
-        "rates": [
-            {"rate": r.rate, "most": r.most, "left": r.left, "ends_in_seconds": r.ends_in}
-            for r in rates(agent)
+    return BoundariesAnswer(
+        agent=agent.name,
+        enabled=limits.enabled,
+        action_types=limits.action_types,
+        data_classes=limits.data_classes,
+        rates=[
+            RateAnswer(rate=r.rate, most=r.most, left=r.left, ends_in_seconds=r.ends_in) for r in rates(agent)
         ],
-        "budgets": [use.as_json() for use in budgets(agent)],
-        "deployment_required": limits.deployment_required,
-        "active_hours": _hours(limits.active_hours),
-    }
+        budgets=[use.told() for use in budgets(agent)],
+        deployment_required=limits.deployment_required,
+        active_hours=_hours(limits.active_hours),
+    )
 
 
 def database_now() -> datetime:
@@ -82,7 +79,7 @@ def database_now() -> datetime:
     return now  # type: ignore[no-any-return]
 
 
-def _hours(at_work: boundaries.ActiveHours | None) -> dict[str, Any] | None:
+def _hours(at_work: boundaries.ActiveHours | None) -> HoursAnswer | None:
     if at_work is None:
         return None
-    return {**at_work.model_dump(by_alias=True), "now": at_work.week.covers(database_now())}
+    return HoursAnswer(**at_work.model_dump(by_alias=True), now=at_work.week.covers(database_now()))

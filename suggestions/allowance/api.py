@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -20,12 +19,13 @@ from governance.door.authentication import agent_of
 from governance.door.permissions import IsAgent, has_permission
 from governance.models import Agent
 from suggestions.allowance import allowance
+from suggestions.allowance.answers import BoundariesAnswer
 
 
 class OwnBoundaries(APIView):
     permission_classes = [IsAgent]
 
-    @extend_schema(operation_id="get_own_boundaries", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="get_own_boundaries", responses={200: BoundariesAnswer})
     def get(self, request: Request) -> Response:
         """What this agent may ask for at all, and what of its rates and budgets is left."""
         return Response(allowance.of(agent_of(request).agent))
@@ -36,12 +36,12 @@ class AgentBoundaries(APIView):
         needed = "view" if self.request.method in ("GET", "HEAD", "OPTIONS") else "change"
         return [has_permission(f"governance.{needed}_agent")()]
 
-    @extend_schema(operation_id="get_boundaries", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="get_boundaries", responses={200: BoundariesAnswer})
     def get(self, request: Request, name: str) -> Response:
         """What an agent may ask for at all, and what of its rates and budgets is left."""
         return Response(allowance.of(get_object_or_404(Agent, name=name)))
 
-    @extend_schema(operation_id="set_boundaries", request=AgentLimits, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="set_boundaries", request=AgentLimits, responses={200: BoundariesAnswer})
     def put(self, request: Request, name: str) -> Response:
         """Set all of them; what is left out is not limited, and counts from the next request on."""
         agent = get_object_or_404(Agent, name=name)

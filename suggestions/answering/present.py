@@ -6,72 +6,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from audit.ground.prepared import execute
 from audit.ground.unseen import shown
 from governance.models import Halt, Risk
 from governance.trust import halts
 from suggestions.answering import resolve
+from suggestions.answering.answers import (
+    ExecutionInShort,
+    ProposalAnswer,
+    ProposalLinks,
+    SuggestionAnswer,
+)
 from suggestions.models import Proposal, Resolution, Suggestion
 
 WAITING = ("scheduled", "handed_back")  # executions in which nobody is in the middle of anything
-
-
-class SuggestionAnswer(BaseModel):
-    id: str
-    rank: int
-    action: str
-    version: int
-    sentence: str
-    arguments: dict[str, Any]
-    action_digest: str
-    confidence: float | None
-    success_probability: float | None
-    risk: str
-
-
-class ResolutionAnswer(BaseModel):
-    status: str
-    by: str
-    actor: str
-    at: str
-    suggestion: str | None
-    arguments: dict[str, Any] | None
-    action_digest: str | None
-    reason: str
-
-
-class ProposalAnswer(BaseModel):
-    """What the API answers about a proposal."""
-
-    id: str
-    status: str
-    version: int
-    sentence: str = Field(description="What the first suggestion would do, as the server says it.")
-    title: str = Field(description="What the agent calls it: its own words.")
-    agent: str
-    team: str
-    teams: list[str]
-    priority: int
-    risk: str
-    created_at: str
-    deadline: str
-    verdict: dict[str, Any]
-    suggestions: list[SuggestionAnswer]
-    resolution: ResolutionAnswer | None
-    execution: dict[str, Any] | None
-    held: bool = Field(False, description="A kill switch is on: nothing of it is carried out now.")
-    held_reason: str | None = None
-    undo_until: str | None = Field(
-        None, description="Approved, and can be undone until then: nothing is carried out before."
-    )
-    links: dict[str, str]
-
-
-class ProposalPage(BaseModel):
-    proposals: list[ProposalAnswer]
-    next: str | None
 
 
 def presented(
@@ -80,37 +28,36 @@ def presented(
     *,
     on: Sequence[Halt] | None = None,
     now: datetime | None = None,
-) -> dict[str, Any]:
-    """The present state, in the form of `ProposalAnswer`.
-
-    `on` are the kill switches, and `now` is the database's time: asked for where they are not known.
+) -> ProposalAnswer:
+    """The present state. `on` are the kill switches, and `now` is the database's time: asked for where
+    they are not known.
     """
     ranked = list(suggestions)
     resolution = getattr(proposal, "resolution", None) if proposal.status != "pending" else None
     execution = getattr(proposal, "execution", None) if proposal.status == "approved" else None
     halt = halt_of(proposal, ranked, on=halts.on() if on is None else on)
-    answer = _fixed(proposal, ranked)
-    answer["status"] = proposal.status
-    answer["version"] = proposal.version
-    answer["resolution"] = resolve.presented(resolution) if resolution else None
-    answer["execution"] = {"id": str(execution.pk), "status": execution.status} if execution else None
-    answer["held"] = halt is not None
-    answer["held_reason"] = halt.sentence if halt else None
-    if answer["execution"]:
-        answer["execution"]["held"] = halt is not None
-        answer["undo_until"] = _undo_until(resolution, execution, now)
-    return answer
+    return _answer(
+        proposal,
+        ranked,
+        status=proposal.status,
+        version=proposal.version,
+        resolution=resolution,
+        execution=execution,
+        halt=halt,
+        undo_until=_undo_until(resolution, execution, now),
+    )
 
 
-def _undo_until(resolution: Resolution | None, execution: Any, now: datetime | None) -> str | None:
+def _undo_until(resolution: Resolution | None, execution: Any, now: datetime | None) -> datetime | None:
     """The end of the grace period that runs; only what a person approved has one."""
-    if resolution is None or resolution.by != Resolution.By.HUMAN:
+    if resolution is None or execution is None or resolution.by != Resolution.By.HUMAN:
         return None
     if execution.status != "scheduled" or execution.fence or execution.due_at <= execution.created_at:
         return None
     if now is None:
         [(now,)] = execute("SELECT statement_timestamp()", [])
-    return execution.due_at.isoformat() if execution.due_at > now else None
+    ends: datetime = execution.due_at
+    return ends if ends > now else None
 
 
 def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequence[Halt]) -> Halt | None:
@@ -126,58 +73,71 @@ def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequen
     return next((halt for halt in on if halt.stops(proposal.agent_id, action)), None)
 
 
-def first_answer(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
+def first_answer(proposal: Proposal, suggestions: Iterable[Suggestion]) -> ProposalAnswer:
     """What the submission was answered, computed from what never changes: a replay gets the same."""
-    status = {"review": "pending", "block": "blocked", "auto_approve": "approved"}
-    answer = _fixed(proposal, suggestions)
-    answer["status"] = status[proposal.verdict["verdict"]]
-    answer["version"] = 1
-    answer["resolution"] = None if answer["status"] == "pending" else resolve.presented(proposal.resolution)
-    answer["execution"] = None
-    return answer
+    verdict = proposal.verdict["verdict"]
+    return _answer(
+        proposal,
+        suggestions,
+        status={"review": "pending", "block": "blocked", "auto_approve": "approved"}[verdict],
+        version=1,
+        resolution=None if verdict == "review" else proposal.resolution,
+    )
 
 
-def _fixed(proposal: Proposal, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
+def _answer(
+    proposal: Proposal,
+    suggestions: Iterable[Suggestion],
+    *,
+    status: str,
+    version: int,
+    resolution: Resolution | None,
+    execution: Any = None,
+    halt: Halt | None = None,
+    undo_until: datetime | None = None,
+) -> ProposalAnswer:
     address = f"/api/v1/proposals/{proposal.pk}/"
-    return {
-        "id": str(proposal.pk),
-        "status": "",
-        "version": 0,
-        "sentence": shown(proposal.sentence),
-        "title": proposal.title,
-        "agent": proposal.agent.name,
-        "team": proposal.team_id,
-        "teams": proposal.teams,
-        "priority": proposal.priority,
-        "risk": Risk(proposal.risk).label,
-        "created_at": proposal.created_at.isoformat(),
-        "deadline": proposal.deadline.isoformat(),
-        "verdict": proposal.verdict,
-        "suggestions": [_suggestion(s) for s in suggestions],
-        "resolution": None,
-        "execution": None,
-        "held": False,
-        "held_reason": None,
-        "undo_until": None,
-        "links": {
-            "self": address,
-            "execution": f"{address}execution/",
-            "withdraw": f"{address}withdraw/",
-            "page": f"/queue/{proposal.pk}/",
-        },
-    }
+    held = halt is not None
+    under_way = execution and ExecutionInShort(id=execution.pk, status=execution.status, held=held)
+    return ProposalAnswer(
+        id=proposal.pk,
+        status=status,
+        version=version,
+        sentence=shown(proposal.sentence),
+        title=proposal.title,
+        agent=proposal.agent.name,
+        team=proposal.team_id,
+        teams=proposal.teams,
+        priority=proposal.priority,
+        risk=Risk(proposal.risk).label,
+        created_at=proposal.created_at,
+        deadline=proposal.deadline,
+        verdict=proposal.verdict,
+        suggestions=[_suggestion(s) for s in suggestions],
+        resolution=resolve.presented(resolution) if resolution else None,
+        execution=under_way,
+        held=held,
+        held_reason=halt.sentence if halt else None,
+        undo_until=undo_until,
+        links=ProposalLinks(
+            self=address,
+            execution=f"{address}execution/",
+            withdraw=f"{address}withdraw/",
+            page=f"/queue/{proposal.pk}/",
+        ),
+    )
 
 
-def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    return {
-        "id": str(suggestion.pk),
-        "rank": suggestion.rank,
-        "action": suggestion.action_type.name,
-        "version": suggestion.action_type.version,
-        "sentence": shown(suggestion.sentence),
-        "arguments": suggestion.arguments,
-        "action_digest": suggestion.action_digest,
-        "confidence": suggestion.confidence,
-        "success_probability": suggestion.success_probability,
-        "risk": Risk(suggestion.risk).label,
-    }
+def _suggestion(suggestion: Suggestion) -> SuggestionAnswer:
+    return SuggestionAnswer(
+        id=suggestion.pk,
+        rank=suggestion.rank,
+        action=suggestion.action_type.name,
+        version=suggestion.action_type.version,
+        sentence=shown(suggestion.sentence),
+        arguments=suggestion.arguments,
+        action_digest=suggestion.action_digest,
+        confidence=suggestion.confidence,
+        success_probability=suggestion.success_probability,
+        risk=Risk(suggestion.risk).label,
+    )

@@ -13,6 +13,7 @@ from audit.log.record import record
 from governance.models import User
 from governance.showing.sentences import wording
 from suggestions.answering import callbacks, news
+from suggestions.answering.answers import ResolutionAnswer
 from suggestions.models import Proposal, Resolution, Suggestion
 from suggestions.past import numbers, rollups
 
@@ -94,7 +95,7 @@ def resolve(
     if reason:
         told["reason"] = commitment(salt, reason)
     record(f"proposal.{status}", actor=actor, proposal=proposal.pk, data={**told, **(data or {})})
-    callbacks.owe(proposal, f"proposal.{status}", presented(resolution))
+    callbacks.owe(proposal, f"proposal.{status}", presented(resolution).as_json())
     return resolution
 
 
@@ -142,18 +143,18 @@ def _marks(proposal: Proposal, arguments: dict[str, Any]) -> list[list[UUID]]:
     return [list(column) for column in zip(*pairs, strict=True)]
 
 
-def presented(resolution: Resolution) -> dict[str, Any]:
+def presented(resolution: Resolution) -> ResolutionAnswer:
     """The resolution as agents are told it."""
-    return {
-        "status": resolution.status,
-        "by": resolution.by,
-        "actor": resolution.actor_name,
-        "at": resolution.at.isoformat() if resolution.at else None,
-        "suggestion": str(resolution.suggestion_id) if resolution.suggestion_id else None,
-        "arguments": resolution.arguments,
-        "action_digest": resolution.action_digest or None,
-        "reason": resolution.reason,
-    }
+    return ResolutionAnswer(
+        status=resolution.status,
+        by=resolution.by,
+        actor=resolution.actor_name,
+        at=resolution.at,
+        suggestion=resolution.suggestion_id,
+        arguments=resolution.arguments,
+        action_digest=resolution.action_digest or None,
+        reason=resolution.reason,
+    )
 
 
 _FORGET = """

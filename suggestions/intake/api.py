@@ -23,14 +23,26 @@ from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
 from governance.actions import action_types
-from governance.actions.changes import Change
+from governance.actions.changes import Change, Registered
 from governance.agents import boundaries, hits, rate
 from governance.agents.boundaries import BoundaryHit
 from governance.door.authentication import AgentCaller, person_of
 from governance.door.permissions import IsAgent, has_permission, is_agent_or
 from governance.models import ActionType
 from governance.trust import halts
-from suggestions.answering.present import ProposalAnswer, ProposalPage, first_answer, presented
+from suggestions.answering.answers import ProposalAnswer, ProposalPage
+from suggestions.answering.present import first_answer, presented
+from suggestions.intake.answers import (
+    AcceptedItem,
+    ActionTypeAnswer,
+    ActionTypePage,
+    BatchAnswer,
+    PreviewedType,
+    RefusedItem,
+    RegisteredType,
+    RegisteredTypes,
+    WrongTool,
+)
 from suggestions.intake.asking_again import AlreadyRejected, note
 from suggestions.intake.bodies import BatchBody, BatchItem, ProposalBody
 from suggestions.intake.prepare import Prepared, prepare
@@ -96,7 +108,7 @@ class Proposals(APIView):
         rows = _chosen(request)[: PAGE + 1]
         on = halts.on()
         page = [presented(p, p.suggestions.all(), on=on, now=p.now) for p in rows[:PAGE]]
-        return Response({"proposals": page, "next": page[-1]["id"] if len(rows) > PAGE else None})
+        return Response(ProposalPage(proposals=page, next=page[-1].id if len(rows) > PAGE else None))
 
 
 class Batch(APIView):
@@ -107,7 +119,7 @@ class Batch(APIView):
     @extend_schema(
         operation_id="submit_batch",
         request=BatchBody,
-        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        responses={200: BatchAnswer, 201: BatchAnswer},
         parameters=[OpenApiParameter("atomic", bool, default=True)],
     )
     def post(self, request: Request) -> Response:
@@ -132,7 +144,7 @@ class Batch(APIView):
         refused = [o for o in outcomes if isinstance(o, Refusal)]
         _tell_hits(caller, refused, request)
         results = [_refused(o) if isinstance(o, Refusal) else _accepted(next(stored)) for o in outcomes]
-        return Response({"results": results}, status=200 if refused else 201)
+        return Response(BatchAnswer(results=results), status=200 if refused else 201)
 
 
 class OneProposal(APIView):
@@ -183,18 +195,18 @@ class ActionTypes(APIView):
             return [has_permission("governance.change_actiontype")()]
         return [is_agent_or("suggestions.view_proposal")()]
 
-    @extend_schema(operation_id="list_action_types", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="list_action_types", responses={200: ActionTypePage})
     def get(self, request: Request) -> Response:
         """What this agent may propose, with the JSON Schema of each action's arguments."""
         types = ActionType.objects.current().order_by("name")
         if isinstance(request.user, AgentCaller) and request.user.agent.allowed_actions is not None:
             types = types.filter(name__in=request.user.agent.allowed_actions)
-        return Response({"action_types": [_action_type(t) for t in types]})
+        return Response(ActionTypePage(action_types=[ActionTypeAnswer(**_described(t)) for t in types]))
 
     @extend_schema(
         operation_id="register_action_types",
         request=OpenApiTypes.OBJECT,
-        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        responses={200: RegisteredTypes, 201: RegisteredTypes},
         parameters=[
             OpenApiParameter("preview", bool, default=False),
             OpenApiParameter("skip_wrong", bool, default=False),
@@ -217,11 +229,10 @@ class ActionTypes(APIView):
         tools, wrong = found.tools, []
         if _flag(request, "skip_wrong", default=False):
             tools, problems = action_types.sifted(tools)
-            wrong = [{"tool": one.name, "path": one.path, "detail": str(one)} for one in problems]
-        more = {"notes": found.notes, "wrong": wrong}
+            wrong = [WrongTool(tool=one.name, path=one.path, detail=str(one)) for one in problems]
         if _flag(request, "preview", default=False):
-            changes = action_types.preview(tools, source=source)
-            return Response({"action_types": [_change(change) for change in changes], **more})
+            changes = [_previewed(one) for one in action_types.preview(tools, source=source)]
+            return Response(RegisteredTypes(action_types=changes, notes=found.notes, wrong=wrong))
         done = action_types.register_all(
             tools,
             actor=actor_of(request),
@@ -229,14 +240,27 @@ class ActionTypes(APIView):
             accept_milder=_flag(request, "accept_milder", default=False),
             take_over=_flag(request, "take_over", default=False),
         )
-        told = [{**_action_type(one.action_type), **_change(one.change), "changed": one.new} for one in done]
-        status = 201 if any(one.new for one in done) else 200
-        return Response({"action_types": told, **more}, status=status)
+        told = RegisteredTypes(
+            action_types=[_registered(one) for one in done], notes=found.notes, wrong=wrong
+        )
+        return Response(told, status=201 if any(one.new for one in done) else 200)
 
 
-def _change(change: Change) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": change.name, "changed": change.changes, "change": change.in_words}
-    return {**told, "milder": change.milder} if change.milder else told
+def _previewed(change: Change) -> PreviewedType:
+    return PreviewedType(name=change.name, changed=change.changes, change=change.in_words, **_milder(change))
+
+
+def _registered(done: Registered) -> RegisteredType:
+    return RegisteredType(
+        **_described(done.action_type),
+        changed=done.new,
+        change=done.change.in_words,
+        **_milder(done.change),
+    )
+
+
+def _milder(change: Change) -> dict[str, list[str]]:
+    return {"milder": change.milder} if change.milder else {}
 
 
 def _agent(request: Request) -> AgentCaller:
@@ -342,8 +366,8 @@ def _all_of(refused: list[Refusal]) -> Refusal:
     return hit
 
 
-def _refused(refusal: Refusal) -> dict[str, Any]:
-    return {"accepted": False, "detail": refusal.detail, "errors": _errors(refusal), **_more(refusal)}
+def _refused(refusal: Refusal) -> RefusedItem:
+    return RefusedItem(accepted=False, detail=refusal.detail, errors=_errors(refusal), **_more(refusal))
 
 
 _TOLD_OF_AN_ITEM = ("boundary", "retry_after", "earlier", "ask_again_after")
@@ -371,11 +395,11 @@ def _tell_hits(caller: AgentCaller, refused: list[Refusal], request: Request) ->
         hits.tell(first, agent=caller.agent, data=data)
 
 
-def _accepted(submitted: Submitted) -> dict[str, Any]:
-    return {"accepted": True, "replayed": submitted.replayed, "proposal": _answer(submitted)}
+def _accepted(submitted: Submitted) -> AcceptedItem:
+    return AcceptedItem(accepted=True, replayed=submitted.replayed, proposal=_answer(submitted))
 
 
-def _answer(submitted: Submitted) -> dict[str, Any]:
+def _answer(submitted: Submitted) -> ProposalAnswer:
     return first_answer(submitted.proposal, submitted.suggestions)
 
 
@@ -412,7 +436,8 @@ def _flag(request: Request, name: str, *, default: bool) -> bool:
     return text == "true"
 
 
-def _action_type(type: ActionType) -> dict[str, Any]:
+def _described(type: ActionType) -> dict[str, Any]:
+    """The members of an `ActionTypeAnswer`."""
     return {
         "name": type.name,
         "version": type.version,

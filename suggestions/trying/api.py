@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +21,7 @@ from governance.door.permissions import has_permission
 from governance.models import PolicyVersion
 from suggestions.models import Backtest, Disagreement
 from suggestions.trying import backtest, disagreements
+from suggestions.trying.answers import BacktestAnswer, BacktestLinks, BacktestPage, DisagreementPage
 from suggestions.trying.rejudge import DEFAULT_NEWEST, MOST, Chosen
 from suggestions.trying.tally import name_of, sentences
 
@@ -47,33 +46,16 @@ class BacktestBody(Strict):
         return Chosen(self.since, self.until, self.agent, self.action, self.newest)
 
 
-class BacktestAnswer(BaseModel):
-    """How a backtest stands: `done` of `total` proposals; `result` and its `summary` when it is done."""
-
-    id: str
-    policy: str
-    status: str
-    chosen: dict[str, Any]
-    done: int
-    total: int | None
-    summary: list[str]
-    result: dict[str, Any] | None
-    error: str
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-    links: dict[str, str]
-
-
 class Backtests(APIView):
     def get_permissions(self) -> list[BasePermission]:
         return [CHANGE() if self.request.method == "POST" else SEE()]
 
-    @extend_schema(operation_id="list_backtests", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="list_backtests", responses={200: BacktestPage})
     def get(self, request: Request, policy: str) -> Response:
         """The newest backtests of a policy version."""
         version = get_object_or_404(PolicyVersion, pk=policy)
-        return Response({"backtests": [presented(b) for b in version.backtests.order_by("-id")[:NEWEST]]})
+        newest = version.backtests.order_by("-id")[:NEWEST]
+        return Response(BacktestPage(backtests=[presented(one) for one in newest]))
 
     @extend_schema(operation_id="start_backtest", request=BacktestBody, responses={202: BacktestAnswer})
     def post(self, request: Request, policy: str) -> Response:
@@ -108,7 +90,7 @@ class Disagreements(APIView):
 
     @extend_schema(
         operation_id="list_disagreements",
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: DisagreementPage},
         parameters=[
             OpenApiParameter("kind", str, enum=list(KINDS)),
             OpenApiParameter("cursor", str, description="`next` of the page before."),
@@ -126,29 +108,26 @@ class Disagreements(APIView):
             kind=KINDS[kind] if kind else None,
             after=request.query_params.get("cursor", ""),
         )
-        return Response(
-            {"disagreements": [disagreements.as_json(r) for r in rows], "next": following or None}
-        )
+        found = [disagreements.presented(row) for row in rows]
+        return Response(DisagreementPage(disagreements=found, next=following or None))
 
 
-def presented(asked: Backtest) -> dict[str, Any]:
+def presented(asked: Backtest) -> BacktestAnswer:
     address = f"/api/v1/backtests/{asked.pk}/"
-    return {
-        "id": str(asked.pk),
-        "policy": asked.policy_id,
-        "status": asked.status,
-        "chosen": asked.chosen,
-        "done": backtest.done(asked),
-        "total": asked.total,
-        "summary": sentences(asked.result) if asked.result else [],
-        "result": asked.result,
-        "error": asked.error,
-        "created_at": asked.created_at.isoformat(),
-        "started_at": asked.started_at.isoformat() if asked.started_at else None,
-        "finished_at": asked.finished_at.isoformat() if asked.finished_at else None,
-        "links": {
-            "self": address,
-            "disagreements": f"{address}disagreements/",
-            "page": f"/governance/backtests/{asked.pk}/",
-        },
-    }
+    return BacktestAnswer(
+        id=asked.pk,
+        policy=asked.policy_id,
+        status=asked.status,
+        chosen=asked.chosen,
+        done=backtest.done(asked),
+        total=asked.total,
+        summary=sentences(asked.result) if asked.result else [],
+        result=asked.result,
+        error=asked.error,
+        created_at=asked.created_at,
+        started_at=asked.started_at,
+        finished_at=asked.finished_at,
+        links=BacktestLinks(
+            self=address, disagreements=f"{address}disagreements/", page=f"/governance/backtests/{asked.pk}/"
+        ),
+    )

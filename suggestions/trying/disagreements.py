@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -10,6 +9,8 @@ from django.db.models import Q
 from audit.ground.refusals import Invalid
 from governance.models import User
 from suggestions.models import Backtest, Disagreement, Proposal
+from suggestions.trying.answers import DisagreementAnswer, ProposalPlaces
+from suggestions.trying.tally import name_of
 
 PAGE = 50
 
@@ -44,15 +45,15 @@ def _read(cursor: str) -> tuple[int, UUID]:
         raise Invalid.field("?cursor", "This is not the cursor of a page.") from error
 
 
-def as_json(row: Disagreement) -> dict[str, Any]:
-    return {
-        "proposal": str(row.proposal_id),
-        "kind": Disagreement.Kind(row.kind).name.lower(),
-        "verdict": row.verdict,
-        "answer": row.answer,
-        "action": row.action,
-        "rules": row.rules,
-        "agent": row.proposal.agent.name,
-        "created_at": row.proposal.created_at.isoformat(),
-        "links": {"page": f"/queue/{row.proposal_id}/", "api": f"/api/v1/proposals/{row.proposal_id}/"},
-    }
+def presented(row: Disagreement) -> DisagreementAnswer:
+    return DisagreementAnswer(
+        proposal=row.proposal_id,
+        kind=name_of(Disagreement.Kind(row.kind)),
+        verdict=row.verdict,
+        answer=row.answer,
+        action=row.action,
+        rules=row.rules,
+        agent=row.proposal.agent.name,
+        created_at=row.proposal.created_at,
+        links=ProposalPlaces(page=f"/queue/{row.proposal_id}/", api=f"/api/v1/proposals/{row.proposal_id}/"),
+    )

@@ -26,6 +26,7 @@ from governance.models import PolicyVersion, User
 from governance.policies.obligations import KEPT, compared
 from suggestions.intake import shadow
 from suggestions.models import ShadowDifference
+from suggestions.trying.answers import DifferenceAnswer, DifferencePage, ProposalPlaces
 from suggestions.trying.shown import SAID
 
 SEE = "governance.view_policyversion"
@@ -71,7 +72,7 @@ class Differences(APIView):
 
     @extend_schema(
         operation_id="list_shadow_differences",
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: DifferencePage},
         parameters=[
             OpenApiParameter("kind", str, enum=Kind.values),
             OpenApiParameter("cursor", OpenApiTypes.UUID, description="`next` of the page before."),
@@ -89,18 +90,17 @@ class Differences(APIView):
         told = shadow.told(version)
         rows = shadow.page(version, user=person_of(request), kind=kind, before=before)
         page = rows[: shadow.PAGE]
-        return Response(
-            {
-                "in_shadow": version.shadow,
-                "looked_at": told.looked_at,
-                "same": told.same,
-                "different": told.different,
-                "capped": told.capped,
-                "answers": told.kinds,
-                "differences": [_as_json(row) for row in page],
-                "next": str(page[-1].pk) if len(rows) > shadow.PAGE else None,
-            }
+        answer = DifferencePage(
+            in_shadow=version.shadow,
+            looked_at=told.looked_at,
+            same=told.same,
+            different=told.different,
+            capped=told.capped,
+            answers=told.kinds,
+            differences=[_presented(row) for row in page],
+            next=page[-1].pk if len(rows) > shadow.PAGE else None,
         )
+        return Response(answer)
 
 
 def summary(version: PolicyVersion) -> dict[str, Any]:
@@ -125,16 +125,16 @@ def summary(version: PolicyVersion) -> dict[str, Any]:
     }
 
 
-def _as_json(row: ShadowDifference) -> dict[str, Any]:
-    return {
-        "proposal": str(row.pk),
-        "kind": row.kind,
-        "differs": row.differs,
-        "was": row.was,
-        "would": row.would,
-        "status": row.proposal.status,
-        "links": {"page": f"/queue/{row.pk}/", "api": f"/api/v1/proposals/{row.pk}/"},
-    }
+def _presented(row: ShadowDifference) -> DifferenceAnswer:
+    return DifferenceAnswer(
+        proposal=row.pk,
+        kind=row.kind,
+        differs=row.differs,
+        was=row.was,
+        would=row.would,
+        status=row.proposal.status,
+        links=ProposalPlaces(page=f"/queue/{row.pk}/", api=f"/api/v1/proposals/{row.pk}/"),
+    )
 
 
 def _row(row: ShadowDifference) -> dict[str, Any]:
