@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals.deciding import edits
+from audit.asking.answers import Answer, DocumentedAs, Id, left_out
 from audit.asking.bodies import Strict, check
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
 from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
+from governance.policies.obligations import Obligations
+from suggestions.answering.answers import RiskLevel
 from suggestions.models import Proposal, Suggestion
 
 
@@ -29,16 +31,16 @@ class EditBody(Strict):
     arguments: dict[str, Any]
 
 
-class ChangeAnswer(BaseModel):
-    """One place that differs. `from` is left out where it was added, `to` where it was taken out."""
+class ChangeAnswer(Answer):
+    """One place that differs, by its RFC 6901 pointer into the arguments."""
 
     pointer: str
-    kind: str
-    was: Any = Field(None, alias="from")
-    to: Any = None
+    kind: Literal["changed", "added", "removed"]
+    was: Any = left_out("What stood there; left out where it was added.", alias="from")
+    to: Any = left_out("What stands there; left out where it was removed.")
 
 
-class AskedAnswer(BaseModel):
+class ObligationsAnswer(Answer):
     """What is asked of those who decide."""
 
     approvals: int
@@ -49,19 +51,27 @@ class AskedAnswer(BaseModel):
     step_up: bool
     grace_seconds: float
     bulk: bool
-    risk: str
+    risk: RiskLevel
 
 
-class EditAnswer(BaseModel):
+class MatchingRule(Answer):
+    """A rule of the policy in force that matches."""
+
+    name: str
+    reason: str
+    then: Annotated[dict[str, Any], DocumentedAs(Obligations)]
+
+
+class EditAnswer(Answer):
     """What would be approved; `asked` is what would be asked for, `asked_now` what is as it stands."""
 
-    suggestion: str
+    suggestion: Id
     action_digest: str
     sentence: str
     changes: list[ChangeAnswer]
-    asked: AskedAnswer
-    asked_now: AskedAnswer
-    rules: list[dict[str, Any]]
+    asked: ObligationsAnswer
+    asked_now: ObligationsAnswer
+    rules: list[MatchingRule]
 
 
 class Edits(APIView):
@@ -89,15 +99,15 @@ class Edits(APIView):
         return Response(_presented(suggestion, edits.preview(proposal, suggestion, body.arguments)))
 
 
-def _presented(suggestion: Suggestion, found: edits.Preview) -> dict[str, Any]:
-    return {
-        "suggestion": str(suggestion.pk),
-        "action_digest": found.digest,
-        "sentence": shown(found.sentence),
-        "changes": found.changes,
-        "asked": found.asked,
-        "asked_now": found.was_asked,
-        "rules": [
-            {"name": rule["name"], "reason": rule["reason"], "then": rule["then"]} for rule in found.rules
+def _presented(suggestion: Suggestion, found: edits.Preview) -> EditAnswer:
+    return EditAnswer(
+        suggestion=suggestion.pk,
+        action_digest=found.digest,
+        sentence=shown(found.sentence),
+        changes=found.changes,
+        asked=ObligationsAnswer(**found.asked),
+        asked_now=ObligationsAnswer(**found.was_asked),
+        rules=[
+            MatchingRule(name=rule["name"], reason=rule["reason"], then=rule["then"]) for rule in found.rules
         ],
-    }
+    )

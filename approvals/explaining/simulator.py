@@ -12,7 +12,6 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import Field
 from rest_framework.request import Request
@@ -20,6 +19,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals.detail.bar import in_short
+from approvals.explaining.answers import (
+    BoundaryAnswer,
+    ConditionAnswer,
+    ExplanationAnswer,
+    RuleLookedAtAnswer,
+    SuggestionLookedAtAnswer,
+)
 from approvals.explaining.in_words import told, versions
 from audit.asking import gate
 from audit.asking.bodies import Strict, check
@@ -29,6 +35,7 @@ from audit.ground.unseen import shown
 from governance.door.authentication import caller_of, person_of
 from governance.door.permissions import has_permission
 from governance.models import Agent, PolicyVersion, User
+from governance.policies.explain import RuleLookedAt
 from suggestions.explaining.explain import Explanation, explain_recorded, simulate
 from suggestions.intake.bodies import ProposalBody
 from suggestions.models import Proposal
@@ -52,7 +59,7 @@ class ProposalExplanation(APIView):
 
     @extend_schema(
         operation_id="explain_proposal",
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: ExplanationAnswer},
         parameters=[OpenApiParameter("policy", str, description="A version to judge by instead.")],
     )
     def get(self, request: Request, proposal_id: UUID) -> Response:
@@ -61,46 +68,47 @@ class ProposalExplanation(APIView):
         explanation = _of_recorded(person_of(request), proposal_id, version, own=True, pointer="?policy")
         if explanation is None:
             raise Http404
-        return Response(as_json(explanation))
+        return Response(presented(explanation))
 
 
 class Simulations(APIView):
     permission_classes = [has_permission("governance.view_policyversion")]
 
-    @extend_schema(operation_id="simulate", request=SimulationBody, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="simulate", request=SimulationBody, responses={200: ExplanationAnswer})
     def post(self, request: Request) -> Response:
         """What a proposal of an agent would get now, under any policy. Nothing is stored or counted."""
         body = check(SimulationBody, request.data)
         agent = _agent(body.agent)
         proposal = _checked(body.proposal, "/proposal")
         version = _version(body.policy or ACTIVE, "/policy")
-        return Response(as_json(simulate(caller_of(agent), proposal, version)))
+        return Response(presented(simulate(caller_of(agent), proposal, version)))
 
 
-def as_json(explanation: Explanation) -> dict[str, Any]:
+def presented(explanation: Explanation) -> ExplanationAnswer:
     """The explanation for programs: per suggestion each rule with its conditions and values."""
-    return {
-        "policy": explanation.policy,
-        "boundaries": [{"name": name, "asked": asked} for name, asked in explanation.boundaries],
-        "verdict": explanation.verdict.as_json(),
-        "suggestions": [
-            {
-                "rank": suggestion.rank,
-                "sentence": shown(suggestion.sentence),
-                "rules": [
-                    {
-                        "name": rule.name,
-                        "outcome": rule.outcome,
-                        "then": rule.then.model_dump(mode="json", exclude_none=True),
-                        "error": rule.error,
-                        "conditions": [_plain(asdict(condition)) for condition in rule.conditions],
-                    }
-                    for rule in rules
-                ],
-            }
+    return ExplanationAnswer(
+        policy=explanation.policy,
+        boundaries=[BoundaryAnswer(name=name, asked=asked) for name, asked in explanation.boundaries],
+        verdict=explanation.verdict.as_json(),
+        suggestions=[
+            SuggestionLookedAtAnswer(
+                rank=suggestion.rank,
+                sentence=shown(suggestion.sentence),
+                rules=[_rule(rule) for rule in rules],
+            )
             for suggestion, rules in explanation.suggestions
         ],
-    }
+    )
+
+
+def _rule(rule: RuleLookedAt) -> RuleLookedAtAnswer:
+    return RuleLookedAtAnswer(
+        name=rule.name,
+        outcome=rule.outcome,
+        then=rule.then.model_dump(mode="json", exclude_none=True),
+        error=rule.error,
+        conditions=[ConditionAnswer(**_plain(asdict(condition))) for condition in rule.conditions],
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -9,13 +9,14 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
+from audit.asking.answers import Answer, DocumentedAs, Id, Instant, Next, OneOf
 from audit.asking.bodies import Strict, check
 from audit.asking.parameters import check_only, cursor_of
 from audit.asking.who import actor_of
@@ -49,33 +50,42 @@ class RevokeBody(Strict):
     reason: str = Field("", max_length=300)
 
 
-class StandingAnswer(BaseModel):
-    """A standing approval; `not_yet` says why it lets nothing pass at present."""
-
+class SubjectAnswer(Answer):
+    type: str
     id: str
-    status: str
+
+
+class StandingAnswer(Answer):
+    """What two people signed so that the like of a proposal passes."""
+
+    id: Id
+    status: Annotated[str, OneOf(StandingApproval.Status)]
     agent: str
     action: str
-    version: int | None
-    subject: dict[str, str] | None
-    arguments: dict[str, Any]
-    rule: str
+    version: int | None = Field(description="Of the action type; null: any.")
+    subject: SubjectAnswer | None = Field(description="Null: any.")
+    arguments: Annotated[dict[str, Any], DocumentedAs(dict[str, Bound])] = Field(
+        description="Name of an argument to what it may be."
+    )
+    rule: str = Field(description="All of that as the condition that is asked, in CEL.")
     team: str
-    proposal: str
+    proposal: Id = Field(description="The one whose like is approved.")
     note: str
     uses: int
     uses_allowed: int
-    expires_at: str
+    expires_at: Instant
     drafted_by: str
     activated_by: str | None
     ended_by: str | None
     ending_reason: str
-    not_yet: list[str]
+    not_yet: list[str] = Field(description="Why it lets nothing pass at present, in sentences.")
 
 
-class StandingPage(BaseModel):
+class StandingPage(Answer):
+    """The newest first."""
+
     standing_approvals: list[StandingAnswer]
-    next: str | None
+    next: Next
 
 
 class StandingApprovals(APIView):
@@ -97,7 +107,7 @@ class StandingApprovals(APIView):
         rows = list(_chosen(request)[: PAGE + 1])
         reasons = standing.not_yet(rows[:PAGE])
         page = [presented(row, reasons[row.pk]) for row in rows[:PAGE]]
-        return Response({"standing_approvals": page, "next": page[-1]["id"] if len(rows) > PAGE else None})
+        return Response(StandingPage(standing_approvals=page, next=page[-1].id if len(rows) > PAGE else None))
 
     @extend_schema(
         operation_id="draft_standing_approval", request=StandingBody, responses={201: StandingAnswer}
@@ -146,35 +156,34 @@ class RevokeStanding(APIView):
         return Response(_one(request, approval_id))
 
 
-def _one(request: Request, approval_id: UUID) -> dict[str, Any]:
+def _one(request: Request, approval_id: UUID) -> StandingAnswer:
     approval = _visible(request).get(pk=approval_id)
     return presented(approval, standing.not_yet([approval])[approval_id])
 
 
-def presented(approval: StandingApproval, not_yet: list[str]) -> dict[str, Any]:
-    """In the form of `StandingAnswer`."""
-    subject = {"type": approval.subject_type, "id": approval.subject_id}
-    return {
-        "id": str(approval.pk),
-        "status": approval.status,
-        "agent": approval.agent.name,
-        "action": approval.action,
-        "version": approval.version,
-        "subject": None if approval.any_subject else subject,
-        "arguments": approval.arguments,
-        "rule": approval.rule,
-        "team": approval.team_id,
-        "proposal": str(approval.proposal),
-        "note": approval.note,
-        "uses": approval.uses,
-        "uses_allowed": approval.uses_allowed,
-        "expires_at": approval.expires_at.isoformat(),
-        "drafted_by": approval.drafted_by.printed_name,
-        "activated_by": approval.activated_by.printed_name if approval.activated_by else None,
-        "ended_by": approval.ended_by.printed_name if approval.ended_by else None,
-        "ending_reason": approval.ending_reason,
-        "not_yet": not_yet if approval.is_open else [],
-    }
+def presented(approval: StandingApproval, not_yet: list[str]) -> StandingAnswer:
+    subject = SubjectAnswer(type=approval.subject_type, id=approval.subject_id)
+    return StandingAnswer(
+        id=approval.pk,
+        status=approval.status,
+        agent=approval.agent.name,
+        action=approval.action,
+        version=approval.version,
+        subject=None if approval.any_subject else subject,
+        arguments=approval.arguments,
+        rule=approval.rule,
+        team=approval.team_id,
+        proposal=approval.proposal,
+        note=approval.note,
+        uses=approval.uses,
+        uses_allowed=approval.uses_allowed,
+        expires_at=approval.expires_at,
+        drafted_by=approval.drafted_by.printed_name,
+        activated_by=approval.activated_by.printed_name if approval.activated_by else None,
+        ended_by=approval.ended_by.printed_name if approval.ended_by else None,
+        ending_reason=approval.ending_reason,
+        not_yet=not_yet if approval.is_open else [],
+    )
 
 
 def _visible(request: Request) -> Any:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals.vigilance import samples
 from approvals.vigilance.samples import asked_of
+from audit.asking.answers import Answer, Id, Next, OneOf
 from audit.asking.bodies import Strict, check
 from audit.asking.parameters import cursor_of
 from audit.ground.refusals import Invalid
@@ -29,26 +30,35 @@ PAGE = 50
 STATES = [status for status in Sample.Status.values if status != Sample.Status.CHOSEN]
 
 
-class SampleAnswer(BaseModel):
+class SampleLinks(Answer):
+    """Addresses on this server."""
+
+    page: str = Field(description="For people.")
+    answer: str
+
+
+class SampleAnswer(Answer):
     """Something that passed by itself and is checked afterwards."""
 
-    id: str
-    proposal: str
+    id: Id
+    proposal: Id
     agent: str
     action: str
     sentence: str
     team: str
-    status: str
+    status: Annotated[str, OneOf(STATES)]
     opened_at: datetime | None
     deadline: datetime | None
     ended_at: datetime | None
     reviewer: str | None
-    links: dict[str, str]
+    links: SampleLinks
 
 
-class SamplePage(BaseModel):
+class SamplePage(Answer):
+    """The newest first."""
+
     samples: list[SampleAnswer]
-    next: str | None
+    next: Next
 
 
 class AnswerBody(Strict):
@@ -76,8 +86,8 @@ class Samples(APIView):
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(pk__lt=cursor_of(cursor))
         found = list(rows[: PAGE + 1])
-        following = str(found[PAGE - 1].pk) if len(found) > PAGE else None
-        return Response({"samples": [_presented(one) for one in found[:PAGE]], "next": following})
+        following = found[PAGE - 1].pk if len(found) > PAGE else None
+        return Response(SamplePage(samples=[_presented(one) for one in found[:PAGE]], next=following))
 
 
 class AnswerSample(APIView):
@@ -101,18 +111,20 @@ class AnswerSample(APIView):
         return Response(_presented(answered))
 
 
-def _presented(sample: Sample) -> dict[str, Any]:
-    return {
-        "id": str(sample.pk),
-        "proposal": str(sample.proposal_id),
-        "agent": sample.agent.name,
-        "action": sample.action,
-        "sentence": shown(sample.proposal.sentence),
-        "team": sample.team_id,
-        "status": sample.status,
-        "opened_at": sample.opened_at,
-        "deadline": sample.deadline,
-        "ended_at": sample.ended_at,
-        "reviewer": sample.reviewer.printed_name if sample.reviewer else None,
-        "links": {"page": f"/queue/{sample.proposal_id}/", "answer": f"/api/v1/samples/{sample.pk}/answer/"},
-    }
+def _presented(sample: Sample) -> SampleAnswer:
+    return SampleAnswer(
+        id=sample.pk,
+        proposal=sample.proposal_id,
+        agent=sample.agent.name,
+        action=sample.action,
+        sentence=shown(sample.proposal.sentence),
+        team=sample.team_id,
+        status=sample.status,
+        opened_at=sample.opened_at,
+        deadline=sample.deadline,
+        ended_at=sample.ended_at,
+        reviewer=sample.reviewer.printed_name if sample.reviewer else None,
+        links=SampleLinks(
+            page=f"/queue/{sample.proposal_id}/", answer=f"/api/v1/samples/{sample.pk}/answer/"
+        ),
+    )
