@@ -17,7 +17,7 @@ from django.db import connections
 from django.test import Client, TransactionTestCase
 from django.test import client as test_client
 
-from tests import database
+from tests import contract, database
 
 SERVICES = pytest.StashKey[Any]()
 HERE = Path(__file__).parent
@@ -318,7 +318,9 @@ def _as_served() -> Iterator[None]:
 
     One chain of middlewares answers all clients, as in a server: to make it takes as long as to answer a
     few requests. It is made anew when a setting was changed.
+    What the API answers, to them and over sockets, is held against its document.
     """
+    from django.core.handlers.wsgi import WSGIHandler
     from django.core.signals import setting_changed
 
     from reviewapp.web import incoming
@@ -340,12 +342,18 @@ def _as_served() -> Iterator[None]:
                 made.update(vars(self))
             vars(self).update({**made, "enforce_csrf_checks": self.enforce_csrf_checks})
 
+    def held(self: Any, request: Any) -> Any:
+        response = WSGIHandler.get_response(self, request)
+        contract.check(request, response)
+        return response
+
     def begin_anew(**_: Any) -> None:
         made.clear()
 
     setting_changed.connect(begin_anew)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.test.client.ClientHandler", Gated)
+        patch.setattr(Handler, "get_response", held, raising=False)
         yield
 
 

@@ -1,0 +1,79 @@
+"""Every answer of the API, in whichever test it is given, is held against the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import jsonschema_rs
+
+from audit.asking.answers import Answer
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+class NotAsDocumented(AssertionError):
+    """The API answered otherwise than its document says."""
+
+
+def check(request: Any, response: Any) -> None:
+    """Raises `NotAsDocumented` where an answer of the API is none that its document has."""
+    if not request.path.startswith("/api/v1/"):
+        return
+    kind = response.get("Content-Type", "").partition(";")[0]
+    said = f"{request.method} {request.path} is answered with {response.status_code} as {kind or 'nothing'}"
+    try:
+        with _one_at_a_time:
+            validator = _validator(_route(request), request.method, response.status_code, kind)
+    except LookupError as error:
+        raise NotAsDocumented(f"{said}, which is not documented.") from error
+    if validator is None or request.method == "HEAD":
+        return
+    if kind != PROBLEM and not isinstance(response.data, Answer):
+        raise NotAsDocumented(f"{said}, and was not built as an Answer.")
+    wrong = [f"{e.instance_path}: {e.message}" for e in validator.iter_errors(json.loads(response.content))]
+    if wrong:
+        raise NotAsDocumented("\n".join([said, *wrong[:20]]))
+
+
+@cache
+def document() -> dict[str, Any]:
+    from drf_spectacular.generators import SchemaGenerator
+
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+_one_at_a_time = Lock()  # many threads that begin at once would each make the document
+
+
+@cache
+def _validator(route: str | None, method: str, status: int, kind: str) -> Any:
+    """What an answer is held against; None where it is no JSON. Raises `LookupError` where nothing is."""
+    schema = _problem(status) if kind == PROBLEM else None
+    if route is not None:
+        operations = document()["paths"][route]
+        if status != 405:
+            responses = operations["get" if method == "HEAD" else method.lower()]["responses"]
+            said = responses["default" if kind == PROBLEM else str(status)]
+            if kind or "content" in said:
+                schema = schema or said["content"][kind]["schema"]
+    elif schema is None:
+        raise LookupError("An address that does not exist is answered with a problem.")
+    if schema is None or kind not in (JSON, PROBLEM):
+        return None
+    return jsonschema_rs.Draft202012Validator(
+        {**schema, "components": document()["components"]}, validate_formats=True
+    )
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {"$ref": "#/components/schemas/Problem", "properties": {"status": {"const": status}}}
+
+
+def _route(request: Any) -> str | None:
+    """The address as the document has it; None where there is none like it."""
+    match = request.resolver_match
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/{match.route}") if match else None
