@@ -22,12 +22,13 @@ test: .venv/installed-dev ## Run the whole test suite, browsers included; ARGS="
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
 
-lint: .venv/installed-dev ## Check style, types, imports and migrations
+lint: .venv/installed-dev ## Check style, types, imports, migrations and the OpenAPI document
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: .venv/installed-dev ## Put the code into shape
 	@$(BIN)/ruff check --fix-only .
