@@ -19,7 +19,7 @@ from approvals.deciding.api import answer_of, visible
 from approvals.models import Claim, Comment
 from audit.asking.answers import Answer, Id, Instant, Next
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import cursor_of
+from audit.asking.parameters import page_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
@@ -125,12 +125,9 @@ class Comments(APIView):
     )
     def get(self, request: Request, proposal_id: UUID) -> Response:
         """What people noted beside a proposal, oldest first; agents never see it."""
-        rows = visible(request, proposal_id).comments.select_related("author").order_by("id")
-        if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(pk__gt=cursor_of(cursor))
-        found = list(rows[: PAGE + 1])
-        page = [_comment(one) for one in found[:PAGE]]
-        return Response(CommentPage(comments=page, next=page[-1].id if len(found) > PAGE else None))
+        rows = visible(request, proposal_id).comments.select_related("author")
+        page = page_of(request, rows, size=PAGE, oldest_first=True)
+        return Response(CommentPage(comments=[_comment(one) for one in page.rows], next=page.next))
 
     @extend_schema(operation_id="comment", request=CommentBody, responses={201: CommentAnswer})
     def post(self, request: Request, proposal_id: UUID) -> Response:

@@ -18,7 +18,7 @@ from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.asking.answers import Answer, DocumentedAs, Id, Instant, Next, OneOf
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import check_only, cursor_of
+from audit.asking.parameters import check_only, one_of, page_of
 from audit.asking.who import actor_of
 from audit.ground.durations import Duration
 from audit.ground.refusals import Invalid
@@ -104,10 +104,16 @@ class StandingApprovals(APIView):
     )
     def get(self, request: Request) -> Response:
         """The standing approvals of the caller's teams, newest first, in pages."""
-        rows = list(_chosen(request)[: PAGE + 1])
-        reasons = standing.not_yet(rows[:PAGE])
-        page = [presented(row, reasons[row.pk]) for row in rows[:PAGE]]
-        return Response(StandingPage(standing_approvals=page, next=page[-1].id if len(rows) > PAGE else None))
+        check_only(request, {"status", "agent", "cursor"})
+        rows = _visible(request)
+        if status := one_of(request, "status", StandingApproval.Status.values):
+            rows = rows.filter(status=status)
+        if agent := request.query_params.get("agent"):
+            rows = rows.filter(agent__name=agent)
+        page = page_of(request, rows, size=PAGE)
+        reasons = standing.not_yet(page.rows)
+        found = [presented(row, reasons[row.pk]) for row in page.rows]
+        return Response(StandingPage(standing_approvals=found, next=page.next))
 
     @extend_schema(
         operation_id="draft_standing_approval", request=StandingBody, responses={201: StandingAnswer}
@@ -194,18 +200,3 @@ def _visible(request: Request) -> Any:
 def _check_visible(request: Request, approval_id: UUID) -> None:
     if not _visible(request).filter(pk=approval_id).exists():
         raise Http404
-
-
-def _chosen(request: Request) -> Any:
-    asked = request.query_params
-    check_only(request, {"status", "agent", "cursor"})
-    rows = _visible(request).order_by("-id")
-    if status := asked.get("status"):
-        if status not in StandingApproval.Status.values:
-            raise Invalid.field("?status", f"One of {', '.join(StandingApproval.Status.values)}.")
-        rows = rows.filter(status=status)
-    if agent := asked.get("agent"):
-        rows = rows.filter(agent__name=agent)
-    if cursor := asked.get("cursor"):
-        rows = rows.filter(pk__lt=cursor_of(cursor))
-    return rows

@@ -18,8 +18,7 @@ from approvals.vigilance import samples
 from approvals.vigilance.samples import asked_of
 from audit.asking.answers import Answer, Id, Next, OneOf
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import cursor_of
-from audit.ground.refusals import Invalid
+from audit.asking.parameters import one_of, page_of
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
 from governance.door.deciders import DECIDES
@@ -79,15 +78,9 @@ class Samples(APIView):
     )
     def get(self, request: Request) -> Response:
         """What was carried out without a person and is asked about, or was."""
-        status = request.query_params.get("status", Sample.Status.OPEN)
-        if status not in STATES:
-            raise Invalid.field("?status", f"One of {', '.join(STATES)}.")
-        rows = asked_of(person_of(request)).filter(status=status).order_by("-id")
-        if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(pk__lt=cursor_of(cursor))
-        found = list(rows[: PAGE + 1])
-        following = found[PAGE - 1].pk if len(found) > PAGE else None
-        return Response(SamplePage(samples=[_presented(one) for one in found[:PAGE]], next=following))
+        status = one_of(request, "status", STATES, otherwise=Sample.Status.OPEN)
+        page = page_of(request, asked_of(person_of(request)).filter(status=status), size=PAGE)
+        return Response(SamplePage(samples=[_presented(one) for one in page.rows], next=page.next))
 
 
 class AnswerSample(APIView):

@@ -1,4 +1,4 @@
-"""What stands in a query or a form: numbers, cursors, and no names but the known.
+"""What stands in a query or a form: numbers, choices, pages, and no names but the known.
 
 Numbers are decimal digits, finite and within bounds, or none at all: `int()` and `float()` also take "inf",
 "nan", "1e400", "1_000", "٣" and surrounding blanks.
@@ -7,12 +7,16 @@ Numbers are decimal digits, finite and within bounds, or none at all: `int()` an
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
+
+from django.db.models import Model, QuerySet
 
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 
+Row = TypeVar("Row", bound=Model)
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,15})?", re.ASCII)
 
@@ -40,9 +44,33 @@ def check_only(request: Any, known: set[str]) -> None:
         raise Invalid.field(f"?{unknown[0]}", f"Unknown here; known are {', '.join(sorted(known))}.")
 
 
+def one_of(request: Any, name: str, known: Collection[str], *, otherwise: str = "") -> str:
+    """What of a closed list is asked for; `otherwise` where nothing is. Raises `Invalid`."""
+    asked: str = request.query_params.get(name, otherwise)
+    if asked != otherwise and asked not in known:
+        raise Invalid.field(f"?{name}", f"One of {', '.join(known)}.")
+    return asked
+
+
 def cursor_of(text: str) -> UUID:
     """Where a page of an API begins. Raises `Invalid` for what no page before has named."""
     found = read_uuid(text)
     if found is None:
         raise Invalid.field("?cursor", "This is not a UUID.")
     return found
+
+
+class Page(NamedTuple, Generic[Row]):
+    """Rows of one page, and the cursor of the page after it: None where it is the last."""
+
+    rows: list[Row]
+    next: UUID | None
+
+
+def page_of(request: Any, rows: QuerySet[Row], *, size: int, oldest_first: bool = False) -> Page[Row]:
+    """So many rows by their ids, after the one that `?cursor=` names. Raises `Invalid`."""
+    if cursor := request.query_params.get("cursor"):
+        after = cursor_of(cursor)
+        rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
+    found = list(rows.order_by("pk" if oldest_first else "-pk")[: size + 1])
+    return Page(found[:size], found[size - 1].pk if len(found) > size else None)

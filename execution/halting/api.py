@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from audit.asking.answers import Answer, Id, Instant, Next, OneOf
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import cursor_of
+from audit.asking.parameters import page_of
 from audit.asking.who import actor_of
 from execution.halting import release
 from governance.door.authentication import person_of
@@ -75,16 +75,14 @@ class Halts(APIView):
     )
     def get(self, request: Request) -> Response:
         """The kill switches that are on, and those that were."""
-        past = Halt.objects.exclude(lifted_at=None).select_related("agent", "by", "lifted_by").order_by("-pk")
-        if cursor := request.query_params.get("cursor"):
-            past = past.filter(pk__lt=cursor_of(cursor))
-        rows = list(past[: PAGE + 1])
-        page = HaltPage(
+        past = Halt.objects.exclude(lifted_at=None).select_related("agent", "by", "lifted_by")
+        page = page_of(request, past, size=PAGE)
+        answer = HaltPage(
             on=[_presented(halt) for halt in halts.on()],
-            lifted=[_presented(halt) for halt in rows[:PAGE]],
-            next=rows[PAGE - 1].pk if len(rows) > PAGE else None,
+            lifted=[_presented(halt) for halt in page.rows],
+            next=page.next,
         )
-        return Response(page)
+        return Response(answer)
 
     @extend_schema(operation_id="throw_halt", request=HaltBody, responses={201: HaltAnswer})
     def post(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.answers import Answer, Id, Instant, Next, OneOf
-from audit.asking.parameters import cursor_of
+from audit.asking.parameters import page_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.agents import deployments
@@ -102,14 +102,11 @@ class Deployments(APIView):
     )
     def get(self, request: Request) -> Response:
         """What agents run and ran with, the newest first."""
-        rows = _all().order_by("-pk")
+        rows = _all()
         if name := request.query_params.get("agent"):
             rows = rows.filter(agent__name=name)
-        if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(pk__lt=cursor_of(cursor))
-        found = list(rows[: PAGE + 1])
-        after = found[PAGE - 1].pk if len(found) > PAGE else None
-        return Response(DeploymentPage(deployments=[presented(d) for d in found[:PAGE]], next=after))
+        page = page_of(request, rows, size=PAGE)
+        return Response(DeploymentPage(deployments=[presented(d) for d in page.rows], next=page.next))
 
     @extend_schema(
         operation_id="register_deployment",

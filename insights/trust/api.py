@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import cursor_of
+from audit.asking.parameters import page_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
@@ -174,17 +174,14 @@ class Incidents(APIView):
     )
     def get(self, request: Request) -> Response:
         """What spoke against trusting agents, the newest first."""
-        rows = Incident.objects.select_related("agent", "opened_by", "closed_by").order_by("-id")
+        rows = Incident.objects.select_related("agent", "opened_by", "closed_by")
         asked = request.query_params
         if state := asked.get("open"):
             rows = rows.filter(closed_at__isnull=state != "false")
         if agent := asked.get("agent"):
             rows = rows.filter(agent__name=agent)
-        if cursor := asked.get("cursor"):
-            rows = rows.filter(pk__lt=cursor_of(cursor))
-        found = list(rows[: PAGE + 1])
-        following = found[PAGE - 1].pk if len(found) > PAGE else None
-        return Response(IncidentPage(incidents=[_incident(one) for one in found[:PAGE]], next=following))
+        page = page_of(request, rows, size=PAGE)
+        return Response(IncidentPage(incidents=[_incident(one) for one in page.rows], next=page.next))
 
     @extend_schema(operation_id="report_incident", request=ReportBody, responses={201: IncidentAnswer})
     def post(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from audit.asking import gate
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import check_only, cursor_of, whole
+from audit.asking.parameters import check_only, one_of, page_of, whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
@@ -105,10 +105,10 @@ class Proposals(APIView):
     def get(self, request: Request) -> Response:
         """The caller's proposals, newest first, in pages."""
         check_only(request, {"status", "action", "agent", "cursor"})
-        rows = _chosen(request)[: PAGE + 1]
+        page = page_of(request, _chosen(request), size=PAGE)
         on = halts.on()
-        page = [presented(p, p.suggestions.all(), on=on, now=p.now) for p in rows[:PAGE]]
-        return Response(ProposalPage(proposals=page, next=page[-1].id if len(rows) > PAGE else None))
+        found = [presented(p, p.suggestions.all(), on=on, now=p.now) for p in page.rows]
+        return Response(ProposalPage(proposals=found, next=page.next))
 
 
 class Batch(APIView):
@@ -415,17 +415,13 @@ def _visible(request: Request) -> Any:
 
 def _chosen(request: Request) -> Any:
     asked = request.query_params
-    rows = _visible(request).order_by("-id")
-    if status := asked.get("status"):
-        if status not in Proposal.Status.values:
-            raise Invalid.field("?status", f"One of {', '.join(Proposal.Status.values)}.")
+    rows = _visible(request)
+    if status := one_of(request, "status", Proposal.Status.values):
         rows = rows.filter(status=status)
     if action := asked.get("action"):
         rows = rows.filter(action=action)
     if agent := asked.get("agent"):
         rows = rows.filter(agent__name=agent)
-    if cursor := asked.get("cursor"):
-        rows = rows.filter(pk__lt=cursor_of(cursor))
     return rows.annotate(now=Now())
 
 

@@ -16,9 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.asking.parameters import check_only, cursor_of
+from audit.asking.parameters import check_only, cursor_of, one_of
 from audit.ground.ids import read_uuid
-from audit.ground.refusals import Invalid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
 from governance.door.permissions import has_permission
@@ -82,9 +81,7 @@ class Differences(APIView):
         """What a policy in the shadow has seen, and would have said otherwise, the newest first."""
         check_only(request, {"kind", "cursor"})
         version = get_object_or_404(PolicyVersion, pk=policy)
-        kind = request.query_params.get("kind", "")
-        if kind and kind not in Kind.values:
-            raise Invalid.field("?kind", f"One of {', '.join(Kind.values)}.")
+        kind = one_of(request, "kind", Kind.values)
         cursor = request.query_params.get("cursor", "")
         before = cursor_of(cursor) if cursor else None
         told = shadow.told(version)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from audit.asking.parameters import check_only, cursor_of, number, whole
+from audit.asking.parameters import Page, check_only, cursor_of, number, one_of, page_of, whole
 from audit.ground.refusals import Invalid
+from suggestions.models import Proposal
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -27,6 +28,21 @@ def test_a_parameter_that_nobody_knows_is_named_with_those_that_are_known() -> N
     assert refused.value.errors == [
         {"pointer": "?statsu", "detail": "Unknown here; known are cursor, status."}
     ]
+
+
+def test_of_a_closed_list_one_is_asked_for_or_none() -> None:
+    known = ["open", "closed"]
+    assert one_of(asks(status="open"), "status", known) == "open"
+    assert one_of(asks(), "status", known) == ""
+    assert one_of(asks(status=""), "status", known) == ""
+    assert one_of(asks(), "status", known, otherwise="closed") == "closed"
+
+
+@pytest.mark.parametrize("asked", [{"status": "opened"}, {"status": ""}])
+def test_what_is_not_in_a_closed_list_is_refused_with_the_list(asked: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        one_of(asks(**asked), "status", ["open", "closed"], otherwise="open")
+    assert refused.value.errors == [{"pointer": "?status", "detail": "One of open, closed."}]
 
 
 def test_a_cursor_is_what_a_page_before_has_named() -> None:
@@ -73,3 +89,20 @@ def test_a_whole_number_has_digits_alone_and_bounds(text: str, found: int | None
 )
 def test_a_number_is_finite_and_has_bounds(text: str, found: float | None) -> None:
     assert number(text, least=-1, most=2) == found
+
+
+def ids(page: Page[Any]) -> list[UUID]:
+    return [row.pk for row in page.rows]
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_pages_hold_every_row_once_and_the_last_names_no_next(propose: Any, oldest_first: bool) -> None:
+    made = [propose().pk for _ in range(5)]
+    wanted = made if oldest_first else made[::-1]
+
+    first = page_of(asks(), Proposal.objects.all(), size=2, oldest_first=oldest_first)
+    second = page_of(asks(cursor=str(first.next)), Proposal.objects.all(), size=2, oldest_first=oldest_first)
+    third = page_of(asks(cursor=str(second.next)), Proposal.objects.all(), size=2, oldest_first=oldest_first)
+
+    assert [ids(first), ids(second), ids(third)] == [wanted[:2], wanted[2:4], wanted[4:]]
+    assert (first.next, second.next, third.next) == (wanted[1], wanted[3], None)
