@@ -11,7 +11,8 @@ import rfc8785
 # Where Python's own encoder and RFC 8785 may spell a value differently: numbers with an
 # exponent, a trailing ".0", a minus before 0 or too many digits, and characters above
 # U+D7FF, which sort differently in UTF-16. Found inside a string it costs time only.
-_ODD_NUMBER = re.compile(r"(?:\":|,|\[)(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})")
+# It begins with one class of characters, which is looked for twice as fast as one of several words.
+_ODD_NUMBER = re.compile(r'[:,\[](?=[-\d])(?<![^"]:)(?:-0|-?\d+\.0(?!\d)|-?[\d.]+e|-?\d{16})')
 _HIGH_CHARACTER = re.compile("[\ud800-\U0010ffff]")
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
