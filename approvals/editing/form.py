@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from approvals.editing import nodes
 from approvals.editing import schema as edit_schema
@@ -34,6 +34,14 @@ _LIKE = {
 }
 
 
+class Option(NamedTuple):
+    """One thing that can be chosen, as the browser sends it and as people read it."""
+
+    value: str
+    label: str
+    chosen: bool
+
+
 @dataclass(frozen=True)
 class Field:
     """One place. `inside` are the places within; `lost` what can be put in again."""
@@ -52,7 +60,7 @@ class Field:
     rows: int
     shape: int
     shapes: list[tuple[int, str]]
-    options: list[tuple[str, str, bool]]
+    options: list[Option]
     limits: dict[str, str]
     error: str
     marks: list[Piece]
@@ -108,7 +116,7 @@ class Drawing:
         self.errors = errors
         self.sent = sent
         self.marks = Marks(schema)
-        self.found: SensitivePlaces = self.marks.of(_object(nodes.value_of(tree)[0]))
+        self.found: SensitivePlaces = self.marks.of(_object(nodes.value_of(tree).value))
 
     def field(self) -> Field:
         return self._field(self.tree, self.schema, ROOT, (), self.suggested, "Arguments", holder=None)
@@ -128,7 +136,7 @@ class Drawing:
     ) -> Field:
         shape = nodes.shape_of(self.schema, part, node)
         schema = shape.schema
-        value, _ = nodes.value_of(node)
+        value = nodes.value_of(node).value
         differs = suggested is not _NOT_TOLD and (suggested is _GONE or not _same(value, suggested))
         is_leaf = node.kind not in ("group", "list")
         as_sent = nodes.as_sent(node)
@@ -288,18 +296,20 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _options(node: Node, shape: Shape) -> list[tuple[str, str, bool]]:
+def _options(node: Node, shape: Shape) -> list[Option]:
     """What a choice allows, and what stands there where that is something else."""
     if node.kind == "truth":
-        return [("true", "Yes", node.text == "true"), ("false", "No", node.text == "false")]
+        return [Option("true", "Yes", node.text == "true"), Option("false", "No", node.text == "false")]
     if node.kind != "choice":
         return []
     value, errors = nodes.value_of(node)
-    options = [(json.dumps(o.value), _said(o), not errors and _same(o.value, value)) for o in shape.options]
-    if any(chosen for _, _, chosen in options):
+    options = [
+        Option(json.dumps(o.value), _said(o), not errors and _same(o.value, value)) for o in shape.options
+    ]
+    if any(option.chosen for option in options):
         return options
-    typed = (node.text, f"{shown(node.text)} (none of these)", True) if node.text else ("", "Choose…", True)
-    return [typed, *options]
+    label = f"{shown(node.text)} (none of these)" if node.text else "Choose…"
+    return [Option(node.text, label, True), *options]
 
 
 def _said(option: edit_schema.Option) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from approvals.editing import schema as edit_schema
 from approvals.editing.schema import Shape, kind_of, shapes
@@ -82,13 +82,20 @@ def _of(value: Any, root: Any, part: Any, count: list[int], depth: int) -> Node:
     return _leaf(value, shape, index)
 
 
-def fitting(found: Sequence[Shape], value: Any) -> tuple[int, Shape]:
+class Fitting(NamedTuple):
+    """One of the forms that a schema allows, and its place among them: -1 for none of them."""
+
+    place: int
+    shape: Shape
+
+
+def fitting(found: Sequence[Shape], value: Any) -> Fitting:
     """Of the forms that the schema allows the one for this value; else one that shows it as it is."""
     best = max(range(len(found)), key=lambda index: found[index].fits(value))
     if found[best].fits(value) >= 0:
-        return best, found[best]
+        return Fitting(best, found[best])
     kind = kind_of(value)
-    return -1, Shape(kind, {}, f"{edit_schema.LABELS[kind]} (not what it must be)")
+    return Fitting(-1, Shape(kind, {}, f"{edit_schema.LABELS[kind]} (not what it must be)"))
 
 
 def ordered(schema: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
@@ -190,10 +197,16 @@ def _name(text: str) -> str:
 # --- To a value -----------------------------------------------------------------------------------
 
 
-def value_of(node: Node) -> tuple[Any, dict[str, str]]:
-    """The value, and by their paths what can't be read as what it has to be: there it is what was typed."""
+class ReadValue(NamedTuple):
+    """A value, and by their paths what can't be read as what it has to be: there it is what was typed."""
+
+    value: Any
+    errors: dict[str, str]
+
+
+def value_of(node: Node) -> ReadValue:
     errors: dict[str, str] = {}
-    return _value(node, ROOT, errors), errors
+    return ReadValue(_value(node, ROOT, errors), errors)
 
 
 def _value(node: Node, path: str, errors: dict[str, str]) -> Any:
@@ -322,8 +335,7 @@ def shape_of(root: Any, part: Any, node: Node) -> Shape:
     kind = "text" if node.kind == "moment" else node.kind
     if 0 <= node.shape < len(found) and found[node.shape].kind == kind:
         return found[node.shape]
-    value, _ = value_of(node)
-    return fitting([shape for shape in found if shape.kind == kind] or found, value)[1]
+    return fitting([shape for shape in found if shape.kind == kind] or found, value_of(node).value).shape
 
 
 def act(root: Any, tree: Node, do: str, sent: Mapping[str, str]) -> str:
@@ -378,7 +390,7 @@ def _kept(
     for name in dict.fromkeys([*fresh, *before]):
         part = edit_schema.of_property(schema, name)
         fits = name in before and any(
-            shape.fits(value_of(before[name])[0]) >= 0 for shape in shapes(root, part)
+            shape.fits(value_of(before[name]).value) >= 0 for shape in shapes(root, part)
         )
         if fits and (name in known or name in fresh):
             yield name, before[name]

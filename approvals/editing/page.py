@@ -176,7 +176,7 @@ def check(entry: Entry, typed: Typed) -> bool:
 def _check_schema(entry: Entry, typed: Typed) -> None:
     value = typed.value
     if value is None and typed.tree is not None:
-        value = nodes.value_of(typed.tree)[0]
+        value = nodes.value_of(typed.tree).value
     for error in entry.errors(value, "") if isinstance(value, dict) else []:
         _place(typed, error["pointer"], error["detail"])
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -44,7 +44,7 @@ def standing_of(keys: Collection[Key]) -> dict[Key, Standing]:
     asked = sorted(set(keys))
     if not asked:
         return {}
-    known = [_known.get(session, ("",))[0] for _, session in asked]
+    known = [_known.get(session, _NOT_KNOWN).hash for _, session in asked]
     sql, params = _absences()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -121,19 +121,32 @@ def _absences() -> tuple[str, tuple[Any, ...]]:
     return sql, params
 
 
-# What a session says, decoded once for as long as it stays the same: its hash, and the user and password
-# stamp in it.
-_known: dict[str, tuple[str, tuple[str, str]]] = {}
+class _Opened(NamedTuple):
+    """Whose session it is, and by which password it was begun."""
+
+    user: str
+    stamp: str
 
 
-def _opened(key: str, data: str | None) -> tuple[str, str]:
+class _Known(NamedTuple):
+    """What a session says, decoded once for as long as its hash stays the same."""
+
+    hash: str
+    said: _Opened
+
+
+_NOT_KNOWN = _Known("", _Opened("", ""))
+_known: dict[str, _Known] = {}
+
+
+def _opened(key: str, data: str | None) -> _Opened:
     if data is None:
-        return _known.get(key, ("", ("", "")))[1]
+        return _known.get(key, _NOT_KNOWN).said
     content = Session(session_key=key, session_data=data).get_decoded()
-    said = (str(content.get("_auth_user_id")), str(content.get("_auth_user_hash")))
+    said = _Opened(str(content.get("_auth_user_id")), str(content.get("_auth_user_hash")))
     if len(_known) > 10_000:
         _known.clear()
-    _known[key] = (hashlib.sha256(data.encode()).hexdigest(), said)
+    _known[key] = _Known(hashlib.sha256(data.encode()).hexdigest(), said)
     return said
 
 

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -60,20 +60,27 @@ def follow() -> int:
 
 def _mine() -> Follower | None:
     """The place in the log, locked; None while somebody else reads, and at the very first time."""
-    newest = _snapshot()[2]
+    newest = _snapshot().newest
     Follower.objects.bulk_create([Follower(name=NAME, position=newest, head=newest)], ignore_conflicts=True)
     return Follower.objects.select_for_update(skip_locked=True).filter(name=NAME).first()
 
 
-def _snapshot() -> tuple[int, int, int]:
+class _Snapshot(NamedTuple):
     """The oldest transaction that still runs, the next one to begin, and the newest event."""
+
+    oldest: int
+    following: int
+    newest: int
+
+
+def _snapshot() -> _Snapshot:
     with connection.cursor() as cursor:
         cursor.execute("""
             SELECT pg_snapshot_xmin(s)::text::numeric, pg_snapshot_xmax(s)::text::numeric,
                    (SELECT coalesce(max(id), 0) FROM audit_event)
               FROM pg_current_snapshot() s""")
         oldest, following, newest = cursor.fetchone()
-    return int(oldest), int(following), newest
+    return _Snapshot(int(oldest), int(following), newest)
 
 
 def _read(follower: Follower) -> list[LogEvent]:
@@ -94,22 +101,21 @@ def _told(number: int, type: str, proposal: UUID, body: str) -> LogEvent:
     return LogEvent(number, type, proposal, str(content["actor"]["id"]), content["data"])
 
 
-def _settle(follower: Follower, before: tuple[int, int, int], *, read_to: int | None) -> None:
+def _settle(follower: Follower, before: _Snapshot, *, read_to: int | None) -> None:
     """Let go of what can't change any more; `read_to` is where a turn ended before the log did.
 
     An event's number and its transaction's are drawn one after the other: the horizon is taken a turn
     after the number that it is for.
     """
-    oldest, following, newest = before
     if follower.horizon == 0:
-        follower.horizon = following
+        follower.horizon = before.following
         return
-    if oldest < follower.horizon:
+    if before.oldest < follower.horizon:
         return
     follower.position = follower.head if read_to is None else min(read_to, follower.head)
     follower.seen = [number for number in follower.seen if number > follower.position]
     if follower.position == follower.head:
-        follower.head, follower.horizon = newest, 0
+        follower.head, follower.horizon = before.newest, 0
 
 
 # --- What an event asks for ------------------------------------------------------------------

@@ -88,11 +88,11 @@ def pieces(text: str) -> list[Piece]:
         return [Piece(text)] if text else []
     found: list[Piece] = []
     done = 0
-    for start, end, mark, note in _marks(text):
-        if start > done:
-            found.append(Piece(text[done:start]))
-        found.append(Piece(text[start:end], mark, note))
-        done = end
+    for place in _marks(text):
+        if place.start > done:
+            found.append(Piece(text[done : place.start]))
+        found.append(Piece(text[place.start : place.end], place.mark, place.note))
+        done = place.end
     if done < len(text):
         found.append(Piece(text[done:]))
     return found
@@ -131,9 +131,18 @@ def _counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def _marks(text: str) -> Iterator[tuple[int, int, str, str]]:
-    """Places of the text with the mark and the note for each; a place behind a word is empty."""
-    hidden = [(m.start(), m.end(), *_told(m[0])) for m in _HIDDEN.finditer(text) if not _is_honest(text, m)]
+class _Place(NamedTuple):
+    """Where something is not as it seems, with mark and note; behind a word it is empty."""
+
+    start: int
+    end: int
+    mark: str
+    note: str
+
+
+def _marks(text: str) -> Iterator[_Place]:
+    runs = [run for run in _HIDDEN.finditer(text) if not _is_honest(text, run)]
+    hidden = [_Place(run.start(), run.end(), *_told(run[0])) for run in runs]
     if text.isascii():
         return iter(sorted([*hidden, *_coded(text)]) if "xn--" in text else hidden)
     return iter(sorted([*hidden, *_pretending(text)]))
@@ -201,21 +210,22 @@ def _is_arabic(character: str) -> bool:
     return "\u0620" <= character <= "\u06ff" and character.isalpha()
 
 
-def _pretending(text: str) -> Iterator[tuple[int, int, str, str]]:
+def _pretending(text: str) -> Iterator[_Place]:
     """Behind each word, sign and domain that is drawn like Latin letters and is something else."""
     yield from _coded(text)
     for sign in _SIGN.finditer(text):
         name = unicodedata.name(sign[0]).capitalize()
         told = f"{name}: looks like “{_SIGNS[sign[0]]}” and is another character"
-        yield sign.end(), sign.end(), f"U+{ord(sign[0]):04X}", told
+        yield _Place(sign.end(), sign.end(), f"U+{ord(sign[0]):04X}", told)
     for word in _STYLED.finditer(text):
         reads = unicodedata.normalize("NFKC", word[0])
-        yield word.end(), word.end(), "styled letters", f"Letters of mathematics that read “{reads}”"
+        note = f"Letters of mathematics that read “{reads}”"
+        yield _Place(word.end(), word.end(), "styled letters", note)
     if _LOOK_ALIKE.search(text):
         yield from _look_alike(text)
 
 
-def _look_alike(text: str) -> Iterator[tuple[int, int, str, str]]:
+def _look_alike(text: str) -> Iterator[_Place]:
     """Behind each word that mixes Latin with its look-alikes, or is all look-alikes beside Latin."""
     domains = [(domain.start(), domain.end()) for domain in _DOMAIN.finditer(text)]
     within = iter(domains)
@@ -229,14 +239,14 @@ def _look_alike(text: str) -> Iterator[tuple[int, int, str, str]]:
             continue
         if _LATIN.search(word[0]):
             if not (len(word[0]) <= 3 and _UNITS.issuperset(foreign)):
-                yield word.end(), word.end(), *_mixed(foreign)
+                yield _Place(word.end(), word.end(), *_mixed(foreign))
             continue
         if not all(letter in _TWINS for letter in word[0]):
             continue
         in_domain = domain is not None and domain[0] <= word.start()
         beside = [words[m][0] for m in (n - 1, n + 1) if 0 <= m < len(words)]
         if in_domain or _seems_latin(word[0], beside):
-            yield word.end(), word.end(), *_whole(word[0])
+            yield _Place(word.end(), word.end(), *_whole(word[0]))
 
 
 def _mixed(foreign: list[str]) -> tuple[str, str]:
@@ -261,11 +271,11 @@ def _whole(word: str) -> tuple[str, str]:
     return f"{alphabet} letters", f"A word in {alphabet} letters beside Latin ones; it looks like “{reads}”"
 
 
-def _coded(text: str) -> Iterator[tuple[int, int, str, str]]:
+def _coded(text: str) -> Iterator[_Place]:
     """Behind each part of a domain that stands for other letters: xn--pypal-4ve."""
     for label in _PUNYCODE.finditer(text):
         try:
             reads = label[0][4:].encode().decode("punycode")
         except (UnicodeError, ValueError):
             reads = "nothing that can be read"
-        yield label.end(), label.end(), "coded letters", f"Browsers show it as “{reads}”"
+        yield _Place(label.end(), label.end(), "coded letters", f"Browsers show it as “{reads}”")

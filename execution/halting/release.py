@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -93,24 +93,30 @@ def _settle(halt_id: UUID) -> int:
         total += len(released)
 
 
-def _release_some(halt_id: UUID) -> list[tuple[UUID, UUID, timedelta]]:
+class _Released(NamedTuple):
+    """An execution that goes on, and how long it had been held."""
+
+    execution: UUID
+    proposal: UUID
+    lost: timedelta
+
+
+def _release_some(halt_id: UUID) -> list[_Released]:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"halt": halt_id, "at_once": AT_ONCE})
-        released: list[tuple[UUID, UUID, timedelta]] = cursor.fetchall()
-    proposals = [proposal_id for _, proposal_id, _ in released]
+        released = [_Released(*row) for row in cursor.fetchall()]
+    proposals = [one.proposal for one in released]
     if proposals:
-        told = [
-            (proposal_id, _told(halt_id, execution_id, lost)) for execution_id, proposal_id, lost in released
-        ]
+        told = [(one.proposal, _told(halt_id, one)) for one in released]
         record_many("execution.released", actor=TIMER, about=told)
         Proposal.objects.filter(pk__in=proposals).update(version=F("version") + 1)
         transaction.on_commit(lambda: announce(*proposals), robust=True)
     return released
 
 
-def _told(halt_id: UUID, execution_id: UUID, lost: timedelta) -> dict[str, Any]:
-    held = round(lost.total_seconds() * 1000)
-    return {"execution": str(execution_id), "halt": str(halt_id), "held_ms": held}
+def _told(halt_id: UUID, released: _Released) -> dict[str, Any]:
+    held = round(released.lost.total_seconds() * 1000)
+    return {"execution": str(released.execution), "halt": str(halt_id), "held_ms": held}
 
 
 def held_by(on: Sequence[Halt]) -> Counter[UUID]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import redis
 import structlog
@@ -115,6 +116,14 @@ def _name(counter: Counter) -> str:
     return f"{settings.VALKEY_PREFIX}:tries:{counter.key}"
 
 
+class _Tries(NamedTuple):
+    """How many there were; the times are this process's monotonic clock."""
+
+    tries: int = 0
+    wait_until: float = 0.0
+    forgotten_at: float = 0.0
+
+
 class _Here:
     """The same in this process, while Valkey is away."""
 
@@ -122,33 +131,33 @@ class _Here:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[str, tuple[int, float, float]] = {}  # tries, wait until, forgotten at
+        self._found: dict[str, _Tries] = {}
 
     def admit(self, counters: Sequence[Counter]) -> tuple[float, bool]:
         now = time.monotonic()
         with self._lock:
             if len(self._found) > self.MOST:
                 self._found.clear()
-            wait = max((self._of(one, now)[1] - now for one in counters), default=0.0)
+            wait = max((self._of(one, now).wait_until - now for one in counters), default=0.0)
             if wait > 0:
                 return wait * 1000, False
             used_up = False
             for one in counters:
-                tries, till = self._of(one, now)[0] + 1, 0.0
+                tries, till = self._of(one, now).tries + 1, 0.0
                 if tries >= one.free:
                     used_up, till = True, now + min(one.first * 2 ** min(tries - one.free, 30), one.longest)
-                self._found[one.key] = (tries, till, now + one.memory)
+                self._found[one.key] = _Tries(tries, till, now + one.memory)
         return 0, used_up
 
     def take_back(self, counters: Sequence[Counter]) -> None:
         with self._lock:
             for one in counters:
-                tries, _, forgotten = self._of(one, time.monotonic())
-                self._found[one.key] = (max(tries - 1, 0), 0.0, forgotten)
+                known = self._of(one, time.monotonic())
+                self._found[one.key] = _Tries(max(known.tries - 1, 0), 0.0, known.forgotten_at)
 
-    def _of(self, counter: Counter, now: float) -> tuple[int, float, float]:
-        found = self._found.get(counter.key, (0, 0.0, 0.0))
-        return found if found[2] > now else (0, 0.0, 0.0)
+    def _of(self, counter: Counter, now: float) -> _Tries:
+        found = self._found.get(counter.key, _Tries())
+        return found if found.forgotten_at > now else _Tries()
 
 
 _here = _Here()

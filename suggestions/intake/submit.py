@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -126,7 +126,15 @@ def _hold_to_their_stage(agent: Agent, prepared: Sequence[Prepared]) -> None:
                 break
 
 
-def _use_standing_approvals(prepared: Sequence[Prepared]) -> list[tuple[Prepared, UUID, int]]:
+class _Use(NamedTuple):
+    """A proposal that passes by a standing approval, and how many uses that has left."""
+
+    prepared: Prepared
+    approval: UUID
+    left: int
+
+
+def _use_standing_approvals(prepared: Sequence[Prepared]) -> list[_Use]:
     """Take one use for each that passes by a standing approval, and how many are left; what gets none
     is reviewed. In one order, so that no two submissions wait for each other."""
     passing = [
@@ -141,22 +149,23 @@ def _use_standing_approvals(prepared: Sequence[Prepared]) -> list[tuple[Prepared
         if left is None:
             _withhold(one, "The standing approval has ended or was used up.")
         else:
-            used.append((one, approval_id, left))
+            used.append(_Use(one, approval_id, left))
     return used
 
 
-def _settle_uses(used: Sequence[tuple[Prepared, UUID, int]], new: set[UUID]) -> None:
+def _settle_uses(used: Sequence[_Use], new: set[UUID]) -> None:
     """An event for each use; what was there already has used nothing."""
-    for prepared, approval_id, left in used:
+    for use in used:
+        prepared = use.prepared
         if prepared.proposal.pk not in new:
-            standing.give_back(approval_id)
+            standing.give_back(use.approval)
             continue
         first = prepared.suggestions[0]
         data = {
-            "standing_approval": str(approval_id),
+            "standing_approval": str(use.approval),
             "action": first.action_type.name,
             "action_digest": first.action_digest,
-            "left": left,
+            "left": use.left,
         }
         record("standing_approval.used", actor=_policy(prepared), proposal=prepared.proposal.pk, data=data)
 

@@ -146,7 +146,7 @@ def test_a_text_with_line_ends_of_its_own_is_not_marked_as_changed(text: str) ->
     page = page_of(schema, value, tree)
     assert "suggested:" not in page
     back = nodes.read(sent_back(page))
-    assert value_of(back)[0]["body"] == text
+    assert value_of(back).value["body"] == text
     assert "suggested:" not in page_of(schema, {"body": text, "n": 1}, back)
 
 

@@ -22,8 +22,8 @@ def forget_tries() -> None:
 def let_time_pass(counter: Counter, where: str = "Valkey") -> None:
     """The wait of this counter is over."""
     if where != "Valkey":
-        count, _, forgotten = tries._here._found[counter.key]
-        tries._here._found[counter.key] = (count, 0.0, forgotten)
+        known = tries._here._found[counter.key]
+        tries._here._found[counter.key] = known._replace(wait_until=0.0)
         return
     with redis.Redis.from_url(settings.VALKEY_URL) as client:
         client.hdel(f"{settings.VALKEY_PREFIX}:tries:{counter.key}", "till")
