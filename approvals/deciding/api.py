@@ -24,9 +24,8 @@ from governance.door.authentication import person_of
 from governance.door.deciders import DECIDES
 from governance.door.permissions import has_permission
 from governance.models import Team
+from suggestions.answering import present, resolve
 from suggestions.answering.answers import ProposalAnswer, ResolutionAnswer
-from suggestions.answering.present import presented as shown
-from suggestions.answering.resolve import presented
 from suggestions.models import Proposal, Suggestion
 
 
@@ -99,7 +98,7 @@ def visible(request: Request, proposal_id: UUID) -> Proposal:
 def answer_of(request: Request, proposal_id: UUID) -> ProposalAnswer:
     """The proposal as it is now."""
     proposal = visible(request, proposal_id)
-    return shown(proposal, proposal.suggestions.select_related("action_type"))
+    return present.presented(proposal, proposal.suggestions.select_related("action_type"))
 
 
 def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
@@ -144,6 +143,6 @@ def _presented(decided: Decided) -> DecisionAnswer:
         verdict=decision.verdict,
         suggestion=decision.suggestion_id,
         action_digest=decision.action_digest or None,
-        resolution=presented(resolution) if resolution else None,
+        resolution=resolve.presented(resolution) if resolution else None,
         check=checks.told(decided.check) if decided.check else None,
     )

@@ -20,6 +20,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import URLPattern
 
+from tests import contract
 from tests.database import taken_back
 from tests.reviewapp.web.test_access import (
     API,
@@ -106,9 +107,7 @@ def send(world: World, caller: str, method: str, path: str, body: str = "", **he
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:
     """What the OpenAPI document says of each line of the table."""
-    from drf_spectacular.generators import SchemaGenerator
-
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    document = contract.document()
     by_path = {
         path.replace("/api/v1/", "").replace("{", "<").replace("}", ">"): o
         for path, o in document["paths"].items()
