@@ -104,7 +104,7 @@ def _presented(suggestion: Suggestion, found: edits.Preview) -> EditAnswer:
         suggestion=suggestion.pk,
         action_digest=found.digest,
         sentence=shown(found.sentence),
-        changes=found.changes,
+        changes=[ChangeAnswer(**change) for change in found.changes],
         asked=ObligationsAnswer(**found.asked),
         asked_now=ObligationsAnswer(**found.was_asked),
         rules=[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from django.http import Http404
@@ -93,6 +94,7 @@ class ReportResult(APIView):
 
 
 def _grant(grant: Grant) -> GrantAnswer:
+    """What runs has a lease, and what is approved has arguments: the database sees to both."""
     execution, action_type = grant.execution, grant.execution.suggestion.action_type
     return GrantAnswer(
         proposal=execution.proposal_id,
@@ -100,13 +102,13 @@ def _grant(grant: Grant) -> GrantAnswer:
         step=grant.step.name,
         action=action_type.name,
         version=action_type.version,
-        arguments=execution.proposal.resolution.arguments,
+        arguments=cast(dict[str, Any], execution.proposal.resolution.arguments),
         action_digest=execution.action_digest,
         token=grant.token,
         fence=execution.fence,
         idempotency_key=f"{execution.pk}/{grant.step.name}",
         begun_at=grant.attempt.started_at,
-        lease_until=execution.lease_until,
+        lease_until=cast(datetime, execution.lease_until),
     )
 
 

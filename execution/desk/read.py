@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -113,7 +114,8 @@ def _begun(execution: Execution) -> BegunAnswer | None:
     attempt = begun(execution)
     if attempt is None:
         return None
-    return BegunAnswer(by=attempt.begun_by, at=attempt.started_at, lease_until=execution.lease_until)
+    until = cast(datetime, execution.lease_until)  # the database has no running one without a lease
+    return BegunAnswer(by=attempt.begun_by, at=attempt.started_at, lease_until=until)
 
 
 def _step(step: Step, with_responses: bool) -> StepAnswer:

@@ -227,8 +227,8 @@ class CheckPolicy(View):
             valid=not found.errors,
             digest=found.digest,
             rules=len(found.policy.rules) if found.policy else 0,
-            errors=found.errors,
-            warnings=found.warnings,
+            errors=[FieldError(**error) for error in found.errors],
+            warnings=[FieldError(**warning) for warning in found.warnings],
         )
         return Response(answer)
 
@@ -287,7 +287,7 @@ class DiffPolicies(View):
             added=[rule.name for rule in found.added],
             removed=[rule.name for rule in found.removed],
             changed=[name for name, _ in found.changed],
-            lines=[line._asdict() for line in found.lines],
+            lines=[DiffLine(**line._asdict()) for line in found.lines],
         )
         return Response(answer)
 

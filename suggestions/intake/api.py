@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking import gate
+from audit.asking.answers import FieldError
 from audit.asking.bodies import Strict, check
 from audit.asking.parameters import check_only, one_of, page_of, whole
 from audit.asking.who import actor_of
@@ -259,7 +260,7 @@ def _registered(done: Registered) -> RegisteredType:
     )
 
 
-def _milder(change: Change) -> dict[str, list[str]]:
+def _milder(change: Change) -> dict[str, Any]:
     return {"milder": change.milder} if change.milder else {}
 
 
@@ -348,11 +349,11 @@ def _stored(
     return []
 
 
-def _as_error(refusal: Refusal) -> dict[str, str]:
+def _as_error(refusal: Refusal) -> dict[str, Any]:
     return {"pointer": refusal.facts.get("pointer", ""), "detail": refusal.detail}
 
 
-def _errors(refusal: Refusal) -> list[dict[str, str]]:
+def _errors(refusal: Refusal) -> list[dict[str, Any]]:
     return refusal.errors if isinstance(refusal, Invalid) else [_as_error(refusal)]
 
 
@@ -367,7 +368,8 @@ def _all_of(refused: list[Refusal]) -> Refusal:
 
 
 def _refused(refusal: Refusal) -> RefusedItem:
-    return RefusedItem(accepted=False, detail=refusal.detail, errors=_errors(refusal), **_more(refusal))
+    errors = [FieldError(**error) for error in _errors(refusal)]
+    return RefusedItem(accepted=False, detail=refusal.detail, errors=errors, **_more(refusal))
 
 
 _TOLD_OF_AN_ITEM = ("boundary", "retry_after", "earlier", "ask_again_after")
