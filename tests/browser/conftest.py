@@ -24,6 +24,8 @@ from tests.approvals.conftest import policy
 
 __all__ = ["policy"]
 
+pytest.register_assert_rewrite("tests.browser.desk", "tests.browser.looks")  # so that they say what differs
+
 HERE = Path(__file__).parent
 INSTALLED = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -238,25 +240,3 @@ def _session_of(user: Any, site: str) -> dict[str, str]:
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": client.cookies[name].value, "url": site}
-
-
-def live(page: Any) -> Any:
-    """The page, once it is told of changes."""
-    page.locator("#banner[data-told]").wait_for(state="attached")
-    return page
-
-
-SETTLED = """id => document.querySelector(
-    '#detail:not([data-settling], .is-waiting)' + (id ? ` #proposal[data-id="${id}"]` : ''))"""
-
-
-def settled(page: Any, proposal: Any = None) -> Any:
-    """The desk, once a key or a click on what is open counts; with a proposal, once that one is open."""
-    page.wait_for_function(SETTLED, arg=proposal and str(proposal.pk))  # looks at every frame
-    return page
-
-
-def drawn(page: Any) -> Any:
-    """The page, once what was done to it is on the screen, and who watches for that was told."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page

@@ -11,7 +11,7 @@ import pytest
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.models import ActionType
-from tests.browser.test_looks import check
+from tests.browser.looks import check
 from tests.governance.actions.test_tool_forms import MCP
 from tests.governance.actions.test_views import PAYOUT
 

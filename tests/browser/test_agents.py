@@ -14,7 +14,7 @@ from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.door import keys
 from governance.models import Agent, AgentKey
-from tests.browser.test_looks import check
+from tests.browser.looks import check
 from tests.conftest import DEPLOYED, REFUND, ApiClient, proposal_body
 
 HOSTILE = '"><img src=x onerror=alert(1)>'

@@ -15,8 +15,8 @@ from governance.actions.action_types import register
 from governance.models import Agent, Autonomy, Incident
 from governance.trust import autonomy
 from suggestions.models import Sample
-from tests.browser.conftest import settled
-from tests.browser.test_looks import check
+from tests.browser.desk import settled
+from tests.browser.looks import check
 from tests.conftest import DEPLOYED, actor_of, in_force, suggestion_body
 
 Visit = Callable[..., Any]

@@ -12,8 +12,8 @@ from approvals.deciding import decide
 from approvals.models import Decision
 from suggestions.models import Proposal
 from tests.approvals.bulk.test_bulk import refund
-from tests.browser.conftest import live
-from tests.browser.test_looks import check
+from tests.browser.desk import live
+from tests.browser.looks import check
 from tests.conftest import actor_of
 
 Visit = Callable[..., Any]

@@ -10,22 +10,11 @@ from playwright.sync_api import expect
 
 from approvals.deciding import decide
 from approvals.models import Decision
-from suggestions.models import Proposal, Resolution
-from tests.browser.conftest import live
+from suggestions.models import Resolution
+from tests.browser.desk import eventually, live, status_of
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
-
-
-def status_of(proposal: Any) -> str:
-    return Proposal.objects.get(pk=proposal.pk).status
-
-
-def eventually(question: Callable[[], Any], answer: Any, seconds: float = 5) -> None:
-    until = time.monotonic() + seconds
-    while question() != answer and time.monotonic() < until:
-        time.sleep(0.02)
-    assert question() == answer
 
 
 def test_a_person_signs_in_and_is_at_the_queue(visit: Visit, proposal: Any, ana: Any) -> None:

@@ -12,9 +12,9 @@ from approvals.deciding import decide
 from approvals.models import Decision
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
-from tests.browser.conftest import Watch, drawn, live
-from tests.browser.test_desk import eventually, status_of
-from tests.browser.test_looks import check
+from tests.browser.conftest import Watch
+from tests.browser.desk import drawn, eventually, live, status_of
+from tests.browser.looks import check
 from tests.conftest import actor_of
 
 Visit = Callable[..., Any]

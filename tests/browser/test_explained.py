@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from governance.agents import deployments
-from tests.browser.test_looks import check
+from tests.browser.looks import check
 from tests.conftest import in_force, suggestion_body
 
 Visit = Callable[..., Any]

@@ -11,9 +11,8 @@ from playwright.sync_api import expect
 from execution.models import Execution
 from governance.models import Incident
 from reviewapp.web.pages import GOVERNANCE, PLACES
-from tests.browser.conftest import live
-from tests.browser.test_looks import check
-from tests.browser.test_verbs import GRACE, opened, status_of
+from tests.browser.desk import GRACE, live, opened, status_of
+from tests.browser.looks import check
 from tests.conftest import suggestion_body
 
 Visit = Callable[..., Any]

@@ -11,8 +11,8 @@ from audit.ground.actors import SYSTEM
 from execution.running import heartbeats
 from governance.models import Halt
 from governance.trust import halts
-from tests.browser.conftest import live
-from tests.browser.test_looks import check
+from tests.browser.desk import live
+from tests.browser.looks import check
 
 Visit = Callable[..., Any]
 HOSTILE = "Refunds <script>alert(1)</script> run \u202ewild " + "x" * 300

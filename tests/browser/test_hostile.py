@@ -13,7 +13,7 @@ from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.showing.values import escaped
-from tests.browser.conftest import live
+from tests.browser.desk import live
 from tests.browser.hostile import HONEST, PAYLOADS
 from tests.conftest import actor_of, suggestion_body
 

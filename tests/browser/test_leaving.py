@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 
-from tests.browser.conftest import live
+from tests.browser.desk import live
 
 WITHIN = 5.0  # seconds, from what happened to the socket's end
 # What a page may ask for before its socket ends: told by the browser, and by htmx.

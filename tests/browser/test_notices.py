@@ -11,9 +11,8 @@ from django.utils import timezone
 from approvals.models import Here, Notice, Target
 from approvals.models.kinds import Kind
 from approvals.telling.owe import owe
-from tests.browser.conftest import live
-from tests.browser.test_desk import eventually
-from tests.browser.test_looks import check
+from tests.browser.desk import eventually, live
+from tests.browser.looks import check
 
 Visit = Callable[..., Any]
 # A page in the background, in a browser that was allowed to show notices and notes what it shows.

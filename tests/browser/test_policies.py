@@ -10,7 +10,7 @@ import pytest
 from audit.ground.actors import SYSTEM
 from governance.models import PolicyVersion
 from governance.policies import lifecycle
-from tests.browser.test_looks import check
+from tests.browser.looks import check
 from tests.conftest import in_force
 
 Visit = Callable[..., Any]

@@ -14,9 +14,8 @@ from approvals.models import Decision, Look
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from suggestions.models import Proposal
-from tests.browser.conftest import drawn, live
-from tests.browser.test_desk import eventually
-from tests.browser.test_looks import check
+from tests.browser.desk import drawn, eventually, live
+from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]

@@ -11,9 +11,8 @@ from playwright.sync_api import expect
 
 from approvals.models import Comment
 from governance.models import PolicyVersion
-from tests.browser.conftest import live
-from tests.browser.test_desk import eventually, status_of
-from tests.browser.test_looks import check
+from tests.browser.desk import eventually, live, status_of
+from tests.browser.looks import check
 
 Visit = Callable[..., Any]
 TYPED = "(it, text) => { it.value = text; it.dispatchEvent(new Event('input', { bubbles: true })); }"

@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from approvals.models import Claim, Decision
-from tests.browser.conftest import live
-from tests.browser.test_verbs import opened, status_of
+from tests.browser.desk import live, opened, status_of
 
 Visit = Callable[..., Any]
 

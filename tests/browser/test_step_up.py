@@ -14,8 +14,8 @@ from playwright.sync_api import expect
 
 from governance.people import absences
 from suggestions.models import Proposal
-from tests.browser.conftest import drawn, live
-from tests.browser.test_looks import check, troubles
+from tests.browser.desk import drawn, live
+from tests.browser.looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]

@@ -15,8 +15,8 @@ from approvals.deciding import decide
 from approvals.models import Claim, SavedView
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.browser.conftest import live
-from tests.browser.test_looks import check
+from tests.browser.desk import live
+from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]

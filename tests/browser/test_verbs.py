@@ -15,25 +15,17 @@ from governance.models import User
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.approvals.deciding.test_decide import approve
-from tests.browser.conftest import live, settled
-from tests.browser.test_desk import eventually, status_of
-from tests.browser.test_looks import check
+from tests.browser.desk import GRACE, eventually, live, opened, settled, status_of
+from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
-GRACE = "version: 1\ndefaults: {verdict: review, team: operations, grace: 1h}\n"
 EDITED = {"order_id": "#W1", "amount": 40}
 by_keyboard_and_by_mouse = pytest.mark.parametrize("how", ["keyboard", "mouse"])
 
 
 def teams_of(proposal: Any) -> list[str]:
     return Proposal.objects.get(pk=proposal.pk).teams
-
-
-def opened(page: Any, proposal: Any) -> None:
-    """This one is open, and a key or a click counts again."""
-    settled(page, proposal)
-    expect(page.locator(f'#proposal[data-id="{proposal.pk}"]')).to_be_visible()
 
 
 @by_keyboard_and_by_mouse

@@ -13,8 +13,8 @@ from approvals.models import CheckPlan, CheckTemplate, Look
 from approvals.vigilance import slip_in
 from suggestions.models import SecondReview
 from tests.approvals.deciding.test_decide import approve, reject
-from tests.browser.conftest import live
-from tests.browser.test_looks import check as looks_good
+from tests.browser.desk import live
+from tests.browser.looks import check as looks_good
 from tests.conftest import proposal_body, suggestion_body
 
 Visit = Callable[..., Any]

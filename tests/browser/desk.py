@@ -1,0 +1,52 @@
+"""What tests at a desk wait for before they go on, and what they read of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from suggestions.models import Proposal
+
+GRACE = "version: 1\ndefaults: {verdict: review, team: operations, grace: 1h}\n"
+
+
+def live(page: Any) -> Any:
+    """The page, once it is told of changes."""
+    page.locator("#banner[data-told]").wait_for(state="attached")
+    return page
+
+
+SETTLED = """id => document.querySelector(
+    '#detail:not([data-settling], .is-waiting)' + (id ? ` #proposal[data-id="${id}"]` : ''))"""
+
+
+def settled(page: Any, proposal: Any = None) -> Any:
+    """The desk, once a key or a click on what is open counts; with a proposal, once that one is open."""
+    page.wait_for_function(SETTLED, arg=proposal and str(proposal.pk))  # looks at every frame
+    return page
+
+
+def drawn(page: Any) -> Any:
+    """The page, once what was done to it is on the screen, and who watches for that was told."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page
+
+
+def opened(page: Any, proposal: Any) -> None:
+    """This one is open, and a key or a click counts again."""
+    settled(page, proposal)
+    expect(page.locator(f'#proposal[data-id="{proposal.pk}"]')).to_be_visible()
+
+
+def status_of(proposal: Any) -> str:
+    return Proposal.objects.get(pk=proposal.pk).status
+
+
+def eventually(question: Callable[[], Any], answer: Any, seconds: float = 5) -> None:
+    until = time.monotonic() + seconds
+    while question() != answer and time.monotonic() < until:
+        time.sleep(0.02)
+    assert question() == answer
