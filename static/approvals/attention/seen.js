@@ -1,3 +1,4 @@
+// @ts-check
 // What has been on the screen of the open proposal, and that it is there.
 //
 // Approving is possible once everything that would be carried out was unfolded and passed by: until then the
@@ -6,11 +7,15 @@
 
 const BEAT = 10_000;
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const proposal = () => find("#proposal");
 const chosen = () => find(".suggestion:has(.suggestion-radio:checked)");
+/** @type {(rank: string) => HTMLFormElement | null} */
 const formOf = (rank) => find(`form[data-verb="approve"][data-rank="${rank}"]`);
-const digestOf = (form) => find("[name=action_digest]", form)?.value ?? "";
+/** @type {(name: string, form: HTMLFormElement) => HTMLInputElement | null} */
+const field = (name, form) => find(`[name=${name}]`, form);
+const digestOf = (form) => field("action_digest", form)?.value ?? "";
 
 // --- What was shown ------------------------------------------------------------------------------
 
@@ -77,8 +82,8 @@ function tell(card) {
   if (!form) return;
   find("noscript", form)?.remove();
   const left = missing(card).length;
-  const field = find("[name=shown]", form) ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "shown" }));
-  field.value = left ? "" : digestOf(form);
+  const digest = field("shown", form) ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "shown" }));
+  digest.value = left ? "" : digestOf(form);
   const button = find(".button-approve", form);
   if (!button) return;
   button.classList.toggle("is-unseen", left > 0);

@@ -1,10 +1,15 @@
+// @ts-check
 // The approvals that can still be undone: counted down by the seconds the server gave, whatever the clock here says.
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
 const bar = find("#undo");
 const ends = new WeakMap(); // element → when its time is over, on the clock that only ever runs forward
 const told = new Set([...bar.querySelectorAll("[data-undo]")].map((one) => one.dataset.undo)); // before a reload
+
+/** @type {() => HTMLDetailsElement | null} */
+const folded = () => find("#undo-more", bar);
 
 const EARLY = 0.5; // seconds in which a click would come too late anyway
 
@@ -33,7 +38,7 @@ function over(time) {
 
 /** One is in sight, the others are folded: the next of them takes its place. */
 function fold() {
-  const more = find("#undo-more", bar);
+  const more = folded();
   const rest = more && more.querySelectorAll(".undo-one");
   if (more && !find(":scope > .undo-one", bar)) more.before(rest[0]);
   const left = bar.querySelectorAll(".undo-rest .undo-one").length;
@@ -67,10 +72,10 @@ let asking = false;
 async function refresh() {
   if (asking) return;
   asking = true;
-  const unfolded = find("#undo-more", bar)?.open;
+  const unfolded = folded()?.open;
   try {
     await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
-    const more = find("#undo-more", bar);
+    const more = folded();
     if (more && unfolded) more.open = true;
   } finally {
     asking = false;

@@ -1,8 +1,13 @@
+// @ts-check
 // The table of several: how long it was looked at, one press for one answer, and the focus after a change.
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 let seconds = 0;
 setInterval(() => (seconds += document.visibilityState === "visible" ? 1 : 0), 1000);
+
+/** @type {() => NodeListOf<HTMLButtonElement>} */
+const buttons = () => document.querySelectorAll(".bulk-bar button");
 
 function prepare() {
   for (const hidden of document.querySelectorAll(".bulk-bar [data-presets], .bulk-bar [data-close]")) hidden.hidden = false;
@@ -24,7 +29,9 @@ document.addEventListener("keydown", (event) => {
   // Held down, Enter would press again whatever stands there next.
   if (event.repeat && event.target.closest?.(".bulk-bar") && !event.target.matches("textarea")) event.preventDefault();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
-    event.target.closest?.("[data-bulk]")?.requestSubmit();
+    /** @type {HTMLFormElement} */
+    const form = event.target.closest?.("[data-bulk]");
+    form?.requestSubmit();
   }
 });
 
@@ -46,20 +53,22 @@ document.addEventListener("submit", (event) => {
   if (!form.matches("[data-bulk]")) return;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "true";
-  find("[name=seconds]", form).value = seconds;
+  /** @type {HTMLInputElement} */
+  const field = find("[name=seconds]", form);
+  field.value = String(seconds);
   setTimeout(() => {
-    for (const button of document.querySelectorAll(".bulk-bar button")) button.disabled = true;
+    for (const button of buttons()) button.disabled = true;
   });
 });
 addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;
   for (const form of document.querySelectorAll("[data-bulk]")) delete form.dataset.sent;
-  for (const button of document.querySelectorAll(".bulk-bar button")) button.disabled = false;
+  for (const button of buttons()) button.disabled = false;
 });
 
 // The button stands beside its form, where htmx does not look for what was pressed.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
-  const button = detail.triggeringEvent?.submitter;
+  const button = /** @type {HTMLButtonElement} */ (detail.triggeringEvent?.submitter);
   if (button?.getAttribute("form") === "bulk-rest") detail.formData.set(button.name, button.value);
 });
 
@@ -72,8 +81,8 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig 
 document.addEventListener("htmx:afterSettle", () => {
   prepare();
   if (!find("#bulk") || place < 0) return;
-  const buttons = [...document.querySelectorAll(".bulk-table .cell-do button")];
-  (buttons[Math.min(place, buttons.length - 1)] ?? find("h1")).focus({ preventScroll: true });
+  const next = [...document.querySelectorAll(".bulk-table .cell-do button")];
+  (next[Math.min(place, next.length - 1)] ?? find("h1")).focus({ preventScroll: true });
   const said = find("#bulk h1").textContent.trim();
   document.dispatchEvent(new CustomEvent("page:announce", { detail: { text: said, now: true, topic: "sum" } }));
 });

@@ -1,11 +1,20 @@
+// @ts-check
 // Selecting rows: by box, with Shift for all between two, or with the key that asks for it. What is selected
 // outlives a row that is drawn again; what was decided meanwhile is selected no more.
 
 const MOST = 100;
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
 const form = find("#select-form");
-const boxes = () => [...document.querySelectorAll("#rows .row-select input")];
+const BOX = ".row-select input";
+const boxes = () => {
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const all = document.querySelectorAll(`#rows ${BOX}`);
+  return [...all];
+};
+/** @type {(row: HTMLElement) => HTMLInputElement | null} */
+const boxOf = (row) => find(BOX, row);
 const selected = new Set();
 let last = null; // the box that was changed last, for Shift
 
@@ -14,7 +23,9 @@ function show(said) {
   all.hidden = selected.size === boxes().length;
   none.hidden = false;
   find("[data-selected]", form).textContent = `${selected.size} selected`;
-  find(".button-primary", form).disabled = !selected.size;
+  /** @type {HTMLButtonElement} */
+  const go = find(".button-primary", form);
+  go.disabled = !selected.size;
   if (said) tell("page:announce", { text: `${selected.size} selected`, topic: "selected", now: true });
 }
 
@@ -47,7 +58,8 @@ function between(from, to) {
 }
 
 document.addEventListener("click", (event) => {
-  const box = event.target.closest?.(".row-select input");
+  /** @type {HTMLInputElement} */
+  const box = event.target.closest?.(BOX);
   if (box) {
     const range = event.shiftKey && last?.isConnected ? between(last, box) : [box];
     for (const one of range) set(one, box.checked);
@@ -69,7 +81,7 @@ function all(on) {
 document.addEventListener("desk:select", ({ target }) => {
   const row =
     target.closest?.(".row") ?? document.activeElement.closest?.(".row") ?? find("#rows [aria-current]")?.closest(".row");
-  const box = row && find(".row-select input", row);
+  const box = row && boxOf(row);
   if (!box) return;
   set(box, !box.checked);
   last = box;

@@ -1,7 +1,9 @@
+// @ts-check
 // Rows that are decided fold into one line above the list, so that what waits is what one sees. They fold when somebody
 // has decided something themselves, never while they only read: the list does not move under their eyes.
 
 const FROM = 3;
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const rows = () => [...document.querySelectorAll("#rows > .row")];
 const isDecided = (row) => row.dataset.status !== "pending" && !find("[aria-current]", row);
@@ -20,7 +22,7 @@ function draw() {
   const open = button.getAttribute("aria-expanded") === "true";
   for (const row of all) row.hidden = folded.has(row.id) && !open;
   line.hidden = !those.length;
-  find("[data-decided-count]", line).textContent = those.length;
+  find("[data-decided-count]", line).textContent = String(those.length);
   find("[data-decided-verb]", line).textContent = open ? "Hide" : "Show";
 }
 
@@ -42,6 +44,6 @@ document.addEventListener("desk:rows", fold);
 document.addEventListener("click", ({ target }) => {
   const button = target.closest?.("[data-decided] button");
   if (!button) return;
-  button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
+  button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
   draw();
 });

@@ -1,8 +1,10 @@
+// @ts-check
 // The desk's keys, focus and forms. By mouse everything works without this file; here it becomes quick,
 // and here one press is kept from deciding two items.
 
 const SETTLE = 400; // nobody reads the next item faster than this
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
 const detail = () => find("#detail");
@@ -58,19 +60,26 @@ function move(step) {
 
 const onItsWay = () => opening !== null || detail().classList.contains("is-waiting");
 const busy = () => onItsWay() || "settling" in detail().dataset;
+/** @type {() => HTMLFormElement | null} */
 const chosenForm = () => {
+  /** @type {HTMLFormElement} */
   const right = find(".verb-right"); // of what was carried out already and is checked
   if (right) return right;
   const chosen = find(".suggestion-radio:checked");
   return chosen && find(`.verb-approve[data-rank="${chosen.dataset.rank}"]`);
 };
+/** @type {() => HTMLDetailsElement | null} */
 const openPanel = () => find(".verb-panel[open]");
+/** @type {(rank: number | string) => HTMLInputElement | null} */
+const radioOf = (rank) => find(`.suggestion-radio[data-rank="${rank}"]`);
+/** @type {() => HTMLDialogElement} */
+const help = () => find("#help");
 
 let missed = false; // a suggestion was chosen while another item was on its way: the next approval would be of the wrong one
 
 function choose(rank) {
   missed = false;
-  const radio = find(`.suggestion-radio[data-rank="${rank}"]`);
+  const radio = radioOf(rank);
   if (!radio) return;
   radio.checked = true;
   radio.focus({ preventScroll: true });
@@ -87,6 +96,7 @@ function approve() {
 const firstField = (it) => find("select", it) ?? find("textarea", it) ?? find(".panel [type=submit]", it) ?? find(".panel button", it);
 
 function panel(verb) {
+  /** @type {HTMLDetailsElement} */
   const it = find(`#verb-${verb}`);
   if (!it) return false;
   const sheet = it.closest("[popover]");
@@ -115,6 +125,7 @@ document.addEventListener(
 
 /** The form of a verb that takes one press, where it is there and nothing else is under way. */
 function send(selector) {
+  /** @type {HTMLFormElement} */
   const form = find(selector);
   if (!form || openPanel()) return false;
   form.requestSubmit();
@@ -146,7 +157,7 @@ document.addEventListener("click", (event) => {
   }
   if (target.closest("[data-close]")) closePanel();
   else if (openPanel() && !target.closest(".decision")) keepOrClose();
-  if (target.closest("[data-help]")) find("#help").showModal();
+  if (target.closest("[data-help]")) help().showModal();
   if (target.closest("[data-next]") && move(1)) event.preventDefault();
 });
 
@@ -284,12 +295,16 @@ function remember() {
   const it = proposal();
   if (!it) return null;
   const form = openPanel();
+  /** @type {NodeListOf<HTMLDetailsElement>} */
+  const folds = it.querySelectorAll("details[id]");
+  /** @type {NodeListOf<HTMLTextAreaElement | HTMLSelectElement>} */
+  const reasons = it.querySelectorAll(".decision textarea, .decision select");
   return {
     id: it.dataset.id,
     tops: SCROLLERS.map((it) => find(it)?.scrollTop ?? 0),
     rank: find(".suggestion-radio:checked")?.dataset.rank,
-    folds: [...it.querySelectorAll("details[id]")].map((fold) => [fold.id, fold.open]),
-    reasons: [...it.querySelectorAll(".decision textarea, .decision select")].map((text) => [text.id, text.value]),
+    folds: [...folds].map((fold) => [fold.id, fold.open]),
+    reasons: [...reasons].map((text) => [text.id, text.value]),
     panel: form?.id,
     focus: it.contains(document.activeElement) ? document.activeElement.id : null,
   };
@@ -306,14 +321,14 @@ function withoutPanel(old) {
 }
 
 function putBack(old) {
-  const radio = find(`.suggestion-radio[data-rank="${old.rank}"]`);
+  const radio = radioOf(old.rank);
   if (radio) radio.checked = true;
   for (const [id, isOpen] of old.folds) {
-    const fold = document.getElementById(id);
+    const fold = /** @type {HTMLDetailsElement} */ (document.getElementById(id));
     if (fold) fold.open = isOpen;
   }
   for (const [id, value] of old.reasons) {
-    const text = document.getElementById(id);
+    const text = /** @type {HTMLTextAreaElement} */ (document.getElementById(id));
     if (text) text.value = value;
   }
   SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index]));
@@ -378,6 +393,7 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
 
 // --- Keys ---------------------------------------------------------------------------------------------
 
+/** @type {HTMLInputElement} */
 const toggle = find("#keys-on"); // the server keeps it for this person; here it holds at once
 
 const KEYS = {
@@ -396,7 +412,7 @@ const KEYS = {
   x: select,
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),
-  "?": () => find("#help").showModal(),
+  "?": () => help().showModal(),
 };
 for (let rank = 1; rank <= 9; rank++) KEYS[rank] = () => choose(rank);
 
@@ -407,7 +423,8 @@ function escape() {
   if (closePanel()) return;
   forget("you pressed Escape");
   const row = find("#rows [aria-current]");
-  if (typing(document.activeElement)) document.activeElement.blur();
+  const at = document.activeElement;
+  if (at instanceof HTMLElement && typing(at)) at.blur();
   else if (row && !onPhone()) row.focus();
 }
 
@@ -415,6 +432,7 @@ document.addEventListener("keydown", (event) => {
   if (find("dialog[open]")) return;
   if (event.key === "Escape") return escape();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
+    /** @type {HTMLFormElement} */
     const form = event.target.closest(".panel");
     if (!form) return;
     stop(event);

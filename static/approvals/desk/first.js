@@ -1,3 +1,4 @@
+// @ts-check
 // Copying the command, where the browser lets us.
 
 for (const button of document.querySelectorAll("[data-copy]")) {

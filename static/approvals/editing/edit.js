@@ -1,6 +1,8 @@
+// @ts-check
 // Editing a suggestion. The form works without this file; here it says at once what is wrong with a value,
 // puts the focus where one goes on, and lets nobody leave by accident with something typed.
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const form = () => find("#edit");
 const dirty = () => form()?.hasAttribute("data-dirty") ?? false;
@@ -45,6 +47,7 @@ function changed({ target }) {
   judge(target);
   if (!/^[vz]\.|^json$/.test(target.name)) return;
   form().setAttribute("data-dirty", "");
+  /** @type {HTMLButtonElement} */
   const approve = find("[data-approve]");
   if (!approve) return;
   approve.disabled = true;
@@ -61,7 +64,7 @@ document.addEventListener(
   "submit",
   ({ target, submitter }) => {
     if (target.id !== "edit") return;
-    if (submitter?.value === "approve") target.dataset.verb = "edit";
+    if (submitter?.getAttribute("value") === "approve") target.dataset.verb = "edit";
     else delete target.dataset.verb;
     leaving = true;
   },
@@ -76,6 +79,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", ({ target }) => {
+  /** @type {HTMLAnchorElement} */
   const link = target.closest?.(".edit-wrong a");
   const field = link && document.getElementById(link.hash.slice(1));
   if (field) setTimeout(() => field.focus());
@@ -109,13 +113,16 @@ let on = null; // where somebody wanted to go
 document.addEventListener(
   "click",
   (event) => {
+    /** @type {HTMLAnchorElement} */
     const link = event.target.closest?.("a[href]");
     if (!link || !dirty() || event.ctrlKey || event.metaKey || event.shiftKey || link.hash || link.target) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     on = link;
-    find("#edit-leave").returnValue = "";
-    find("#edit-leave").showModal();
+    /** @type {HTMLDialogElement} */
+    const ask = find("#edit-leave");
+    ask.returnValue = "";
+    ask.showModal();
   },
   true,
 );

@@ -1,3 +1,4 @@
+// @ts-check
 // Keeps the banner true on every open page: what is stopped, by whom and why, within a second.
 //
 // The queue's own socket brings it too; any other page opens one for nothing else. Without a socket the page
@@ -14,6 +15,7 @@ const note = (open) => banner().toggleAttribute("data-told", open);
 
 function parse(html) {
   const template = document.createElement("template");
+  // eslint-disable-next-line no-restricted-properties -- what the server drew; in a template nothing runs
   template.innerHTML = html;
   const news = template.content.getElementById("bell-news");
   if (news) tell("page:bell", { news });

@@ -1,3 +1,4 @@
+// @ts-check
 // Keeps the list true while somebody reads it: rows change in place and never move.
 //
 // The socket brings rows as HTML, the same for everybody. One that is in the list is exchanged where it
@@ -8,6 +9,7 @@ const POLL = 15_000;
 const GONE_FOR_GOOD = 1000; // a socket closed "normally" is one the server wanted closed, for now
 const TURNED_AWAY = [4401, 4403]; // signed out, or no longer allowed
 
+/** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
 const queue = () => find("#queue");
@@ -26,6 +28,7 @@ let synced = false; // nothing was missed: pushed versions may be believed
 
 function parse(html) {
   const template = document.createElement("template");
+  // eslint-disable-next-line no-restricted-properties -- what the server drew; in a template nothing runs
   template.innerHTML = html;
   return template.content;
 }
@@ -45,13 +48,14 @@ function inPlace(old, row) {
 /** A small number is kept right between two readings; a capped one ("1,000+") is left as it is. */
 function count(change) {
   const number = find(".list-count strong");
-  if (/^\d+$/.test(number.textContent)) number.textContent = Math.max(0, Number(number.textContent) + change);
+  if (/^\d+$/.test(number.textContent)) number.textContent = String(Math.max(0, Number(number.textContent) + change));
 }
 
 const stateOf = (row) => find(".row-state", row)?.textContent.trim() ?? row.dataset.status;
 const sentenceOf = (row) => find(".row-sentence", row).textContent.trim();
 
 // Words as the server parts them: at every sign of ASCII that is neither letter nor digit.
+// eslint-disable-next-line no-control-regex -- those that can't be printed too
 const wordsIn = (text) => ` ${text.toLowerCase().split(/[\x00-\x2f:-@[-`{-\x7f]+/).join(" ")}`.replace(/ +/g, " ");
 
 function found(row, query) {
@@ -176,8 +180,9 @@ function settle() {
 // --- The open proposal -------------------------------------------------------------------------------
 
 const editing = () => find("#edit[data-dirty]") !== null;
-const writing = () =>
-  editing() || [...document.querySelectorAll(".verb-panel[open] textarea")].some((text) => text.value.trim());
+/** @type {() => NodeListOf<HTMLTextAreaElement>} */
+const texts = () => document.querySelectorAll(".verb-panel[open] textarea");
+const writing = () => editing() || [...texts()].some((text) => text.value.trim());
 
 /** The open proposal changed elsewhere: draw it again, but never under somebody's words. */
 function follow(id, newest, row) {

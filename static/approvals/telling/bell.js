@@ -1,3 +1,4 @@
+// @ts-check
 // The bell: keeps its number true, tells the server that a page is in the foreground, and lets the browser show
 // what comes while none is. Nothing is asked of the browser before somebody presses the button for it.
 

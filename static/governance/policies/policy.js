@@ -1,6 +1,8 @@
+// @ts-check
 // The policy editor: line numbers beside the text, mistakes marked on them, a click leads to the place.
 
-const area = document.getElementById("policy-text");
+/** @type {HTMLTextAreaElement} */
+const area = document.querySelector("#policy-text");
 const gutter = document.querySelector(".gutter");
 const check = document.getElementById("policy-check");
 
@@ -9,14 +11,14 @@ function number() {
   while (gutter.childElementCount > lines) gutter.lastElementChild.remove();
   while (gutter.childElementCount < lines) {
     const line = document.createElement("span");
-    line.textContent = gutter.childElementCount + 1;
+    line.textContent = String(gutter.childElementCount + 1);
     gutter.append(line);
   }
 }
 function mark() {
   for (const line of gutter.children) line.className = "";
   for (const found of check.querySelectorAll("[data-line]")) {
-    const line = gutter.children[found.dataset.line - 1];
+    const line = gutter.children[Number(found.dataset.line) - 1];
     if (line && line.className !== "is-wrong") line.className = "mild" in found.dataset ? "is-mild" : "is-wrong";
   }
 }

@@ -1,8 +1,10 @@
+// @ts-check
 // A session that ends while somebody works. The page says so, keeps what was typed, and goes on once they have signed
 // in beside it: then its forms get a token of the new session, for the old one counts no more.
 
 const me = document.body.dataset.user;
-const dialog = document.getElementById("signed-out");
+/** @type {HTMLDialogElement} */
+const dialog = document.querySelector("#signed-out");
 const tell = (text) => document.dispatchEvent(new CustomEvent("page:toast", { detail: { text } }));
 let out = !me && document.querySelector("form[method=post] [href*='signed-in']") !== null;
 
@@ -38,7 +40,9 @@ async function look(why) {
     return signedOut();
   }
   document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
-  for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) field.value = token;
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const fields = document.querySelectorAll("[name=csrfmiddlewaretoken]");
+  for (const field of fields) field.value = token;
   out = false;
   if (dialog?.open) dialog.close();
   tell(`${why} What you typed is still here: send it once more.`);

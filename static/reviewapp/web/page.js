@@ -1,3 +1,4 @@
+// @ts-check
 // What every page needs: menus that close, the theme, and two ways of telling (seen, and read aloud).
 
 const root = document.documentElement;
@@ -5,15 +6,18 @@ const root = document.documentElement;
 // --- Menus -------------------------------------------------------------------------------
 
 function closeMenus(except) {
-  for (const menu of document.querySelectorAll(".menu[open]")) {
+  /** @type {NodeListOf<HTMLDetailsElement>} */
+  const open = document.querySelectorAll(".menu[open]");
+  for (const menu of open) {
     if (!menu.contains(except)) menu.open = false;
   }
 }
 document.addEventListener("click", (event) => closeMenus(event.target));
 document.addEventListener("focusin", (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
-  if (!menu) return;
+  /** @type {HTMLDetailsElement} */
+  const menu = document.querySelector(".menu[open]");
+  if (event.key !== "Escape" || !menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
   event.stopImmediatePropagation();
@@ -24,7 +28,9 @@ document.addEventListener("keydown", (event) => {
 const choice = document.querySelector("[data-theme-switch]");
 if (choice) {
   choice.hidden = false;
-  choice.querySelector(`[value=${root.dataset.theme ?? "system"}]`).checked = true;
+  /** @type {HTMLInputElement} */
+  const now = choice.querySelector(`[value=${root.dataset.theme ?? "system"}]`);
+  now.checked = true;
   choice.addEventListener("change", ({ target }) => {
     if (target.value === "system") delete root.dataset.theme;
     else root.dataset.theme = target.value;

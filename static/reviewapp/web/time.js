@@ -1,3 +1,4 @@
+// @ts-check
 // Time left and time ago, by the server's clock: a wrong clock at the desk changes nothing.
 
 const page = document.documentElement;
@@ -33,6 +34,7 @@ const sameDay = (a, b) => a.toDateString() === b.toDateString();
 
 function clock(time) {
   const at = new Date(time.dataset.clock);
+  /** @type {Intl.DateTimeFormatOptions} */
   const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   if (!sameDay(at, new Date(now()))) Object.assign(options, { day: "numeric", month: "short" });
   time.textContent = at.toLocaleString("en-GB", options);
@@ -42,10 +44,12 @@ function clock(time) {
 function moment(time) {
   const at = new Date(time.dataset.moment);
   if (Number.isNaN(at.valueOf())) return;
+  /** @type {Intl.DateTimeFormatOptions} */
   const options = { weekday: "long", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
   time.textContent = `${at.toLocaleString("en-GB", { ...options, hourCycle: "h23" })}, your time`;
 }
 
+/** @param {ParentNode} root */
 function all(root = document) {
   for (const time of root.querySelectorAll("[data-deadline]")) countDown(time);
   for (const time of root.querySelectorAll("[data-ago]")) ago(time);
@@ -53,10 +57,13 @@ function all(root = document) {
   for (const it of root.querySelectorAll("[data-until]")) if (Date.parse(it.dataset.until) <= now()) it.remove();
 }
 
+/** @param {ParentNode} root */
 function full(root = document) {
   for (const time of root.querySelectorAll("[data-clock]")) clock(time);
   for (const time of root.querySelectorAll("[data-moment]")) moment(time);
-  for (const time of root.querySelectorAll("[data-deadline], [data-ago]")) {
+  /** @type {NodeListOf<HTMLTimeElement>} */
+  const times = root.querySelectorAll("[data-deadline], [data-ago]");
+  for (const time of times) {
     time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
   }
   all(root);
