@@ -1,11 +1,13 @@
 # `make` lists what can be done. Needs Python 3.11, 3.12 or 3.13 and nothing else; PYTHON= names one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough lint format bench lock clean erase
+.PHONY: help run test thorough lint lint-scripts format bench lock clean erase
 SHELL := /bin/sh
 
 PYTHON ?= python3
 BIN := .venv/bin
+NODE_BIN := node_modules/.bin
+STYLES := 'static/**/*.css'
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -22,7 +24,7 @@ test: .venv/installed-dev ## Run the whole test suite, browsers included; ARGS="
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
 
-lint: .venv/installed-dev ## Check style, types, imports, migrations and the OpenAPI document
+lint: .venv/installed-dev lint-scripts ## Check style, types, imports, migrations and the OpenAPI document
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -30,9 +32,13 @@ lint: .venv/installed-dev ## Check style, types, imports, migrations and the Ope
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-format: .venv/installed-dev ## Put the code into shape
+lint-scripts: node_modules/.installed # scripts and styles, where there is npm
+	@[ ! -e $< ] || { $(NODE_BIN)/eslint . && $(NODE_BIN)/tsc && $(NODE_BIN)/stylelint $(STYLES); }
+
+format: .venv/installed-dev node_modules/.installed ## Put the code into shape
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+	@[ ! -e node_modules/.installed ] || { $(NODE_BIN)/eslint --fix . && $(NODE_BIN)/stylelint --fix $(STYLES); }
 
 bench: .venv/installed-dev ## Measure against the limits
 	@$(BIN)/python -m bench; missed=$$?; $(MAKE) --no-print-directory thorough && exit $$missed
@@ -43,7 +49,7 @@ lock: ## Pin requirements anew (needs uv)
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove the environment and caches, keep the data
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 erase: .venv/installed ## Remove the data of the embedded services, for good
@@ -75,3 +81,13 @@ erase: .venv/installed ## Remove the data of the embedded services, for good
 	fi; \
 	"$$python" -m venv .venv
 	@touch $@
+
+# It is not there where npm or the packages are not, and asked for again the next time.
+node_modules/.installed: package-lock.json .npmrc
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not installed: scripts and styles are not checked."; \
+	elif npm ci --silent --no-audit --no-fund --prefer-offline --fetch-retries=1; then \
+		touch $@; \
+	else \
+		echo "What checks scripts and styles can't be had from the package registry: they are not checked."; \
+	fi
