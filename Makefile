@@ -18,7 +18,7 @@ run: export DEMO := $(or $(DEMO),1)
 run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, PORT=8000
 	@exec $(BIN)/python manage.py up
 
-test: .venv/installed-dev ## Run the whole test suite, browsers included; ARGS="-k slower" runs some
+test: .venv/installed-dev node_modules/.installed ## Run the whole test suite, browsers included; ARGS="-k slower" runs some
 	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
@@ -85,9 +85,9 @@ erase: .venv/installed ## Remove the data of the embedded services, for good
 # It is not there where npm or the packages are not, and asked for again the next time.
 node_modules/.installed: package-lock.json .npmrc
 	@if ! command -v npm >/dev/null; then \
-		echo "npm is not installed: scripts and styles are not checked."; \
+		echo "npm is not installed: scripts and styles are neither checked nor tried."; \
 	elif npm ci --silent --no-audit --no-fund --prefer-offline --fetch-retries=1; then \
 		touch $@; \
 	else \
-		echo "What checks scripts and styles can't be had from the package registry: they are not checked."; \
+		echo "What checks and tries scripts and styles can't be had from the package registry: that is left out."; \
 	fi

@@ -1,0 +1,319 @@
+// A page with one of our scripts on it. Its document is jsdom's; the clock, the network and what a window shows are
+// ours, so that a test says what happens and when. What goes wrong in the script makes the test fail.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Script } from "node:vm";
+import { JSDOM, VirtualConsole } from "jsdom";
+
+process.env.TZ = "UTC";
+const STATIC = new URL("../../static/", import.meta.url);
+
+/** Time that passes when a test says so. */
+class Clock {
+  #timers = new Map();
+  #last = 0;
+
+  constructor(now) {
+    this.began = this.now = now;
+  }
+
+  start(work, wait, args, every) {
+    this.#timers.set(++this.#last, { at: this.now + (wait || 0), work: () => work(...args), every });
+    return this.#last;
+  }
+
+  stop(id) {
+    this.#timers.delete(id);
+  }
+
+  async pass(milliseconds) {
+    const end = this.now + milliseconds;
+    for (;;) {
+      const [id, next] = [...this.#timers].sort(([a, one], [b, other]) => one.at - other.at || a - b)[0] ?? [];
+      if (!next || next.at > end) break;
+      this.now = next.at;
+      if (next.every) next.at += next.every;
+      else this.#timers.delete(id);
+      next.work();
+      await answered();
+    }
+    this.now = end;
+    await answered();
+  }
+}
+
+/** Once all that was promised so far is kept; nothing here waits for anything outside. */
+export const answered = () =>
+  new Promise((done) => {
+    setImmediate(done);
+  });
+
+class Page {
+  requests = []; // what was fetched: { url, method, body, headers }
+  beacons = [];
+  sockets = [];
+  drawn = []; // what htmx was asked to fetch
+  processed = []; // elements that htmx was told of
+  sent = []; // forms that nobody kept from being sent
+  followed = []; // links, likewise
+  toasts = [];
+  announced = [];
+  events = []; // types of all that scripts told each other
+  scrolledTo = [];
+  notices = [];
+  prints = 0;
+  answers = () => ({ status: 500, text: "" });
+  phone = false;
+  hidden = false;
+  permission = "default";
+  #eyes = [];
+  #errors = [];
+
+  constructor(html, { url, now }) {
+    this.clock = new Clock(Date.parse(now));
+    const console = new VirtualConsole();
+    console.on("jsdomError", (error) => this.#errors.push(error.cause ?? error));
+    const beforeParse = (window) => this.#furnish(window);
+    this.dom = new JSDOM(html, { url, runScripts: "outside-only", virtualConsole: console, beforeParse });
+    this.window = this.dom.window;
+    this.document = this.window.document;
+    this.#listen();
+  }
+
+  run(name) {
+    const source = readFileSync(new URL(name, STATIC), "utf-8");
+    const script = new Script(`(() => {"use strict"; ${source}\n})()`, { filename: `static/${name}` });
+    script.runInContext(this.dom.getInternalVMContext());
+  }
+
+  close() {
+    this.window.close();
+    assert.deepEqual(this.#errors, []);
+  }
+
+  // --- What a person does ----------------------------------------------------------------------
+
+  find(selector) {
+    return this.document.querySelector(selector);
+  }
+
+  all(selector) {
+    return [...this.document.querySelectorAll(selector)];
+  }
+
+  /** Says whether the browser would have done what it does by itself. */
+  fire(target, type, how = {}) {
+    const { Event, MouseEvent, KeyboardEvent, CustomEvent } = this.window;
+    const kinds = { click: MouseEvent, keydown: KeyboardEvent };
+    const Kind = "detail" in how && type !== "click" ? CustomEvent : (kinds[type] ?? Event);
+    const element = typeof target === "string" ? this.find(target) : target;
+    assert.ok(element, `There is no ${target}`);
+    return element.dispatchEvent(new Kind(type, { bubbles: true, cancelable: true, ...how }));
+  }
+
+  click(target, how) {
+    return this.fire(target, "click", how);
+  }
+
+  press(key, how = {}) {
+    return this.fire(how.on ?? this.document.activeElement, "keydown", { key, ...how });
+  }
+
+  type(selector, value) {
+    this.find(selector).value = value;
+    return this.fire(selector, "input");
+  }
+
+  /** Open or close a fold, and tell of it at once, as jsdom does not. */
+  fold(selector, open = true) {
+    this.find(selector).open = open;
+    this.fire(selector, "toggle", { bubbles: false });
+  }
+
+  show() {
+    this.hidden = false;
+    this.fire(this.document, "visibilitychange");
+  }
+
+  hide() {
+    this.hidden = true;
+    this.fire(this.document, "visibilitychange");
+  }
+
+  /** What an observer of the screen is told: these came into sight. */
+  sees(...elements) {
+    for (const eye of this.#eyes) {
+      const entries = elements.filter((it) => eye.watched.has(it)).map((target) => ({ isIntersecting: true, target }));
+      if (entries.length) eye.told(entries);
+    }
+  }
+
+  watches(element) {
+    return this.#eyes.some((eye) => eye.watched.has(element));
+  }
+
+  // --- What scripts and htmx tell -----------------------------------------------------------------
+
+  tell(type, detail = {}) {
+    return this.fire(this.document, type, { detail });
+  }
+
+  fragment(html) {
+    const template = this.document.createElement("template");
+    template.innerHTML = html;
+    return template.content.firstElementChild;
+  }
+
+  get focused() {
+    return this.document.activeElement;
+  }
+
+  pass(milliseconds) {
+    return this.clock.pass(milliseconds);
+  }
+
+  // --- The furniture of a window ------------------------------------------------------------------
+
+  #listen() {
+    const { window } = this;
+    for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:signed-out", "desk:rows", "desk:decided", "desk:select", "desk:show-new"]) {
+      this.document.addEventListener(type, ({ detail }) => {
+        this.events.push(type);
+        if (type === "page:toast") this.toasts.push(detail.text);
+        if (type === "page:announce") this.announced.push(detail.text);
+      });
+    }
+    // jsdom tells of a fold some time later: tests do it themselves.
+    window.addEventListener("toggle", (event) => event.isTrusted && event.stopImmediatePropagation(), true);
+    // After everybody else: there is no browser here to go on.
+    window.addEventListener("submit", (event) => {
+      if (!event.defaultPrevented && event.target.method !== "dialog") this.sent.push(event.target);
+      event.preventDefault();
+    });
+    window.addEventListener("click", (event) => {
+      const link = event.target.closest?.("a[href]");
+      if (!link) return;
+      if (!event.defaultPrevented) this.followed.push(link.getAttribute("href"));
+      event.preventDefault();
+    });
+  }
+
+  #furnish(window) {
+    const page = this;
+    const { clock } = this;
+    const give = (on, name, value) => Object.defineProperty(on, name, { configurable: true, writable: true, value });
+    const ask = (on, name, get) => Object.defineProperty(on, name, { configurable: true, get });
+
+    window.setTimeout = (work, wait, ...args) => clock.start(work, wait, args);
+    window.setInterval = (work, every, ...args) => clock.start(work, every, args, every);
+    window.clearTimeout = window.clearInterval = (id) => clock.stop(id);
+    window.Date.now = () => clock.now;
+    window.Math.random = () => 0.5;
+    give(window, "performance", { now: () => clock.now - clock.began, timeOrigin: clock.began });
+    ask(window.document, "hidden", () => page.hidden);
+    ask(window.document, "visibilityState", () => (page.hidden ? "hidden" : "visible"));
+    ask(window.navigator, "onLine", () => !page.offline);
+    give(window, "matchMedia", () => ({ matches: page.phone }));
+    give(window, "print", () => page.prints++);
+    give(window, "scrollBy", () => {});
+
+    give(window, "fetch", async (url, { method = "GET", body, headers = {} } = {}) => {
+      const request = { url: String(url), method, body, headers: { ...headers } };
+      page.requests.push(request);
+      const { status = 200, redirected = false, text = "", json } = await page.answers(request);
+      return { ok: status < 400, status, redirected, text: async () => text, json: async () => json };
+    });
+    give(window.navigator, "sendBeacon", (url, body) => page.beacons.push({ url, body }));
+    give(window, "htmx", {
+      ajax: async (verb, path, how) => void page.drawn.push({ verb, path, target: how.target }),
+      process: (element) => page.processed.push(element),
+      config: {},
+    });
+    give(
+      window,
+      "WebSocket",
+      class extends window.EventTarget {
+        constructor(address) {
+          super();
+          this.address = String(address);
+          page.sockets.push(this);
+        }
+      },
+    );
+    give(
+      window,
+      "Notification",
+      class extends window.EventTarget {
+        static get permission() {
+          return page.permission;
+        }
+        static async requestPermission() {
+          page.permission = page.answersPermission;
+        }
+        constructor(title, { body, tag }) {
+          super();
+          page.notices.push({ body, tag });
+        }
+      },
+    );
+    give(
+      window,
+      "IntersectionObserver",
+      class {
+        watched = new Set();
+        constructor(told) {
+          this.told = told;
+          page.#eyes.push(this);
+        }
+        observe(it) {
+          this.watched.add(it);
+        }
+        unobserve(it) {
+          this.watched.delete(it);
+        }
+        disconnect() {
+          this.watched.clear();
+        }
+      },
+    );
+    give(
+      window,
+      "ResizeObserver",
+      class {
+        observe() {}
+      },
+    );
+
+    const { HTMLElement, HTMLDialogElement, Element, Document } = window;
+    ask(HTMLElement.prototype, "innerText", function () {
+      return this.textContent;
+    });
+    give(Element.prototype, "scrollIntoView", function () {
+      page.scrolledTo.push(this);
+    });
+    give(HTMLElement.prototype, "showPopover", function () {
+      this.toggleAttribute("data-popped", true);
+    });
+    give(Document.prototype, "elementFromPoint", () => null);
+    give(HTMLDialogElement.prototype, "showModal", function () {
+      this.open = true;
+    });
+    give(HTMLDialogElement.prototype, "close", function (value) {
+      this.open = false;
+      if (value !== undefined) this.returnValue = value;
+      this.dispatchEvent(new window.Event("close"));
+    });
+  }
+}
+
+const NOW = "2026-03-02T09:00:00Z";
+
+/** This HTML with this script on it, as long as the test takes; `before` the script runs, more can be set. */
+export function open(t, html, script, { url = "https://desk.example/queue/", now = NOW, before = () => {} } = {}) {
+  const page = new Page(html, { url, now });
+  t.after(() => page.close());
+  before(page);
+  page.run(script);
+  return page;
+}
