@@ -40,7 +40,11 @@ function over(time) {
 function fold() {
   const more = folded();
   const rest = more && more.querySelectorAll(".undo-one");
-  if (more && !find(":scope > .undo-one", bar)) more.before(rest[0]);
+  if (more && !find(":scope > .undo-one", bar)) {
+    const focused = rest[0].contains(document.activeElement);
+    more.before(rest[0]);
+    if (focused) find("button", rest[0]).focus({ preventScroll: true }); // what is moved has lost it
+  }
   const left = bar.querySelectorAll(".undo-rest .undo-one").length;
   if (more && left) find("[data-undo-more]", more).textContent = `${left} more`;
   else more?.remove();

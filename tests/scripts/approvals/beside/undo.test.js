@@ -92,6 +92,18 @@ describe("An approval counts down", () => {
 
     assert.equal(page.focused, page.find("#detail h1"));
   });
+
+  test("and the focus stays on the next, which takes its place", async (t) => {
+    const page = desk(t, [
+      ["p1", 2],
+      ["p2", 60],
+    ]);
+    page.find('[data-undo="p2"] button').focus();
+
+    await page.pass(2000);
+
+    assert.equal(page.focused, page.find('[data-undo="p2"] button'));
+  });
 });
 
 describe("Of several", () => {
