@@ -69,7 +69,7 @@ const SOON = 15 * 60_000;
 const MARKED = {
   mine: (row) => row.dataset.claimed === queue().dataset.me && find(".initials", row) !== null,
   one_more: (row) => "oneMore" in row.dataset,
-  soon: (row) => Date.parse(find("time", row)?.dateTime) - Date.now() < SOON,
+  soon: (row) => Date.parse(row.querySelector("time[data-deadline]")?.dateTime) - Date.now() < SOON,
 };
 
 /** Would the server put this row into the list as it is filtered now? */

@@ -235,6 +235,7 @@ describe("In a list that is filtered", () => {
     [{ "filter-risk": "high" }, { risk: "high" }, { risk: "low" }],
     [{ "filter-marks": "mine " }, { claimed: 7 }, { claimed: 8 }],
     [{ "filter-marks": "one_more " }, { oneMore: true }, {}],
+    [{ "filter-marks": "soon " }, { deadline: "2026-03-02T09:14:59Z" }, { deadline: "2026-03-02T09:15:00Z" }],
     [{ "filter-marks": "mine one_more " }, { claimed: 7, oneMore: true }, { claimed: 7 }],
     [{ "filter-risk": "high", "filter-team": "finance" }, { risk: "high", team: "finance" }, { risk: "high" }],
     [{ "filter-query": "kettle" }, {}, { title: "Toaster" }],
