@@ -168,7 +168,6 @@ function meet(part) {
     mark.dataset.looking = looking;
     sayWhoLooks(mark);
   }
-  tell("desk:presence", { id, people: looking ? JSON.parse(looking) : [] });
 }
 
 function settle() {
