@@ -359,6 +359,27 @@ describe("That somebody looks", () => {
     assert.deepEqual(page.beacons, []);
   });
 
+  test("ends where nothing is open any more", async (t) => {
+    const page = desk(t);
+
+    draw(page, "<h1>Nothing waits</h1>");
+    await page.pass(30_000);
+
+    assert.equal(page.beacons.length, 1);
+    assert.equal(page.requests.length, 1);
+  });
+
+  test("is not begun on a page that is hidden", (t) => {
+    const page = desk(t, "");
+
+    page.hide();
+    draw(page, proposal("p1"));
+    assert.deepEqual(page.requests, []);
+    page.show();
+
+    assert.deepEqual(beats(page).map((it) => it.url), ["/queue/p1/look/"]);
+  });
+
   test("is told without a token where the page has none", (t) => {
     const bare = ({ document }) => document.body.removeAttribute("hx-headers");
 

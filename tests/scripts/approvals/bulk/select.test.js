@@ -157,6 +157,16 @@ describe("What is selected", () => {
     assert.equal(said(page), "4 selected");
   });
 
+  test("is forgotten with the list that another filter replaced", (t) => {
+    const page = list(t);
+    page.click(box(page, "r2"));
+
+    page.find("#rows").replaceChildren(page.fragment(row("r9")));
+    page.tell("htmx:afterSwap", { target: page.find("#rows") });
+
+    assert.equal(said(page), "0 selected");
+  });
+
   test("is what the browser kept ticked when one comes back", (t) => {
     const page = list(t);
 
@@ -207,6 +217,8 @@ describe("By key", () => {
     page.fire("#proposal-r4", "desk:select", { detail: null });
 
     assert.equal(selected(page), "");
+    assert.deepEqual(page.announced, ["1 selected", "0 selected"]);
+    assert.equal(page.find(".button-primary").disabled, true);
   });
 
   test("it is the one with the focus, else the open one", (t) => {

@@ -40,6 +40,10 @@ function draws(page, html, { by = page.find("#rows a"), status = 200 } = {}) {
   page.tell("htmx:afterRequest", detail);
   page.fire(target, "htmx:load", { detail: { elt: target } });
 }
+const loses = (page) => {
+  page.tell("htmx:afterRequest", { target: page.find("#detail"), successful: false, xhr: { status: 0 } });
+  page.tell("htmx:sendError");
+};
 const fails = (page) => {
   page.tell("htmx:afterRequest", { target: page.find("#detail"), successful: false, xhr: { status: 500 } });
 };
@@ -444,6 +448,7 @@ describe("One press decides one item", () => {
     const page = desk(t);
     decide(page);
     assert.equal(page.find("#detail").dataset.settling, "");
+    assert.ok(page.all("#decision [data-verb] button").every((it) => it.disabled));
 
     await page.pass(SETTLE - 1);
     keys(page, "a");
@@ -597,6 +602,7 @@ describe("A key pressed ahead of its item", () => {
     assert.equal(sent(page), "claim");
     assert.equal(page.sent[0], formOf(page, "claim"));
     assert.deepEqual(page.followed, ["/queue/b/", "/queue/c/"]);
+    assert.equal(page.toasts.length, 2);
   });
 
   test("waits for the answer of a verb that stays", async (t) => {
@@ -637,7 +643,7 @@ describe("A key pressed ahead of its item", () => {
     ["the mouse", (page) => page.fire("#elsewhere", "pointerdown"), "you went on with the mouse"],
     ["Escape", (page) => keys(page, "Escape"), "you pressed Escape"],
     ["a refusal", (page) => fails(page), "the server refused"],
-    ["a lost connection", (page) => page.tell("htmx:sendError"), "the server did not answer"],
+    ["a lost connection", (page) => loses(page), "the server did not answer"],
   ]) {
     test(`is called off aloud by ${how}`, async (t) => {
       const page = onTheWay(t);
@@ -651,6 +657,23 @@ describe("A key pressed ahead of its item", () => {
       assert.equal(opened(page), undefined);
     });
   }
+
+  test("is forgotten with its words once it was called off", async (t) => {
+    const page = onTheWay(t);
+    keys(page, "r", "n", "o", "Escape", "m", "y", "e", "s");
+
+    await arrives(page);
+
+    assert.equal(opened(page), "verb-comment");
+    assert.equal(page.find("#comment-reason").value, "yes");
+  });
+
+  test("takes along what a form takes, and leaves the rest to the browser", (t) => {
+    const page = onTheWay(t);
+    keys(page, "r");
+
+    assert.deepEqual(["x", "Backspace", "Enter", "Tab", "ArrowDown"].map((key) => page.press(key)), [false, false, false, true, true]);
+  });
 
   test("is not called off where nothing waits", (t) => {
     const page = desk(t);

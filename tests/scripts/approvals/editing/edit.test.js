@@ -313,6 +313,27 @@ describe("Leaving", () => {
     });
   }
 
+  test("is heard of by nobody else before it was answered", (t) => {
+    const page = typed(t);
+    let heard = 0;
+    page.find("#away").addEventListener("click", () => heard++);
+
+    page.click("#away");
+    assert.equal(heard, 0);
+    page.find("#edit-leave").close("leave");
+
+    assert.equal(heard, 1);
+  });
+
+  test("by another form of the page is asked about too", (t) => {
+    const page = editing(t, AMOUNT, '<form id="search"></form>');
+    page.type("#v-amount", "11");
+
+    page.find("#search").requestSubmit();
+
+    assert.equal(leaves(page), false);
+  });
+
   test("by the browser's own means is asked about by the browser", (t) => {
     assert.equal(leaves(typed(t)), false);
   });
