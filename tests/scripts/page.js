@@ -63,6 +63,7 @@ class Page {
   scrolledTo = [];
   notices = [];
   prints = 0;
+  navigations = 0; // to where, jsdom does not say
   answers = () => ({ status: 500, text: "" });
   phone = false;
   hidden = false;
@@ -73,7 +74,10 @@ class Page {
   constructor(html, { url, now }) {
     this.clock = new Clock(Date.parse(now));
     const console = new VirtualConsole();
-    console.on("jsdomError", (error) => this.#errors.push(error.cause ?? error));
+    console.on("jsdomError", (error) => {
+      if (error.type === "not-implemented" && error.message.includes("navigation")) this.navigations++;
+      else this.#errors.push(error.cause ?? error);
+    });
     const beforeParse = (window) => this.#furnish(window);
     this.dom = new JSDOM(html, { url, runScripts: "outside-only", virtualConsole: console, beforeParse });
     this.window = this.dom.window;
@@ -253,7 +257,10 @@ class Page {
         }
         constructor(title, { body, tag }) {
           super();
-          page.notices.push({ body, tag });
+          page.notices.push(Object.assign(this, { body, tag }));
+        }
+        close() {
+          this.closed = true;
         }
       },
     );

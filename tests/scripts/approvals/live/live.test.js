@@ -368,6 +368,9 @@ describe("The open proposal", () => {
     await page.pass(1);
 
     assert.deepEqual(page.drawn, [{ verb: "GET", path: "/queue/a/", target: "#detail" }]);
+    push(page, row("a", { version: 4 }));
+    await page.pass(100);
+    assert.equal(page.drawn.length, 2);
   });
 
   test("is drawn again though its row is not in the list", async (t) => {
@@ -384,6 +387,15 @@ describe("The open proposal", () => {
 
     push(page, row("a", { version: 1 }), row("b", { version: 5 }));
     await page.pass(1000);
+
+    assert.deepEqual(page.drawn, []);
+  });
+
+  test("is not drawn again where it has no page of its own", async (t) => {
+    const page = desk(t, waiting("a"), { detail: proposal("a").replace('data-url="/queue/a/"', "") });
+
+    push(page, row("a", { version: 2 }));
+    await page.pass(100);
 
     assert.deepEqual(page.drawn, []);
   });
@@ -498,6 +510,20 @@ describe("What waits to be shown", () => {
     });
   }
 
+  test("is known then: nobody asks for it again", async (t) => {
+    const page = withNews(t);
+    page.events.length = 0;
+
+    page.tell("desk:show-new");
+    await answered();
+    assert.deepEqual(page.events.slice(-1), ["desk:rows"]); // the others mark the new rows
+    page.window.htmx.createWebSocket("/ws/queue/?seen=1");
+    assert.match(page.sockets.at(-1).address, /since=12$/);
+    await page.pass(15_000);
+
+    assert.deepEqual(asked(page), [LIST, VERSION]);
+  });
+
   test("is not asked for where nothing waits", async (t) => {
     const page = desk(t, waiting("a"));
 
@@ -515,6 +541,14 @@ describe("What waits to be shown", () => {
     await answered();
 
     assert.deepEqual(page.toasts, ["The list can't be read right now."]);
+    assert.equal(news(page), "1 new Refund a");
+  });
+
+  test("stays counted when something else is drawn", (t) => {
+    const page = withNews(t);
+
+    page.tell("htmx:afterSwap", { target: page.find("#detail") });
+
     assert.equal(news(page), "1 new Refund a");
   });
 

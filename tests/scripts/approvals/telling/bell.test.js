@@ -112,6 +112,19 @@ describe("A line outside the page", () => {
     assert.deepEqual(page.notices.map(({ body, tag }) => ({ body, tag })), [{ body: "Refund 10 waits", tag: "reviewapp" }]);
   });
 
+  test("leads to what it is about, and is gone then", async (t) => {
+    const page = await bell(t, { before: granted });
+    let focused = 0;
+    page.window.focus = () => focused++;
+    page.hide();
+    push(page, line);
+    const [notice] = page.notices;
+
+    notice.dispatchEvent(new page.window.Event("click"));
+
+    assert.deepEqual([focused, page.navigations, notice.closed], [1, 1, true]);
+  });
+
   test("is not shown over the page itself, nor without words", async (t) => {
     const page = await bell(t, { before: granted });
 
