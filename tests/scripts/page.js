@@ -5,49 +5,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Script } from "node:vm";
 import { JSDOM, VirtualConsole } from "jsdom";
+import { Clock } from "./clock.js";
+import { furnish } from "./furniture.js";
+
+export { answered } from "./clock.js";
 
 process.env.TZ = "UTC";
 const STATIC = new URL("../../static/", import.meta.url);
-
-/** Time that passes when a test says so. */
-class Clock {
-  #timers = new Map();
-  #last = 0;
-
-  constructor(now) {
-    this.began = this.now = now;
-  }
-
-  start(work, wait, args, every) {
-    this.#timers.set(++this.#last, { at: this.now + (wait || 0), work: () => work(...args), every });
-    return this.#last;
-  }
-
-  stop(id) {
-    this.#timers.delete(id);
-  }
-
-  async pass(milliseconds) {
-    const end = this.now + milliseconds;
-    for (;;) {
-      const [id, next] = [...this.#timers].sort(([a, one], [b, other]) => one.at - other.at || a - b)[0] ?? [];
-      if (!next || next.at > end) break;
-      this.now = next.at;
-      if (next.every) next.at += next.every;
-      else this.#timers.delete(id);
-      next.work();
-      await answered();
-    }
-    this.now = end;
-    await answered();
-  }
-}
-
-/** Once all that was promised so far is kept; nothing here waits for anything outside. */
-export const answered = () =>
-  new Promise((done) => {
-    setImmediate(done);
-  });
 
 class Page {
   requests = []; // what was fetched: { url, method, body, headers }
@@ -68,7 +32,7 @@ class Page {
   phone = false;
   hidden = false;
   permission = "default";
-  #eyes = [];
+  eyes = []; // observers of the screen
   #errors = [];
 
   constructor(html, { url, now }) {
@@ -78,7 +42,7 @@ class Page {
       if (error.type === "not-implemented" && error.message.includes("navigation")) this.navigations++;
       else this.#errors.push(error.cause ?? error);
     });
-    const beforeParse = (window) => this.#furnish(window);
+    const beforeParse = (window) => furnish(window, this);
     this.dom = new JSDOM(html, { url, runScripts: "outside-only", virtualConsole: console, beforeParse });
     this.window = this.dom.window;
     this.document = this.window.document;
@@ -147,14 +111,14 @@ class Page {
 
   /** What an observer of the screen is told: these came into sight. */
   sees(...elements) {
-    for (const eye of this.#eyes) {
+    for (const eye of this.eyes) {
       const entries = elements.filter((it) => eye.watched.has(it)).map((target) => ({ isIntersecting: true, target }));
       if (entries.length) eye.told(entries);
     }
   }
 
   watches(element) {
-    return this.#eyes.some((eye) => eye.watched.has(element));
+    return this.eyes.some((eye) => eye.watched.has(element));
   }
 
   // --- What scripts and htmx tell -----------------------------------------------------------------
@@ -177,8 +141,6 @@ class Page {
     return this.clock.pass(milliseconds);
   }
 
-  // --- The furniture of a window ------------------------------------------------------------------
-
   #listen() {
     const { window } = this;
     for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:signed-out", "desk:rows", "desk:decided", "desk:select", "desk:show-new"]) {
@@ -200,116 +162,6 @@ class Page {
       if (!link) return;
       if (!event.defaultPrevented) this.followed.push(link.getAttribute("href"));
       event.preventDefault();
-    });
-  }
-
-  #furnish(window) {
-    const page = this;
-    const { clock } = this;
-    const give = (on, name, value) => Object.defineProperty(on, name, { configurable: true, writable: true, value });
-    const ask = (on, name, get) => Object.defineProperty(on, name, { configurable: true, get });
-
-    window.setTimeout = (work, wait, ...args) => clock.start(work, wait, args);
-    window.setInterval = (work, every, ...args) => clock.start(work, every, args, every);
-    window.clearTimeout = window.clearInterval = (id) => clock.stop(id);
-    window.Date.now = () => clock.now;
-    window.Math.random = () => 0.5;
-    give(window, "performance", { now: () => clock.now - clock.began, timeOrigin: clock.began });
-    ask(window.document, "hidden", () => page.hidden);
-    ask(window.document, "visibilityState", () => (page.hidden ? "hidden" : "visible"));
-    ask(window.navigator, "onLine", () => !page.offline);
-    give(window, "matchMedia", () => ({ matches: page.phone }));
-    give(window, "print", () => page.prints++);
-    give(window, "scrollBy", () => {});
-
-    give(window, "fetch", async (url, { method = "GET", body, headers = {} } = {}) => {
-      const request = { url: String(url), method, body, headers: { ...headers } };
-      page.requests.push(request);
-      const { status = 200, redirected = false, text = "", json } = await page.answers(request);
-      return { ok: status < 400, status, redirected, text: async () => text, json: async () => json };
-    });
-    give(window.navigator, "sendBeacon", (url, body) => page.beacons.push({ url, body }));
-    give(window, "htmx", {
-      ajax: async (verb, path, how) => void page.drawn.push({ verb, path, target: how.target }),
-      process: (element) => page.processed.push(element),
-      config: {},
-    });
-    give(
-      window,
-      "WebSocket",
-      class extends window.EventTarget {
-        constructor(address) {
-          super();
-          this.address = String(address);
-          page.sockets.push(this);
-        }
-      },
-    );
-    give(
-      window,
-      "Notification",
-      class extends window.EventTarget {
-        static get permission() {
-          return page.permission;
-        }
-        static async requestPermission() {
-          page.permission = page.answersPermission;
-        }
-        constructor(title, { body, tag }) {
-          super();
-          page.notices.push(Object.assign(this, { body, tag }));
-        }
-        close() {
-          this.closed = true;
-        }
-      },
-    );
-    give(
-      window,
-      "IntersectionObserver",
-      class {
-        watched = new Set();
-        constructor(told) {
-          this.told = told;
-          page.#eyes.push(this);
-        }
-        observe(it) {
-          this.watched.add(it);
-        }
-        unobserve(it) {
-          this.watched.delete(it);
-        }
-        disconnect() {
-          this.watched.clear();
-        }
-      },
-    );
-    give(
-      window,
-      "ResizeObserver",
-      class {
-        observe() {}
-      },
-    );
-
-    const { HTMLElement, HTMLDialogElement, Element, Document } = window;
-    ask(HTMLElement.prototype, "innerText", function () {
-      return this.textContent;
-    });
-    give(Element.prototype, "scrollIntoView", function () {
-      page.scrolledTo.push(this);
-    });
-    give(HTMLElement.prototype, "showPopover", function () {
-      this.toggleAttribute("data-popped", true);
-    });
-    give(Document.prototype, "elementFromPoint", () => null);
-    give(HTMLDialogElement.prototype, "showModal", function () {
-      this.open = true;
-    });
-    give(HTMLDialogElement.prototype, "close", function (value) {
-      this.open = false;
-      if (value !== undefined) this.returnValue = value;
-      this.dispatchEvent(new window.Event("close"));
     });
   }
 }

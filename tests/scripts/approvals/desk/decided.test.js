@@ -16,7 +16,7 @@ const line = (page) => (page.find("[data-decided]").hidden ? null : page.find("[
 const decide = (page, ...ids) => {
   for (const id of ids) page.find(`#proposal-${id}`).dataset.status = "decided";
 };
-const open_ = (page, id) => {
+const choose = (page, id) => {
   page.find("[aria-current]")?.removeAttribute("aria-current");
   page.find(`#proposal-${id} a`).setAttribute("aria-current", "true");
 };
@@ -112,7 +112,7 @@ test("One that is opened comes out", (t) => {
   const page = list(t, "A B C d*");
   page.tell("desk:decided", { refused: false });
 
-  open_(page, "a");
+  choose(page, "a");
   page.tell("desk:rows");
 
   assert.equal(seen(page), "ad");

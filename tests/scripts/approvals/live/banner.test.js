@@ -7,7 +7,7 @@ const banner = (version, ...halts) =>
 const NEWS = '<i id="bell-news" data-unread="1" data-shown="1"></i>';
 const QUEUE = '<div ws-connect="/ws/queue/"></div>';
 
-const page_ = (t, html = banner(1), more = {}) => open(t, `<body>${html}</body>`, "approvals/live/banner.js", more);
+const drawn = (t, html = banner(1), more = {}) => open(t, `<body>${html}</body>`, "approvals/live/banner.js", more);
 const socket = (page, number = -1) => page.sockets.at(number);
 const opens = (page) => page.fire(socket(page), "open");
 const closes = (page, code = 1006) => socket(page).dispatchEvent(Object.assign(new page.window.Event("close"), { code }));
@@ -17,7 +17,7 @@ const isTold = (page) => "told" in page.find("#banner").dataset;
 
 describe("A kill switch", () => {
   test("is on the page as soon as the socket says so", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     opens(page);
 
     brings(page, banner(2, "Refunds are stopped"));
@@ -28,7 +28,7 @@ describe("A kill switch", () => {
   });
 
   test("goes when it is lifted", (t) => {
-    const page = page_(t, banner(1, "Refunds are stopped"));
+    const page = drawn(t, banner(1, "Refunds are stopped"));
 
     brings(page, banner(2));
 
@@ -38,7 +38,7 @@ describe("A kill switch", () => {
   });
 
   test("is no news where the version is the one that is shown", (t) => {
-    const page = page_(t, banner(4, "Refunds are stopped"));
+    const page = drawn(t, banner(4, "Refunds are stopped"));
     const before = page.find(".halt");
 
     brings(page, banner(4, "Refunds are stopped"));
@@ -48,7 +48,7 @@ describe("A kill switch", () => {
   });
 
   test("that is the same is drawn, but troubles no list", (t) => {
-    const page = page_(t, banner(4, "Refunds are stopped"));
+    const page = drawn(t, banner(4, "Refunds are stopped"));
 
     brings(page, banner(5, "Refunds are stopped"));
 
@@ -57,7 +57,7 @@ describe("A kill switch", () => {
   });
 
   test("stays in the region that is read aloud", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     const region = page.find("#banner");
 
     brings(page, banner(2, "Refunds are stopped"));
@@ -66,7 +66,7 @@ describe("A kill switch", () => {
   });
 
   test("is told by the socket of the queue where there is one", (t) => {
-    const page = page_(t, banner(1) + QUEUE);
+    const page = drawn(t, banner(1) + QUEUE);
     assert.deepEqual(page.sockets, []);
 
     page.tell("page:banner", { banner: page.fragment(banner(2, "Refunds are stopped")) });
@@ -76,7 +76,7 @@ describe("A kill switch", () => {
 });
 
 test("News of the bell come along", (t) => {
-  const page = page_(t);
+  const page = drawn(t);
 
   brings(page, NEWS);
 
@@ -85,12 +85,12 @@ test("News of the bell come along", (t) => {
 
 describe("The socket", () => {
   test("says which version is shown, on the same host", (t) => {
-    assert.equal(socket(page_(t, banner(7))).address, "wss://desk.example/ws/notices/?seen=7");
-    assert.equal(socket(page_(t, banner(7), { url: "http://127.0.0.1:8000/audit/" })).address, "ws://127.0.0.1:8000/ws/notices/?seen=7");
+    assert.equal(socket(drawn(t, banner(7))).address, "wss://desk.example/ws/notices/?seen=7");
+    assert.equal(socket(drawn(t, banner(7), { url: "http://127.0.0.1:8000/audit/" })).address, "ws://127.0.0.1:8000/ws/notices/?seen=7");
   });
 
   test("marks the page as told while it is open", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     assert.equal(isTold(page), false);
 
     opens(page);
@@ -101,7 +101,7 @@ describe("The socket", () => {
   });
 
   test("comes back, each time later, but never more than ten seconds", async (t) => {
-    const page = page_(t); // chance is one half here, and makes three quarters of each wait
+    const page = drawn(t); // chance is one half here, and makes three quarters of each wait
     const waited = [];
     for (let tries = 0; tries < 7; tries++) {
       closes(page);
@@ -115,7 +115,7 @@ describe("The socket", () => {
   });
 
   test("comes back soon after it was open", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     for (let tries = 0; tries < 5; tries++) {
       closes(page);
       await page.pass(10_000);
@@ -129,7 +129,7 @@ describe("The socket", () => {
   });
 
   test("asks with the version that came meanwhile", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     brings(page, banner(9, "Refunds are stopped"));
     closes(page);
@@ -139,7 +139,7 @@ describe("The socket", () => {
   });
 
   test("does not come back to who was signed out", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     closes(page, 4401);
     await page.pass(60_000);
@@ -149,7 +149,7 @@ describe("The socket", () => {
   });
 
   test("of the queue marks the page as told too", (t) => {
-    const page = page_(t, banner(1) + QUEUE);
+    const page = drawn(t, banner(1) + QUEUE);
 
     page.tell("htmx:wsOpen");
     assert.equal(isTold(page), true);
@@ -161,7 +161,7 @@ describe("The socket", () => {
 
 describe("Without a socket", () => {
   test("the page asks every fifteen seconds", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     page.answers = () => ({ text: banner(2, "Refunds are stopped") + NEWS });
 
     await page.pass(14_999);
@@ -174,7 +174,7 @@ describe("Without a socket", () => {
   });
 
   test("it asks nothing while it is told, or hidden", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     opens(page);
     await page.pass(30_000);
@@ -192,7 +192,7 @@ describe("Without a socket", () => {
     ["no answer", () => Promise.reject(new Error("no connection"))],
   ]) {
     test(`${what} changes nothing`, async (t) => {
-      const page = page_(t, banner(1, "Refunds are stopped"));
+      const page = drawn(t, banner(1, "Refunds are stopped"));
       page.answers = answers;
 
       await page.pass(15_000);
@@ -204,7 +204,7 @@ describe("Without a socket", () => {
 });
 
 test("A page without a banner opens no socket and asks nothing", async (t) => {
-  const page = page_(t, "<p>Log in</p>");
+  const page = drawn(t, "<p>Log in</p>");
 
   await page.pass(60_000);
   await answered();

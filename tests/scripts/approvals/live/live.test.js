@@ -5,7 +5,7 @@ import { answered, open } from "../../page.js";
 const ROW = {
   version: 1, status: "pending", team: "operations", agent: "ops-agent", action: "refund_payment", risk: "low",
   order: "050", due: "20260302T1200", made: "20260302T0800", title: "Kettle", contradicts: "", deadline: "2026-03-02T12:00:00Z",
-}; // prettier-ignore
+};
 
 /** A row as the server draws it. */
 function row(id, how = {}) {
@@ -322,7 +322,7 @@ describe("Who looks at a row", () => {
 
     look(page, [[8, "Ben"]]);
     assert.equal(looking(page, "a"), "Ben is looking");
-    look(page, [[8, "Ben"], [9, "Cyd"], [10, "Dora"]]); // prettier-ignore
+    look(page, [[8, "Ben"], [9, "Cyd"], [10, "Dora"]]);
     assert.equal(looking(page, "a"), "Ben and 2 more look");
     look(page, "");
 
@@ -334,7 +334,7 @@ describe("Who looks at a row", () => {
 
     look(page, [[7, "Ana"]]);
     assert.equal(looking(page, "a"), null);
-    look(page, [[7, "Ana"], [8, "Ben"]]); // prettier-ignore
+    look(page, [[7, "Ana"], [8, "Ben"]]);
 
     assert.equal(looking(page, "a"), "Ben is looking");
   });

@@ -9,7 +9,7 @@ const BODY = `<details class="menu" id="one"><summary>Team</summary><a id="in-on
   <p id="announce"></p><div id="toasts"></div>`;
 const PAGE = "reviewapp/web/page.js";
 
-const page_ = (t, { theme = "", ...more } = {}) => open(t, `<html ${theme && `data-theme="${theme}"`}><body>${BODY}</body></html>`, PAGE, more);
+const drawn = (t, { theme = "", ...more } = {}) => open(t, `<html ${theme && `data-theme="${theme}"`}><body>${BODY}</body></html>`, PAGE, more);
 const openMenus = (page) => page.all(".menu[open]").map((it) => it.id).join(" ");
 const unfold = (page, ...ids) => {
   for (const id of ids) page.find(`#${id}`).open = true;
@@ -17,7 +17,7 @@ const unfold = (page, ...ids) => {
 
 describe("An open menu", () => {
   test("closes when one clicks elsewhere, and no other fold does", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     unfold(page, "one", "two", "fold");
 
     page.click("#other");
@@ -27,7 +27,7 @@ describe("An open menu", () => {
   });
 
   test("stays while one is at work in it, and the others close", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     unfold(page, "one", "two");
 
     page.click("#in-one");
@@ -36,7 +36,7 @@ describe("An open menu", () => {
   });
 
   test("closes when the focus leaves it", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     unfold(page, "one");
 
     page.find("#in-one").focus();
@@ -47,7 +47,7 @@ describe("An open menu", () => {
   });
 
   test("closes with Escape, which goes no further, and has the focus on its button", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     const heard = [];
     page.document.addEventListener("keydown", ({ key }) => heard.push(key));
     unfold(page, "two");
@@ -62,7 +62,7 @@ describe("An open menu", () => {
   });
 
   test("stays open at any other key", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     unfold(page, "one");
 
     page.press("a");
@@ -80,14 +80,14 @@ describe("The theme", () => {
   const root = (page) => page.document.documentElement;
 
   test("is the system's until one is chosen", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     assert.equal(chosen(page), "system");
     assert.equal(page.find("[data-theme-switch]").hidden, false);
   });
 
   test("is kept for the next page", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     choose(page, "dark");
 
@@ -96,7 +96,7 @@ describe("The theme", () => {
   });
 
   test("can be the system's again", (t) => {
-    const page = page_(t, { theme: "light" });
+    const page = drawn(t, { theme: "light" });
     assert.equal(chosen(page), "light");
 
     choose(page, "system");
@@ -107,7 +107,7 @@ describe("The theme", () => {
 
   test("holds for this page where nothing may be kept", (t) => {
     const shut = ({ window }) => Object.defineProperty(window, "localStorage", { get: () => assert.fail("shut") });
-    const page = page_(t, { before: shut });
+    const page = drawn(t, { before: shut });
 
     choose(page, "dark");
 
@@ -116,7 +116,7 @@ describe("The theme", () => {
 });
 
 test("The page is printed by its button, and by no other", (t) => {
-  const page = page_(t);
+  const page = drawn(t);
 
   page.click("#other");
   assert.equal(page.prints, 0);
@@ -129,7 +129,7 @@ describe("What is read aloud", () => {
   const said = (page) => page.find("#announce").textContent;
 
   test("waits a little, so that a burst is one sentence", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     page.tell("page:announce", { text: "New: refund 10" });
     page.tell("page:announce", { text: "New: refund 20" });
 
@@ -141,7 +141,7 @@ describe("What is read aloud", () => {
   });
 
   test("comes at once where somebody waits for it", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     page.tell("page:announce", { text: "End of the list", now: true });
     await page.pass(50);
@@ -150,7 +150,7 @@ describe("What is read aloud", () => {
   });
 
   test("is on one topic only the last word", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     for (const text of ["1 new", "2 new", "3 new"]) page.tell("page:announce", { text, topic: "new" });
     page.tell("page:announce", { text: "Approved", topic: "undo" });
 
@@ -160,7 +160,7 @@ describe("What is read aloud", () => {
   });
 
   test("is never more than the last three", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     for (const text of ["a", "b", "c", "d", "e"]) page.tell("page:announce", { text });
 
     await page.pass(4000);
@@ -169,7 +169,7 @@ describe("What is read aloud", () => {
   });
 
   test("is not repeated with what comes later", async (t) => {
-    const page = page_(t);
+    const page = drawn(t);
     page.tell("page:announce", { text: "first" });
     await page.pass(4000);
 
@@ -184,7 +184,7 @@ describe("A toast", () => {
   const toasts = (page) => page.all("#toasts .toast").map((it) => it.textContent);
 
   test("takes the place of the one before, and is text", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     page.tell("page:toast", { text: "first" });
     page.tell("page:toast", { text: "<b>second</b>" });
@@ -203,7 +203,7 @@ describe("A toast", () => {
     ["htmx:timeout", {}, "The server did not answer in time. Open the item again to see where it stands."],
   ]) {
     test(`says “${words}”`, (t) => {
-      const page = page_(t);
+      const page = drawn(t);
 
       page.tell(type, detail);
 
@@ -212,7 +212,7 @@ describe("A toast", () => {
   }
 
   test("leaves to others what is about the session", (t) => {
-    const page = page_(t);
+    const page = drawn(t);
 
     page.tell("htmx:responseError", failed(401));
     page.tell("htmx:responseError", failed(403, "page-too-old"));
