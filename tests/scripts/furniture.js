@@ -80,6 +80,7 @@ function observers(window, page) {
       page.eyes.push(this);
     }
     observe(element) {
+      page.glances.push(element);
       this.watched.add(element);
     }
     unobserve(element) {

@@ -33,6 +33,7 @@ class Page {
   hidden = false;
   permission = "default";
   eyes = []; // observers of the screen
+  glances = []; // elements that one was asked to look at: it tells what it sees of them then
   #errors = [];
 
   constructor(html, { url, now }) {

@@ -60,7 +60,9 @@ describe("What counts as seen", () => {
     const page = desk(t);
 
     sees(page, "table-1");
+    page.glances.length = 0;
     page.fold("#fold-letter");
+    assert.ok(page.glances.includes(part(page, "letter")));
     sees(page, "letter");
 
     assert.equal(button(page), null);
@@ -84,7 +86,9 @@ describe("What counts as seen", () => {
     page.hide();
     sees(page, "table-1");
     assert.equal(button(page), "2 parts not seen yet · show next");
+    page.glances.length = 0;
     page.show();
+    assert.ok(page.glances.includes(part(page, "table-1"))); // it may be on the screen still, which nobody tells twice
     sees(page, "table-1");
 
     assert.equal(button(page), "1 part not seen yet · show next");
@@ -320,6 +324,22 @@ describe("That somebody looks", () => {
     assert.deepEqual([farewell.body.get("leaves"), farewell.body.get("seconds")], ["true", "3"]);
     page.show();
     assert.equal(beats(page)[1].seconds, "0");
+  });
+
+  test("and has seen all is told again when they come back", (t) => {
+    const page = desk(t, proposal("p1", end("table-1")));
+    sees(page, "table-1");
+
+    page.hide();
+    page.show();
+
+    assert.equal(beats(page).at(-1).all_shown, "true");
+  });
+
+  test("is told to the address that answers with a part of the page", (t) => {
+    const page = desk(t);
+
+    assert.deepEqual(page.requests.map((it) => [it.method, it.headers]), [["POST", { "HX-Request": "true" }]]);
   });
 
   test("ends once, however the page goes", (t) => {

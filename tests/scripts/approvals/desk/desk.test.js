@@ -537,6 +537,17 @@ describe("One press decides one item", () => {
     });
   }
 
+  test("whatever becomes of what something else asked for", async (t) => {
+    const page = desk(t);
+    keys(page, "a");
+    await page.pass(0);
+
+    page.tell("htmx:afterRequest", { target: page.find("#undo"), successful: false, xhr: { status: 500 } });
+    keys(page, "a");
+
+    assert.equal(sent(page), "approve1");
+  });
+
   test("and can be pressed when the browser brings the page back", async (t) => {
     const page = desk(t);
     keys(page, "a");
@@ -605,6 +616,25 @@ describe("A key pressed ahead of its item", () => {
     assert.equal(page.toasts.length, 2);
   });
 
+  test("waits where it opens an edit", async (t) => {
+    const page = onTheWay(t);
+
+    keys(page, "e");
+    await arrives(page);
+
+    assert.deepEqual(page.followed, ["/queue/b/", "/queue/edit/1/"]);
+    assert.deepEqual(page.toasts, ["E will be done as soon as the item is here."]);
+  });
+
+  test("is done at once where it is about no item", (t) => {
+    const page = onTheWay(t);
+
+    keys(page, "n", "x", "/");
+
+    assert.deepEqual(page.events, ["desk:show-new", "desk:select"]);
+    assert.equal(page.focused, page.find("#q"));
+  });
+
   test("waits for the answer of a verb that stays", async (t) => {
     const page = desk(t);
     const by = formOf(page, "claim");
@@ -624,10 +654,11 @@ describe("A key pressed ahead of its item", () => {
   test("is said not to be possible where the item takes it not", async (t) => {
     const page = onTheWay(t);
 
-    keys(page, "s", "u", "p");
+    keys(page, "c", "s", "u", "p");
     await arrives(page, proposal("b", { verbs: approve(1) }));
 
-    assert.deepEqual(page.toasts.slice(-2), ["S is not possible here.", "There is no form for what you typed: “up”"]);
+    const words = ["C is not possible here.", "S is not possible here.", "There is no form for what you typed: “up”"];
+    assert.deepEqual(page.toasts.slice(-3), words);
   });
 
   test("is one of eight at most", (t) => {
@@ -805,13 +836,15 @@ describe("The item that arrives", () => {
 
   test("after a note that was refused has its words still", (t) => {
     const page = desk(t);
+    const told = [];
+    page.document.addEventListener("desk:decided", ({ detail }) => told.push(detail.refused));
     keys(page, "m");
     page.find("#comment-reason").value = "I called her";
 
     draws(page, proposal("a"), { by: formOf(page, "comment"), status: 409 });
 
     assert.equal(page.find("#comment-reason").value, "I called her");
-    assert.deepEqual(page.events, ["desk:decided"]);
+    assert.deepEqual(told, [true]);
   });
 
   test("after a claim has the focus on the claim", (t) => {
