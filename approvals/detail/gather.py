@@ -30,6 +30,7 @@ from approvals.models import Decision
 from approvals.queue.rows import subject_of
 from approvals.showing.arguments import as_text
 from approvals.vigilance.samples import asked_of, why_not
+from audit.ground.figures import span
 from audit.ground.unseen import Piece, pieces, shown, told
 from governance.door.deciders import DECIDES
 from governance.models import Risk, User
@@ -261,7 +262,7 @@ def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any
         "team": teams_in_words(proposal),
         "approvals": _approvals(proposal, decisions),
         "priority": _priority(proposal),
-        "decide_within": _span(verdict["decide_within_seconds"]),
+        "decide_within": span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
     }
 
@@ -275,13 +276,6 @@ def _priority(proposal: Proposal) -> str:
 def _contradictions(proposal: Proposal, reader: User) -> list[Other]:
     found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
     return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
 
 
 def _rule(rule: dict[str, Any]) -> dict[str, str]:

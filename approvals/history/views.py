@@ -17,6 +17,7 @@ from approvals.queue.doors import SignedInRequest, signed_in
 from approvals.queue.read import teams_of
 from audit.asking.who import actor_of
 from audit.evidence.export import download
+from audit.ground.figures import span
 from audit.ground.refusals import Invalid
 from audit.ground.unseen import pieces, shown
 from execution.models import Execution
@@ -100,18 +101,7 @@ def _row(one: dict[str, Any], edits: dict[str, str]) -> dict[str, Any]:
         "rank": rank,
         "edited": edits.get(one["proposal"], "").removeprefix("edited: ")
         or shown(one["edited"] or "").replace("_", " "),
-        "took": _span(one["seconds"]),
+        "took": span(one["seconds"]),
         "execution": execution or "",
         "execution_label": Execution.Status(execution).label.capitalize() if execution else "",
     }
-
-
-def _span(seconds: int) -> str:
-    """About how long: "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = seconds // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h {minutes % 60:02} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.showing.changes import same
 from approvals.showing.text_diff import Change, changes
+from audit.ground.figures import count
 from audit.ground.unseen import Piece, pieces, shown, told
 from governance.schemas.data_classes import Marks, Place, SensitivePlaces, inside
 from governance.showing.labels import holding, labels, left_out, ordered
@@ -220,7 +221,7 @@ def _whole(row: Argument, value: Any, applying: list[dict[str, Any]]) -> Argumen
         told=meaning,
         moment=moment,
         long=long,
-        length=f"{len(text):,}" if long else "",
+        length=count(len(text)) if long else "",
     )
 
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.asking.who import actor_of
 from audit.ground import hours
+from audit.ground.figures import span
 from audit.ground.refusals import Invalid
 from governance.agents import boundaries
 from governance.agents.agents import ChangedMeanwhile, digest_of, set_boundaries
@@ -176,17 +177,9 @@ def _rate(left: Left) -> dict[str, Any]:
         "most_words": f"{left.most:,}",
         "used": used,
         "used_words": "" if used is None else f"{used:,}",
-        "ends_in": "" if left.ends_in is None else _span(left.ends_in),
+        "ends_in": "" if left.ends_in is None else span(math.ceil(left.ends_in)),
         "high": left.most * 0.8,
     }
-
-
-def _span(seconds: float) -> str:
-    """`45 s`, `12 min`, `23 h 5 min`, `24 h`"""
-    if seconds < 60:
-        return f"{math.ceil(seconds)} s"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])
 
 
 def _active_deployment(agent: Agent) -> str:

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.asking.parameters import check_only, cursor_of, one_of
+from audit.ground.figures import count
 from audit.ground.ids import read_uuid
 from audit.ground.unseen import shown
 from governance.door.authentication import person_of
@@ -108,17 +109,17 @@ def summary(version: PolicyVersion) -> dict[str, Any]:
         "in_shadow": version.shadow,
         "looked_at": told.looked_at,
         "said": f"Same on {told.same:,} of {told.looked_at:,} proposals, different on {told.different:,}.",
-        "capped": f"{shadow.MOST:,}" if told.capped else "",
+        "capped": count(shadow.MOST) if told.capped else "",
         "answers": [ANSWERS[answer] for answer in used],
         "kinds": [
             {
                 "label": Kind(kind).label.capitalize(),
-                "count": f"{sum(found.values()):,}",
-                "answers": [{"label": ANSWERS[a], "count": f"{found.get(a, 0):,}"} for a in used],
+                "count": count(sum(found.values())),
+                "answers": [{"label": ANSWERS[a], "count": count(found.get(a, 0))} for a in used],
             }
             for kind, found in sorted(told.kinds.items(), key=lambda item: Kind.values.index(item[0]))
         ],
-        "answered_most": f"{shadow.ANSWERED_MOST:,}",
+        "answered_most": count(shadow.ANSWERED_MOST),
     }
 
 

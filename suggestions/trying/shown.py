@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.ground.figures import count, percent
 from audit.ground.wilson import share
 from suggestions.trying.rejudge import Chosen
 from suggestions.trying.tally import PEOPLES, sentences
@@ -45,8 +46,8 @@ def result_shown(result: dict[str, Any]) -> dict[str, Any]:
     """All of a result that a page shows."""
     return {
         "sentences": sentences(result),
-        "proposals": f"{result['proposals']:,}",
-        "decided": f"{result['decided']:,}",
+        "proposals": count(result["proposals"]),
+        "decided": count(result["decided"]),
         "said": list(SAID.values()),
         "verdicts": [_verdict(name, label, result[name]) for name, label in VERDICTS],
         "beside": _beside(result),
@@ -61,7 +62,7 @@ def _verdict(name: str, label: str, told: dict[str, Any]) -> dict[str, Any]:
         "label": label,
         "share": shown(told["share"]),
         "answers": [{"label": SAID[answer], **shown(told[answer])} for answer in PEOPLES],
-        "others": f"{told['passed'] + told['blocked'] + told['nobody']:,}",
+        "others": count(told["passed"] + told["blocked"] + told["nobody"]),
     }
 
 
@@ -78,7 +79,7 @@ def _action(action: dict[str, Any]) -> dict[str, Any]:
     passed, blocked = action["passed"], action["blocked"]
     return {
         "name": action["name"],
-        "proposals": f"{action['proposals']:,}",
+        "proposals": count(action["proposals"]),
         "passed": shown(passed["share"]),
         "passed_approved": shown(passed["approved"]),
         "passed_rejected": shown(passed["rejected"]),
@@ -92,7 +93,7 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
         "share": shown(rule["share"]),
         "approved": shown(rule["approved"]),
         "rejected": shown(rule["rejected"]),
-        "errors": f"{rule['errors']:,}" if rule["errors"] else "",
+        "errors": count(rule["errors"]) if rule["errors"] else "",
     }
 
 
@@ -101,20 +102,11 @@ def shown(told: dict[str, Any]) -> dict[str, Any]:
     if not told["of"]:
         return {"count": "0", "of": "", "percent": "", "interval": ""}
     return {
-        "count": f"{told['count']:,}",
-        "of": f"{told['of']:,}",
+        "count": count(told["count"]),
+        "of": count(told["of"]),
         "percent": percent(told["share"]),
         "interval": f"{percent(told['low'])} to {percent(told['high'])}",
     }
-
-
-def percent(value: float) -> str:
-    """With so many digits that rounding never says all of what is not all, nor none of what is some."""
-    for digits in (1, 2, 3):
-        text = f"{value * 100:.{digits}f}"
-        if float(text) not in (0.0, 100.0) or value in (0, 1):
-            return f"{text} %"
-    return "over 99.999 %" if value > 0.5 else "under 0.001 %"
 
 
 LINES = (

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
+from audit.ground.figures import count
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from governance.models import ActionType, Agent, PolicyVersion, User
@@ -193,11 +194,11 @@ def _row(found: Backtest, *, done: int | None = None) -> dict[str, Any]:
         "error": found.error,
         "value": done,
         "max": found.total,
-        "done": f"{done:,}",
-        "total": None if found.total is None else f"{found.total:,}",
+        "done": count(done),
+        "total": None if found.total is None else count(found.total),
         "left": _left(found, done),
-        "passed": f"{passed['share']['count']:,}" if passed else "",
-        "rejected": f"{passed['rejected']['count']:,}" if passed else "",
+        "passed": count(passed["share"]["count"]) if passed else "",
+        "rejected": count(passed["rejected"]["count"]) if passed else "",
         "progress_url": reverse("backtests:progress", args=[found.pk]),
         "cancel_url": reverse("backtests:cancel", args=[found.pk]),
     }
@@ -281,12 +282,12 @@ def _disagreements(request: HttpRequest, found: Backtest) -> dict[str, Any]:
     return {
         "disagreements": [_disagreement(row) for row in rows],
         "kinds": [
-            {"label": "All", "url": here, "count": f"{sum(counts.values()):,}", "current": kind is None},
+            {"label": "All", "url": here, "count": count(sum(counts.values())), "current": kind is None},
             *(
                 {
                     "label": k.label.capitalize(),
                     "url": f"{here}?{urlencode({'kind': name_of(k)})}#disagreements",
-                    "count": f"{counts[name_of(k)]:,}",
+                    "count": count(counts[name_of(k)]),
                     "current": k is kind,
                 }
                 for k in Disagreement.Kind

@@ -13,11 +13,11 @@ from django.test import Client
 
 from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
+from audit.ground.figures import percent
 from governance.policies import lifecycle
 from suggestions.models import Backtest
 from suggestions.trying import backtest, disagreements
 from suggestions.trying.rejudge import Chosen
-from suggestions.trying.shown import percent
 from tests.conftest import actor_of, approved, in_force, suggestion_body
 
 PASSES = "version: 1\nmay_pass: [refund_payment]\ndefaults: {verdict: auto_approve}"
