@@ -706,6 +706,15 @@ describe("A key pressed ahead of its item", () => {
     assert.deepEqual(["x", "Backspace", "Enter", "Tab", "ArrowDown"].map((key) => page.press(key)), [false, false, false, true, true]);
   });
 
+  test("is not of an item that the server refused: the one before is open still", (t) => {
+    const page = onTheWay(t);
+    assert.equal(current(page), "b");
+
+    fails(page);
+
+    assert.equal(current(page), "a");
+  });
+
   test("is not called off where nothing waits", (t) => {
     const page = desk(t);
 

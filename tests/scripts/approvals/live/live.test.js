@@ -310,6 +310,17 @@ describe("What contradicts each other", () => {
   });
 });
 
+test("What contradicts the open one is not drawn under somebody's words", async (t) => {
+  const page = desk(t, waiting("a", "b"), { detail: proposal("a", { inside: PANEL }) });
+  page.find("textarea").value = "Not our";
+
+  push(page, row("b", { version: 2, contradicts: "a" }));
+  await page.pass(1000);
+
+  assert.equal(page.find("[data-changed]").hidden, false);
+  assert.deepEqual(page.drawn, []);
+});
+
 describe("Who looks at a row", () => {
   const looking = (page, id) => {
     const mark = at(page, id).querySelector(".row-looking");
@@ -604,7 +615,7 @@ describe("Every fifteen seconds", () => {
 
     assert.equal(ids(page), "b c d");
     assert.equal(news(page), "1 new Refund a");
-    assert.ok(at(page, "c").classList.contains("is-gone"));
+    assert.deepEqual(page.all(".is-gone"), [at(page, "c")]);
     assert.equal(at(page, "c").querySelector(".row-when").textContent, "no longer waiting");
     assert.equal(count(page), "3");
     await page.pass(15_000);
