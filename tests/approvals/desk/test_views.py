@@ -123,7 +123,7 @@ def test_pages_lead_to_the_next(propose: Any, ana: Any, monkeypatch: pytest.Monk
     while address:
         html = page(browser(ana), address)
         found += rows_in(html)
-        more = re.search(r'class="list-more"><a class="button" href="([^"]+)"', html)
+        more = re.search(r'class="list-more">\s*<a class="button" href="([^"]+)"', html)
         address = more[1].replace("&amp;", "&") if more else ""
         assert not more or "risk=medium" in address
 

@@ -11,6 +11,7 @@ from approvals.queue.filters import Filters
 from audit.ground.refusals import Invalid
 from audit.models import Event
 from tests.approvals.desk.test_views import browser, page
+from tests.pages import in_one_line
 
 HIGH = Filters(risk="high", sort="deadline")
 
@@ -27,7 +28,7 @@ def test_what_is_shown_now_can_be_named_and_is_a_link_from_then_on(ana: Any, ben
     assert answer["Location"] == "/queue/?risk=high&sort=deadline"
     view = SavedView.objects.get()
     assert (view.user, view.name, view.query, view.opens_first) == (ana, "Before lunch", HIGH.query(), False)
-    html = page(client, answer["Location"])
+    html = in_one_line(page(client, answer["Location"]))
     assert 'href="/queue/?risk=high&amp;sort=deadline" aria-current="true">Before lunch</a>' in html
     assert "Before lunch" not in page(browser(ben), answer["Location"])
     assert not Event.objects.filter(type__startswith="saved").exists()

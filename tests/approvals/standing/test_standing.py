@@ -20,6 +20,7 @@ from governance.trust import halts, standing
 from governance.trust.standing import Bound
 from suggestions.models import Proposal
 from tests.conftest import DEPLOYED, actor_of, in_force, suggestion_body
+from tests.pages import in_one_line
 
 ALIKE = {"order_id": Bound(prefix="#W"), "amount": Bound(at_most=60)}
 
@@ -165,9 +166,9 @@ def test_the_page_of_an_approved_proposal_leads_to_the_form(approved: Any, ana: 
     link = f'href="{address(approved)}"'
     assert link in signed_in(ana).get(f"/queue/{approved.pk}/").content.decode()
     assert link not in signed_in(dora).get(f"/queue/{approved.pk}/").content.decode()
-    page = signed_in(ana).get(address(approved)).content.decode()
+    page = in_one_line(signed_in(ana).get(address(approved)).content.decode())
     assert "this begins to count at stage 4" in page
-    assert '<option value="equal" selected>exactly this</option>' in page
+    assert '<option value="equal" selected> exactly this </option>' in page
     assert page.count('value="equal" selected') == 2
 
 

@@ -13,6 +13,7 @@ from approvals.models.kinds import TOPICS
 from approvals.telling import bell
 from audit.models import Event
 from tests.approvals.telling.test_telling import owed, target
+from tests.pages import in_one_line
 
 FORM = {
     **{f"{topic.name}-page": "on" for topic in TOPICS},
@@ -86,7 +87,7 @@ def test_wishes_are_kept_as_the_form_says(desk: Client, ana: Any) -> None:
     assert (wishes.quiet_days, wishes.quiet_from, wishes.quiet_to) == (["mon", "sun"], "20:00", "06:00")
     assert wishes.critical_breaks_quiet
     assert Event.objects.filter(type="notice_wishes.changed").count() == 1
-    page = desk.get("/queue/notices/settings/").content.decode()
+    page = in_one_line(desk.get("/queue/notices/settings/").content.decode())
     assert 'name="zone" value="Europe/Berlin"' in page
 
 

@@ -16,6 +16,7 @@ from governance.models import Halt
 from governance.trust import halts
 from tests.approvals.conftest import in_force
 from tests.execution.conftest import step, workflow
+from tests.pages import in_one_line
 
 pytestmark = pytest.mark.django_db
 HOME = "/governance/halts/"
@@ -58,6 +59,7 @@ def test_a_reviewer_stops_everything_from_any_page(ana: Any) -> None:
 def test_an_agent_is_stopped_from_a_link_with_its_name(ana: Any, agent: Any) -> None:
     client = signed_in(ana)
     page = client.get(f"{HOME}throw/?scope=agent&agent=support-bot").content.decode()
+    page = in_one_line(page)
     assert 'value="agent" checked' in page
     assert 'name="agent" value="support-bot"' in page
 
@@ -128,7 +130,7 @@ def test_the_page_says_how_much_waits(olga: Any, approved: Any, shop: Any) -> No
     approved(workflow(step(f"{shop.url}/refunds")))
     throw()
 
-    assert "1 approved execution waits for it" in signed_in(olga).get(HOME).content.decode()
+    assert "1 approved execution waits for it" in in_one_line(signed_in(olga).get(HOME).content.decode())
 
 
 def test_the_list_asks_as_much_for_many_as_for_one(olga: Any, django_assert_num_queries: Any) -> None:

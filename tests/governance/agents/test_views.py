@@ -19,6 +19,7 @@ from governance.agents.agents import ChangedMeanwhile, digest_of, set_boundaries
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken
 from tests.conftest import ApiClient, proposal_body
+from tests.pages import in_one_line
 
 FORM = {
     "enabled": "on",
@@ -95,7 +96,7 @@ def inputs(html: str) -> list[tuple[str, str]]:
     from html import unescape
 
     found = []
-    form = html.split('<form class="form"')[1].split("</form>")[0]
+    form = in_one_line(html).split('<form class="form"')[1].split("</form>")[0]
     for tag in re.findall(r"<input[^>]*>", form):
         said = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))
         if said.get("type") in ("checkbox", "radio") and " checked" not in tag:
@@ -104,7 +105,7 @@ def inputs(html: str) -> list[tuple[str, str]]:
             found.append((said["name"], unescape(said.get("value", "on"))))
     for name, options in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', form):
         chosen = re.findall(r'<option(?: value="([^"]*)")? selected>([^<]*)', options)
-        found.append((name, (chosen[0][0] or chosen[0][1]) if chosen else ""))
+        found.append((name, (chosen[0][0] or chosen[0][1].strip()) if chosen else ""))
     return found
 
 
@@ -356,7 +357,7 @@ def test_keys_that_end_soon_or_lie_forgotten_are_warned_of(olga: Any, agent: Age
     AgentKey.objects.filter(pk=second.pk).update(created_at=Now() - timedelta(days=100))
     client = browser(olga)
     for page in ("/governance/agents/", "/governance/agents/support-bot/"):
-        html = client.get(page).content.decode()
+        html = in_one_line(client.get(page).content.decode())
         assert "14 days" in html
         assert "90 days" in html
 

@@ -14,6 +14,7 @@ from governance.models import PolicyVersion
 from governance.policies import lifecycle
 from governance.policies.views import BEGINNING
 from tests.conftest import in_force, make_person
+from tests.pages import in_one_line
 
 TEXT = "version: 1\ndefaults: {priority: 61}\nrules:\n  - {name: a, when: 'true', then: {approvals: 1}}\n"
 WRONG = "version: 1\nrules:\n  - {name: a, when: 'agent.nmae == 1', then: {tem: <b>x}}\n"
@@ -36,7 +37,7 @@ def page_of(version: PolicyVersion) -> str:
 
 
 def said(answer: Any) -> list[str]:
-    return re.findall(r'<p class="toast[^>]*>(.*?)</p>', answer.content.decode())
+    return re.findall(r'<p class="toast[^>]*> ?(.*?) ?</p>', in_one_line(answer.content.decode()))
 
 
 def test_before_any_policy_the_list_says_what_holds(ana: Any, olga: Any) -> None:
@@ -67,7 +68,7 @@ def test_a_new_version_begins_with_the_one_in_force_or_any_other(ana: Any, olga:
 def test_what_is_faulty_is_not_kept_and_not_lost(ana: Any, olga: Any) -> None:
     answer = browser(olga).post(NEW, {"text": WRONG, "note": "A <i>try</i>"})
     assert answer.status_code == 422
-    page = answer.content.decode()
+    page = in_one_line(answer.content.decode())
     assert (answer.context["text"], answer.context["note"]) == (WRONG, "A <i>try</i>")
     assert "&lt;b&gt;x" in page
     assert "<b>x" not in page
@@ -81,9 +82,9 @@ def test_the_editor_is_told_what_is_wrong_while_one_writes(ana: Any, olga: Any) 
     assert "2 mistakes" in wrong
     assert "Agent has no nmae; did you mean name?" in wrong
     fine = client.post("/governance/policies/check/", {"text": TEXT}).content.decode()
-    assert "No mistake: 1 rule" in fine
+    assert "No mistake: 1 rule" in in_one_line(fine)
     mild = client.post("/governance/policies/check/", {"text": "version: 1\ndefaults: {approvals: 9}"})
-    assert "No mistake: 0 rules, 1 warning" in mild.content.decode()
+    assert "No mistake: 0 rules, 1 warning" in in_one_line(mild.content.decode())
 
 
 def test_the_editor_says_when_one_was_signed_out(db: None) -> None:
