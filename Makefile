@@ -24,9 +24,11 @@ test: .venv/installed-dev node_modules/.installed ## Run the whole test suite, b
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
 
-lint: .venv/installed-dev lint-scripts ## Check style, types, imports, migrations and the OpenAPI document
+lint: .venv/installed-dev lint-scripts ## Check style, templates, types, imports, migrations and the OpenAPI document
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/djangofmt --check templates
+	@$(BIN)/djangofmt check templates
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
@@ -38,6 +40,8 @@ lint-scripts: node_modules/.installed # scripts and styles, where there is npm
 format: .venv/installed-dev node_modules/.installed ## Put the code into shape
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+	@$(BIN)/djangofmt check --fix templates
+	@$(BIN)/djangofmt templates
 	@[ ! -e node_modules/.installed ] || { $(NODE_BIN)/eslint --fix . && $(NODE_BIN)/stylelint --fix $(STYLES); }
 
 bench: .venv/installed-dev ## Measure against the limits

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from io import StringIO
 from pathlib import Path
@@ -86,6 +87,27 @@ def test_words_with_several_meanings_stay_retired() -> None:
 
 
 FOUND_BY_THEIR_BASE = ["reviewapp/web/openapi.py: BearerScheme"]
+
+
+LONGEST_LINE = 120
+
+
+def test_the_lines_of_templates_can_be_compared() -> None:
+    long = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in (ROOT / "templates").rglob("*.*")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LONGEST_LINE
+    ]
+    assert long == []
+
+
+def test_what_is_drawn_to_the_letter_ends_without_a_line_end() -> None:
+    """An editor that adds one would put a space after every value: "( 3 )"."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    drawn_to_the_letter = tools["djangofmt"]["extend-exclude"]
+    assert len(drawn_to_the_letter) > 3
+    assert [name for name in drawn_to_the_letter if (ROOT / name).read_text().endswith("\n")] == []
 
 
 def test_every_model_has_its_migration(db: None) -> None:
