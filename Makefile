@@ -24,11 +24,12 @@ test: .venv/installed-dev node_modules/.installed ## Run the whole test suite, b
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
 
-lint: .venv/installed-dev lint-scripts ## Check style, templates, types, imports, migrations and the OpenAPI document
+lint: .venv/installed-dev lint-scripts ## Check style, templates, types, imports, migrations, the API's document, what is unused
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/djangofmt --check templates
 	@$(BIN)/djangofmt check templates
+	@$(BIN)/python -m tests.unused
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

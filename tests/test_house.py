@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from io import StringIO
 from pathlib import Path
 
@@ -53,25 +52,6 @@ def test_every_room_stands_in_the_contracts_and_on_the_page_about_them() -> None
         assert rooms - {"models"} <= set(re.findall(r"`(\w+)`", line)), floor
 
 
-def test_nothing_is_written_that_nobody_uses() -> None:
-    """Functions and classes whose name stands nowhere else; what Django looks for by itself apart."""
-    folders = [ROOT / name for name in (*FLOORS, "reviewapp", "templates")]
-    product = [file for folder in folders for end in ("*.py", "*.html") for file in folder.rglob(end)]
-    texts = {file: file.read_text(encoding="utf-8") for file in product}
-    named = Counter(word for text in texts.values() for word in re.findall(r"\w+", text))
-    unused = [
-        f"{file.relative_to(ROOT)}: {node.name}"
-        for file, text in texts.items()
-        if file.suffix == ".py"
-        and file.name not in ("admin.py", "apps.py")
-        and "migrations" not in file.parts
-        for node in ast.parse(text).body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.decorator_list
-        if named[node.name] == 1
-    ]
-    assert unused == FOUND_BY_THEIR_BASE
-
-
 def test_words_with_several_meanings_stay_retired() -> None:
     page = (ROOT / "docs" / "words.md").read_text()
     retired = set(re.findall(r"`(\w+)`", page[page.index("are retired") :]))
@@ -84,9 +64,6 @@ def test_words_with_several_meanings_stay_retired() -> None:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in retired
     ]
     assert back == []
-
-
-FOUND_BY_THEIR_BASE = ["reviewapp/web/openapi.py: BearerScheme"]
 
 
 LONGEST_LINE = 120

@@ -94,10 +94,6 @@ class Typed:
     sent: Mapping[str, str] = field(default_factory=dict)
     too_large: bool = False
 
-    @property
-    def is_json(self) -> bool:
-        return self.tree is None
-
 
 # --- What was typed -------------------------------------------------------------------------------
 

@@ -1,13 +1,12 @@
 """What somebody changed in arguments: a list that says of each place what stood there and what stands now.
 
-Pointers are those of RFC 6901. The list is in the order in which it is carried out: `apply` gives the
-edited arguments back, to the digest.
+Pointers are those of RFC 6901. The list is in the order in which it is carried out; carried out, it gives
+the edited arguments back, to the digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import Any
 
 from audit.ground.canonical import canonical
@@ -25,18 +24,6 @@ def same(one: Any, other: Any) -> bool:
     return canonical([one]) == canonical([other])
 
 
-def apply(found: Sequence[Change], before: dict[str, Any]) -> dict[str, Any]:
-    """The arguments after these changes; what is given is left as it is."""
-    value = deepcopy(before)
-    for change in found:
-        *way, last = parts(change["pointer"])
-        inside: Any = value
-        for part in way:
-            inside = inside[int(part)] if isinstance(inside, list) else inside[part]
-        _carry_out(change, inside, last)
-    return value
-
-
 def pointer(parts: Sequence[str | int]) -> str:
     """The RFC 6901 pointer of a place."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
@@ -45,21 +32,6 @@ def pointer(parts: Sequence[str | int]) -> str:
 def parts(pointer: str) -> list[str]:
     """The steps of a pointer."""
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def _carry_out(change: Change, inside: Any, last: str) -> None:
-    if isinstance(inside, list):
-        place = int(last)
-        if change["kind"] == "removed":
-            del inside[place]
-        elif change["kind"] == "added":
-            inside.insert(place, deepcopy(change["to"]))
-        else:
-            inside[place] = deepcopy(change["to"])
-    elif change["kind"] == "removed":
-        del inside[last]
-    else:
-        inside[last] = deepcopy(change["to"])
 
 
 def _between(before: Any, after: Any, place: str) -> Iterator[Change]:

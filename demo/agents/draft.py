@@ -7,8 +7,6 @@ from typing import Any
 
 Json = dict[str, Any]
 
-RISKS = ["low", "medium", "high", "critical"]
-
 
 @dataclass
 class Option:

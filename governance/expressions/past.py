@@ -81,11 +81,8 @@ def answering(answers: Answers | None) -> Iterator[None]:
         _asked.reset(before)
 
 
-def asks_about(expressions: Iterable[str]) -> tuple[bool, bool]:
-    """Whether any of these may ask about the past, and whether about anything but the agent's."""
-    named = [expression for expression in expressions if re.search(r"\bhistory\b", expression)]
-    others = any(re.search(r"\bhistory\b(?!\s*\.\s*agent\b)", expression) for expression in named)
-    return bool(named), others
+def asks_about_past(expressions: Iterable[str]) -> bool:
+    return any(re.search(r"\bhistory\b", expression) for expression in expressions)
 
 
 def _count(scope: Any, window: str, wanted: Any = None) -> int:

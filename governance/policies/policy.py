@@ -18,7 +18,7 @@ from governance.expressions.cel import LONGEST, BadExpression, Expression, NoAns
 from governance.expressions.cel_cost import MOST_TOGETHER, in_words
 from governance.expressions.functions import FUNCTIONS
 from governance.expressions.known_facts import FACTS
-from governance.expressions.past import asks_about
+from governance.expressions.past import asks_about_past
 from governance.models import PolicyVersion, Risk
 from governance.policies import mistakes, policy_yaml
 from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
@@ -73,7 +73,7 @@ class Policy:
         self._groups = [_Group(group) for group in _in_groups(_all_compiled(text.rules))]
         said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
         self.lets_pass = "auto_approve" in said
-        self.asks_past, self.asks_past_of_others = asks_about(rule.when for rule in text.rules)
+        self.asks_past = asks_about_past(rule.when for rule in text.rules)
 
     def matched(self, facts: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> list[Matched]:
         """The rules that apply to one suggestion, in the policy's order.

@@ -87,10 +87,6 @@ def _lock_all(agent: Agent, actions: Collection[str] | None = None) -> list[Auto
     return list(rows if actions is None else rows.filter(action__in=actions))
 
 
-def open_incidents(agent: Agent, action: str) -> int:
-    return Incident.objects.filter(agent=agent, closed_at=None, action__in=["", action]).count()
-
-
 # --- Raised and lowered by people -----------------------------------------------------------------
 
 

@@ -642,9 +642,6 @@ def address(route: str, world: World) -> str:
     return path + asked.get(route, "")
 
 
-SHIP = [{"name": "ship", "schema": {"type": "object"}}]
-
-
 def form(route: str, world: World) -> Any:
     """What a caller who may do it would send."""
     return world.forms.get(route, {})
