@@ -12,6 +12,7 @@ app_name = "approvals"
 urlpatterns = [
     path("", views.queue, name="queue"),
     path("version/", views.version, name="version"),
+    path("matching/", views.matching, name="matching"),
     path("views/", saved_view_pages.save, name="save-view"),
     path("views/<uuid:view_id>/", saved_view_pages.change, name="saved-view"),
     path("notices/", include("approvals.telling.urls")),

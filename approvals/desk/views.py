@@ -35,8 +35,10 @@ from approvals.detail.gather import RefusedForm
 from approvals.models import SavedView
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
+from approvals.queue.filters import Filters
 from approvals.vigilance import samples
 from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import pieces, shown
 from governance.door.deciders import DECIDES
@@ -78,6 +80,19 @@ def proposal(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
 def version(request: SignedInRequest) -> JsonResponse:
     """Something cheap to ask every few seconds: other than before, the list is read again."""
     return JsonResponse({"version": read.version()})
+
+
+MOST_MATCHED = 200  # rows that come in one breath
+
+
+@signed_in
+@permission_required("suggestions.view_proposal", raise_exception=True)
+@require_GET
+def matching(request: SignedInRequest) -> JsonResponse:
+    """Which of these proposals (`id`, several) belong to the list as its filters stand in the address."""
+    ids = [one for text in request.GET.getlist("id")[:MOST_MATCHED] if (one := read_uuid(text))]
+    found = read.matching(teams_of(request), Filters.read(request.GET), ids, me=request.user.pk)
+    return JsonResponse({"ids": found})
 
 
 # --- Deciding -------------------------------------------------------------------------------------

@@ -204,6 +204,29 @@ def page(
     return asked.page(_NARROW) if by_words.size is None else by_words
 
 
+def matching(
+    teams: Sequence[str], filters: Filters, ids: Sequence[UUID], *, me: int | None = None
+) -> list[UUID]:
+    """Which of these open proposals the list has, or would have on a later page, as it is filtered."""
+    asked = _asked(teams, filters, None, len(ids), me)
+    if asked is None:
+        return []
+    if sought := id_in(filters.q):
+        ids, conditions = [one for one in ids if one == sought], "true"
+    else:
+        conditions = " AND ".join(asked.conditions) or "true"
+    with connection.cursor() as cursor:
+        cursor.execute(_MATCHING.format(conditions=conditions), {**asked.values, "ids": list(ids)})
+        return [row[0] for row in cursor.fetchall()]
+
+
+_MATCHING = """
+SELECT id FROM suggestions_proposal seen
+ WHERE id = ANY(%(ids)s) AND status = 'pending'
+   AND (team_id = ANY(%(teams)s::text[]) OR also_teams && %(teams)s::varchar[]) AND {conditions}
+"""
+
+
 @dataclass(frozen=True)
 class _Asked:
     """One question of `page`: its conditions in SQL and their values."""

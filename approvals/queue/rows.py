@@ -47,7 +47,6 @@ class Row:
     teams: tuple[str, ...]
     held: bool
     ends_soon: bool
-    title: str
     figures: tuple[Figure, ...]
     found: Finding | None
     order: str
@@ -199,7 +198,6 @@ def _row(
         teams=tuple(proposal.teams),
         held=pending and proposal.held,  # type: ignore[attr-defined]
         ends_soon=pending and proposal.reminded_at is not None,
-        title=shown(proposal.title),
         figures=_figures(proposal),
         found=_found(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",

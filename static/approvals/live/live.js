@@ -6,6 +6,7 @@
 // after every gap, and whenever the cheap version says so, the list is read again and compared.
 
 const POLL = 15_000;
+const TOGETHER = 50; // rows that come in one breath are one question
 const GONE_FOR_GOOD = 1000; // a socket closed "normally" is one the server wanted closed, for now
 const TURNED_AWAY = [4401, 4403]; // signed out, or no longer allowed
 
@@ -54,39 +55,6 @@ function count(change) {
 const stateOf = (row) => find(".row-state", row)?.textContent.trim() ?? row.dataset.status;
 const sentenceOf = (row) => find(".row-sentence", row).textContent.trim();
 
-// Words as the server parts them: at every sign of ASCII that is neither letter nor digit.
-// eslint-disable-next-line no-control-regex -- those that can't be printed too
-const wordsIn = (text) => ` ${text.toLowerCase().split(/[\x00-\x2f:-@[-`{-\x7f]+/).join(" ")}`.replace(/ +/g, " ");
-
-function found(row, query) {
-  const { title, agent, action } = row.dataset;
-  const words = wordsIn([title, agent, action, sentenceOf(row), find(".row-who", row).textContent].join(" "));
-  const wanted = query.split(/\s+/).map((word) => wordsIn(word).trimEnd()).filter(Boolean);
-  return wanted.length > 0 && wanted.every((word) => words.includes(word));
-}
-
-const SOON = 15 * 60_000;
-const MARKED = {
-  mine: (row) => row.dataset.claimed === queue().dataset.me && find(".initials", row) !== null,
-  one_more: (row) => "oneMore" in row.dataset,
-  soon: (row) => Date.parse(row.querySelector("time[data-deadline]")?.dateTime) - Date.now() < SOON,
-};
-
-/** Would the server put this row into the list as it is filtered now? */
-function belongs(row) {
-  const filters = queue().dataset;
-  const query = filters.filterQuery.trim();
-  return (
-    ["Team", "Agent", "Action", "Risk"].every((name) => {
-      const wanted = filters[`filter${name}`];
-      const has = row.dataset[name.toLowerCase()];
-      return !wanted || wanted === has || (name === "Team" && has.split(" ").includes(wanted));
-    }) &&
-    filters.filterMarks.split(" ").every((mark) => !mark || MARKED[mark](row)) &&
-    (!query || query === idOf(row) || found(row, query))
-  );
-}
-
 const PLACES = {
   priority: ({ order, due }) => `${order}|${due}`,
   deadline: ({ due }) => due,
@@ -100,8 +68,47 @@ const sortsLast = (row) => {
   return !last || placeOf(row) > placeOf(last);
 };
 
+const filtered = () => "filtered" in queue().dataset;
+const doubtful = new Map(); // id → a new row of which only the server knows whether the filters let it in
+let asking = null;
+
+/** A new row: in a list that is filtered it is asked about first, several that come together at once. */
 function arrive(row) {
-  if (!belongs(row)) return;
+  if (!filtered()) {
+    admit(row);
+    return;
+  }
+  doubtful.set(idOf(row), row);
+  asking ??= setTimeout(admitWhatBelongs, TOGETHER);
+}
+
+async function admitWhatBelongs() {
+  asking = null;
+  const came = [...doubtful.values()];
+  const { dataset } = queue();
+  const belong = came.length ? await matching(came.map(idOf), dataset.url) : [];
+  for (const row of came) {
+    if (doubtful.get(idOf(row)) !== row) continue; // it was told of again since, decided perhaps
+    doubtful.delete(idOf(row));
+    // Another list by now is what the server has just read.
+    if (belong.includes(idOf(row)) && queue().dataset === dataset) admit(row);
+  }
+  settle();
+}
+
+/** Which of these the list has as it is filtered; none where no answer comes: the next reading finds them. */
+async function matching(ids, url) {
+  const query = new URL(url || location.href, location.href).searchParams;
+  for (const id of ids) query.append("id", id);
+  try {
+    const answer = await fetch(`/queue/matching/?${query}`, { headers: { Accept: "application/json" } });
+    return answer.ok ? (await answer.json()).ids : [];
+  } catch {
+    return [];
+  }
+}
+
+function admit(row) {
   if (!unseen.has(idOf(row))) count(1);
   if (sortsLast(row) && !queue().dataset.more) {
     row.classList.add("is-fresh");
@@ -132,11 +139,12 @@ function pair(row) {
 }
 
 /** Take a row as the server drew it: into its place, to the end, or to the line of news. */
-function receive(row) {
+function receive(row, isNew = arrive) {
   row.removeAttribute("hx-swap-oob");
   const old = document.getElementById(row.id);
+  doubtful.delete(idOf(row));
   if (old) inPlace(old, row);
-  else if (row.dataset.status === "pending") arrive(row);
+  else if (row.dataset.status === "pending") isNew(row);
   else unseen.delete(idOf(row));
   pair(row);
   follow(idOf(row), version(row), row);
@@ -229,8 +237,6 @@ async function drawn() {
   return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("queue");
 }
 
-const filtered = () => Object.entries(queue().dataset).some(([name, value]) => name.startsWith("filter") && value.trim());
-
 /** Compare with the server's list and bring ours up to date without moving a row. */
 async function compare() {
   const fresh = await drawn();
@@ -242,7 +248,7 @@ async function compare() {
     there.add(row.id);
     // Others were decided, so this one moved up from the next page: it is not new.
     const movedUp = queue().dataset.more && sortsLast(row);
-    if (!movedUp) receive(document.adoptNode(row));
+    if (!movedUp) receive(document.adoptNode(row), admit);
   }
   for (const row of list().children) {
     const left = row.dataset.status === "pending" && !there.has(row.id) && placeOf(row) <= end;

@@ -60,6 +60,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("home", "GET"): (LOGIN, 302, 302, 302, 302),
     ("approvals:queue", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:version", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:matching", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:save-view", "POST"): (LOGIN, 302, 302, 302, 302),
     ("approvals:saved-view", "POST"): (LOGIN, 302, 404, 404, 404),  # it is ana's
     ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),

@@ -9,10 +9,8 @@ const ROW = {
 
 /** A row as the server draws it. */
 function row(id, how = {}) {
-  const { deadline, state, claimed, oneMore, looking, ...data } = { ...ROW, ...how };
+  const { deadline, state, claimed, looking, ...data } = { ...ROW, ...how };
   const attributes = Object.entries(data).map(([name, value]) => `data-${name}="${value}"`);
-  if (claimed) attributes.push(`data-claimed="${claimed}"`);
-  if (oneMore) attributes.push("data-one-more");
   const age = data.status === "pending" ? '<time data-ago="2026-03-02T08:00:00Z" datetime="2026-03-02T08:00:00Z"></time>' : "";
   const when = state ? `<b class="row-state">${state}</b>` : `<time data-deadline="${deadline}" datetime="${deadline}"></time>`;
   return `<li class="row" id="proposal-${id}" ${attributes.join(" ")}><a class="row-link" href="/queue/${id}/">
@@ -23,7 +21,7 @@ function row(id, how = {}) {
 const done = (id, how) => row(id, { version: 2, status: "decided", state: "approved by Ben", ...how });
 
 function queue(rows, how = {}) {
-  const data = { version: 10, me: 7, order: "age", url: "/queue/list/", "filter-query": "", "filter-marks": "", ...how };
+  const data = { version: 10, me: 7, order: "age", url: "/queue/list/", ...how };
   const attributes = Object.entries(data).map(([name, value]) => `data-${name}="${value}"`);
   return `<div id="queue" ${attributes.join(" ")}><p class="list-count"><strong>${how.count ?? rows.length}</strong> waiting</p>
     <details class="menu" id="order-menu"><summary>Order</summary><a id="by-age">Age</a></details>
@@ -222,52 +220,104 @@ describe("A new row", () => {
 });
 
 describe("In a list that is filtered", () => {
-  const shown = (t, list, how) => {
-    const page = desk(t, waiting("a"), { list });
-    push(page, row("c", { made: "20260302T0900", ...how }));
-    return ids(page) === "a c";
+  const MATCHING = "/queue/matching/?risk=high&id=";
+  const filtered = (t, answer) => {
+    const page = desk(t, waiting("a"), { list: { filtered: "", url: "/queue/?risk=high" } });
+    page.answers = ({ url }) => (url.startsWith("/queue/matching/") ? answer(url) : { status: 500 });
+    return page;
   };
+  const later = { made: "20260302T0900" };
 
-  for (const [list, right, wrong] of [
-    [{ "filter-team": "finance" }, { team: "operations finance" }, { team: "operations" }],
-    [{ "filter-agent": "ops-agent" }, {}, { agent: "ops-agent-2" }],
-    [{ "filter-action": "refund_payment" }, {}, { action: "send_money" }],
-    [{ "filter-risk": "high" }, { risk: "high" }, { risk: "low" }],
-    [{ "filter-marks": "mine " }, { claimed: 7 }, { claimed: 8 }],
-    [{ "filter-marks": "one_more " }, { oneMore: true }, {}],
-    [{ "filter-marks": "soon " }, { deadline: "2026-03-02T09:14:59Z" }, { deadline: "2026-03-02T09:15:00Z" }],
-    [{ "filter-marks": "mine one_more " }, { claimed: 7, oneMore: true }, { claimed: 7 }],
-    [{ "filter-risk": "high", "filter-team": "finance" }, { risk: "high", team: "finance" }, { risk: "high" }],
-    [{ "filter-query": "kettle" }, {}, { title: "Toaster" }],
-    [{ "filter-query": "KETTLE refund" }, {}, { title: "Toaster" }],
-    [{ "filter-query": "ket" }, {}, { title: "Blanket" }],
-    [{ "filter-query": "ops-agent" }, {}, { agent: "ops" }],
-    [{ "filter-query": "c" }, { title: "Its id is asked for" }, null],
-    [{ "filter-query": "  " }, {}, null],
-    [{ "filter-query": "!!" }, null, {}],
-  ]) {
-    test(`${JSON.stringify(list)} only what belongs there comes in`, (t) => {
-      if (right) assert.equal(shown(t, list, right), true);
-      if (wrong) assert.equal(shown(t, list, wrong), false);
-    });
-  }
+  test("the server says whether a new row belongs", async (t) => {
+    const page = filtered(t, () => ({ json: { ids: ["c"] } }));
 
-  test("what does not belong there is not counted either", (t) => {
-    const page = desk(t, waiting("a"), { list: { "filter-risk": "high" } });
+    push(page, row("c", later));
+    assert.equal(ids(page), "a");
+    await page.clock.pass(50);
 
-    push(page, row("c"));
+    assert.deepEqual(asked(page), [`${MATCHING}c`]);
+    assert.equal(ids(page), "a c");
+    assert.equal(count(page), "2");
+  });
 
+  test("what does not belong is neither shown nor counted", async (t) => {
+    const page = filtered(t, () => ({ json: { ids: [] } }));
+
+    push(page, row("c", later));
+    await page.clock.pass(50);
+
+    assert.equal(ids(page), "a");
     assert.equal(count(page), "1");
     assert.equal(news(page), null);
     assert.deepEqual(page.announced, []);
   });
 
-  test("a claim that is over is nobody's", (t) => {
-    const page = desk(t, waiting("a"), { list: { "filter-marks": "mine " } });
+  test("several rows that come together are one question", async (t) => {
+    const page = filtered(t, () => ({ json: { ids: ["d"] } }));
 
-    push(page, row("c", { claimed: 7, made: "20260302T0900" }).replace('<span class="initials">AK</span>', ""));
+    push(page, row("c", later), row("d", { made: "20260302T0901" }));
+    await page.clock.pass(50);
+
+    assert.deepEqual(asked(page), [`${MATCHING}c&id=d`]);
+    assert.equal(ids(page), "a d");
+  });
+
+  test("what was decided before the answer came is no news", async (t) => {
+    const page = filtered(t, () => ({ json: { ids: [] } }));
+
+    push(page, row("c", later));
+    push(page, done("c", later));
+    await page.clock.pass(50);
+
+    assert.deepEqual(asked(page), []);
+    assert.equal(ids(page), "a");
+  });
+
+  test("a row is exchanged in its place without a question", (t) => {
+    const page = filtered(t, () => ({ status: 500 }));
+
+    push(page, row("a", { version: 2, made: "20260302T0800" }));
+
+    assert.deepEqual(asked(page), []);
+    assert.equal(at(page, "a").dataset.version, "2");
+  });
+
+  test("what was decided while it was asked about is no news", async (t) => {
+    const page = filtered(t, () => {
+      push(page, done("c", later));
+      return { json: { ids: ["c"] } };
+    });
+
+    push(page, row("c", later));
+    await page.clock.pass(50);
 
     assert.equal(ids(page), "a");
+    assert.equal(count(page), "1");
+  });
+
+  test("nothing comes in where no answer comes, and it is asked about again when it is told of again", async (t) => {
+    const page = filtered(t, () => ({ status: 503 }));
+    push(page, row("c", later));
+    await page.clock.pass(50);
+    assert.equal(ids(page), "a");
+
+    page.answers = () => ({ json: { ids: ["c"] } });
+    push(page, row("c", { ...later, version: 2 }));
+    await page.clock.pass(50);
+
+    assert.equal(ids(page), "a c");
+  });
+
+  test("an answer for a list that is gone puts nothing into the next one", async (t) => {
+    const page = filtered(t, () => {
+      page.find("#queue").outerHTML = queue(waiting("b"), { filtered: "" });
+      return { json: { ids: ["c"] } };
+    });
+
+    push(page, row("c", later));
+    await page.clock.pass(50);
+
+    assert.equal(ids(page), "b");
   });
 });
 
@@ -623,8 +673,8 @@ describe("Every fifteen seconds", () => {
   });
 
   test("a row that is gone from the view comes back as it was pushed", async (t) => {
-    const page = desk(t, waiting("a", "b"), { list: { "filter-risk": "low" } });
-    serves(page, waiting("a"), { version: 11, "filter-risk": "low" });
+    const page = desk(t, waiting("a", "b"), { list: { filtered: "" } });
+    serves(page, waiting("a"), { version: 11, filtered: "" });
 
     await page.pass(15_000);
     assert.equal(at(page, "b").querySelector(".row-when").textContent, "not in this view");
