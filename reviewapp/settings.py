@@ -59,17 +59,18 @@ INSTALLED_APPS = [
 
 # Those of `reviewapp.web.middleware` are the usual ones, stepped over by requests to /api/, which has
 # no session and no page and is asked far more often. The others Django looks for by name.
+# Of pages: requests to the API go past all but the first two and the last (`reviewapp.web.handler`).
 MIDDLEWARE = [
     "reviewapp.web.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
-    "reviewapp.web.middleware.WhiteNoise",
-    "reviewapp.web.middleware.Csp",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "reviewapp.web.incoming.forms",
-    "reviewapp.web.middleware.Session",
-    "reviewapp.web.middleware.Common",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "reviewapp.web.middleware.Authentication",
-    "reviewapp.web.middleware.Messages",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "reviewapp.web.signed_out.keep_what_was_sent",
     "reviewapp.web.middleware.Htmx",

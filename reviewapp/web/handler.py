@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from csp.middleware import CSPMiddleware
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
 from django.middleware.security import SecurityMiddleware
 
 from reviewapp.web import incoming, pages
-from reviewapp.web.middleware import Csp, PageSafety, is_api, request_context
+from reviewapp.web.middleware import PageSafety, is_api, request_context
 
 
 class Handler(WSGIHandler):
@@ -32,14 +33,14 @@ class Handler(WSGIHandler):
         for_pages: Any = self._middleware_chain  # type: ignore[has-type]
         get_response: Any = self._get_response  # type: ignore[attr-defined]
         view: Any = convert_exception_to_response(get_response)
-        safe: Any = SecurityMiddleware(PageSafety(view))  # type: ignore[arg-type]
-        for_api = convert_exception_to_response(request_context(safe))
-        refusal: Any = Csp(PageSafety(pages.refused))  # type: ignore[arg-type]
-        for_refused = convert_exception_to_response(request_context(SecurityMiddleware(refusal)))  # type: ignore[arg-type]
+        for_api = _wrapped(PageSafety(view))
+        refusal: Any = PageSafety(pages.refused)  # type: ignore[arg-type]
+        page_refused = _wrapped(CSPMiddleware(refusal))
+        api_refused = _wrapped(refusal)
 
         def chosen(request: HttpRequest) -> Any:
             if incoming.REFUSED in request.META:
-                return for_refused(request)
+                return api_refused(request) if is_api(request) else page_refused(request)
             response: Any = for_api(request) if is_api(request) else for_pages(request)
             if "HTTP_TRANSFER_ENCODING" in request.META:
                 # It may have had a Content-Length, too, which the server drops: RFC 9112, section 6.1.
@@ -47,3 +48,9 @@ class Handler(WSGIHandler):
             return response
 
         self._middleware_chain = chosen
+
+
+def _wrapped(get_response: Any) -> Any:
+    """With what every answer has: an id, figures, Django's security headers; and a failure made an answer."""
+    safe: Any = SecurityMiddleware(get_response)
+    return convert_exception_to_response(request_context(safe))

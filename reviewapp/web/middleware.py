@@ -1,4 +1,4 @@
-"""Middlewares, and the rule that requests to /api/ step over those made for pages."""
+"""Middlewares of our own, and which requests are those of the API."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from csp.middleware import CSPMiddleware
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.messages.middleware import MessageMiddleware
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
-from whitenoise.middleware import WhiteNoiseMiddleware
 
 from audit.asking.addresses import address_of
 from audit.ground.ids import uuid7
@@ -56,47 +50,12 @@ def request_context(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-class _PagesOnly:
-    """Put before a middleware class: requests to the API step over it."""
-
-    get_response: Any
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if is_api(request):
-            return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]
-
-
-class WhiteNoise(_PagesOnly, WhiteNoiseMiddleware):
-    pass
-
-
-class Csp(_PagesOnly, CSPMiddleware):
-    pass
-
-
-class Session(_PagesOnly, SessionMiddleware):
-    pass
-
-
-class Common(_PagesOnly, CommonMiddleware):
-    pass
-
-
-class Authentication(_PagesOnly, AuthenticationMiddleware):
-    pass
-
-
-class Messages(_PagesOnly, MessageMiddleware):
-    pass
-
-
-class Htmx(_PagesOnly, HtmxMiddleware):
+class Htmx(HtmxMiddleware):
     """A page asked for in part is another answer than the whole page."""
 
     def __call__(self, request: HttpRequest) -> Any:
         response = super().__call__(request)
-        if isinstance(response, HttpResponse) and not is_api(request):
+        if isinstance(response, HttpResponse):
             patch_vary_headers(response, ["HX-Request"])
         return response
 
