@@ -111,9 +111,8 @@ def fill(stage: Stage, events: int) -> None:
         "rank": 1,
         "edited": False,
         "by": "human",
-        "status": "approved",
         "action_digest": "sha256:" + "7" * 64,
-        "reason_commitment": "sha256:" + "a" * 64,
+        "reason": "sha256:" + "a" * 64,
         "policy": stage.policy.digest,
     }
     before, after = compose("proposal.approved", actor=reviewer, data=data, proposal=mark)

@@ -47,6 +47,7 @@ def document() -> dict[str, Any]:
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
+_WHATEVER_THE_METHOD = (401, 403, 404, 405)
 _one_at_a_time = Lock()  # many threads that begin at once would each make the document
 
 
@@ -56,8 +57,11 @@ def _validator(route: str | None, method: str, status: int, kind: str) -> Any:
     schema = _problem(status) if kind == PROBLEM else None
     if route is not None:
         operations = document()["paths"][route]
-        if status != 405:
-            responses = operations["get" if method == "HEAD" else method.lower()]["responses"]
+        operation = operations.get("get" if method == "HEAD" else method.lower())
+        if operation is None and status not in _WHATEVER_THE_METHOD:
+            raise LookupError("A method that does not exist is refused.")
+        if operation is not None and status != 405:
+            responses = operation["responses"]
             said = responses["default" if kind == PROBLEM else str(status)]
             if kind or "content" in said:
                 schema = schema or said["content"][kind]["schema"]

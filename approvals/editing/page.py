@@ -24,7 +24,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import Piece, pieces, shown
 from governance.actions.catalogue import Entry
 from governance.models import Team
-from governance.policies.obligations import ASKS, KEPT
+from governance.policies.obligations import ASKS, KEPT, strictest
 from suggestions.models import Suggestion
 
 MOST_JSON = 256 * 1024
@@ -232,6 +232,7 @@ def more_asked(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         ASKS[name].in_words(after[kept])
         for kept, name in KEPT.items()
         if kept != "approvals" and kept in after and after[kept] != before[kept]
+        if strictest(name, [before[kept], after[kept]]) == after[kept]
     ]
     if others:
         said.append(f"Besides: {'; '.join(others)}.")

@@ -7,9 +7,9 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, OneOf
-from governance.policies.answers import Verdict
 from governance.policies.explain import Outcome
 from governance.policies.policy import Obligations
+from governance.policies.verdict import VerdictAsTold
 
 
 class BoundaryAnswer(Answer):
@@ -51,5 +51,5 @@ class ExplanationAnswer(Answer):
 
     policy: str | None = Field(description="The digest of the version; null: there is none yet.")
     boundaries: list[BoundaryAnswer]
-    verdict: Verdict
+    verdict: VerdictAsTold
     suggestions: list[SuggestionLookedAtAnswer]

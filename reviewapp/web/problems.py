@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from psycopg_pool import PoolTimeout
 from pydantic import ConfigDict, Field
 from rest_framework import exceptions
+from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.response import Response
 
 from approvals.attention.seen import NotAllShown
@@ -192,7 +193,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if body is None:
         return None
     body = body.model_copy(update={"instance": f"urn:uuid:{_request_id(request)}"})
-    response = Response(body, status=body.status, headers=headers, content_type=CONTENT_TYPE)
+    # The page about the API is drawn by a template, which adds to what it is given.
+    is_page = isinstance(getattr(request, "accepted_renderer", None), TemplateHTMLRenderer)
+    data = body.model_dump() if is_page else body
+    response = Response(data, status=body.status, headers=headers, content_type=CONTENT_TYPE)
     response.exception = True
     if body.status in RECORDED:
         _record(request, body, error)

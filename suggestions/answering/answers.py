@@ -8,7 +8,7 @@ from pydantic import Field
 
 from audit.asking.answers import Answer, Id, Instant, Next, OneOf
 from governance.models import Risk
-from governance.policies.answers import Verdict
+from governance.policies.verdict import VerdictAsTold
 from suggestions.models import Proposal, Resolution
 
 RiskLevel = Annotated[str, OneOf(Risk.labels)]
@@ -74,7 +74,7 @@ class ProposalAnswer(Answer):
     risk: RiskLevel
     created_at: Instant
     deadline: Instant = Field(description="Undecided by then, it expires.")
-    verdict: Verdict
+    verdict: VerdictAsTold
     suggestions: list[SuggestionAnswer]
     resolution: ResolutionAnswer | None
     execution: ExecutionInShort | None

@@ -33,6 +33,7 @@ from governance.models import ActionType
 from governance.trust import halts
 from suggestions.answering.answers import ProposalAnswer, ProposalPage
 from suggestions.answering.present import first_answer, presented
+from suggestions.answering.withdraw import withdraw
 from suggestions.intake.answers import (
     AcceptedItem,
     ActionTypeAnswer,
@@ -48,7 +49,6 @@ from suggestions.intake.asking_again import AlreadyRejected, note
 from suggestions.intake.bodies import BatchBody, BatchItem, ProposalBody
 from suggestions.intake.prepare import Prepared, prepare
 from suggestions.intake.submit import Submitted, submit
-from suggestions.intake.withdraw import withdraw
 from suggestions.models import Proposal
 from suggestions.past.locks import Turn, one_at_a_time
 from suggestions.past.numbers import subject_key

@@ -43,7 +43,11 @@ class Scene:
 
     def moves_of_a_policy(self, n: int) -> None:
         with transaction.atomic():
-            record("policy.activated", actor=person(f"moves-{n}").as_actor(), data={"policy": self.policy.pk})
+            record(
+                "policy.activated",
+                actor=person(f"moves-{n}").as_actor(),
+                data={"policy": self.policy.pk, "rules": 0},
+            )
 
     def deployments(self, n: int) -> None:
         prompt = PromptTemplate.objects.create(digest=f"sha256:{n:064x}", text=f"You are number {n}.")

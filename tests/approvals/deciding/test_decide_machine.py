@@ -33,8 +33,8 @@ from execution.models import Execution
 from execution.running.lease import take
 from governance.actions import catalogue
 from governance.models import Team, User
+from suggestions.answering.withdraw import withdraw
 from suggestions.intake.draft import action_digest
-from suggestions.intake.withdraw import withdraw
 from suggestions.models import Proposal, Resolution, Suggestion
 from tests.conftest import actor_of, make_person, suggestion_body
 from tests.searching import examples

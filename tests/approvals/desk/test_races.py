@@ -18,10 +18,10 @@ from approvals.models import Claim, Comment, Decision
 from audit.models import Event
 from execution.models import Execution
 from governance.models import Team
-from suggestions.intake.withdraw import withdraw
+from suggestions.answering.withdraw import withdraw
 from suggestions.models import Proposal, RejectedAction, Resolution
 from tests.approvals.deciding.test_decide import approve, reject
-from tests.approvals.desk.test_views import browser, form_of, part
+from tests.approvals.desk.test_views import browser, decision_of, form_of, part
 from tests.conftest import actor_of
 
 
@@ -119,7 +119,7 @@ PROBLEMS = {
     "left the team": (404, "not-found"),
 }
 CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "approve": ("decisions/", lambda p: {"verdict": "approve", **form_of(p)}),
+    "approve": ("decisions/", lambda p: {"verdict": "approve", **decision_of(p)}),
     "reject": ("decisions/", lambda p: {"verdict": "reject", "reason": "no"}),
     "return": ("decisions/", lambda p: {"verdict": "return", "reason": "no"}),
     "escalate": ("decisions/", lambda p: {"verdict": "escalate", "reason": "no", "team": "finance"}),

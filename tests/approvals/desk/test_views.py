@@ -28,14 +28,13 @@ def part(target: str) -> dict[str, str]:
 
 
 def form_of(proposal: Any, **changes: str) -> dict[str, str]:
+    decision = decision_of(proposal)
+    return {**decision, "shown": changes.get("action_digest", decision["action_digest"]), **changes}
+
+
+def decision_of(proposal: Any) -> dict[str, str]:
     suggestion = proposal.suggestions.order_by("rank").first()
-    return {
-        "suggestion": str(suggestion.pk),
-        "action_digest": suggestion.action_digest,
-        "shown": changes.get("action_digest", suggestion.action_digest),
-        "reason": "",
-        **changes,
-    }
+    return {"suggestion": str(suggestion.pk), "action_digest": suggestion.action_digest, "reason": ""}
 
 
 def rows_in(html: str) -> list[str]:

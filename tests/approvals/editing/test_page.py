@@ -25,6 +25,7 @@ ASKED = {
     "owner_may_approve": False,
     "step_up": False,
     "grace_seconds": 0.0,
+    "bulk": True,
     "risk": "low",
 }
 
@@ -34,12 +35,18 @@ ASKED = {
     [
         ({}, {}, []),
         ({}, {"approvals": 2}, ["It needs 2 approvals instead of 1."]),
-        ({}, {"four_eyes": True}, ["Whoever edits does not count: somebody else has to agree."]),
+        ({}, {"four_eyes": True}, ["Besides: who edits does not count."]),
         ({"four_eyes": True}, {"four_eyes": False}, []),
-        ({}, {"step_up": True}, ["It wants a fresh log-in and the key figure."]),
-        ({"owner_may_approve": True}, {}, ["The agent’s owner can’t approve it."]),
+        ({}, {"step_up": True}, ["Besides: a fresh log-in and the key figure."]),
+        ({"owner_may_approve": True}, {}, ["Besides: the agent's owner may not approve."]),
         ({}, {"owner_may_approve": True}, []),
-        ({}, {"grace_seconds": 90.5}, ["It can be undone for 90.5 seconds."]),
+        ({}, {"grace_seconds": 90}, ["Besides: 90s to take it back."]),
+        ({"grace_seconds": 90}, {"grace_seconds": 0}, []),
+        (
+            {},
+            {"bulk": False, "step_up": True},
+            ["Besides: a fresh log-in and the key figure; never decided together with others."],
+        ),
         ({}, {"risk": "critical"}, ["Its risk is critical instead of low."]),
         ({}, {"teams": ["operations", "nobody"]}, ["Somebody of nobody has to agree, too."]),
         (

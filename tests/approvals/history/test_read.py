@@ -20,7 +20,7 @@ from approvals.history.read import Filters, Position
 from audit.ground.refusals import Invalid
 from audit.models import Event
 from governance.models import Agent
-from suggestions.intake.withdraw import withdraw
+from suggestions.answering.withdraw import withdraw
 from suggestions.models import Proposal, Resolution
 from tests.approvals.deciding.test_decide import approve, reject
 from tests.approvals.desk.test_views import browser

@@ -27,7 +27,7 @@ from governance.models import Agent, Team
 from governance.trust import halts
 from reviewapp.processes import metrics
 from suggestions.answering.resolve import AlreadyResolved, resolve
-from suggestions.intake.withdraw import withdraw
+from suggestions.answering.withdraw import withdraw
 from suggestions.models import Callback, Precedent, Proposal, RejectedAction, Resolution, Sample
 from suggestions.past import rollups
 from suggestions.past.answers import Past

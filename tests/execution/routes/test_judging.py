@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from audit.ground.egress import Answer
 from execution.routes import http
-from execution.routes.http import FAILED, REFUSED, SUCCEEDED, UNKNOWN
-from governance.actions.workflow import HttpRoute
+from execution.routes.result import FAILED, REFUSED, SUCCEEDED, UNKNOWN, Result, Unusable
+from governance.actions.route_kinds import HttpRoute
 from tests.searching import searched
 
 KNOWN = {
@@ -30,7 +30,7 @@ def answer(status: int, content: Any = None, **headers: str) -> Answer:
     return Answer(status, httpx.Headers({n.replace("_", "-"): v for n, v in headers.items()}), body)
 
 
-def judged(found: Answer, *, success_when: str = BELOW_300, repeatable: bool = False) -> http.Result:
+def judged(found: Answer, *, success_when: str = BELOW_300, repeatable: bool = False) -> Result:
     return http.judge(found, KNOWN, success_when=success_when, repeatable=repeatable)
 
 
@@ -175,9 +175,9 @@ def test_an_argument_stays_within_its_place(template: str, arguments: dict[str, 
 
 @pytest.mark.parametrize("value", [None, "", [], {}])
 def test_a_path_needs_its_argument(value: Any) -> None:
-    with pytest.raises(http.Unusable, match="the address needs the argument id"):
+    with pytest.raises(Unusable, match="the address needs the argument id"):
         expanded("/orders/{id}", id=value)
-    with pytest.raises(http.Unusable, match="the address needs the argument id"):
+    with pytest.raises(Unusable, match="the address needs the argument id"):
         expanded("/orders/{id}")
 
 
@@ -191,7 +191,7 @@ def test_a_path_needs_its_argument(value: Any) -> None:
     ],
 )
 def test_no_argument_leads_a_folder_up(template: str, value: Any) -> None:
-    with pytest.raises(http.Unusable, match="the arguments would lead to another address"):
+    with pytest.raises(Unusable, match="the arguments would lead to another address"):
         expanded(template, id=value)
 
 
@@ -200,7 +200,7 @@ def test_no_argument_leads_a_folder_up(template: str, value: Any) -> None:
 def test_whatever_an_argument_is_the_host_and_the_path_before_it_stay(value: str) -> None:
     try:
         url = http.expand(uritemplate.URITemplate(f"{SHOP}/orders/{{id}}/refunds"), {"id": value})
-    except http.Unusable:
+    except Unusable:
         assert value in (".", "..")
         return
     read = httpx.URL(url)
@@ -250,12 +250,12 @@ def test_a_question_has_no_body_unless_it_is_given_one(method: str) -> None:
     "source", ["args.nope", "args.amount / 0.0 > 1.0 ? args.nope : 1", "1 / 0", "args.lines[5]"]
 )
 def test_a_value_that_is_not_there_sends_nothing(source: str) -> None:
-    with pytest.raises(http.Unusable, match="cannot be told"):
+    with pytest.raises(Unusable, match="cannot be told"):
         body({"a": f"={source}"})
 
 
 def test_a_number_that_json_can_not_write_sends_nothing() -> None:
-    with pytest.raises(http.Unusable, match="the body cannot be written as JSON"):
+    with pytest.raises(Unusable, match="the body cannot be written as JSON"):
         body({"a": "=args.amount / 0.0"})
 
 

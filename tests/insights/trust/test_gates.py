@@ -68,7 +68,7 @@ def test_another_suggestion_than_the_first_is_not_what_would_have_passed(
 
 
 def test_what_no_person_decided_does_not_count(agent: Any, propose: Any, decided: Any, ana: Any) -> None:
-    from suggestions.intake.withdraw import withdraw
+    from suggestions.answering.withdraw import withdraw
 
     withdraw(propose().pk, agent=agent)
     in_force("version: 1\ndefaults: {verdict: block}")

@@ -105,7 +105,7 @@ def test_the_frame_costs_the_same_however_much_there_is(
 ) -> None:
     client = browser(ana)
     client.get("/executions/")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(13):
         client.get("/executions/")
 
 

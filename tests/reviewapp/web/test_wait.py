@@ -14,7 +14,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.db import connection
 
 from reviewapp.web import wait
-from suggestions.intake.withdraw import withdraw
+from suggestions.answering.withdraw import withdraw
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
