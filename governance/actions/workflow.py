@@ -5,7 +5,7 @@ This is the shape and its check, made when an action type is registered. `execut
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
 from governance.actions.route_kinds import KINDS, Checked, HandBack, Route, address, condition, sendable
+from governance.schemas.data_classes import object_in
 
 
 class InvalidWorkflow(ValueError):
@@ -29,9 +30,9 @@ def parse(workflow: Any) -> Workflow:
         raise InvalidWorkflow(f"{_path(first['loc'])}: {_sentence(first['msg'])}") from error
 
 
-def check(workflow: Any, schema: Mapping[str, Any]) -> None:
+def check(workflow: Any, schema: dict[str, Any]) -> None:
     """Also that addresses are built from arguments the schema knows. Raises `InvalidWorkflow`."""
-    known = set(schema.get("properties", {}))
+    known = object_in(schema, "properties")
     for path, template in parse(workflow).addresses():
         for name in template.variable_names:
             if name not in known:

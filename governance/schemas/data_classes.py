@@ -95,7 +95,7 @@ class Marks:
         """Whether some schema here names such a property, each inside of the one before."""
         schemas: list[Any] = [self.root]
         for name in path:
-            named = [part.get("properties", {}).get(name) for part in self.applying(schemas)]
+            named = [object_in(part, "properties").get(name) for part in self.applying(schemas)]
             schemas = [schema for schema in named if schema is not None]
         return bool(schemas)
 
@@ -124,9 +124,9 @@ class Marks:
             for word in _REFERENCES:
                 waiting += self.targets(part.get(word))
             for word in ("allOf", "anyOf", "oneOf"):
-                waiting += part.get(word, [])
+                waiting += list_in(part, word)
             waiting += [part.get(word) for word in ("if", "then", "else")]
-            waiting += part.get("dependentSchemas", {}).values()
+            waiting += object_in(part, "dependentSchemas").values()
         return list(found.values())
 
     def inside_of(self, part: dict[str, Any]) -> list[dict[str, Any]]:
@@ -170,6 +170,17 @@ class Marks:
                 if isinstance(part.get(word), str):
                     anchors.setdefault(part[word], []).append(part)
         return anchors
+
+
+def object_in(part: dict[str, Any], word: str) -> dict[str, Any]:
+    """What stands there, if it is an object: a schema may be looked into before it is known to be one."""
+    found = part.get(word)
+    return found if isinstance(found, dict) else {}
+
+
+def list_in(part: dict[str, Any], word: str) -> list[Any]:
+    found = part.get(word)
+    return found if isinstance(found, list) else []
 
 
 def masked(value: Any, found: SensitivePlaces, place: Place = ()) -> Any:
