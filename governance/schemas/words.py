@@ -237,6 +237,17 @@ def _unique(kind: Any, part: dict[str, Any], value: Any) -> str:
     return "No item may stand in it twice."
 
 
+def _contains(kind: Any, part: dict[str, Any], value: Any) -> str:
+    least, most = part.get("minContains", 1), part.get("maxContains")
+    asked = [f"at least {counted(int(least), 'item')}"] if least else []
+    asked += [f"at most {counted(int(most), 'item')}"] if isinstance(most, int | float) else []
+    return f"It has to hold {' and '.join(asked)} of the kind that the action type asks for."
+
+
+def _too_many(kind: Any, part: dict[str, Any], value: Any) -> str:
+    return "It has more items than those that are allowed here."
+
+
 def _false(kind: Any, part: dict[str, Any], value: Any) -> str:
     properties = part.get("properties")
     known = list(properties) if isinstance(properties, dict) else []
@@ -321,6 +332,8 @@ _TELLERS = {
     "Constant": _constant,
     "Enum": _enum,
     "UniqueItems": _unique,
+    "Contains": _contains,
+    "UnevaluatedItems": _too_many,
     "FalseSchema": _false,
     "PropertyNames": _names,
     "Not": _not,
