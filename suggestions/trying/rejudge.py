@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -77,10 +77,10 @@ class Chosen:
         values: dict[str, Any] = {}
         if self.since:
             parts.append("created_at >= %(since)s AND id >= %(since_id)s")
-            values |= {"since": self.since, "since_id": least_id(self.since - CLOCKS_AGREE)}
+            values |= {"since": self.since, "since_id": least_id(self.since, -CLOCKS_AGREE)}
         if self.until:
             parts.append("created_at < %(until)s AND id < %(until_id)s")
-            values |= {"until": self.until, "until_id": least_id(self.until + CLOCKS_AGREE)}
+            values |= {"until": self.until, "until_id": least_id(self.until, CLOCKS_AGREE)}
         if self.agent:
             parts.append("agent_id = %(agent)s")
             values["agent"] = self._agent()
@@ -100,10 +100,10 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def least_id(at: datetime) -> UUID:
-    """The least identifier of version 7 that could have been made at this time."""
-    milliseconds = max(int(at.astimezone(UTC).timestamp() * 1000), 0)
-    return UUID(int=milliseconds << 80)
+def least_id(at: datetime, after: timedelta = timedelta(0)) -> UUID:
+    """The least identifier of version 7 that could have been made so long after this time."""
+    seconds = at.timestamp() + after.total_seconds()  # which has no first and no last year
+    return UUID(int=max(int(seconds * 1000), 0) << 80)
 
 
 @dataclass(frozen=True, slots=True)
