@@ -147,7 +147,7 @@ def _short(value: Any) -> Any:
 def parts(expression: str) -> list[str]:
     """An expression's conditions: what stands between its outermost `&&` and `||`, in order."""
     found, start, depth = [], 0, 0
-    text = _tidy(expression)
+    text = tidy(expression)
     for token in _TOKEN.finditer(text):
         if token.group() == "?" and depth == 0:
             return [text]  # a choice is one condition
@@ -165,7 +165,7 @@ def parts(expression: str) -> list[str]:
     return [part for piece in found for part in parts(piece)]
 
 
-def _tidy(expression: str) -> str:
+def tidy(expression: str) -> str:
     """In one line and without comments; what stands in strings stays as it is."""
     text = ""
     for token in _TOKEN.finditer(expression):

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from governance.policies.explain import parts
+from audit.ground.unseen import shown
+from governance.policies.explain import parts, tidy
 from governance.policies.obligations import BEFORE_ANY_POLICY, Obligations
 from governance.policies.policy import PolicyText, RuleText
+from governance.showing.values import plain
 
 _VERDICTS = {"block": "is blocked", "review": "goes to people", "auto_approve": "may pass by itself"}
 _GROUPS = {
@@ -38,8 +40,11 @@ _COMPARED = {
     "<=": "is at most",
 }
 _WHOSE = {"user_text": "the user", "tool_text": "a tool", "agreed_text": "what the user agreed to"}
-_QUOTES = re.compile(r"[\"']")
 _FACT = r"(args\.\w+|" + "|".join(map(re.escape, _GROUPS)) + ")"
+_VALUE = r"(?:\"[^\"\\]*\"|'[^'\\]*'|-?[\d.]+)"
+# What the house and its people named; it stands without quotes, as names do.
+_A_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@:/-]*[A-Za-z0-9]")
+_LONGEST = 200  # characters of a text
 
 
 class Part(NamedTuple):
@@ -76,7 +81,7 @@ def defaults(policy: PolicyText) -> str:
 
 def conditions(when: str) -> list[Part]:
     """What has to hold, one by one; as it is written where it is more than a row of conditions."""
-    source = re.sub(r"\s+", " ", when).strip()
+    source = tidy(when)
     found = parts(when)
     if " && ".join(found) != source:
         return [Part(source, is_code=True)]
@@ -110,12 +115,12 @@ def _mentioned(found: re.Match[str]) -> str:
 
 _FORMS: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     (
-        rf"{_FACT} (==|!=|<=|>=|<|>) (?:\"([^\"\\]+)\"|'([^'\\]+)'|(-?[\d.]+))",
-        lambda found: f"{_named(found[1])} {_COMPARED[found[2]]} {found[3] or found[4] or _number(found[5])}",
+        rf"{_FACT} (==|!=|<=|>=|<|>) ({_VALUE})",
+        lambda found: f"{_named(found[1])} {_COMPARED[found[2]]} {_value(found[1], found[3])}",
     ),
     (
-        rf"{_FACT} in \[([\"'\w\s,.-]+)\]",
-        lambda found: f"{_named(found[1])} is one of {_QUOTES.sub('', found[2])}",
+        rf"{_FACT} in \[ ?({_VALUE}(?: ?, ?{_VALUE})*) ?\]",
+        lambda found: f"{_named(found[1])} is one of {_values(found[1], found[2])}",
     ),
     (r"(!?)mentions\((user_text|tool_text|agreed_text), (args\.\w+)\)", _mentioned),
     (rf"(!?)action\.({'|'.join(_HINTS)})", lambda found: f"the action {_HINTS[found[2]][bool(found[1])]}"),
@@ -131,5 +136,15 @@ _FORMS: list[tuple[str, Callable[[re.Match[str]], str]]] = [
 ]
 
 
-def _number(text: str) -> str:
-    return text.removesuffix(".0")
+def _values(fact: str, found: str) -> str:
+    return ", ".join(_value(fact, one) for one in re.findall(_VALUE, found))
+
+
+def _value(fact: str, found: str) -> str:
+    """A text in quotes, so that it can't read as more of the sentence: “given” is none of our words."""
+    if found[0] not in "\"'":
+        return found.removesuffix(".0")
+    text = found[1:-1]
+    if fact in _GROUPS and _A_NAME.fullmatch(text):
+        return text
+    return plain(shown(text), _LONGEST)

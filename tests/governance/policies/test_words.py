@@ -35,6 +35,22 @@ from tests.conftest import in_force
         ),
         ("!deployment.registered", ["the deployment is not the registered one"]),
         ("true", ["always"]),
+        ('args.note == "given"', ["the note is “given”"]),  # not has(args.note)
+        ('args.note == "1 and the amount is above 500"', ["the note is “1 and the amount is above 500”"]),
+        ('args.note == "x && y"', ["the note is “x && y”"]),
+        ('args.note == "500"', ["the note is “500”"]),
+        ("args.note == 500", ["the note is 500"]),
+        ('args.note == ""', ["the note is “”"]),
+        ('args.note == "a  b"', ["the note is “a b”"]),
+        ('args.note == "\u202ex"', ["the note is “[U+202E]x”"]),
+        ("args.note == 'say “no”'", ["the note is “say \\“no\\””"]),
+        ("args.to in ['a','b']", ["the to is one of “a”, “b”"]),
+        ('args.to in ["a, b"]', ["the to is one of “a, b”"]),
+        ("args.to in [ 1, -2.0 ]", ["the to is one of 1, -2"]),
+        ('args.order in ["#D1031"]', ["the order is one of #D1031"]),
+        ('subject.id == "nobody, or the risk is low"', ["the subject is “nobody, or the risk is low”"]),
+        ('subject.id == "12"', ["the subject is “12”"]),
+        ("args.a > 1 // not 2\n  && args.b > 2", ["the a is above 1", "the b is above 2"]),
     ],
 )
 def test_plain_conditions_are_said_in_words(when: str, said: list[str]) -> None:
@@ -49,12 +65,28 @@ def test_plain_conditions_are_said_in_words(when: str, said: list[str]) -> None:
         "args.to.endsWith('@x.example')",
         'args.a == "x\\"y"',
         "action.noHint",
+        "args.to in [a]",  # no text but a variable
+        "args.to in [args.from]",
+        'args.to in ["a" "b"]',
+        "args.to in []",
+        "args.to in ['a', b]",
+        "args.a == args.b",
     ],
 )
 def test_what_words_would_blur_stays_as_it_is_written(when: str) -> None:
     said = conditions(when)
     assert all(part.is_code for part in said)
     assert " && ".join(part.text for part in said) == when
+
+
+def test_a_text_that_reads_like_our_words_is_a_change() -> None:
+    before, after = (
+        f"version: 1\nrules:\n  - {{name: noted, when: '{when}', then: {{verdict: review}}}}\n"
+        for when in ("has(args.note)", 'args.note == "given"')
+    )
+    assert of_texts(before, after).changed == [
+        ("noted", ["now also asks that the note is “given”", "no longer asks that the note is given"])
+    ]
 
 
 def test_a_rule_says_what_it_asks_for() -> None:
