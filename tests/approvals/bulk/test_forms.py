@@ -25,6 +25,7 @@ from tests.approvals.bulk.test_bulk import refund, shown
 from tests.approvals.deciding.test_decide import reject
 from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of, suggestion_body
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 Propose = Callable[..., Any]
 ZEROS = "sha256:" + "0" * 64

@@ -23,6 +23,7 @@ from suggestions.models import Proposal, RejectedAction, Resolution
 from tests.approvals.deciding.test_decide import approve, reject
 from tests.approvals.desk.test_views import browser, decision_of, form_of, part
 from tests.conftest import actor_of
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 
 def by_ben(verb: Callable[..., Any]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from suggestions.models import Proposal, SecondReview
 from tests.approvals.deciding.test_decide import approve
 from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of, suggestion_body
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 
 @pytest.fixture

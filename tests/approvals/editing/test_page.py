@@ -76,7 +76,7 @@ def test_the_name_of_what_was_checked_changes_with_all_that_is_asked() -> None:
 LONG = "All of this stays as it has been for years, and nobody knows why it was written so. "
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(TEXTS, TEXTS)
 def test_of_a_long_text_the_parts_are_both_texts(old: str, new: str) -> None:
     was, now = LONG + old, LONG + new
@@ -113,7 +113,7 @@ def test_a_difference_tells_both_values_and_their_types(
     assert (found.title, found.pointer, found.parts) == ("N", "/n", [])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_differences_come_in_the_order_of_the_schema(before: dict[str, Any], after: dict[str, Any]) -> None:
     schema = {"properties": {name: {} for name in ("b", "0", "a")}}

@@ -14,6 +14,7 @@ from suggestions.models import Proposal
 from tests.approvals.desk.test_views import browser
 from tests.conftest import in_force, proposal_body
 from tests.queries import same_queries_at
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 PAGE = "/governance/simulator/"
 ZEROS = "sha256:" + "0" * 64

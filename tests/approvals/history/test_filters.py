@@ -20,6 +20,7 @@ from suggestions.models import Resolution
 from tests.approvals.deciding.test_decide import reject
 from tests.approvals.desk.test_views import browser
 from tests.conftest import suggestion_body
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 TEXTS = st.sampled_from(["", " a ", "&=?#", "ä☃", "\u202e", "x" * 300, "%00"]) | st.text(max_size=5)
 NAMES = list(Filters.__annotations__)

@@ -35,7 +35,7 @@ def read(query: str) -> Filters:
     return Filters.read(QueryDict(query.lstrip("?")).dict())  # type: ignore[arg-type]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*NAMES, "cursor", "nonsense"]), TEXTS))
 def test_what_an_address_says_is_what_is_read_from_it(asked: dict[str, str]) -> None:
     filters = Filters.read(asked)
@@ -168,7 +168,7 @@ def test_what_is_typed_is_words_and_their_parts(text: str, words: list[list[str]
     assert words_of(text) == words
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.text())
 def test_no_sign_of_a_query_is_left_in_a_word(text: str) -> None:
     words = words_of(text)

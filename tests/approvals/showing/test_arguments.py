@@ -310,7 +310,7 @@ def test_yes_is_not_the_same_as_one(now: Any, proposed: Any) -> None:
     assert line.title == "X, as approved"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(OBJECTS)
 def test_what_is_there_already_is_the_same_all_the_way_down(arguments: dict[str, Any]) -> None:
     rows = table({}, arguments, arguments)
@@ -369,14 +369,14 @@ def leaves(value: Any, depth: int) -> Iterator[str]:
         yield in_words(value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(OBJECTS)
 def test_every_value_stands_in_one_row(arguments: dict[str, Any]) -> None:
     shown = Counter(text(row) for row in walk(table({}, arguments, {})) if not row.rows)
     assert shown == Counter(leaf for value in arguments.values() for leaf in leaves(value, 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(OBJECTS, st.permutations(["a", "b", "c"]))
 def test_no_two_rows_have_the_same_id(arguments: dict[str, Any], names: list[str]) -> None:
     schema = {"properties": {name: {"default": 1} for name in names}}

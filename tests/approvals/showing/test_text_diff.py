@@ -39,7 +39,7 @@ def marks(found: list[Change], without: str) -> set[str]:
     return {piece.mark for change in found if change.kind != without for piece in change.shown if piece.mark}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS, TEXTS)
 def test_without_what_is_gone_it_is_the_new_text_and_without_what_is_new_the_old(old: str, new: str) -> None:
     found = changes(old, new)

@@ -16,6 +16,7 @@ from governance.trust import standing
 from tests.approvals.desk.test_views import browser
 from tests.approvals.standing.test_standing import ALIKE, approved, draft
 from tests.conftest import actor_of
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 __all__ = ["approved"]
 LIST = "/governance/standing/"

@@ -20,6 +20,7 @@ from audit.models import Event
 from governance.models import Risk
 from tests.approvals.telling.test_telling import owed, target
 from tests.approvals.telling.test_views import FORM, desk
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 __all__ = ["desk"]
 PAGE = "/queue/notices/"

@@ -19,6 +19,7 @@ from suggestions.models import Sample, SecondReview
 from tests.approvals.desk.test_views import browser
 from tests.approvals.vigilance.test_checks import template
 from tests.conftest import actor_of, make_person, suggestion_body
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 __all__ = ["template"]
 CHECKS = "/governance/checks/"

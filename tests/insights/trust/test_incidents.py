@@ -18,8 +18,8 @@ from insights.trust import incident_views
 from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of
 from tests.queries import same_queries_at
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
-pytestmark = pytest.mark.django_db
 LIST = "/governance/incidents/"
 
 

@@ -23,9 +23,9 @@ from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of
 from tests.insights.trust.test_promote import GOOD, earned
 from tests.queries import same_queries_at
+from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
 __all__ = ["earned"]
-pytestmark = pytest.mark.django_db
 BOARD = "/governance/autonomy/"
 ASKED = {
     "action": "",
@@ -307,7 +307,7 @@ def test_each_gate_is_passed_at_its_bound_and_not_beyond(
     assert json.loads(json.dumps(measured.as_json())) == measured.as_json()
 
 
-def test_nothing_is_measured_of_nothing(django_assert_num_queries: Any) -> None:
+def test_nothing_is_measured_of_nothing(db: None, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         assert gates.measure([]) == []
 
