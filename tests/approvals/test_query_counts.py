@@ -230,20 +230,6 @@ def test_attempts_to_carry_it_out(proposal: Any, ana: Any, olga: Any) -> None:
     same_queries_at(1, 12, add, found_in(client, f"/queue/{proposal.pk}/", r"way-\d\d"))
 
 
-def test_what_was_decided_before_on_the_like_of_it(make: Any, propose: Propose, ana: Any) -> None:
-    proposal = propose()
-    client = browser(ana)
-
-    def add(n: int) -> None:
-        approve(make(n), ana)
-
-    def ask() -> int:
-        html = html_of(client, f"/queue/{proposal.pk}/")
-        return int(re.findall(r"(\d+) approved", html)[0])
-
-    same_queries_at(4, 12, add, ask)  # four are shown, and all are counted
-
-
 # --- Afterwards -----------------------------------------------------------------------------------------
 
 
