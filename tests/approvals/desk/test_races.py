@@ -245,3 +245,68 @@ def test_nobody_undoes_what_somebody_else_approved(
     assert (answer.status_code, api.post(f"proposals/{proposal.pk}/undo/").status_code) == (409, 403)
     assert "Only somebody who approved it can undo that" in answer.content.decode()
     assert (Proposal.objects.get().status, state()) == ("approved", before)
+
+
+# --- An edit ---------------------------------------------------------------------------------------------
+
+TYPED = {"mode": "json", "json": '{"order_id": "#W1", "amount": 41.5}', "reason": "a thought of mine"}
+
+
+def edited(proposal: Any, ana: Any, ben: Any, agent: Any) -> None:
+    Proposal.objects.update(approvals_needed=2)
+    approve(proposal, ana)  # she has said something already
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        (MEANWHILE["rejected"], "This proposal was already rejected, by Ben."),
+        (MEANWHILE["withdrawn"], "This proposal was already withdrawn, by support-bot."),
+        (MEANWHILE["overdue"], "The time to decide is over: this proposal expires."),
+        (MEANWHILE["escalated"], "This went to another team"),
+        (edited, "You have decided on this proposal already; it waits for somebody else."),
+        (owned, "You own this agent, so somebody else has to approve what it proposes."),
+    ],
+    ids=["rejected", "withdrawn", "overdue", "escalated", "decided", "owned"],
+)
+def test_an_edit_that_comes_too_late_is_given_back(
+    proposal: Any, agent: Any, ana: Any, ben: Any, cyd: Any, meanwhile: Any, said: str
+) -> None:
+    client = browser(ana)
+    if meanwhile is owned:
+        type(agent).objects.filter(pk=agent.pk).update(owner=ana)
+    else:
+        meanwhile(proposal, ana, ben, agent)
+    before = state()
+
+    answer = client.post(f"/queue/{proposal.pk}/edit/", {**TYPED, "do": "approve"}, headers=part("detail"))
+
+    text = html.unescape(answer.content.decode())
+    assert (answer.status_code, state()) == (409, before)
+    assert said in text
+    assert ("41.5" in text) is (meanwhile is not MEANWHILE["escalated"])
+
+
+@pytest.mark.parametrize(
+    "query", ["?suggestion=nonsense", "?suggestion=00000000-0000-0000-0000-000000000007"]
+)
+def test_what_is_no_suggestion_of_it_can_t_be_edited(proposal: Any, ana: Any, query: str) -> None:
+    client, before = browser(ana), state()
+    for answer in (
+        client.get(f"/queue/{proposal.pk}/edit/{query}"),
+        client.post(f"/queue/{proposal.pk}/edit/{query}", {**TYPED, "do": "approve"}),
+    ):
+        assert (answer.status_code, answer["Location"]) == (302, f"/queue/{proposal.pk}/")
+    assert state() == before
+
+
+@pytest.mark.parametrize("meanwhile", ["rejected", "escalated"])
+def test_no_form_is_opened_for_what_can_t_be_decided(
+    proposal: Any, agent: Any, ana: Any, ben: Any, cyd: Any, meanwhile: str
+) -> None:
+    MEANWHILE[meanwhile](proposal, ana, ben, agent)
+    answer = browser(ana).get(f"/queue/{proposal.pk}/edit/")
+    if meanwhile == "escalated":
+        assert "This went to another team" in answer.content.decode()
+    else:
+        assert (answer.status_code, answer["Location"]) == (302, f"/queue/{proposal.pk}/")
