@@ -177,7 +177,7 @@ class Incidents(APIView):
         rows = Incident.objects.select_related("agent", "opened_by", "closed_by")
         asked = request.query_params
         if state := asked.get("open"):
-            rows = rows.filter(closed_at__isnull=state != "false")
+            rows = rows.filter(closed_at__isnull=state not in ("false", "0"))
         if agent := asked.get("agent"):
             rows = rows.filter(agent__name=agent)
         page = page_of(request, rows, size=PAGE)

@@ -40,7 +40,9 @@ class Page:
 
 
 def page(filters: Filters, *, after: tuple[str, str] = ("", "")) -> Page:
-    """The next pairs by agent and action, each with its gates."""
+    """The next pairs by agent and action, each with its gates; none of a stage that there is not."""
+    if filters.stage and filters.stage not in map(str, Autonomy.Stage.values):
+        return Page([], None)
     rows: list[Measured] = []
     looked = 0
     while True:
@@ -60,11 +62,10 @@ def page(filters: Filters, *, after: tuple[str, str] = ("", "")) -> Page:
 
 
 def _pairs(filters: Filters, after: tuple[str, str]) -> list[Pair]:
-    stage = int(filters.stage) if filters.stage.isdecimal() and len(filters.stage) == 1 else None
     asked: dict[str, Any] = {
         "agent": filters.agent,
         "action": filters.action,
-        "stage": stage,
+        "stage": int(filters.stage) if filters.stage else None,
         "guided": int(Autonomy.Stage.GUIDED),
         "after_agent": after[0],
         "after_action": after[1],

@@ -301,6 +301,8 @@ def test_what_is_no_incident_is_not_there(
         ("", True),
         ("?open=true", True),
         ("?open=false", False),
+        ("?open=0", False),
+        ("?open=1", True),
         ("?agent=support-bot", True),
         ("?agent=nobody", False),
         ("?agent=support-bot&open=false", False),
