@@ -140,6 +140,11 @@ def test_an_address_that_is_refused_is_not_shown_again_either(desk: Client) -> N
     assert "s3cret" not in answer.content.decode()
 
 
+def test_what_a_topic_means_stands_apart_from_its_name(desk: Client) -> None:
+    page = in_one_line(desk.get("/queue/notices/settings/").content.decode())
+    assert "Waits for a second person <small>Somebody approved" in page
+
+
 def test_a_broken_address_says_so(desk: Client, ana: Any) -> None:
     target(ana, failures=3, last_error="It answered 403.")
 

@@ -13,6 +13,7 @@ from execution.desk import attend
 from execution.models import Execution, Step
 from suggestions.models import Callback
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
+from tests.pages import in_one_line
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +131,12 @@ def test_the_list_shows_what_the_person_may_see(stuck, client, ana, cyd, olga):
         assert [row["can_retry"] for row in answer.context["rows"]] == (
             [] if person is cyd else [person is olga]
         )
+
+
+def test_what_comes_next_stands_apart_from_the_reason(stuck, client, olga):
+    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    page = in_one_line(client.get("/executions/").content.decode())
+    assert 'or cancel it. <small class="whole">Step refund: ' in page
 
 
 def test_the_list_costs_the_same_however_long_it_is(approved, shop, client, olga, django_assert_num_queries):
