@@ -1,7 +1,7 @@
 # `make` lists what can be done. Needs Python 3.11, 3.12 or 3.13 and nothing else; PYTHON= names one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough lint lint-scripts format bench lock clean erase
+.PHONY: help run test thorough cover lint lint-scripts format bench lock clean erase
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -24,6 +24,9 @@ test: .venv/installed-dev node_modules/.installed ## Run the whole test suite, b
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
 
+cover: .venv/installed-dev node_modules/.installed ## Run the whole test suite once more, and list the code that it runs least
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov
+
 lint: .venv/installed-dev lint-scripts ## Check style, templates, types, imports, migrations, the API's document, what is unused
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -38,7 +41,7 @@ lint: .venv/installed-dev lint-scripts ## Check style, templates, types, imports
 lint-scripts: node_modules/.installed # scripts and styles, where there is npm
 	@[ ! -e $< ] || { $(NODE_BIN)/eslint . && $(NODE_BIN)/tsc && $(NODE_BIN)/stylelint $(STYLES); }
 
-format: .venv/installed-dev node_modules/.installed ## Put the code into shape
+format: .venv/installed-dev node_modules/.installed ## Put the code and the templates into shape
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 	@$(BIN)/djangofmt check --fix templates
@@ -54,7 +57,7 @@ lock: ## Pin requirements anew (needs uv)
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## Remove the environment and caches, keep the data
-	@rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 erase: .venv/installed ## Remove the data of the embedded services, for good
