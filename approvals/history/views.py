@@ -87,20 +87,17 @@ def _choices(request: SignedInRequest) -> dict[str, Any]:
 
 
 def _row(one: dict[str, Any], edits: dict[str, str]) -> dict[str, Any]:
+    told = {name: shown(cell) if isinstance(cell, str) else cell for name, cell in one.items()}
     execution = one["execution"]
-    rank = f"{one['chosen_rank']} of {one['suggestions']}" if one["chosen_rank"] else ""
     return {
+        **told,
         "id": one["proposal"],
         "url": reverse("approvals:proposal", args=[one["proposal"]]),
-        "at": one["at"],
-        "outcome": one["outcome"],
-        "by": shown(one["decided_by"]) if one["by"] != Resolution.By.TIMER else "nobody in time",
+        "by": told["decided_by"] if one["by"] != Resolution.By.TIMER else "nobody in time",
         "sentence": pieces(one["what"]),
-        "agent": shown(one["agent"]),
-        "risk": one["risk"],
-        "rank": rank,
+        "rank": f"{one['chosen_rank']} of {one['suggestions']}" if one["chosen_rank"] else "",
         "edited": edits.get(one["proposal"], "").removeprefix("edited: ")
-        or shown(one["edited"] or "").replace("_", " "),
+        or (told["edited"] or "").replace("_", " "),
         "took": span(one["seconds"]),
         "execution": execution or "",
         "execution_label": Execution.Status(execution).label.capitalize() if execution else "",

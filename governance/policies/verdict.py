@@ -177,7 +177,23 @@ class KnownThen(Answer):
     standing_approval: str = left_out("The id of the one by which it passes.")
 
 
-class VerdictAnswer(Answer):
+class ObligationsAnswer(Answer):
+    """What is asked beyond the obligations that every proposal has. Spans are in seconds."""
+
+    ask_again_after_seconds: float = left_out("Before that a rejected action is not asked for again.")
+    rejections: int = left_out("So many distinct people have to say no.")
+    four_eyes: bool = left_out("Who edited does not count among those who approve.")
+    owner_may_approve: bool = left_out("The agent's owner counts like anybody else.")
+    step_up: bool = left_out("A fresh log-in, and the key figure typed in.")
+    second_review: float = left_out("The share of what people decide that a second one decides too, blind.")
+    bulk: bool = left_out("False: decided one by one only.")
+    remind_seconds: float = left_out("So long before the end people are reminded.")
+    escalate_to: str = left_out("The team that is asked once the first was silent.")
+    escalate_after_seconds: float = left_out("So long the first may be silent.")
+    escalate_within_seconds: float = left_out("So long the next gets at least.")
+
+
+class VerdictAnswer(ObligationsAnswer):
     """What the policy says of a proposal, and what is asked of those who decide. Spans are in seconds."""
 
     verdict: Annotated[str, OneOf(STRICTNESS)]
@@ -193,17 +209,6 @@ class VerdictAnswer(Answer):
     notes: list[str] = Field(description="What else spoke for or against it, in sentences.")
     known: KnownThen
     facts: dict[str, Any] = Field(description="What rules asked of the past, with the answers.")
-    ask_again_after_seconds: float = left_out("Before that a rejected action is not asked for again.")
-    rejections: int = left_out("So many distinct people have to say no.")
-    four_eyes: bool = left_out("Who edited does not count among those who approve.")
-    owner_may_approve: bool = left_out("The agent's owner counts like anybody else.")
-    step_up: bool = left_out("A fresh log-in, and the key figure typed in.")
-    second_review: float = left_out("The share of what people decide that a second one decides too, blind.")
-    bulk: bool = left_out("False: decided one by one only.")
-    remind_seconds: float = left_out("So long before the end people are reminded.")
-    escalate_to: str = left_out("The team that is asked once the first was silent.")
-    escalate_after_seconds: float = left_out("So long the first may be silent.")
-    escalate_within_seconds: float = left_out("So long the next gets at least.")
 
 
 VerdictAsTold = Annotated[dict[str, Any], DocumentedAs(VerdictAnswer)]

@@ -40,7 +40,7 @@ def unharmed() -> AbstractContextManager[Any]:
 def difference(policy: str, active: Verdict, shadow: Verdict) -> Difference | None:
     """What the shadow says otherwise; None where it says the same by rules of the same names."""
     was, would = _told(active), _told(shadow)
-    differs = [name for name, value in was.items() if would[name] != value]
+    differs = [name for name in dict.fromkeys([*was, *would]) if was.get(name) != would.get(name)]
     if not differs:
         return None
     return Difference(policy, _kind(was, would, differs), differs, was, would)
@@ -71,7 +71,7 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "wished": verdict.wished,
         "teams": verdict.teams,
-        **{name: full.get(name) for name in KEPT},
+        **{name: full[name] for name in KEPT if name in full},
         "sample": verdict.sample,
         "rules": sorted(rule["name"] for rule in verdict.rules),
     }

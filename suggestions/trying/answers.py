@@ -8,6 +8,7 @@ from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, Id, Instant, Next, OneOf, ShareAnswer, left_out
 from governance.policies.policy import STRICTNESS
+from governance.policies.verdict import ObligationsAnswer
 from suggestions.models import Backtest, Disagreement, Proposal, ShadowDifference
 from suggestions.trying.tally import ANSWERS, name_of
 
@@ -148,7 +149,7 @@ class DisagreementPage(Answer):
     next: str | None = Field(description="The `cursor` of the page after this one; null: it is the last.")
 
 
-class ComparedAnswer(Answer):
+class ComparedAnswer(ObligationsAnswer):
     """What a policy said of a proposal, as far as it is compared; or the kind of error that it failed by."""
 
     verdict: Said = left_out()
@@ -158,17 +159,6 @@ class ComparedAnswer(Answer):
     decide_within_seconds: float = left_out()
     grace_seconds: float = left_out()
     priority: int = left_out()
-    ask_again_after_seconds: float | None = left_out()
-    rejections: int | None = left_out()
-    four_eyes: bool | None = left_out()
-    owner_may_approve: bool | None = left_out()
-    step_up: bool | None = left_out()
-    remind_seconds: float | None = left_out()
-    second_review: float | None = left_out()
-    bulk: bool | None = left_out()
-    escalate_to: str | None = left_out()
-    escalate_after_seconds: float | None = left_out()
-    escalate_within_seconds: float | None = left_out()
     sample: float = left_out("The share of what passes that a person checks afterwards, 0 to 1.")
     rules: list[str] = left_out()
     error: str = left_out()
