@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ def moved_from(proposal_id: UUID, reader: User) -> Moved | None:
         body = json.loads(event.body)
         if body["data"].get("from") in teams:
             version = Proposal.objects.values_list("version", flat=True).get(pk=proposal_id)
-            return Moved(proposal_id, version, _label(body), event.at)
+            return Moved(proposal_id, version, _label(body, _names([body])), event.at)
     return None
 
 
@@ -46,18 +46,24 @@ def moved_rows(events: Collection[int]) -> list[tuple[tuple[str, ...], str]]:
     told: dict[str, dict[str, Any]] = {}
     for event in Event.objects.filter(pk__in=events, type=ESCALATED).order_by("id"):
         told[str(event.proposal_id)] = json.loads(event.body)
+    names = _names(told.values())
     found: list[tuple[tuple[str, ...], str]] = []
     for row in rows_of([UUID(proposal) for proposal in sorted(told)]):
         body = told[row.id]
         if body["data"]["from"] not in row.teams and row.status == Proposal.Status.PENDING:
-            left = replace(row, status="escalated", status_label=_label(body))
+            left = replace(row, status="escalated", status_label=_label(body, names))
             found.append(((body["data"]["from"],), drawn(left)))
     return found
 
 
-def _label(body: dict[str, Any]) -> str:
+def _names(bodies: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """What the teams are called that these went to, by their slugs."""
+    return dict(Team.objects.filter(pk__in={body["data"]["to"] for body in bodies}).values_list("pk", "name"))
+
+
+def _label(body: dict[str, Any], names: Mapping[str, str]) -> str:
     """ "escalated to Finance by Ana"."""
     to = body["data"]["to"]
-    name = Team.objects.filter(pk=to).values_list("name", flat=True).first() or to
+    name = names.get(to, to)
     by = "" if body["actor"]["type"] != "user" else f" by {shown(body['actor']['name'])}"
     return f"escalated to {name}{by}"

@@ -16,11 +16,16 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals.attention import looks
 from approvals.beside import claims, comments
+from approvals.deciding import decide
+from approvals.live import access
 from approvals.models import Batch, BatchItem, CheckTemplate, Look, Notice, SavedView, Target
+from approvals.queue.moved import moved_rows
 from approvals.queue.rows import rows_of
 from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
+from approvals.telling import bell
 from approvals.telling.follow import follow
+from audit.models import Event
 from execution.models import Attempt, Execution
 from governance.models import Agent, Team
 from governance.trust import halts
@@ -163,6 +168,52 @@ def test_what_can_be_undone(make: Any, policy: Any, ana: Any) -> None:
         lambda n: approve(make(n), ana),
         found_in(client, "/queue/undoable/", r'data-undo="([\w-]+)"'),
     )
+
+
+def test_what_went_to_another_team(make: Any, ana: Any, cyd: Any) -> None:
+    finance = Team.objects.get(pk="finance")
+
+    def add(n: int) -> None:
+        decide.escalate(make(n).pk, to=finance, reviewer=ana, actor=actor_of(ana), reason="much")
+
+    def ask() -> int:
+        found = moved_rows(list(Event.objects.values_list("pk", flat=True)))
+        assert all("escalated to Finance by Ana" in row for _, row in found)
+        return len(found)
+
+    same_queries_at(1, 12, add, ask)
+
+
+def test_what_there_is_to_tell_the_pages_of_several_people(proposal: Any) -> None:
+    people: list[int] = []
+
+    def add(n: int) -> None:
+        person = make_person(f"rev-{n:02}", "reviewer")
+        people.append(person.pk)
+        Notice.objects.create(
+            user=person, kind="assigned", team_id="operations", risk=1, urgent=False, by_browser=True
+        )
+
+    def ask() -> int:
+        return sum(bool(news.text) for news in bell.news_of(people, {}).values())
+
+    same_queries_at(1, 12, add, ask)
+
+
+def test_who_looks_at_what_and_who_may_go_on_looking(make: Any) -> None:
+    keys: list[tuple[int, str]] = []
+
+    def add(n: int) -> None:
+        person = make_person(f"rev-{n:02}", "reviewer")
+        client = browser(person)
+        keys.append((person.pk, str(client.session.session_key)))
+        looks.look(make(n).pk, user=person, seconds=1)
+
+    def ask() -> int:
+        assert len(looks.everybody()) == len(keys)
+        return len(access.standing_of(keys))
+
+    same_queries_at(1, 12, add, ask)
 
 
 # --- One proposal ---------------------------------------------------------------------------------------
