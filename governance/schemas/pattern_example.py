@@ -13,6 +13,7 @@ import jsonschema_rs
 from governance.schemas.work import PATTERNS
 
 LONGEST = 40
+_STEPS = 1_000  # an example takes a few; a pattern of repeated repetitions of nothing has no end
 _DIGITS, _LETTERS = "1912904857", "abcdefghij"
 
 
@@ -25,7 +26,7 @@ def example_of(pattern: str) -> str:
         return "ana@example.com"
     try:
         parsed = parser.parse(pattern)
-        text = "".join(_written(token, n) for n, token in enumerate(parsed))
+        text = _Writing().row(parsed, 0)
     except (re.error, ValueError, KeyError, OverflowError, RecursionError, TypeError, IndexError):
         return ""
     if not 0 < len(text) <= LONGEST or not text.isprintable():
@@ -42,31 +43,41 @@ def _fits(pattern: str, text: str) -> bool:
         return False
 
 
-def _written(token: Any, n: int) -> str:
-    kind, said = token
-    if kind is words.LITERAL:
-        return chr(said)
-    if kind is words.NOT_LITERAL:
-        return "a" if said != ord("a") else "b"
-    if kind is words.ANY:
-        return "a"
-    if kind is words.IN:
-        return _one_of(said, n)
-    if kind in (words.MAX_REPEAT, words.MIN_REPEAT, words.POSSESSIVE_REPEAT):
-        least, most, inner = said
-        times = least if most is not words.MAXREPEAT and least == most else max(least, min(most, 3))
-        if times > LONGEST:
+class _Writing:
+    """One example being written, which has an end."""
+
+    def __init__(self) -> None:
+        self.left = _STEPS
+
+    def row(self, tokens: Any, n: int) -> str:
+        return "".join(self.one(token, n + place) for place, token in enumerate(tokens))
+
+    def one(self, token: Any, n: int) -> str:
+        self.left -= 1
+        if self.left < 0:
             raise ValueError("too long")
-        return "".join(
-            "".join(_written(one, turn + place) for place, one in enumerate(inner)) for turn in range(times)
-        )
-    if kind is words.SUBPATTERN:
-        return "".join(_written(one, n + place) for place, one in enumerate(said[-1]))
-    if kind is words.BRANCH:
-        return "".join(_written(one, place) for place, one in enumerate(said[1][0]))
-    if kind in (words.AT, words.ASSERT, words.ASSERT_NOT):
-        return ""
-    raise ValueError("no example of this")
+        kind, said = token
+        if kind is words.LITERAL:
+            return chr(said)
+        if kind is words.NOT_LITERAL:
+            return "a" if said != ord("a") else "b"
+        if kind is words.ANY:
+            return "a"
+        if kind is words.IN:
+            return _one_of(said, n)
+        if kind in (words.MAX_REPEAT, words.MIN_REPEAT, words.POSSESSIVE_REPEAT):
+            least, most, inner = said
+            times = least if most is not words.MAXREPEAT and least == most else max(least, min(most, 3))
+            if times > LONGEST:
+                raise ValueError("too long")
+            return "".join(self.row(inner, turn) for turn in range(times))
+        if kind is words.SUBPATTERN:
+            return self.row(said[-1], n)
+        if kind is words.BRANCH:
+            return self.row(said[1][0], 0)
+        if kind in (words.AT, words.ASSERT, words.ASSERT_NOT):
+            return ""
+        raise ValueError("no example of this")
 
 
 def _one_of(said: Any, n: int) -> str:
