@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audit.asking.gate import INTEGER
 from audit.ground.canonical import canonical
 from audit.ground.wilson import Share, share
 from governance.actions.catalogue import Entry
@@ -134,14 +135,18 @@ def _made_up(value: Any, *, alone: bool) -> Iterator[tuple[str, Any]]:
     """Values that nobody recorded; `alone` where no other task has one."""
     if isinstance(value, bool):
         yield "the other way round", not value
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float) and abs(value * 10) <= INTEGER:  # no larger one can be sent
         yield "ten times as much", value * 10
     elif isinstance(value, str) and " " in value.strip():
         yield "with a link in it", f"{value} {LINK}"
     elif isinstance(value, str) and alone:
-        yield "with another ending", value[:-1] + ("7" if value[-1] != "7" else "8")
+        yield "with another ending", _another(value)
     elif isinstance(value, list) and isinstance(value[0], str) and alone:
-        yield "with one more", [*value, value[0][:-1] + ("7" if value[0][-1] != "7" else "8")]
+        yield "with one more", [*value, _another(value[0])]
+
+
+def _another(text: str) -> str:
+    return text[:-1] + ("8" if text.endswith("7") else "7")
 
 
 def _arguments(body: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,11 @@ TOOLS = [
             "name": "pay",
             "parameters": {
                 "type": "object",
-                "properties": {"to": {"type": "string"}, "amount": {"type": "number"}},
+                "properties": {
+                    "to": {"type": "string"},
+                    "amount": {"type": "number"},
+                    "copies": {"type": "array", "items": {"type": "string"}},
+                },
                 "required": ["to", "amount"],
             },
         },
@@ -200,3 +204,25 @@ def test_what_passes_is_tried_again_with_one_argument_made_anothers(folder):
     assert shop["by_argument"] == {"pay.amount": share(1, 2).as_json()}
     assert "altered  1 of 4 = 0.250" in told(folder, "--alter")
     assert "    pay.amount: 1 of 2 = 0.500" in told(folder, "--alter")
+
+
+@pytest.mark.parametrize(
+    ("odd", "passed"),
+    [
+        ({"amount": -(2**53) + 1}, []),  # ten times as much is no number that can be sent
+        ({"amount": -(10**15)}, []),
+        ({"amount": -(10**14)}, ["amount ten times as much"]),
+        ({"amount": 0}, []),  # ten times nothing is what was done
+        ({"copies": [""]}, ["amount ten times as much", "copies with one more"]),
+        ({"copies": ["7", "x"]}, ["amount ten times as much", "copies with one more"]),
+        ({"copies": []}, ["amount ten times as much"]),
+        ({"to": " "}, []),
+    ],
+)
+def test_odd_values_are_altered_too_where_they_can_be(folder, odd, passed):
+    with gzip.open(folder / "actions_x_shop.jsonl.gz", "wt") as file:
+        file.write(json.dumps(row(1, arguments={"to": "Al", "amount": 5} | odd)))
+
+    altered = json.loads(told(folder, "--json", "--alter"))["shop"]["altered"]
+
+    assert [f"{each['argument']} {each['how']}" for each in altered["passed"]] == passed
