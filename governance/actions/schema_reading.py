@@ -191,16 +191,21 @@ def _required(reading: Reading, path: str, part: dict[str, Any]) -> None:
 
 
 def _nullable(reading: Reading, part: dict[str, Any]) -> None:
-    """OpenAPI 3.0's word for "or null"."""
+    """OpenAPI 3.0's word for "or null", beside a type or beside the values that may come."""
+    del part["nullable"]
+    if "const" in part and "enum" not in part:
+        part["enum"] = [part.pop("const")]
     said, options = part.get("type"), part.get("enum")
     if isinstance(said, str):
         part["type"] = [said, "null"]
-        if isinstance(options, list) and None not in options:
-            part["enum"] = [*options, None]
     elif isinstance(said, list) and "null" not in said:
         part["type"] = [*said, "null"]
-    del part["nullable"]
-    reading.notes.append("nullable is read as: or null.")
+    if isinstance(options, list) and None not in options:
+        part["enum"] = [*options, None]
+    if said is None and options is None:
+        reading.notes.append("nullable is left aside where no type stands beside it.")
+    else:
+        reading.notes.append("nullable is read as: or null.")
 
 
 def _numbers(reading: Reading) -> None:

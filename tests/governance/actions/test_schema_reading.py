@@ -151,6 +151,36 @@ def test_every_older_dialects_limits_and_or_null_are_read_as_they_were_meant() -
     assert wrong({"n": None}, **schema) == [("", "m is missing.")]
 
 
+IS_READ = "nullable is read as: or null (act)."
+IS_LEFT = "nullable is left aside where no type stands beside it (act)."
+
+
+@pytest.mark.parametrize(
+    ("part", "note", "null"),
+    [
+        ({"type": "string"}, IS_READ, []),
+        ({"type": "string", "enum": ["x"]}, IS_READ, []),
+        ({"type": "string", "enum": ["x", None]}, IS_READ, []),
+        ({"type": ["string", "integer"], "enum": ["x"]}, IS_READ, []),
+        ({"type": ["string", "null"], "enum": ["x"]}, IS_READ, []),
+        ({"enum": ["x", "y"]}, IS_READ, []),
+        ({"type": "string", "const": "x"}, IS_READ, []),
+        ({"const": "x"}, IS_READ, []),
+        ({"const": "x", "enum": ["x", "y"]}, IS_READ, ['It must be "x".']),
+        ({}, IS_LEFT, []),
+        ({"$ref": "#/$defs/x"}, IS_LEFT, ["It must be text."]),
+        ({"allOf": [{"$ref": "#/$defs/x"}]}, IS_LEFT, ["It must be text."]),
+        ({"anyOf": [{"type": "string"}]}, IS_LEFT, ["It must be text."]),
+    ],
+)
+def test_whether_or_null_was_read_is_told(part: dict[str, Any], note: str, null: list[str]) -> None:
+    schema = {"$defs": {"x": {"type": "string"}}, "properties": {"a": {**part, "nullable": True}}}
+
+    assert [told for _, told in wrong({"a": None}, **schema)] == null
+    assert wrong({"a": "x"}, **schema) == []
+    assert read(json.dumps([mcp(**schema)])).notes == [note]
+
+
 THREE = [
     mcp("good"),
     mcp("one", properties={"a": {"type": "strin"}, "b": {"minLength": "x"}}),
