@@ -102,7 +102,7 @@ def ours(tool: dict[str, Any]) -> Ours:
         if word in tool:
             return _foreign(tool, word, "")
     said = tool.get("type")
-    if said in TYPES:
+    if isinstance(said, str) and said in TYPES:
         return _foreign(tool, "parameters" if said == "function" else "input_schema", "")
     if said is not None:
         problem = f"{str(said)[:50]!r} is no kind of tool that acts; only functions are taken"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -91,6 +93,8 @@ def test_our_own_members_may_stand_beside_any_form() -> None:
         ({"jsonrpc": "2.0", "id": 1}, "file: is a JSON-RPC message without"),
         ({"tools": 7}, "file: must hold a list"),
         ([{"type": "web_search"}], "tool 1: type: 'web_search' is no kind of tool that acts"),
+        ([{"type": ["function"]}], "tool 1: type: \"['function']\" is no kind of tool that acts"),
+        ([{"type": {}}], "tool 1: type: '{}' is no kind of tool that acts"),
         (
             [{**MCP, "data_clases": ["personal"]}],
             "send_mail: data_clases: is unknown here; did you mean data_",
@@ -110,6 +114,28 @@ def test_what_is_wrong_is_named(db: None, content: Any, said: str) -> None:
 
     assert str(refused.value).startswith(said)
     assert not ActionType.objects.exists()
+
+
+ODD: list[Any] = [None, True, 0, 1e300, "", "x" * 5_000, "\u202e", [], ["a", "a"], [None], {}, {"a": None}]
+
+
+def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name in value if isinstance(value, dict) else ():
+        yield from places(value[name], (*path, name))
+
+
+def put(value: Any, path: tuple[str, ...], other: Any) -> Any:
+    return {**value, path[0]: put(value[path[0]], path[1:], other)} if path else other
+
+
+@pytest.mark.parametrize("form", [MCP, NESTED, FLAT, OURS], ids=["mcp", "nested", "flat", "ours"])
+def test_whatever_stands_anywhere_a_tool_is_taken_or_refused_in_words(form: dict[str, Any]) -> None:
+    for path in places(form):
+        for odd in ODD:
+            with suppress(InvalidActionType):
+                [tool] = read(json.dumps([put(form, path, odd)])).tools
+                assert normalised(tool)["schema"]["type"] == "object", (path, odd)
 
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
