@@ -22,7 +22,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 LONGEST = 10.0  # seconds
 READ_EVERY = 25  # of so many sockets one reads what it gets, in the flood; the others take it and no more
 CONNECTIONS = 16
-ROW = re.compile(rb'<li class="row" id="proposal-([0-9a-f-]{36})"')
+ROW = re.compile(rb'<li\s+class="row"\s+id="proposal-([0-9a-f-]{36})"')
 
 
 @dataclass

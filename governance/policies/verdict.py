@@ -177,7 +177,7 @@ class KnownThen(Answer):
     standing_approval: str = left_out("The id of the one by which it passes.")
 
 
-class ObligationsAnswer(Answer):
+class FurtherObligations(Answer):
     """What is asked beyond the obligations that every proposal has. Spans are in seconds."""
 
     ask_again_after_seconds: float = left_out("Before that a rejected action is not asked for again.")
@@ -193,7 +193,7 @@ class ObligationsAnswer(Answer):
     escalate_within_seconds: float = left_out("So long the next gets at least.")
 
 
-class VerdictAnswer(ObligationsAnswer):
+class VerdictAnswer(FurtherObligations):
     """What the policy says of a proposal, and what is asked of those who decide. Spans are in seconds."""
 
     verdict: Annotated[str, OneOf(STRICTNESS)]

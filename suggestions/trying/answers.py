@@ -8,7 +8,7 @@ from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, Id, Instant, Next, OneOf, ShareAnswer, left_out
 from governance.policies.policy import STRICTNESS
-from governance.policies.verdict import ObligationsAnswer
+from governance.policies.verdict import FurtherObligations
 from suggestions.models import Backtest, Disagreement, Proposal, ShadowDifference
 from suggestions.trying.tally import ANSWERS, name_of
 
@@ -149,7 +149,7 @@ class DisagreementPage(Answer):
     next: str | None = Field(description="The `cursor` of the page after this one; null: it is the last.")
 
 
-class ComparedAnswer(ObligationsAnswer):
+class ComparedAnswer(FurtherObligations):
     """What a policy said of a proposal, as far as it is compared; or the kind of error that it failed by."""
 
     verdict: Said = left_out()
@@ -159,6 +159,7 @@ class ComparedAnswer(ObligationsAnswer):
     decide_within_seconds: float = left_out()
     grace_seconds: float = left_out()
     priority: int = left_out()
+    ask_again_after_seconds: float | None = left_out()  # type: ignore[assignment] # null in older rows
     sample: float = left_out("The share of what passes that a person checks afterwards, 0 to 1.")
     rules: list[str] = left_out()
     error: str = left_out()

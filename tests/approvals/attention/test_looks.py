@@ -16,6 +16,7 @@ from approvals.attention.looks import LASTS, MOST_AT_ONCE
 from approvals.attention.presence import beat, read_about
 from approvals.attention.reading import MOST_SECONDS, seconds_for, words
 from approvals.attention.seen import NotAllShown, check_shown, present
+from approvals.detail.gather import detail_of
 from approvals.models import Decision, Here, Look, Notice
 from governance.models import User
 from suggestions.models import Proposal, Suggestion
@@ -139,35 +140,21 @@ def test_a_beat_with_odd_fields_is_a_beat(proposal: Any, ana: Any, sent: dict[st
 # --- What has been on the screen ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("note", "said", "refused"),
-    [
-        ("short", "", False),
-        (LONG, "", True),
-        (LONG, "sha256:" + "0" * 64, True),
-        (LONG, "DIGEST", False),
-    ],
-)
-def test_what_is_folded_has_to_have_been_shown(propose: Any, note: str, said: str, refused: bool) -> None:
-    arguments = {"order_id": "#W1", "amount": 5, "note": note}
-    proposal = propose(suggestions=[suggestion_body(arguments=arguments)])
-    one = proposal.suggestions.select_related("action_type").get()
-    said = one.action_digest if said == "DIGEST" else said
+@pytest.mark.parametrize(("said", "refused"), [("", True), ("sha256:other", True), ("sha256:this", False)])
+def test_a_page_vouches_for_exactly_one_action(said: str, refused: bool) -> None:
     with pytest.raises(NotAllShown) if refused else nullcontext():
-        check_shown(one, digest=one.action_digest, said=said)
+        check_shown("sha256:this", said=said)
 
 
-def test_of_an_edit_its_own_parts_count(propose: Any, ana: Any) -> None:
+def test_of_an_edit_its_own_parts_are_counted(propose: Any, ana: Any, ben: Any) -> None:
     proposal = propose()
     Proposal.objects.update(approvals_needed=2)
-    one = proposal.suggestions.select_related("action_type").get()
     edited = approve(proposal, ana, arguments={"order_id": "#W1", "amount": 5, "note": LONG}).decision
 
-    check_shown(one, digest=one.action_digest, said="")  # nothing of the suggestion itself is folded
-    with pytest.raises(NotAllShown):
-        check_shown(one, digest=edited.action_digest, said="")
-    Decision.objects.update(standing=False)
-    check_shown(one, digest=edited.action_digest, said="")  # that edit is no more
+    bar = detail_of(Proposal.objects.get(pk=proposal.pk), reader=ben).bar
+
+    folds = {one.digest: one.folds for one in bar.approvals}
+    assert folds == {proposal.suggestions.get().action_digest: 0, edited.action_digest: 1}
 
 
 # --- What one was told counts as read ---------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_the_board_asks_as_often_for_twelve_as_for_one(
         Autonomy.objects.create(agent=many(n, olga), action="refund_payment", stage=1 + n % 4)
 
     def ask() -> int:
-        rows = set(re.findall(r"<bdi>(bot-\d\d)</bdi> <code>", client.get(BOARD).content.decode()))
+        rows = set(re.findall(r"<bdi>(bot-\d\d)</bdi>\s*<code>", client.get(BOARD).content.decode()))
         assert rows == {one["agent"] for one in api.get("autonomy/").json()["pairs"]}
         return len(rows)
 
