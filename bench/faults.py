@@ -212,7 +212,7 @@ def _body(order: str, outside: int) -> dict[str, Any]:
 def _people(outside: int) -> tuple[str, str]:
     """An agent's key and a reviewer's token, for an action type that calls our tool."""
     from audit.ground.actors import SYSTEM
-    from bench.stage import _refund, in_force, policy
+    from bench.stage import policy, put_in_force, refund
     from governance.actions.action_types import register
     from governance.agents.agents import create_agent
     from governance.door.keys import issue_key, issue_token
@@ -223,8 +223,8 @@ def _people(outside: int) -> tuple[str, str]:
         for name in ("author", "second")
     )
     reviewer = create_user("faults-reviewer", roles=["reviewer"], teams=["operations"], actor=SYSTEM)[0]
-    register({**_refund(outside), "name": "refund_payment"}, actor=SYSTEM)
-    in_force(policy(2), author=author, second=second)
+    register({**refund(outside), "name": "refund_payment"}, actor=SYSTEM)
+    put_in_force(policy(2), author=author, second=second)
     agent = create_agent("faults", owner=author, allowed_actions=None, actor=SYSTEM)[0]
     return issue_key(agent, actor=SYSTEM), issue_token(reviewer, actor=SYSTEM)
 

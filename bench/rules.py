@@ -13,7 +13,7 @@ from typing import Any
 from bench.figures import Figure
 from bench.load import KEY, Load, request
 from bench.scale import Scale
-from bench.stage import Running, Stage, in_force, policy, proposal
+from bench.stage import Running, Stage, policy, proposal, put_in_force
 
 RULES = 100
 MOST = 1.0  # milliseconds
@@ -36,7 +36,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         "hundred": policy(RULES),
         "past": policy(0, (OF_THE_PAST, "{verdict: review}")),
     }
-    versions = {name: in_force(t, author=stage.author, second=stage.second) for name, t in texts.items()}
+    versions = {name: put_in_force(t, author=stage.author, second=stage.second) for name, t in texts.items()}
 
     def added(api: Running, boundaries: dict[str, Any], rules: str) -> list[tuple[float, float]]:
         # Agents of their own for each figure: what the bench did before is not their past.

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from tests.ground import REFUND, put_in_force
+
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = (
     "DATABASE_URL",
@@ -126,8 +128,8 @@ class Stage:
         if agent is None:
             agent = create_agent("bench", owner=self.author, allowed_actions=None, actor=SYSTEM)[0]
         self.agent, self.key = agent, issue_key(agent, actor=SYSTEM)
-        self.action_type, _ = register(_refund(self.downstream_port), actor=SYSTEM)
-        self.policy = in_force(policy(), author=self.author, second=self.second)
+        self.action_type, _ = register(refund(self.downstream_port), actor=SYSTEM)
+        self.policy = put_in_force(policy(), author=self.author, second=self.second)
 
     def session(self, user: Any = None) -> str:
         """The cookie of somebody who is signed in; the reviewer unless told otherwise."""
@@ -354,53 +356,10 @@ def _quiet(_line: str) -> None:
     pass
 
 
-def _refund(port: int) -> dict[str, Any]:
-    return {
-        "name": "refund_payment",
-        "description": "Pay money back to a customer.",
-        "schema": {
-            "type": "object",
-            "properties": {
-                "order_id": {"type": "string", "title": "Order"},
-                "amount": {"type": "number", "exclusiveMinimum": 0, "title": "Amount"},
-                "note": {"type": "string", "maxLength": 500, "title": "Note to customer"},
-            },
-            "required": ["order_id", "amount"],
-            "additionalProperties": False,
-        },
-        "annotations": {"destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
-        "reversibility": "externally_reversible",
-        "template": "Refund {amount} for order {order_id}",
-        "workflow": {
-            "steps": [
-                {
-                    "name": "refund",
-                    "routes": [
-                        {
-                            "kind": "http",
-                            "method": "POST",
-                            "url": f"http://127.0.0.1:{port}/refunds",
-                            "timeout": "5s",
-                        }
-                    ],
-                }
-            ]
-        },
-    }
-
-
-def in_force(text: str, *, author: Any, second: Any) -> Any:
-    """The policy after its whole life cycle; it stays where it is when it has gone that way before."""
-    from audit.ground.actors import SYSTEM
-    from governance.policies import lifecycle
-
-    version, created = lifecycle.draft(text, author=author)
-    if created:
-        lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-        lifecycle.approve(version, by=second)
-    if created or version.status == version.Status.RETIRED:
-        version = lifecycle.activate(version, by=second)
-    return version
+def refund(port: int) -> dict[str, Any]:
+    """The tests' action type, carried out at this port."""
+    route = {"kind": "http", "method": "POST", "url": f"http://127.0.0.1:{port}/refunds", "timeout": "5s"}
+    return {**REFUND, "workflow": {"steps": [{"name": "refund", "routes": [route]}]}}
 
 
 def policy(count: int = RULES, *more: tuple[str, str]) -> str:

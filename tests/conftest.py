@@ -18,6 +18,7 @@ from django.test import Client, TransactionTestCase
 from django.test import client as test_client
 
 from tests import contract, database
+from tests.ground import REFUND, put_in_force
 
 SERVICES = pytest.StashKey[Any]()
 HERE = Path(__file__).parent
@@ -145,24 +146,6 @@ def pia(db: None) -> Any:
 
 # --- Agents and what they propose -----------------------------------------------------------
 
-REFUND = {
-    "name": "refund_payment",
-    "description": "Pay money back to a customer.",
-    "schema": {
-        "type": "object",
-        "properties": {
-            "order_id": {"type": "string", "title": "Order"},
-            "amount": {"type": "number", "exclusiveMinimum": 0, "title": "Amount"},
-            "note": {"type": "string", "title": "Note to customer"},
-        },
-        "required": ["order_id", "amount"],
-        "additionalProperties": False,
-    },
-    "annotations": {"destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
-    "reversibility": "externally_reversible",
-    "template": "Refund {amount} for order {order_id}",
-}
-
 
 @pytest.fixture
 def action_type(db: None) -> Any:
@@ -213,9 +196,7 @@ def in_force(text: str) -> Any:
 
     A version that has been in force before is activated again; the active one stays.
     """
-    from audit.ground.actors import SYSTEM
     from governance.models import Team, User
-    from governance.policies import lifecycle
     from governance.policies.deciders import sendings_of
     from governance.policies.policy import parse
 
@@ -227,13 +208,7 @@ def in_force(text: str) -> Any:
         User.objects.filter(username=name).first() or make_person(name, "operator")
         for name in ("writes-policies", "approves-policies")
     )
-    version, created = lifecycle.draft(text, author=author)
-    if created:
-        lifecycle.mark_validated(version, {"proposals": 0}, actor=SYSTEM)
-        lifecycle.approve(version, by=second)
-    if version.status != version.Status.ACTIVE:
-        version = lifecycle.activate(version, by=second)
-    return version
+    return put_in_force(text, author=author, second=second)
 
 
 DEPLOYED = {"deployment": "support-bot@1"}
