@@ -10,6 +10,28 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 
+def counted(ask: Callable[[], Any]) -> tuple[Any, int]:
+    """The answer, and the number of queries that it took."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = ask()
+    return answer, len(captured)
+
+
+def last_of_twelve(get: Callable[[], Any], add: Callable[[int], Any]) -> Any:
+    """The answer with twelve rows, which asks as often as the one with a single row did.
+
+    `add(n)` makes the n-th row, from 0 on.
+    """
+    add(0)
+    get()  # what is noted or remembered at the first time counts for neither
+    _, one = counted(get)
+    for n in range(1, 12):
+        add(n)
+    answer, twelve = counted(get)
+    assert twelve == one
+    return answer
+
+
 def same_queries_at(few: int, many: int, add: Callable[[int], Any], ask: Callable[[], int]) -> None:
     """`ask` costs the same with few rows as with many; it returns how many rows it found.
 

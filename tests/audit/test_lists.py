@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.audit.conftest import minutes
-from tests.counting import counted
 from tests.governance.test_lists import looking
+from tests.queries import counted
 
 PROPOSAL = "01a2041e-0000-7000-8000-000000000001"
 
