@@ -45,6 +45,11 @@ class Version:
     digest_short: str
     counts: bool
 
+    @property
+    def folds(self) -> int:
+        """How many parts of it open at a click."""
+        return sum(argument.folds for argument in self.arguments)
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:

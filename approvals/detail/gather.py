@@ -304,9 +304,7 @@ def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
 
 def _folds(options: Sequence[Option], versions: Sequence[Version]) -> dict[str, int]:
     """How many parts of each action open at a click, by its digest."""
-    drawn = [(one.digest, one.arguments) for one in options]
-    drawn += [(one.digest, one.arguments) for one in versions]
-    return {digest: sum(argument.folds for argument in arguments) for digest, arguments in drawn}
+    return {one.digest: one.folds for one in options} | {one.digest: one.folds for one in versions}
 
 
 def _status_label(proposal: Proposal) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "Sort",
     "Waiting",
     "following",
+    "matching",
     "page",
     "teams_of",
     "version",

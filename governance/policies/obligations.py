@@ -146,6 +146,11 @@ class Obligations(BaseModel):
         return {name: value for name, value in self if value is not None}
 
     @cached_property
+    def alone(self) -> dict[str, Any]:
+        """What is asked where nobody says anything else: defaults are asked so for every proposal."""
+        return _strictest([self.stated])
+
+    @cached_property
     def written(self) -> dict[str, Any]:
         """The same as JSON, without the reason: as a verdict tells it."""
         return self.model_dump(mode="json", exclude_none=True, exclude={"reason"})
@@ -196,7 +201,7 @@ def merged(rules: Iterable[Obligations], defaults: Obligations) -> dict[str, Any
 
     Of the teams it is the first by name; all of them stand in the verdict.
     """
-    said, silent = _strictest([rule.stated for rule in rules]), _strictest([defaults.stated])
+    said, silent = _strictest([rule.stated for rule in rules]), defaults.alone
     if "escalate_to" in said:
         silent = {name: value for name, value in silent.items() if name not in ESCALATION}
     return silent | said
