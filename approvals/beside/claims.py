@@ -15,8 +15,8 @@ from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.door.deciders import DECIDES
+from governance.door.teams import teams_of
 from governance.models import Absence, User
-from governance.people import people
 from suggestions.answering import news
 from suggestions.answering.resolve import lock_pending
 from suggestions.models import Proposal
@@ -89,7 +89,7 @@ def _assign(proposal: Proposal, to: User, *, by: User, actor: Actor) -> Claim:
         raise Invalid.field("/to", f"{to.printed_name} may not decide.")
     if Absence.objects.running().filter(person=to).exists():
         raise Invalid.field("/to", f"{to.printed_name} is out of office.")
-    if not people.teams_of(to).filter(pk__in=proposal.teams).exists():
+    if not teams_of(to).filter(pk__in=proposal.teams).exists():
         raise Invalid.field("/to", f"{to.printed_name} is in none of the teams that decide on this.")
     found = _write(proposal, user=to, by=by, lasts=ASSIGNED)
     _tell(proposal, "claim.assigned", actor, to=str(to.pk), until=found.until.isoformat())
@@ -97,7 +97,7 @@ def _assign(proposal: Proposal, to: User, *, by: User, actor: Actor) -> Claim:
 
 
 def _check_asked(proposal: Proposal, user: User) -> None:
-    if not people.teams_of(user).filter(pk__in=proposal.teams).exists():
+    if not teams_of(user).filter(pk__in=proposal.teams).exists():
         raise NotInTeam
 
 

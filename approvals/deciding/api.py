@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from governance.door.permissions import has_permission
 from governance.models import Team
 from suggestions.answering import present, resolve
 from suggestions.answering.answers import ProposalAnswer, ResolutionAnswer
+from suggestions.answering.known import known_to
 from suggestions.models import Proposal, Suggestion
 
 
@@ -64,10 +66,12 @@ class Decisions(APIView):
         What somebody else made of a suggestion is approved by its digest. Escalating names the `team`
         that is asked in the place of one's own.
         """
-        proposal = visible(request, proposal_id)
+        suggestions = known_to(person_of(request), proposal_id)
+        if not suggestions:
+            raise Http404
         body = check(DecisionBody, request.data)
         verb = {"approve": _approve, "escalate": _escalate}.get(body.verdict, _end)
-        return Response(_presented(verb(proposal, body, request)), status=201)
+        return Response(_presented(verb(suggestions, body, request)), status=201)
 
 
 class ReopenBody(Strict):
@@ -101,12 +105,8 @@ def answer_of(request: Request, proposal_id: UUID) -> ProposalAnswer:
     return present.presented(proposal, proposal.suggestions.select_related("action_type"))
 
 
-def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
-    suggestion = (
-        Suggestion.objects.filter(proposal=proposal, pk=body.suggestion or UUID(int=0))
-        .select_related("action_type")
-        .first()
-    )
+def _approve(suggestions: Sequence[Suggestion], body: DecisionBody, request: Request) -> Decided:
+    suggestion = next((one for one in suggestions if one.pk == body.suggestion), None)
     if suggestion is None:
         raise Invalid.field("/suggestion", "Name the suggestion of this proposal that you approve.")
     if body.action_digest is None:
@@ -121,17 +121,23 @@ def _approve(proposal: Proposal, body: DecisionBody, request: Request) -> Decide
     )
 
 
-def _end(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+def _end(suggestions: Sequence[Suggestion], body: DecisionBody, request: Request) -> Decided:
     verb = decide.reject if body.verdict == "reject" else decide.give_back
-    return verb(proposal.pk, reviewer=person_of(request), actor=actor_of(request), reason=body.reason)
+    return verb(
+        suggestions[0].proposal_id, reviewer=person_of(request), actor=actor_of(request), reason=body.reason
+    )
 
 
-def _escalate(proposal: Proposal, body: DecisionBody, request: Request) -> Decided:
+def _escalate(suggestions: Sequence[Suggestion], body: DecisionBody, request: Request) -> Decided:
     team = Team.objects.filter(pk=body.team or "").first()
     if team is None:
         raise Invalid.field("/team", "Name the team, by its slug, that is to decide.")
     return decide.escalate(
-        proposal.pk, to=team, reviewer=person_of(request), actor=actor_of(request), reason=body.reason
+        suggestions[0].proposal_id,
+        to=team,
+        reviewer=person_of(request),
+        actor=actor_of(request),
+        reason=body.reason,
     )
 
 

@@ -14,17 +14,19 @@ from approvals.deciding import checks, due_times, edits, second, step_up
 from approvals.deciding.may_decide import check_eyes, lock_open
 from approvals.deciding.quorum import standing_of
 from approvals.deciding.step_up import Proof
-from approvals.models import Check, Decision, Look
+from approvals.models import Check, Decision
 from approvals.showing.changes import changes, same
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
+from audit.ground.writes import as_one, store
 from audit.log.record import record
 from execution.running.schedule import schedule
+from governance.door.teams import teams_of
 from governance.models import Team, User
-from governance.people import people
 from governance.policies.deciders import may_decide
 from suggestions.answering import callbacks, news
+from suggestions.answering.known import suggestions_of
 from suggestions.answering.obligations import ProposalObligations, obligations_of
 from suggestions.answering.resolve import lock_pending, resolve
 from suggestions.intake import asking_again
@@ -65,6 +67,7 @@ class Together:
 
 
 @transaction.atomic
+@as_one()
 def approve(
     suggestion: Suggestion,
     *,
@@ -88,7 +91,7 @@ def approve(
     """
     if arguments is not None:
         lock_history(suggestion.proposal)
-    proposal, for_user = lock_open(suggestion.proposal_id, reviewer)
+    proposal, for_user, looked = lock_open(suggestion.proposal_id, reviewer)
     check_eyes(proposal, reviewer, for_user, obligations_of(proposal))
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
@@ -108,6 +111,7 @@ def approve(
         action_digest=digest,
         reason=reason,
         for_user=for_user,
+        looked=looked,
         together=together,
         proved=proved,
     )
@@ -143,6 +147,7 @@ def approve(
 
 
 @transaction.atomic
+@as_one()
 def reject(
     proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
 ) -> Decided:
@@ -165,6 +170,7 @@ def reject(
 
 
 @transaction.atomic
+@as_one()
 def give_back(
     proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
 ) -> Decided:
@@ -179,6 +185,7 @@ def give_back(
 
 
 @transaction.atomic
+@as_one()
 def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reason: str) -> Decided:
     """Hand the place of the reviewer's team to another team, which is asked from now on.
 
@@ -187,8 +194,8 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
     """
     if not may_decide(to.pk):
         raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
-    proposal, for_user = lock_open(proposal_id, reviewer)
-    own = set(people.teams_of(reviewer).values_list("pk", flat=True))
+    proposal, for_user, looked = lock_open(proposal_id, reviewer)
+    own = set(teams_of(reviewer).values_list("pk", flat=True))
     place = next((team for team in proposal.teams if team in own), proposal.team_id)
     if to.pk in proposal.teams:
         raise Invalid.field("/team", f"{to.name} is asked already.")
@@ -199,6 +206,7 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
         actor=actor,
         reason=_stated(reason),
         for_user=for_user,
+        looked=looked,
         to_team=to,
     )
     if proposal.is_check:
@@ -275,7 +283,7 @@ def _say(
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
-    proposal, for_user = lock_open(proposal_id, reviewer)
+    proposal, for_user, looked = lock_open(proposal_id, reviewer)
     decision = _decide(
         proposal,
         verdict,
@@ -283,6 +291,7 @@ def _say(
         actor=actor,
         reason=reason,
         for_user=for_user,
+        looked=looked,
         together=together,
     )
     return proposal, decision
@@ -306,13 +315,15 @@ def _decide(
     action_digest: str = "",
     to_team: Team | None = None,
     for_user: int | None = None,
+    looked: int | None = None,
     together: Together | None = None,
     proved: dict[str, Any] | None = None,
 ) -> Decision:
-    looked, reading = None, None
+    reading = None
     if settings.MEASURE_PACE:
-        looked = _looked(proposal, reviewer, together)
-        reading = seconds_for(proposal, proposal.suggestions.all(), chosen=suggestion)
+        ranked = suggestions_of(suggestion.proposal if suggestion else proposal)
+        reading = seconds_for(proposal, ranked, chosen=suggestion)
+    looked = _looked(looked, together) if settings.MEASURE_PACE else None
     changed = changes(suggestion.arguments, arguments) if suggestion and arguments is not None else []
     decision = Decision(
         proposal=proposal,
@@ -330,7 +341,7 @@ def _decide(
     )
     if proposal.is_check:
         return decision  # what is said of a check stands nowhere but with the check
-    decision.save(force_insert=True)
+    store(decision)
     data: dict[str, Any] = {
         "decision": str(decision.pk),
         "verdict": verdict,
@@ -361,10 +372,8 @@ def _decide(
     return decision
 
 
-def _looked(proposal: Proposal, reviewer: User, together: Together | None) -> int | None:
-    """For how many seconds this person had it open, as far as anybody knows."""
-    looks = Look.objects.filter(proposal=proposal, user=reviewer)
-    looked = looks.values_list("seconds", flat=True).first()
+def _looked(looked: int | None, together: Together | None) -> int | None:
+    """For how many seconds somebody looked at it, by itself and in the table of a batch."""
     if together and together.looked_seconds is not None:
         return (looked or 0) + together.looked_seconds
     return looked

@@ -7,6 +7,7 @@ from django.db import transaction
 from audit.ground.actors import TIMER
 from suggestions.answering.resolve import resolve
 from suggestions.models import Proposal, Resolution
+from suggestions.past import rollups
 
 AT_ONCE = 200
 
@@ -29,6 +30,7 @@ def _expire_some() -> int:
     )
     proposals = list(overdue)
     for proposal in proposals:
+        rollups.hold(proposal)
         resolve(
             proposal,
             Proposal.Status.EXPIRED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from uuid import UUID
 
 from audit.ground.prepared import execute
@@ -43,7 +44,8 @@ SELECT EXISTS (SELECT FROM governance_user_teams
        EXISTS (SELECT FROM approvals_decision d
                 WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
        EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing)
+                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing),
+       (SELECT l.seconds FROM approvals_look l WHERE l.proposal_id = p.id AND l.user_id = %(reviewer)s)
   FROM suggestions_proposal p WHERE p.id = %(proposal)s
 """
 
@@ -64,12 +66,23 @@ SELECT a.person_id
 """
 
 
-def lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
-    """Lock a proposal that this reviewer may decide on now; and whose place they take, being asked
-    themselves by none of its teams."""
+class Asked(NamedTuple):
+    """A locked proposal that somebody may decide on; whose place they take, being asked themselves by none
+    of its teams; and for how many seconds they had it open, as far as anybody knows."""
+
+    proposal: Proposal
+    for_user: int | None
+    looked: int | None
+
+
+def lock_open(proposal_id: UUID, reviewer: User) -> Asked:
+    """Lock a proposal that this reviewer may decide on now.
+
+    Raises `AlreadyResolved`, `NotInTeam`, `TooLate`, `AlreadyDecided`.
+    """
     proposal = lock_pending(proposal_id)
     asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
-    [(in_team, overdue, decided, spoken_for)] = execute(_STANDING, asked)
+    [(in_team, overdue, decided, spoken_for, looked)] = execute(_STANDING, asked)
     absent = [] if in_team else execute(_ABSENT, asked)
     if not in_team and not absent:
         raise NotInTeam
@@ -79,7 +92,7 @@ def lock_open(proposal_id: UUID, reviewer: User) -> tuple[Proposal, int | None]:
         raise AlreadyDecided
     if spoken_for:
         raise AlreadyDecided("Your deputy has decided on this in your place.")
-    return proposal, absent[0][0] if absent else None
+    return Asked(proposal, absent[0][0] if absent else None, looked)
 
 
 def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: ProposalObligations) -> None:

@@ -13,8 +13,8 @@ from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from governance.door.teams import teams_of
 from governance.models import User
-from governance.people import people
 from suggestions.answering import callbacks, news
 from suggestions.models import Proposal, RejectedAction, RejectedActionQuerySet
 
@@ -32,7 +32,7 @@ def reopen(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str = "")
     `NothingToReopen`.
     """
     proposal = Proposal.objects.select_for_update(of=("self",)).select_related("agent").get(pk=proposal_id)
-    if not people.teams_of(reviewer).filter(pk__in=proposal.teams).exists():
+    if not teams_of(reviewer).filter(pk__in=proposal.teams).exists():
         raise NotInTeam
     if proposal.agent.owner_id == reviewer.pk:
         raise OwnAgent
@@ -50,5 +50,5 @@ def standing_against(proposal: Proposal, reviewer: User) -> RejectedActionQueryS
     """What keeps the agent from asking for this again, where the reviewer has a say."""
     standing = RejectedAction.objects.standing()
     asked = standing.filter(proposal=proposal, fingerprint=OuterRef("fingerprint"))
-    decided = Proposal.objects.for_teams([team.pk for team in people.teams_of(reviewer)])
+    decided = Proposal.objects.for_teams([team.pk for team in teams_of(reviewer)])
     return standing.filter(Exists(asked), Exists(decided.filter(pk=OuterRef("proposal_id"))))

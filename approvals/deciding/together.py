@@ -19,8 +19,8 @@ from approvals.showing.arguments import as_text, in_words
 from approvals.showing.statuses import status_label
 from audit.ground.unseen import is_honest
 from governance.door.deciders import DECIDES
+from governance.door.teams import slugs_of
 from governance.models import ActionType, Risk, Team, User
-from governance.people import people
 from governance.schemas.data_classes import Marks
 from governance.showing.labels import holding, left_out, ordered
 from governance.showing.sentences import PLACE, path_label, wording
@@ -54,7 +54,7 @@ class Candidate:
 def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     """Those of the proposals that this person may see, in the order of the queue, in a few queries."""
     known = _with_all(Proposal.objects.visible_to(reader).filter(pk__in=list(ids)))
-    teams = people.slugs_of(reader)
+    teams = slugs_of(reader)
     proposals = list(known.order_by("queue_order", "deadline", "pk"))
     others = {team for p in proposals if teams.isdisjoint(p.teams) for team in p.teams}
     names = dict(Team.objects.filter(pk__in=others).values_list("pk", "name")) if others else {}
@@ -88,7 +88,7 @@ def others_alike(proposal: Proposal, reader: User) -> int:
     """How many more wait that are like this one; none where this person decides on nothing of it."""
     if proposal.status != Proposal.Status.PENDING or not reader.has_perm(DECIDES):
         return 0
-    if people.slugs_of(reader).isdisjoint(proposal.teams):
+    if slugs_of(reader).isdisjoint(proposal.teams):
         return 0
     return len(set(alike(proposal, reader)) - {proposal.pk})
 

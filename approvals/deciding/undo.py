@@ -17,7 +17,7 @@ from audit.ground.refusals import Refusal
 from execution.models import Execution
 from execution.running.undo import TooLateToUndo, take_away
 from governance.models import User
-from suggestions.answering.resolve import unresolve
+from suggestions.answering.resolve import lock, unresolve
 from suggestions.models import Proposal, Resolution
 
 MOST = 200  # approvals in their grace period, of one person, that are shown
@@ -34,7 +34,7 @@ def undo(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Proposal:
     The reviewer's own approval stands no longer; those of others do. The agent is told. Raises
     `TooLateToUndo` once the grace period is over, `NotYourApproval`.
     """
-    proposal = Proposal.objects.select_for_update(of=("self",)).select_related("agent").get(pk=proposal_id)
+    proposal = lock(proposal_id)
     if proposal.status != Proposal.Status.APPROVED or proposal.resolution.by != Resolution.By.HUMAN:
         raise TooLateToUndo("Nothing was approved here that could be undone.")
     own = Decision.objects.filter(

@@ -14,8 +14,8 @@ from approvals.deciding.voices import Version, assignable, brief, shortened
 from approvals.models import Claim, Decision
 from audit.ground.unseen import Piece, pieces, shown
 from governance.door.deciders import DECIDES
+from governance.door.teams import slugs_of
 from governance.models import Team, User
-from governance.people import people
 from governance.policies import deciders
 from governance.showing.names import lowered
 from suggestions.answering.obligations import obligations_of
@@ -129,7 +129,7 @@ def teams_in_words(proposal: Proposal) -> str:
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
-    return reader.has_perm(DECIDES) and not people.slugs_of(reader).isdisjoint(proposal.teams)
+    return reader.has_perm(DECIDES) and not slugs_of(reader).isdisjoint(proposal.teams)
 
 
 def _mine(reader: User, decisions: Sequence[Decision]) -> Decision | None:

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from approvals.queue.filters import Filters, Position, Sort
 from approvals.queue.search import DOCUMENT, id_in, rest_sql, text_sql, words_of
+from governance.door.teams import known_teams_of
 from governance.models import Agent, Risk, Team, User
-from governance.people import people
 from suggestions.models import Proposal
 
 __all__ = [
@@ -73,7 +73,7 @@ def teams_of(user: User) -> list[Team]:
         return list(Team.objects.order_by("name"))
     if not user.has_perm("suggestions.view_proposal"):
         return []
-    return people.known_teams_of(user)
+    return known_teams_of(user)
 
 
 def visible_among(ids: Collection[UUID], reader: User) -> set[UUID]:

@@ -21,7 +21,7 @@ from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
 from governance.door.deciders import who_may_decide
-from governance.people.people import teams_of_each
+from governance.door.teams import teams_of_each
 from suggestions.models import Proposal
 
 NAME = "notices"

@@ -20,8 +20,8 @@ from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.door.deciders import DECIDES
+from governance.door.teams import slugs_of, teams_of
 from governance.models import Incident, User
-from governance.people import people
 from governance.trust import autonomy
 from suggestions.answering import callbacks
 from suggestions.models import Proposal, Sample
@@ -129,7 +129,7 @@ def page(teams: Sequence[str], *, ended: bool, cursor: str = "") -> tuple[list[S
 
 def first_for(reviewer: User) -> Sample | None:
     """What this person is to check next: the one whose time is over first."""
-    mine = Sample.objects.open().filter(team__in=people.teams_of(reviewer), deadline__gt=Now())
+    mine = Sample.objects.open().filter(team__in=teams_of(reviewer), deadline__gt=Now())
     return mine.exclude(agent__owner=reviewer).order_by("deadline", "id").first()
 
 
@@ -139,7 +139,7 @@ def why_not(sample: Sample, reader: User) -> str:
         return "It has been answered." if sample.status != Status.EXPIRED else "Nobody answered in time."
     if not reader.has_perm(DECIDES):
         return "Reviewers say whether this was right."
-    if sample.team_id not in people.slugs_of(reader):
+    if sample.team_id not in slugs_of(reader):
         return "This is asked of another team."
     if sample.agent.owner_id == reader.pk:
         return "You own this agent, so somebody else has to say whether this was right."
@@ -181,7 +181,7 @@ def _check(sample: Sample, reviewer: User) -> None:
     open_now = Sample.objects.open().filter(pk=sample.pk, deadline__gt=Now())
     if not open_now.exists():
         raise NotAsked
-    if not people.teams_of(reviewer).filter(pk=sample.team_id).exists():
+    if not teams_of(reviewer).filter(pk=sample.team_id).exists():
         raise NotInTeam("This is asked of a team that you are not in.")
     if sample.agent.owner_id == reviewer.pk:
         raise OwnSample

@@ -2,26 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Field, JSONField, Model
 from django.db.models.base import ModelState
 
+from audit.ground import writes
+
 M = TypeVar("M", bound=Model)
+_NOWHERE: Any = None  # in no expression of the ORM
 
 
-def execute(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
+def execute(
+    statement: str, parameters: Mapping[str, Any] | Sequence[Any], *, apart: bool = False
+) -> list[tuple[Any, ...]]:
     """Run a prepared statement that gives rows, in the current transaction if there is one.
 
-    Values travel apart from the text. Raises Django's database errors, like any other query.
+    Values travel apart from the text. What `writes` has gathered is sent before, unless the answer stands
+    `apart` from it. Raises Django's database errors, like any other query.
     """
+    if not apart:
+        writes.send()
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=True)
         return cursor.fetchall()
+
+
+class Rows(Generic[M]):
+    """Rows of a model by a prepared statement, as the ORM makes them, with those that foreign keys name.
+
+        OF_PROPOSAL = Rows(Suggestion, "action_type", where="t.proposal_id = %s ORDER BY t.rank")
+
+    In `where` the model's table is called `t`, the others as the foreign keys, which may not be null. `also`
+    are expressions that are worked out with each row, for `with_facts`.
+    """
+
+    def __init__(self, model: type[M], *related: str, where: str, also: Sequence[str] = ()) -> None:
+        self.model, self.related, self.where, self.also = model, related, where, tuple(also)
+
+    def __call__(self, parameters: Mapping[str, Any] | Sequence[Any]) -> list[M]:
+        return [found for found, _ in self.with_facts(parameters)]
+
+    def with_facts(self, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[M, tuple[Any, ...]]]:
+        """Each row, with the values of `also` in order."""
+        return [self._made(row) for row in execute(self._statement, parameters)]
+
+    def _made(self, row: tuple[Any, ...]) -> tuple[M, tuple[Any, ...]]:
+        values = list(row)
+        for n, loaded in self._loaders:
+            values[n] = loaded(values[n])
+        found: M = self.model.from_db("default", self._names[0], values[: len(self._names[0])])
+        start = len(self._names[0])
+        for name, names, model in zip(self.related, self._names[1:], self._models[1:], strict=True):
+            end = start + len(names)
+            found._state.fields_cache[name] = model.from_db("default", names, values[start:end])
+            start = end
+        return found, row[start:]
+
+    @cached_property
+    def _models(self) -> list[type[Model]]:
+        others = [self.model._meta.get_field(name).related_model for name in self.related]
+        return [self.model, *others]  # type: ignore[list-item]
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, Field[Any, Any]]]:
+        """Each column in order, with the alias of its table."""
+        aliases = ["t", *self.related]
+        return [
+            (alias, field)
+            for alias, model in zip(aliases, self._models, strict=True)
+            for field in model._meta.concrete_fields
+        ]
+
+    @cached_property
+    def _names(self) -> list[list[str]]:
+        return [[field.attname for field in model._meta.concrete_fields] for model in self._models]
+
+    @cached_property
+    def _loaders(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        def loaded(field: JSONField) -> Callable[[Any], Any]:
+            return lambda value: field.from_db_value(value, _NOWHERE, connection)
+
+        return [(n, loaded(f)) for n, (_, f) in enumerate(self._fields) if isinstance(f, JSONField)]
+
+    @cached_property
+    def _statement(self) -> str:
+        columns = ", ".join([*(f'{alias}."{field.column}"' for alias, field in self._fields), *self.also])
+        joins = "".join(
+            f' JOIN {model._meta.db_table} {name} ON {name}."{model._meta.pk.column}"'
+            f' = t."{_column(self.model, name)}"'
+            for name, model in zip(self.related, self._models[1:], strict=True)
+        )
+        return f"SELECT {columns} FROM {self.model._meta.db_table} t{joins} WHERE {self.where}"
+
+
+def _column(model: type[Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)
+    return str(field.column)
 
 
 def unsaved(model: type[M], **attributes: Any) -> M:

@@ -10,17 +10,13 @@ from django.db import connection, transaction
 from audit.ground.actors import Actor
 from audit.ground.canonical import canonical
 from audit.ground.ids import uuid7
+from audit.ground.writes import NotInTransaction, add
 from audit.log.event_types import event_type
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
-_INSERT = f"INSERT INTO audit_event (body) VALUES {BODY_SQL}"
 _MANY = "unnest(%s::text[], %s::text[]) AS _ (before, after)"
 _INSERT_MANY = f"INSERT INTO audit_event (body) SELECT before || {NOW_SQL} || after FROM {_MANY}"
-
-
-class NotInTransaction(RuntimeError):
-    """An event was about to be written apart from the change that it tells of."""
 
 
 def record(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | None = None) -> None:
@@ -31,8 +27,7 @@ def record(type: str, *, actor: Actor, data: dict[str, Any], proposal: UUID | No
     """
     if not connection.in_atomic_block:
         raise NotInTransaction(type)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, compose(type, actor=actor, data=data, proposal=proposal))
+    add("audit_event (body)", BODY_SQL, compose(type, actor=actor, data=data, proposal=proposal))
 
 
 def record_many(type: str, *, actor: Actor, about: list[tuple[UUID, dict[str, Any]]]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import structlog
 from django.db import IntegrityError, connection, transaction
-from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
+from audit.ground.prepared import execute
+from audit.ground.writes import Computed, store
 from audit.log.record import record
 from execution.models import Execution, Step
 from execution.running import news
@@ -17,6 +16,8 @@ from execution.running.run import REPORT, REPORT_WITHIN
 from execution.running.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance.models import Autonomy, Halt
 from governance.trust import halts
+from suggestions.answering.news import changed
+from suggestions.answering.resolve import lock
 from suggestions.models import Proposal, Resolution, Suggestion
 
 MARGIN = 600  # seconds beyond the time that every route may use up
@@ -28,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 @transaction.atomic(savepoint=False)
 def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
-    """Let what was approved be carried out, in the transaction that approved it.
+    """Let what was approved be carried out, in the transaction that approved it or has locked the proposal.
 
     Where the action type has no workflow, or the agent is at stage 1 for it, the agent carries it
     out and reports. A workflow that cannot be run is for a person to see, never a reason to refuse
@@ -101,11 +102,11 @@ def _is_assisted(resolution: Resolution, suggestion: Suggestion) -> bool:
     """Whether the system itself does nothing yet for this agent and action, as things stand now."""
     if resolution.by != Resolution.By.HUMAN:
         return False  # passed at stage 3 or 4, whatever was said since
-    return Autonomy.objects.filter(
-        agent=resolution.proposal.agent_id,
-        action=suggestion.action_type.name,
-        stage=Autonomy.Stage.ASSISTED,
-    ).exists()
+    pair = [resolution.proposal.agent_id, suggestion.action_type.name, Autonomy.Stage.ASSISTED.value]
+    return bool(execute(_ASSISTED, pair, apart=True))
+
+
+_ASSISTED = "SELECT FROM governance_autonomy WHERE agent_id = %s AND action = %s AND stage = %s"
 
 
 def longest(workflow: Workflow) -> float:
@@ -123,11 +124,10 @@ def adopt() -> int:
         cursor.execute(_ORPHANS, [AT_ONCE])
         found = [row[0] for row in cursor.fetchall()]
     everything = len(found) < AT_ONCE
-    for resolution in Resolution.objects.select_related("proposal", "suggestion__action_type").filter(
-        pk__in=found
-    ):
+    for resolution in Resolution.objects.select_related("suggestion__action_type").filter(pk__in=found):
         try:
             with transaction.atomic():
+                resolution.proposal = lock(resolution.pk)
                 schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
         except IntegrityError:
             _log.info("adopted by another sweeper", proposal=str(resolution.pk))
@@ -156,6 +156,9 @@ INSERT INTO execution_heartbeat (name, at) VALUES ('adopted', statement_timestam
 """
 
 
+_IN = "statement_timestamp() + make_interval(secs => %s)"
+
+
 def _create(
     resolution: Resolution,
     suggestion: Suggestion,
@@ -167,7 +170,7 @@ def _create(
     reason: str = "",
     assisted: bool = False,
 ) -> Execution:
-    execution = Execution.objects.create(
+    execution = Execution(
         proposal=resolution.proposal,
         suggestion=suggestion,
         action_digest=resolution.action_digest,
@@ -176,14 +179,14 @@ def _create(
         passed=resolution.by == Resolution.By.POLICY,
         assisted=assisted,
         status=status,
-        due_at=Now() + timedelta(seconds=grace),
-        queued_at=Now() if grace <= 0 else None,
-        deadline=Now() + timedelta(seconds=lasts),
         reason=reason[:500],
     )
-    Step.objects.bulk_create(
-        Step(execution=execution, position=position, name=name) for position, name in enumerate(steps)
-    )
+    times: dict[str, Computed] = {"due_at": (_IN, [grace]), "deadline": (_IN, [lasts])}
+    if grace <= 0:
+        times["queued_at"] = ("statement_timestamp()", [])
+    store(execution, **times)
+    for position, name in enumerate(steps):
+        store(Step(execution=execution, position=position, name=name))
     data = {
         "execution": str(execution.pk),
         "action_digest": execution.action_digest,
@@ -194,5 +197,5 @@ def _create(
     record(f"execution.{status}", actor=EXECUTION, proposal=execution.proposal_id, data=data)
     if status != STATUS.SCHEDULED:
         news.owe_agent(execution, status, reason)
-    news.changed(execution)
+    changed(resolution.proposal)
     return execution

@@ -18,6 +18,7 @@ from audit.ground.actors import Actor
 from audit.ground.prepared import execute, unsaved
 from governance.door import strangers
 from governance.door.keys import API_TOKEN, PREFIX_LENGTH, hash_of
+from governance.door.teams import TEAMS_SQL, remember_teams
 from governance.models import Agent, AgentKey, ApiToken, User
 from governance.trust.passing import NOTHING_KNOWN, Circumstances
 
@@ -63,7 +64,8 @@ SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
                               UNION ALL
                              SELECT g.permission_id
                                FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
-                              WHERE m.user_id = u.id))
+                              WHERE m.user_id = u.id)),
+       ARRAY(SELECT ARRAY[slug, name] FROM ({TEAMS_SQL.format(person="u.id")}) teams)
   FROM governance_apitoken t JOIN governance_user u ON u.id = t.user_id
  WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
    AND u.is_active
@@ -154,12 +156,13 @@ def _person(key_hash: str) -> User | None:
     found = execute(_PERSON, [key_hash])
     if not found:
         return None
-    *fields, token_id, used_again, permissions = found[0]
+    *fields, token_id, used_again, permissions, teams = found[0]
     if used_again:
         _note_use(ApiToken, token_id, key_hash)
     user = User.from_db("default", _FIELDS, fields)
     # Where Django's backends keep what they looked up, and look first.
     user._perm_cache = set(permissions)  # type: ignore[attr-defined]
+    remember_teams(user, teams)
     return user
 
 

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
 
 from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.door.roles import OPERATOR
-from governance.models import Absence, Team, User
+from governance.models import Team, User
 
 
 class PersonRefused(Refusal):
     """A person could not be created; the message says why."""
-
-
-def teams_of(user: User) -> QuerySet[Team]:
-    """The teams that this person acts for: their own, and those of the absent for whom they stand in."""
-    absent = Absence.objects.running().filter(deputy=user, person__is_active=True).values("person")
-    return Team.objects.filter(Q(members=user) | Q(members__in=absent)).distinct()
-
-
-def known_teams_of(user: User) -> list[Team]:
-    """`teams_of` by name, asked for once by an instance of a person, as Django does with permissions.
-
-    For what is read: an instance lives as long as its request. Verbs ask `teams_of` anew.
-    """
-    known: list[Team] | None = user.__dict__.get("_known_teams")
-    if known is None:
-        known = user.__dict__["_known_teams"] = list(teams_of(user).order_by("name"))
-    return known
-
-
-def slugs_of(user: User) -> set[str]:
-    """The slugs of `known_teams_of`."""
-    return {team.slug for team in known_teams_of(user)}
-
-
-def teams_of_each(users: Collection[int]) -> dict[int, set[str]]:
-    """The same for many people, in two queries."""
-    found: dict[int, set[str]] = {user: set() for user in users}
-    standing_in = Absence.objects.running().filter(deputy__in=users, person__is_active=True)
-    pairs = [(user, user) for user in users]
-    pairs += standing_in.values_list("deputy_id", "person_id")
-    members: dict[int, set[str]] = {}
-    rows = User.teams.through.objects.filter(user_id__in={person for _, person in pairs})
-    for person, team in rows.values_list("user_id", "team_id"):
-        members.setdefault(person, set()).add(team)
-    for user, person in pairs:
-        found[user] |= members.get(person, set())
-    return found
 
 
 @transaction.atomic

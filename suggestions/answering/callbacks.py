@@ -44,13 +44,18 @@ class _Failed:
     retry_after: float = 0
 
 
+def is_owed(proposal: Proposal) -> bool:
+    """Whether its agent wants to be told of anything."""
+    return bool(proposal.callback_url) and not proposal.is_check
+
+
 def owe(proposal: Proposal, type: str, data: dict[str, Any]) -> Callback | None:
     """Promise the agent this message, in the transaction of the change it tells of.
 
     The message says of its own which proposal it is about. Nothing is owed to an agent that
     named no address, and of a check no agent knows.
     """
-    if not proposal.callback_url or proposal.is_check:
+    if not is_owed(proposal):
         return None
     data = {"proposal": str(proposal.pk), **data}
     callback = Callback.objects.create(proposal=proposal, type=type, data=data, queued_at=Now())

@@ -7,11 +7,12 @@ from functools import partial
 from django.db import transaction
 
 from audit.ground.announce import announce
+from audit.ground.writes import change
 from suggestions.models import Proposal
 
 
 def changed(proposal: Proposal, *fields: str) -> None:
     """Save these fields of a locked proposal with its next version, and announce it once committed."""
     proposal.version += 1
-    proposal.save(update_fields=["version", *fields])
+    change(proposal, "version", *fields)
     transaction.on_commit(partial(announce, proposal.pk), robust=True)

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment, new_salt
-from audit.ground.prepared import execute
+from audit.ground.prepared import Rows, execute
 from audit.ground.refusals import Refusal
+from audit.ground.writes import store, write
 from audit.log.record import record
 from governance.models import User
 from governance.showing.sentences import wording
@@ -33,13 +34,27 @@ class AlreadyResolved(Refusal):
         self.resolution = resolution
 
 
+_LOCKED = Rows(Proposal, "agent", where="t.id = %s FOR UPDATE OF t", also=rollups.HELD)
+
+
+def lock(proposal_id: UUID) -> Proposal:
+    """Lock a proposal, and keep the sums of the past from passing over what is changed of it.
+
+    Raises `Proposal.DoesNotExist`.
+    """
+    found = _LOCKED([proposal_id])
+    if not found:
+        raise Proposal.DoesNotExist
+    return found[0]
+
+
 def lock_pending(proposal_id: UUID) -> Proposal:
-    """Lock a proposal that is still open.
+    """`lock` one that is still open.
 
     The lock makes the second of two simultaneous reviewers wait here and then read what the
     first one did. Raises `AlreadyResolved`, `Proposal.DoesNotExist`.
     """
-    proposal = Proposal.objects.select_for_update(of=("self",)).select_related("agent").get(pk=proposal_id)
+    proposal = lock(proposal_id)
     if proposal.status != Proposal.Status.PENDING:
         raise AlreadyResolved(proposal.resolution)
     return proposal
@@ -58,7 +73,7 @@ def resolve(
     reason: str = "",
     data: dict[str, Any] | None = None,
 ) -> Resolution:
-    """Write the final answer on a proposal that is locked and pending, with its event and callback.
+    """Write the final answer on a proposal that is pending and held by `lock`, with its event and callback.
 
     `arguments` and `action_digest` are of the approved action, edits included; `data` adds
     facts to the event. The second answer to one proposal is refused by the database.
@@ -66,7 +81,7 @@ def resolve(
     if proposal.is_check:
         raise ValueError("What somebody says of a check is no answer to an agent.")
     salt = new_salt()
-    resolution = Resolution.objects.create(
+    resolution = Resolution(
         proposal=proposal,
         status=status,
         by=by,
@@ -81,6 +96,7 @@ def resolve(
         agent_id=proposal.agent_id,
         action=proposal.action,
     )
+    store(resolution)
     proposal.status = status
     was, were = Proposal.Status.PENDING, proposal.numbers
     changed = ["status"]
@@ -95,7 +111,8 @@ def resolve(
     if reason:
         told["reason"] = commitment(salt, reason)
     record(f"proposal.{status}", actor=actor, proposal=proposal.pk, data={**told, **(data or {})})
-    callbacks.owe(proposal, f"proposal.{status}", presented(resolution).as_json())
+    if callbacks.is_owed(proposal):
+        callbacks.owe(proposal, f"proposal.{status}", presented(resolution).as_json())
     return resolution
 
 
@@ -112,7 +129,8 @@ def _said(suggestion: Suggestion | None, arguments: dict[str, Any] | None) -> st
 def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None = None) -> None:
     """Take an approval back of which nothing was carried out: the proposal waits again, as if unanswered.
 
-    The proposal is locked and approved. Whoever calls this has made sure that nothing of it has begun.
+    The proposal is approved and held by `lock`. Whoever calls this has made sure that nothing of it has
+    begun.
     """
     resolution = proposal.resolution
     _forget_precedent(proposal, resolution.arguments or {})
@@ -126,15 +144,13 @@ def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None =
     callbacks.owe(proposal, "proposal.approval_undone", {"actor": actor.name})
 
 
-_PRECEDENT = """
-INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %s::uuid[]) RETURNING 1
-"""
+_PRECEDENT = "INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %s::uuid[])"
 
 
 def _set_precedent(proposal: Proposal, arguments: dict[str, Any]) -> None:
     """Remember each value that was approved, of the agent and about the subject."""
     if pairs := _marks(proposal, arguments):
-        execute(_PRECEDENT, pairs)
+        write(_PRECEDENT, pairs)
 
 
 def _marks(proposal: Proposal, arguments: dict[str, Any]) -> list[list[UUID]]:

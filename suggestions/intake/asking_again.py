@@ -7,7 +7,7 @@ leaves out the action type's version: a new template or workflow does not make a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from django.db.models.functions import Now
 from audit.ground.actors import Actor
 from audit.ground.canonical import digest
 from audit.ground.refusals import Refusal
+from audit.ground.writes import store
 from audit.log.record import record
+from suggestions.answering.known import suggestions_of
 from suggestions.models import Proposal, RejectedAction, Suggestion
 
 if TYPE_CHECKING:
@@ -112,11 +114,9 @@ def remember(proposal: Proposal) -> None:
     window = proposal.verdict.get("ask_again_after_seconds", settings.ASK_AGAIN_AFTER_SECONDS)
     if window <= 0:
         return
-    suggestions = list(proposal.suggestions.select_related("action_type"))
-    RejectedAction.objects.bulk_create(
-        RejectedAction(fingerprint=fingerprint, proposal=proposal, until=Now() + timedelta(seconds=window))
-        for fingerprint in dict.fromkeys(fingerprints(proposal, suggestions))
-    )
+    until = ("statement_timestamp() + make_interval(secs => %s)", [window])
+    for fingerprint in dict.fromkeys(fingerprints(proposal, suggestions_of(proposal))):
+        store(RejectedAction(fingerprint=fingerprint, proposal=proposal), until=until)
 
 
 def forget() -> int:

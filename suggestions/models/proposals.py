@@ -14,8 +14,8 @@ from django.db.models.functions import MD5, Cast, Concat, Now
 from audit.ground.canonical import new_salt
 from audit.ground.ids import uuid7
 from audit.ground.unseen import shown
+from governance.door.teams import slugs_of
 from governance.models import ActionType, Agent, PolicyVersion, Risk, Team, User
-from governance.people import people
 from suggestions.models.second import SecondReview
 
 
@@ -40,7 +40,7 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
             return seen
         if not user.has_perm("suggestions.view_proposal"):
             return self.none()
-        return seen.for_teams(sorted(people.slugs_of(user)))
+        return seen.for_teams(sorted(slugs_of(user)))
 
     def for_teams(self, slugs: Sequence[str]) -> Self:
         """What any of these teams is asked about, alone or together with others."""
@@ -234,6 +234,14 @@ class Proposal(models.Model):
     def teams(self) -> list[str]:
         """Everybody who has to agree; the first of them is asked first."""
         return [self.team_id, *self.also_teams]
+
+    def may_be_known_to(self, user: User, *, asked_again: bool) -> bool:
+        """As `visible_to` has it; `asked_again` is whether this person is to decide it a second time."""
+        if asked_again:
+            return False
+        if user.has_perm("suggestions.view_every_proposal"):
+            return True
+        return user.has_perm("suggestions.view_proposal") and not slugs_of(user).isdisjoint(self.teams)
 
 
 class Suggestion(models.Model):

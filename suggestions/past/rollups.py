@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from audit.ground.prepared import execute
+from audit.ground.writes import write
 from governance.models import PolicyVersion
 from governance.policies.policy import ready
 from suggestions.models import Proposal
@@ -30,14 +31,19 @@ AT_ONCE = 20_000  # rows in a transaction
 TURN_SECONDS = 5.0
 _LOCK_CLASS = 7_301  # of PostgreSQL's advisory locks; `suggestions.past.locks` uses the other kind
 
-_SHARE = f"SELECT pg_advisory_xact_lock_shared({_LOCK_CLASS}, hashtext(k)) FROM unnest(%s::text[]) AS k"
+# What a statement that locks a proposal `t` works out besides, so that no run passes over its change.
+HELD = (
+    f"pg_advisory_xact_lock_shared({_LOCK_CLASS}, hashtext(t.agent_id::text))",
+    f"pg_advisory_xact_lock_shared({_LOCK_CLASS}, hashtext(t.subject_key::text))",
+)
+_HOLD = f"SELECT pg_advisory_xact_lock_shared({_LOCK_CLASS}, hashtext(k)) FROM unnest(%s::text[]) AS k"
 _CORRECT = """
 INSERT INTO suggestions_correction (key, created_at, status, numbers, sign)
-SELECT s.key, %(created_at)s, change.*
+SELECT s.key, change.*
   FROM suggestions_settled s
- CROSS JOIN (VALUES (%(was)s, %(were)s::jsonb, -1), (%(status)s, %(numbers)s::jsonb, 1)) AS change
- WHERE s.key = ANY(%(keys)s) AND s.until > %(created_at)s
-RETURNING 1
+ CROSS JOIN (VALUES (%s::timestamptz, %s, %s::jsonb, -1), (%s, %s, %s::jsonb, 1))
+    AS change (created_at, status, numbers, sign)
+ WHERE s.key = ANY(%s) AND s.until > change.created_at
 """
 
 _ASK_FOR = """
@@ -103,23 +109,23 @@ _WHOSE = {
 # --- While something changes ----------------------------------------------------------------
 
 
-def correct(proposal: Proposal, *, was: str, were: dict[str, Any]) -> None:
-    """Keep the sums true of a proposal that was counted with other status and numbers.
+def hold(proposal: Proposal) -> None:
+    """Keep runs from passing over a change of this proposal, until the transaction ends.
 
-    In the transaction of the change, before it is written.
+    A statement of its own, before `correct`; `suggestions.answering.resolve.lock` does it with its own.
     """
-    keys = keys_of(proposal)
-    execute(_SHARE, [[str(key) for key in keys]])
-    execute(
+    execute(_HOLD, [[str(key) for key in keys_of(proposal)]])
+
+
+def correct(proposal: Proposal, *, was: str, were: dict[str, Any]) -> None:
+    """Keep the sums true of a proposal that was counted with other status and numbers, and is held.
+
+    In the transaction of the change.
+    """
+    created = proposal.created_at
+    write(
         _CORRECT,
-        {
-            "keys": keys,
-            "created_at": proposal.created_at,
-            "was": was,
-            "were": Jsonb(were),
-            "status": proposal.status,
-            "numbers": Jsonb(proposal.numbers),
-        },
+        [created, was, Jsonb(were), created, proposal.status, Jsonb(proposal.numbers), keys_of(proposal)],
     )
 
 

@@ -19,8 +19,9 @@ from approvals.models import Claim, Decision
 from approvals.queue import read
 from audit.ground.refusals import Invalid
 from audit.models import Event
+from governance.door.teams import known_teams_of, slugs_of, teams_of, teams_of_each
 from governance.models import Absence, Team, User
-from governance.people import absences, people
+from governance.people import absences
 from suggestions.models import Proposal
 from tests.approvals.deciding.test_decide import approve, reject
 from tests.conftest import actor_of
@@ -50,9 +51,26 @@ def deputy(ana: Any, cyd: Any) -> Any:
 
 
 def test_the_deputy_sees_what_the_absent_person_is_asked(proposal: Any, deputy: Any) -> None:
-    assert people.teams_of_each([deputy.pk]) == {deputy.pk: {"operations", "finance"}}
+    assert teams_of_each([deputy.pk]) == {deputy.pk: {"operations", "finance"}}
     assert {team.pk for team in read.teams_of(deputy)} == {"operations", "finance"}
     assert Proposal.objects.visible_to(deputy).get() == proposal
+
+
+@pytest.mark.parametrize("when", ["now", "later", "over", "ended", "of somebody inactive"])
+def test_the_teams_that_are_remembered_are_those_that_verbs_ask_for(ana: Any, cyd: Any, when: str) -> None:
+    away = out(ana, cyd)
+    rows, moment = Absence.objects.filter(pk=away.pk), timezone.now()
+    if when == "later":
+        rows.update(since=moment + HOUR, until=moment + 2 * HOUR)
+    elif when == "over":
+        rows.update(since=moment - 2 * HOUR, until=moment - HOUR)
+    elif when == "ended":
+        rows.update(ended_at=moment)
+    elif when == "of somebody inactive":
+        User.objects.filter(pk=ana.pk).update(is_active=False)
+    person = User.objects.get(pk=cyd.pk)
+    assert known_teams_of(person) == list(teams_of(person).order_by("name"))
+    assert slugs_of(person) == ({"finance", "operations"} if when == "now" else {"finance"})
 
 
 def test_an_open_page_of_the_deputy_hears_of_it(deputy: Any, client: Any) -> None:
@@ -88,8 +106,8 @@ def test_nor_before_it_begins_once_it_is_over_or_for_whom_has_left(
         Absence.objects.update(since=F("since") - 2 * HOUR, until=F("until") - HOUR * 3 / 2)
     else:
         User.objects.filter(pk=ana.pk).update(is_active=False)
-    assert people.teams_of_each([deputy.pk]) == {deputy.pk: {"finance"}}
-    assert [team.pk for team in people.teams_of(deputy)] == ["finance"]
+    assert teams_of_each([deputy.pk]) == {deputy.pk: {"finance"}}
+    assert [team.pk for team in teams_of(deputy)] == ["finance"]
     with pytest.raises(may_decide.NotInTeam):
         reject(proposal, deputy)
 
@@ -100,7 +118,7 @@ def test_chains_are_not_followed(proposal: Any, ana: Any, cyd: Any) -> None:
     eve = make_person("eve", "reviewer", team="legal")
     out(ana, cyd)
     out(cyd, eve)
-    assert {team.pk for team in people.teams_of(eve)} == {"legal", "finance"}
+    assert {team.pk for team in teams_of(eve)} == {"legal", "finance"}
     with pytest.raises(may_decide.NotInTeam):
         approve(proposal, eve)
 

@@ -21,7 +21,8 @@ from approvals.telling.follow import follow
 from approvals.telling.owe import owe
 from approvals.telling.tell import tell, tell_due
 from audit.ground.actors import TIMER, WORKER
-from audit.log.record import NotInTransaction, record
+from audit.ground.writes import NotInTransaction
+from audit.log.record import record
 from audit.models import Event
 from governance.models import Team
 from suggestions.models import Proposal

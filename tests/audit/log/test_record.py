@@ -9,7 +9,8 @@ from django.db import ProgrammingError, connection, transaction
 
 from audit.ground.actors import SYSTEM, Actor
 from audit.ground.canonical import canonical
-from audit.log.record import NotInTransaction, record
+from audit.ground.writes import NotInTransaction
+from audit.log.record import record
 from audit.models import Event
 from tests.database import owner_connection
 

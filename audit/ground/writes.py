@@ -1,0 +1,197 @@
+"""What a transaction changes, sent to PostgreSQL as one statement.
+
+Within `as_one()` what is stored, changed and written is gathered, and sent at the end of the block or before
+the next question, so that whoever asks sees all that was written before. Outside of it each is sent at once.
+None of what is gathered may rest on another part of it, but for the order of rows in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from functools import cache, lru_cache
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.models import Field, JSONField, Model
+from django.db.models.expressions import DatabaseDefault
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+Part = tuple[str, Sequence[Any]]  # of a statement, with its parameters
+Computed = Part
+Row = tuple[type[Model], Any]
+Timed = tuple[Model, str]
+
+
+class NotInTransaction(RuntimeError):
+    """Something was about to be written apart from the change that it belongs to."""
+
+
+class _Gathered:
+    """Parts of a statement to come, with their parameters in order."""
+
+    def __init__(self) -> None:
+        self.added: dict[str, list[Part]] = {}
+        self.changed: dict[Row, dict[str, Any]] = {}
+        self.written: list[Part] = []
+        self.timed: list[Timed] = []  # fields that are the moment of the statement
+
+    def send(self) -> None:
+        parts = [*self._insertions(), *self._updates(), *self.written]
+        if not parts:
+            return
+        timed = self.timed
+        self.added, self.changed, self.written, self.timed = {}, {}, [], []
+        _send(parts, timed)
+
+    def _insertions(self) -> Iterator[Part]:
+        for into, rows in self.added.items():
+            lines = ", ".join(text for text, _ in rows)
+            yield f"INSERT INTO {into} VALUES {lines}", [value for _, values in rows for value in values]
+
+    def _updates(self) -> Iterator[Part]:
+        for (model, pk), values in self.changed.items():
+            changes = ", ".join(f'"{column}" = %s' for column in values)
+            where = f'"{model._meta.pk.column}" = %s'
+            yield f"UPDATE {model._meta.db_table} SET {changes} WHERE {where}", [*values.values(), pk]
+
+    def before_a_question(self, execute: Callable[..., Any], *asked: Any) -> Any:
+        self.send()
+        return execute(*asked)
+
+
+@contextmanager
+def as_one() -> Iterator[None]:
+    """Gather what is written in the block. Within another block it is that one which sends.
+
+    Where the block raises, nothing of it is sent: the transaction has to be rolled back, as it would be
+    anyway. Raises `NotInTransaction`, and the database's errors when the statement is sent.
+    """
+    if _gathered() is not None:
+        yield
+        return
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    gathered = connection.gathered = _Gathered()  # type: ignore[attr-defined]
+    try:
+        with connection.execute_wrapper(gathered.before_a_question):
+            yield
+            gathered.send()
+    finally:
+        connection.gathered = None  # type: ignore[attr-defined]
+
+
+def send() -> None:
+    """Send what was gathered so far. To be called before a question that does not go through Django."""
+    if (gathered := _gathered()) is not None:
+        gathered.send()
+
+
+def add(into: str, values: str, parameters: Sequence[Any]) -> None:
+    """Add a row: `add("audit_event (body)", "(%s)", [body])`. Rows of one `into` stay in order."""
+    _add(into, values, parameters, [])
+
+
+def _add(into: str, values: str, parameters: Sequence[Any], timed: list[Timed]) -> None:
+    if (gathered := _gathered()) is not None:
+        gathered.added.setdefault(into, []).append((values, parameters))
+        gathered.timed += timed
+    else:
+        _send([(f"INSERT INTO {into} VALUES {values}", parameters)], timed)
+
+
+def write(statement: str, parameters: Sequence[Any]) -> None:
+    """Run a statement that changes rows, with `%s` for each parameter; what it returns is not looked at."""
+    if (gathered := _gathered()) is not None:
+        gathered.written.append((statement, parameters))
+    else:
+        _send([(statement, parameters)])
+
+
+def store(instance: Model, **computed: Computed) -> None:
+    """Insert an instance. Raises what the database raises, when it is sent.
+
+    `computed` are fields that the database works out: a text of SQL with its parameters. It is asked for them
+    when somebody reads them. Fields that are `Now()` by default are known once the row is sent.
+    """
+    own = instance.__dict__
+    fields = [f for f in _columns(type(instance)) if f.attname in computed or _is_given(f, own[f.attname])]
+    cells = [computed.get(f.attname) or ("%s", [_adapted(f, own[f.attname])]) for f in fields]
+    columns = ", ".join(f'"{f.column}"' for f in fields)
+    marks = ", ".join(mark for mark, _ in cells)
+    parameters = [value for _, values in cells for value in values]
+    timed = _forget(instance, computed)
+    instance._state.adding, instance._state.db = False, "default"
+    _add(f"{type(instance)._meta.db_table} ({columns})", f"({marks})", parameters, timed)
+
+
+def change(instance: Model, *fields: str) -> None:
+    """Write these fields of a stored instance. Of several changes of one row the last value counts."""
+    gathered = _gathered()
+    if gathered is None:
+        instance.save(update_fields=fields)
+        return
+    values = gathered.changed.setdefault((type(instance), instance.pk), {})
+    for name in fields:
+        field: Any = type(instance)._meta.get_field(name)
+        values[field.column] = _adapted(field, getattr(instance, field.attname))
+
+
+def _is_given(field: Field[Any, Any], value: Any) -> bool:
+    """Whether the value comes from us: neither a default of the database nor a number that it counts."""
+    return not isinstance(value, DatabaseDefault) and not (field.primary_key and value is None)
+
+
+def _forget(instance: Model, computed: Collection[str]) -> list[Timed]:
+    """Drop what stands for values that the database makes; those that will be its present moment."""
+    timed = []
+    for name, value in list(instance.__dict__.items()):
+        if name in computed or isinstance(value, DatabaseDefault):
+            del instance.__dict__[name]
+        if isinstance(value, DatabaseDefault) and name not in computed and isinstance(_default(value), Now):
+            timed.append((instance, name))
+    return timed
+
+
+def _default(value: Any) -> Any:
+    return value.expression
+
+
+def _gathered() -> _Gathered | None:
+    return getattr(connection, "gathered", None)
+
+
+def _adapted(field: Field[Any, Any], value: Any) -> Any:
+    """As PostgreSQL is given it. Numbers go as text: their size would make another statement of it."""
+    if value is not None and isinstance(field, JSONField):
+        return Jsonb(value)
+    if isinstance(value, Enum):
+        value = value.value
+    return str(value) if type(value) is int else value
+
+
+@cache
+def _columns(model: type[Model]) -> list[Field[Any, Any]]:
+    return [field for field in model._meta.concrete_fields if not field.generated]
+
+
+@lru_cache(maxsize=256)
+def _assembled(parts: tuple[str, ...]) -> bytes:
+    """One statement out of several, its parameters numbered; it tells its moment."""
+    named = ", ".join(f"part{n} AS ({part})" for n, part in enumerate(parts))
+    text = f"WITH {named} SELECT statement_timestamp()"
+    first, *rest = text.split("%s")
+    return (first + "".join(f"${n}{piece}" for n, piece in enumerate(rest, start=1))).encode()
+
+
+def _send(parts: Sequence[Part], timed: Sequence[Timed] = ()) -> None:
+    statement = _assembled(tuple(text for text, _ in parts))
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+        cursor.execute(statement, [value for _, values in parts for value in values], prepare=True)
+        [(moment,)] = cursor.fetchall()
+    for instance, name in timed:
+        instance.__dict__[name] = moment
