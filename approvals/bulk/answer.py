@@ -14,10 +14,11 @@ from django.db.models.functions import Now
 
 from approvals.deciding import checks, decide, undo
 from approvals.deciding.decide import Decided
-from approvals.deciding.together import MOST, Candidate, candidate
+from approvals.deciding.together import MOST, Candidate, candidate, candidates
 from approvals.models import Batch, BatchItem
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment, new_salt
+from audit.ground.prepared import Rows
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.models import Execution
@@ -26,6 +27,7 @@ from suggestions.answering.resolve import AlreadyResolved, lock_pending
 from suggestions.models import Proposal
 
 SLICE = 2.0  # seconds that a request goes on for
+AHEAD = 25  # items that are looked up at once
 LASTS = timedelta(minutes=15)  # after which nobody is taken to stand behind it any more
 Outcome = BatchItem.Outcome
 VERDICTS = ("approve", "reject", "return")
@@ -115,21 +117,50 @@ def go_on(batch: Batch, *, actor: Actor, seconds: float | None = None) -> int:
         raise BatchOver
     together = decide.Together(batch.pk, _share(batch))
     until = time.monotonic() + (SLICE if seconds is None else seconds)
-    while time.monotonic() < until and _next(batch, actor, together):
+    ahead = _Ahead(batch)
+    while time.monotonic() < until and _next(batch, actor, together, ahead):
         pass
     return batch.items.filter(outcome=Outcome.WAITING).count()
 
 
+class _Ahead:
+    """Candidates that are looked up for many items at once, and again where one has changed since."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.found: dict[UUID, Candidate | None] = {}
+
+    def candidate(self, locked: Proposal) -> Candidate | None:
+        """What this person would decide on, of a proposal as it is in the present transaction."""
+        if locked.pk not in self.found:
+            self._look(locked.pk)
+        found = self.found.pop(locked.pk)
+        unchanged = found is None or found.proposal.version == locked.version
+        return found if unchanged else candidate(locked.pk, self.batch.reviewer)
+
+    def _look(self, first: UUID) -> None:
+        waiting = self.batch.items.filter(outcome=Outcome.WAITING).order_by("position")
+        ids = [first, *waiting.values_list("proposal", flat=True)[:AHEAD]]
+        found = {one.proposal.pk: one for one in candidates(ids, self.batch.reviewer)}
+        self.found = {pk: found.get(pk) for pk in ids}
+
+
+_NEXT = Rows(
+    BatchItem,
+    where="t.batch_id = %s AND t.outcome = 'waiting' ORDER BY t.position LIMIT 1 FOR UPDATE OF t SKIP LOCKED",
+)
+
+
 @transaction.atomic
-def _next(batch: Batch, actor: Actor, together: decide.Together) -> bool:
+def _next(batch: Batch, actor: Actor, together: decide.Together, ahead: _Ahead) -> bool:
     """Decide on the next that nobody else is at; False where there is none."""
-    waiting = batch.items.select_for_update(of=("self",), skip_locked=True).filter(outcome=Outcome.WAITING)
-    item = waiting.order_by("position").first()
-    if item is None:
+    found = _NEXT([batch.pk])
+    if not found:
         return False
+    [item] = found
     try:
         with transaction.atomic():
-            decided = _decide(batch, item, actor, together)
+            decided = _decide(batch, item, actor, together, ahead)
     except Refusal as refusal:
         item.outcome, item.detail = Outcome.REFUSED, _in_words(refusal)[:500]
         told = {"verdict": batch.verdict, "refusal": type(refusal).__name__, "bulk": str(batch.pk)}
@@ -160,11 +191,10 @@ def is_over(batch: Batch) -> bool:
     return not Batch.objects.filter(pk=batch.pk, at__gt=Now() - LASTS).exists()
 
 
-def _decide(batch: Batch, item: BatchItem, actor: Actor, together: decide.Together) -> Decided:
+def _decide(batch: Batch, item: BatchItem, actor: Actor, together: decide.Together, ahead: _Ahead) -> Decided:
     """What was said of all, said of this one, if it still fits among others."""
     reviewer = batch.reviewer
-    lock_pending(item.proposal_id)
-    one = candidate(item.proposal_id, reviewer)
+    one = ahead.candidate(lock_pending(item.proposal_id))
     if one is None:
         raise NotTogether("You can't see it any more.")
     if one.why_not:

@@ -134,6 +134,25 @@ def test_what_somebody_decided_meanwhile_stops_no_other(twelve: list[Any], ana: 
     assert (refused.proposal_id, str(batch.pk) in refused.body) == (twelve[4].pk, True)
 
 
+def test_what_somebody_says_after_it_was_looked_up_counts(
+    propose: Propose, policy: Any, ana: Any, ben: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy(TWO_PEOPLE)
+    proposals = [refund(propose, n) for n in range(3)]
+    looked_up = bulk.candidates
+
+    def and_then_ben_edits(ids: Any, reader: Any) -> Any:
+        found = looked_up(ids, reader)
+        approve(proposals[2], ben, arguments={"order_id": "#W2", "amount": 39})
+        return found
+
+    monkeypatch.setattr(bulk, "candidates", and_then_ben_edits)
+    batch = say("approve", proposals, ana)
+
+    assert outcomes(batch) == ["waits", "waits", "refused"]
+    assert batch.items.get(outcome="refused").detail == "Ben approved another version of it."
+
+
 def test_what_is_confirmed_is_what_was_shown(twelve: list[Any], ana: Any) -> None:
     items = [*shown(twelve[:1]), Shown(twelve[1].pk, "sha256:" + "0" * 64)]
     for verdict in ("approve", "reject"):
