@@ -88,16 +88,16 @@ SELECT {sought} FROM {rows}
    AND status = ANY(%(statuses)s){of_action}
 """
 # What is added up already (see `suggestions.past.rollups`) from its subtotals, the longest first, with the
-# corrections that are not in them yet; rows for what is newer, and for the first five minutes at most.
+# corrections that are not in them yet; rows for what is newer, and for the first minute at most.
 _NOW = """
 WITH given AS (
     SELECT now() - make_interval(secs => %(seconds)s) AS since,
            coalesce((SELECT until FROM suggestions_settled WHERE key = %(key)s), 'epoch') AS until
-), by_five_minutes AS (
-    SELECT *, date_bin('5 minutes', since, 'epoch') + interval '5 minutes' AS fine FROM given
+), by_minute AS (
+    SELECT *, date_bin('1 minute', since, 'epoch') + interval '1 minute' AS fine FROM given
 ), by_two_hours AS (
     SELECT *, date_bin('2 hours', fine - interval '1 microsecond', 'epoch') + interval '2 hours' AS coarse
-      FROM by_five_minutes
+      FROM by_minute
 ), edge AS MATERIALIZED (
     SELECT *, date_bin('1 day', coarse - interval '1 microsecond', 'epoch') + interval '1 day' AS days
       FROM by_two_hours
@@ -114,7 +114,7 @@ SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
        AND status = ANY(%(statuses)s){of_action}
      UNION ALL
     SELECT {of_subtotals}, 0 FROM suggestions_subtotal
-     WHERE {subtotals} AND span = 300 AND start >= edge.fine AND start < edge.coarse
+     WHERE {subtotals} AND span = 60 AND start >= edge.fine AND start < edge.coarse
      UNION ALL
     SELECT {of_subtotals}, 0 FROM suggestions_subtotal
      WHERE {subtotals} AND span = 7200 AND start >= edge.coarse AND start < edge.days

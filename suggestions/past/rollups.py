@@ -1,7 +1,7 @@
 """Sums of the past, so that a window of ninety days is answered as fast as one of an hour.
 
-For agents and subjects that are asked about and have much of a past, what is older than a few minutes
-is added up by five minutes, two hours and days. Answers read these, and rows only at both ends.
+For agents and subjects that are asked about and have much of a past, what is older than a minute or two
+is added up by minutes, two hours and days. Answers read these, and rows only at both ends.
 Nothing depends on their being there: what is not added up is read from the rows.
 
 A proposal that changes after it was added up leaves a `Correction` in the same transaction; the next
@@ -25,7 +25,7 @@ from governance.policies.policy import ready
 from suggestions.models import Proposal
 from suggestions.past.numbers import keys_of
 
-SPANS = (300, 7_200, 86_400)  # seconds; each is a multiple of the one before
+SPANS = (60, 7_200, 86_400)  # seconds; each is a multiple of the one before
 MANY_ROWS = 2_000  # in an answer, from which on it is worth adding up
 AT_ONCE = 20_000  # rows in a transaction
 TURN_SECONDS = 5.0
@@ -57,12 +57,12 @@ _AGENTS_WITH_BUDGETS = f"{_ALL_AGENTS} AND boundaries ? 'budgets'"
 
 # Every transaction that is older has ended: its rows are visible to whoever looks from now on.
 _OLDEST = """
-SELECT least(now() - interval '1 minute', min(xact_start)) FROM pg_stat_activity
+SELECT least(now() - interval '10 seconds', min(xact_start)) FROM pg_stat_activity
  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 _NEXT = """
-SELECT s.until, greatest(s.until, least(date_bin('5 minutes', %(oldest)s, 'epoch'), (
-    SELECT greatest(date_bin('5 minutes', created_at, 'epoch'), s.until + interval '5 minutes')
+SELECT s.until, greatest(s.until, least(date_bin('1 minute', %(oldest)s, 'epoch'), (
+    SELECT greatest(date_bin('1 minute', created_at, 'epoch'), s.until + interval '1 minute')
       FROM suggestions_proposal WHERE {whose} AND created_at >= s.until
      ORDER BY created_at OFFSET %(at_once)s LIMIT 1)))
   FROM suggestions_settled s WHERE s.key = %(key)s
@@ -76,7 +76,7 @@ WITH corrected AS (
      UNION ALL
     SELECT * FROM corrected
 ), each AS (
-    SELECT date_bin('5 minutes', created_at, 'epoch') AS start, status, sign, action, argument, value::numeric
+    SELECT date_bin('1 minute', created_at, 'epoch') AS start, status, sign, action, argument, value::numeric
       FROM changes
      CROSS JOIN LATERAL jsonb_each(
         jsonb_build_object('', numbers - '') || CASE jsonb_typeof(numbers -> '')
