@@ -27,10 +27,7 @@ def execute(
     """
     if not apart:
         writes.send()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall()
+    return writes.run(psycopg.Cursor, statement, parameters)
 
 
 class Rows(Generic[M]):

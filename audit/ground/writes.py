@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, JSONField, Model
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
@@ -160,6 +160,18 @@ def _default(value: Any) -> Any:
     return value.expression
 
 
+def run(kind: type[psycopg.Cursor], statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows of a prepared statement, by a cursor that its connection keeps: a new one each time would cost
+    half of a short statement. Raises Django's database errors."""
+    django = connections[DEFAULT_DB_ALIAS]
+    django.ensure_connection()
+    kept = vars(django.connection).setdefault("kept_cursors", {})
+    cursor = kept.get(kind) or kept.setdefault(kind, kind(django.connection))
+    with django.wrap_database_errors:
+        cursor.execute(statement, parameters, prepare=True)
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
 def _gathered() -> _Gathered | None:
     return getattr(connection, "gathered", None)
 
@@ -189,9 +201,6 @@ def _assembled(parts: tuple[str, ...]) -> bytes:
 
 def _send(parts: Sequence[Part], timed: Sequence[Timed] = ()) -> None:
     statement = _assembled(tuple(text for text, _ in parts))
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        cursor.execute(statement, [value for _, values in parts for value in values], prepare=True)
-        [(moment,)] = cursor.fetchall()
+    [(moment,)] = run(psycopg.RawCursor, statement, [value for _, values in parts for value in values])
     for instance, name in timed:
         instance.__dict__[name] = moment
