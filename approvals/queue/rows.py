@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from approvals.attention import looks
 from approvals.deciding import quorum
@@ -27,6 +29,7 @@ from suggestions.models import Proposal, SecondReview, Suggestion
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.
 DECIDED = "decided"
+KEPT = 2_000  # rows as they were drawn, of 3 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class Row:
     claim: Claimed | None = None
     looking: Looking = field(default_factory=lambda: Looking(()))
     agreement: Agreement | None = None
+
+    @property
+    def html(self) -> SafeString:
+        return drawn(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +250,7 @@ def subject_of(proposal: Proposal) -> str:
     return shown(proposal.subject_id if named else f"{proposal.subject_type} {proposal.subject_id}")
 
 
-def drawn(row: Row) -> str:
-    """The row as HTML, for sockets: drawn once, sent to all."""
+@lru_cache(KEPT)
+def drawn(row: Row) -> SafeString:
+    """The row as HTML, on pages and for sockets. It is the same for everybody: a process draws it once."""
     return get_template("approvals/queue/_row.html").render({"row": row})
