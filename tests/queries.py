@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
+import psycopg
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +17,23 @@ def counted(ask: Callable[[], Any]) -> tuple[Any, int]:
     with CaptureQueriesContext(connection) as captured:
         answer = ask()
     return answer, len(captured)
+
+
+def statements(ask: Callable[[], Any]) -> int:
+    """How many statements that took, with those that `audit.ground.prepared` sends past Django's cursor.
+
+    A savepoint is none: tests have them where the product has a transaction.
+    """
+    sent: list[Any] = []
+    execute = psycopg.Cursor.execute
+
+    def counting(cursor: Any, query: Any, *args: Any, **more: Any) -> Any:
+        sent.append(query)
+        return execute(cursor, query, *args, **more)
+
+    with patch.object(psycopg.Cursor, "execute", counting):
+        ask()
+    return sum("SAVEPOINT" not in str(query) for query in sent)
 
 
 def last_of_twelve(get: Callable[[], Any], add: Callable[[int], Any]) -> Any:

@@ -33,10 +33,25 @@ def known_teams_of(user: User) -> list[Team]:
 
     For what is read: an instance lives as long as its request. Verbs ask `teams_of` anew.
     """
-    known: list[Team] | None = user.__dict__.get("_known_teams")
+    known: list[Team] | None = getattr(user, "_known_teams", None)
     if known is None:
-        known = user.__dict__["_known_teams"] = list(teams_of(user).order_by("name"))
+        known = list(teams_of(user).order_by("name"))
+        user._known_teams = known  # type: ignore[attr-defined]
     return known
+
+
+def known_roles_of(user: User) -> list[str]:
+    """The names of a person's roles, asked for once like `known_teams_of`."""
+    known: list[str] | None = getattr(user, "_known_roles", None)
+    if known is None:
+        known = sorted(group.name for group in user.groups.all())
+        user._known_roles = known  # type: ignore[attr-defined]
+    return known
+
+
+def knows(user: User, *, teams: list[Team], roles: list[str]) -> None:
+    """Keep with this instance what was read together with it."""
+    user._known_teams, user._known_roles = teams, roles  # type: ignore[attr-defined]
 
 
 def slugs_of(user: User) -> set[str]:

@@ -27,6 +27,7 @@ from audit.asking.who import actor_of
 from audit.log import counted
 from governance.door.deciders import DECIDES
 from governance.models import User
+from governance.people import people
 from reviewapp.web import incoming, problems, signed_out, waits
 
 PLACES = (
@@ -77,7 +78,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "own_initials": initials.plain(user.printed_name),
-        "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
+        "roles": SimpleLazyObject(lambda: people.known_roles_of(user)),
     }
 
 
