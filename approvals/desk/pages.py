@@ -48,11 +48,17 @@ DONE = {
 
 def detail_for(request: SignedInRequest, proposal_id: UUID) -> Detail:
     """The proposal as this person may see it; 404 where they may not."""
-    found = visible(request, proposal_id)
     kept = confirm.kept(request, proposal_id)
     chosen = request.GET.get("suggestion", "") or kept.get("suggestion", "")
     typed = RefusedForm(reason=kept.get("reason", ""), kept=kept)
-    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
+    return _seen(proposal_id, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
+
+
+def _seen(proposal_id: UUID, **how: Any) -> Detail:
+    try:
+        return detail_of(proposal_id, **how)
+    except Proposal.DoesNotExist as error:
+        raise Http404 from error
 
 
 def only_detail(request: SignedInRequest, detail: Detail | None, *, status: int = 200) -> HttpResponse:
@@ -176,8 +182,8 @@ def refused(
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
     if confirm.is_needed(refusal):
         return confirm.go(request, proposal_id)
-    detail = detail_of(
-        visible(request, proposal_id),
+    detail = _seen(
+        proposal_id,
         reader=request.user,
         query=query_of(request),
         chosen=request.POST.get("suggestion", ""),

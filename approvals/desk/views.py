@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -67,10 +67,14 @@ def queue(request: SignedInRequest) -> HttpResponse:
 @require_GET
 @or_where_it_went
 def proposal(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
-    if asked := second.asked_of(request.user).filter(proposal=proposal_id).first():
+    try:
+        detail = detail_for(request, proposal_id)
+    except Http404:
+        asked = second.asked_of(request.user).filter(proposal=proposal_id).first()
+        if asked is None:
+            raise
         to = reverse("approvals:second-look", args=[asked.pk])
         return HttpResponseClientRedirect(to) if request.htmx else redirect(to)
-    detail = detail_for(request, proposal_id)
     return only_detail(request, detail) if wants(request, "detail") else desk(request, detail)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 from approvals.deciding import undo
-from approvals.deciding.voices import Version, assignable, brief, shortened
+from approvals.deciding.voices import Version, brief, shortened
+from approvals.detail.handing_on import HandingOn, handing_on
+from approvals.detail.read import Whole
 from approvals.models import Claim, Decision
 from audit.ground.unseen import Piece, pieces, shown
 from governance.door.deciders import DECIDES
-from governance.models import Team, User
+from governance.models import User
 from governance.people import people
-from governance.policies import deciders
 from governance.showing.names import lowered
 from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
@@ -28,6 +29,7 @@ SAID = {
     Verdict.REJECT: "You rejected this. It waits for somebody else to say so too.",
     Verdict.ESCALATE: "You escalated this. Others decide on it now.",
 }
+NOBODY = HandingOn([], [])
 OWN_AGENT = "You own this agent, so somebody else has to approve what it proposes."
 
 
@@ -76,56 +78,44 @@ class Bar:
 
 
 def bar_of(
-    proposal: Proposal,
-    reader: User,
-    *,
-    decisions: Sequence[Decision],
-    suggestions: Sequence[Suggestion],
-    versions: Sequence[Version],
-    folds: Mapping[str, int],
-    query: str,
+    whole: Whole, reader: User, *, versions: Sequence[Version], folds: Mapping[str, int], query: str
 ) -> Bar:
-    """The bar as this person has it; the caller has checked that they may see the proposal.
-
-    `folds` are counted where the actions were drawn, by their digests.
-    """
-    why = why_not(proposal, reader, decisions)
+    """The bar as this person has it. `folds` are counted where the actions were drawn, by their digests."""
+    proposal = whole.proposal
+    why = why_not(whole, reader)
     open_to = proposal.status == Proposal.Status.PENDING and _is_asked(proposal, reader)
-    mine = _mine(reader, decisions)
+    mine = _mine(reader, whole.decisions)
+    others = handing_on(proposal, reader) if open_to else NOBODY
     return Bar(
-        approvals=[] if why else _approvals(proposal, suggestions, versions, folds, query),
+        approvals=[] if why else _approvals(proposal, whole.suggestions, versions, folds, query),
         why_not=why,
         why_not_approve="" if why else _why_not_approve(proposal, reader),
         can_take_back=open_to and mine is not None and mine.verdict in (Verdict.APPROVE, Verdict.REJECT),
-        claim=_lease(proposal, reader) if proposal.status == Proposal.Status.PENDING else None,
-        teams=[]
-        if why
-        else [(t.pk, t.name) for t in deciders.teams_that_decide() if t.pk not in proposal.teams],
-        people=[(p.pk, p.printed_name) for p in assignable(proposal, besides=reader)] if open_to else [],
+        claim=_lease(whole.claim, reader),
+        teams=[] if why else others.teams,
+        people=[(person.pk, person.printed_name) for person in others.people],
         may_comment=reader.has_perm(DECIDES),
         undo_left=_undo_left(proposal, reader),
         urls=_urls(proposal, query, open_to=open_to),
     )
 
 
-def why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
+def why_not(whole: Whole, reader: User) -> str:
     """Why this person can't decide on it now; empty when they can."""
+    proposal = whole.proposal
     if proposal.status != Proposal.Status.PENDING:
         return "It has been decided."
     if not reader.has_perm(DECIDES):
         return "You can read this proposal; deciding on it is for reviewers."
     if not _is_asked(proposal, reader):
-        return f"This is for {teams_in_words(proposal)}; only its members decide on it."
-    mine = _mine(reader, decisions)
+        return f"This is for {teams_in_words(whole)}; only its members decide on it."
+    mine = _mine(reader, whole.decisions)
     return SAID.get(Verdict(mine.verdict), "You have decided on this already.") if mine else ""
 
 
-def teams_in_words(proposal: Proposal) -> str:
+def teams_in_words(whole: Whole) -> str:
     """The teams that decide, by name: "Finance and Operations"."""
-    if not proposal.also_teams:
-        return proposal.team.name
-    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
-    return " and ".join(names.get(team, team) for team in proposal.teams)
+    return " and ".join(whole.teams.get(team, team) for team in whole.proposal.teams)
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
@@ -219,8 +209,7 @@ def _optional(route: str, proposal: Proposal) -> str:
 # --- Beside the verdict -------------------------------------------------------------------------------
 
 
-def _lease(proposal: Proposal, reader: User) -> Lease | None:
-    claim = Claim.objects.live().select_related("user", "by").filter(proposal=proposal).first()
+def _lease(claim: Claim | None, reader: User) -> Lease | None:
     if claim is None:
         return None
     by = "" if claim.by_id == claim.user_id else shown(claim.by.printed_name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from approvals.deciding.voices import Version
 from approvals.detail.consequences import undone
-from approvals.detail.worth import Record, Worth, record_of
+from approvals.detail.worth import Record, Worth, records_of
 from approvals.showing.arguments import Argument, also_there, edited, table
 from audit.ground.unseen import Piece, pieces, told
 from governance.models import Risk
@@ -65,7 +65,7 @@ def options_of(
     approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
     wanted = approved or chosen
     known = wanted in {str(s.pk) for s in suggestions}
-    records = {name: record_of(proposal.agent_id, name) for name in {s.action_type.name for s in suggestions}}
+    records = records_of(proposal.agent_id, {s.action_type.name for s in suggestions})
     options = [
         _option(
             proposal,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.db import connection
@@ -22,6 +25,34 @@ def execute(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> li
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=True)
         return cursor.fetchall()
+
+
+def stored(model: type[M], row: Mapping[str, Any], **related: Model | None) -> M:
+    """An instance of what `row_to_json` made of a row, with those that its foreign keys lead to.
+
+    Columns that are not in the row are deferred.
+    """
+    known = [(name, load, row[column]) for column, name, load in _columns(model) if column in row]
+    values = [load(value) if load and value is not None else value for _, load, value in known]
+    instance = model.from_db("default", [name for name, _, _ in known], values)
+    instance._state.fields_cache.update(related)
+    return instance
+
+
+@lru_cache
+def _columns(model: type[Model]) -> list[tuple[str, str, Callable[[Any], Any] | None]]:
+    """Of each field: its column, its attribute, and what makes its value of what stands in JSON."""
+    fields: Sequence[Any] = model._meta.concrete_fields
+    kinds = [(f.target_field if f.is_relation else f).get_internal_type() for f in fields]
+    return [(f.column, f.attname, _LOADS.get(kind)) for f, kind in zip(fields, kinds, strict=True)]
+
+
+_LOADS: dict[str, Callable[[Any], Any]] = {
+    "UUIDField": UUID,
+    "DateTimeField": datetime.fromisoformat,
+    "BinaryField": lambda text: bytes.fromhex(text[2:]),
+    "FloatField": float,
+}
 
 
 def unsaved(model: type[M], **attributes: Any) -> M:

@@ -151,7 +151,7 @@ def test_of_an_edit_its_own_parts_are_counted(propose: Any, ana: Any, ben: Any) 
     Proposal.objects.update(approvals_needed=2)
     edited = approve(proposal, ana, arguments={"order_id": "#W1", "amount": 5, "note": LONG}).decision
 
-    bar = detail_of(Proposal.objects.get(pk=proposal.pk), reader=ben).bar
+    bar = detail_of(proposal.pk, reader=ben).bar
 
     folds = {one.digest: one.folds for one in bar.approvals}
     assert folds == {proposal.suggestions.get().action_digest: 0, edited.action_digest: 1}
