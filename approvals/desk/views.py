@@ -19,6 +19,7 @@ from approvals.deciding import decide, second
 from approvals.deciding import reopen as reopening
 from approvals.deciding.decide import Decided
 from approvals.desk import confirm
+from approvals.desk.around import around_of
 from approvals.desk.pages import (
     check_length,
     decide_on,
@@ -32,7 +33,6 @@ from approvals.desk.pages import (
     suggestion_named,
 )
 from approvals.detail.gather import RefusedForm
-from approvals.models import SavedView
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.filters import Filters
@@ -55,11 +55,11 @@ def queue(request: SignedInRequest) -> HttpResponse:
     """The list; without filters the view that this person wants to open first."""
     if wants(request, "detail"):
         return only_detail(request, None)
-    if not request.GET and not request.htmx:
-        first = SavedView.objects.filter(user=request.user, opens_first=True).first()
-        if first:
-            return redirect(reverse("approvals:queue") + first.query)
-    return desk(request, None)
+    around = around_of(request.user)
+    first = next((view for view in around.views if view.opens_first), None)
+    if first and not request.GET and not request.htmx:
+        return redirect(reverse("approvals:queue") + first.query)
+    return desk(request, None, around)
 
 
 @signed_in

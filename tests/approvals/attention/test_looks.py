@@ -195,16 +195,16 @@ def test_only_this_run_can_be_put_away(propose: Any, ana: Any, settings: Any, ru
         )
     Decision.objects.update(looked_seconds=1, reading_seconds=100)
     session = SessionStore()
-    word = pace.word_for(ana, session)
+    word = pace.word_for(pace.latest(ana), session)
     assert word is not None
     assert (word.count, word.took, word.holds) == (2, 1, 100)
 
     pace.put_away(run, session)
-    assert pace.word_for(ana, session) == word
+    assert pace.word_for(pace.latest(ana), session) == word
     pace.put_away(str(word.began_with), session)
-    assert pace.word_for(ana, session) is None
+    assert pace.word_for(pace.latest(ana), session) is None
     Decision.objects.update(at=Now() - pace.LATELY)
-    assert pace.word_for(ana, SessionStore()) is None
+    assert pace.word_for(pace.latest(ana), SessionStore()) is None
 
 
 # --- Reading ------------------------------------------------------------------------------------------------
