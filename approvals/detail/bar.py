@@ -11,11 +11,11 @@ from django.urls import NoReverseMatch, reverse
 
 from approvals.deciding import undo
 from approvals.deciding.voices import Version, brief, shortened
-from approvals.detail.handing_on import HandingOn, handing_on
-from approvals.detail.read import Whole
+from approvals.detail.read import Whole, person
 from approvals.models import Claim, Decision
+from audit.ground.prepared import execute
 from audit.ground.unseen import Piece, pieces, shown
-from governance.door.deciders import DECIDES
+from governance.door.deciders import DECIDES, MAY_DECIDE
 from governance.models import User
 from governance.people import people
 from governance.showing.names import lowered
@@ -24,13 +24,24 @@ from suggestions.models import Proposal, Suggestion
 
 Verdict = Decision.Verdict
 NEARBY = 8
+MOST_PEOPLE = 100
 SAID = {
     Verdict.APPROVE: "You approved this. It waits for somebody else to agree.",
     Verdict.REJECT: "You rejected this. It waits for somebody else to say so too.",
     Verdict.ESCALATE: "You escalated this. Others decide on it now.",
 }
-NOBODY = HandingOn([], [])
 OWN_AGENT = "You own this agent, so somebody else has to approve what it proposes."
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOn:
+    """Other teams in which somebody may decide, and the other people who could decide on this; by name."""
+
+    teams: list[tuple[str, str]]
+    people: list[User]
+
+
+NOBODY = HandingOn([], [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +240,35 @@ def _urls(proposal: Proposal, query: str, *, open_to: bool) -> dict[str, Any]:
         name.replace("-", "_"): reverse(f"approvals:{name}", args=[proposal.pk]) + query
         for name in (names if open_to else []) + always
     }
+
+
+# --- To whom it can be handed on ----------------------------------------------------------------------
+
+
+def handing_on(proposal: Proposal, reader: User) -> HandingOn:
+    [(teams, people)] = execute(_OTHERS, {"teams": proposal.teams, "reader": reader.pk})
+    return HandingOn([(slug, name) for slug, name in teams], [person(row) for row in people])
+
+
+_OTHERS = f"""
+WITH may AS MATERIALIZED (
+    SELECT u.id, u.first_name, u.last_name, u.username FROM governance_user u WHERE {MAY_DECIDE}
+), asked AS (
+    SELECT m.user_id FROM governance_user_teams m WHERE m.team_id = ANY(%(teams)s::varchar[])
+    UNION
+    SELECT a.deputy_id FROM governance_absence a
+      JOIN governance_user away ON away.id = a.person_id
+      JOIN governance_user_teams m ON m.user_id = a.person_id
+     WHERE away.is_active AND a.ended_at IS NULL
+       AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+       AND m.team_id = ANY(%(teams)s::varchar[])
+)
+SELECT (SELECT coalesce(json_agg(json_build_array(t.slug, t.name) ORDER BY t.name), '[]')
+          FROM governance_team t
+         WHERE t.slug <> ALL(%(teams)s::varchar[])
+           AND EXISTS (SELECT FROM governance_user_teams m JOIN may ON may.id = m.user_id
+                        WHERE m.team_id = t.slug)),
+       (SELECT coalesce(json_agg(others ORDER BY first_name, username), '[]')
+          FROM (SELECT * FROM may WHERE id IN (SELECT user_id FROM asked) AND id <> %(reader)s
+                 ORDER BY first_name, username LIMIT {MOST_PEOPLE}) others)
+"""

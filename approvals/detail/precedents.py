@@ -71,7 +71,7 @@ def precedents(proposal: Proposal, reader: User) -> Precedents:
         "subject": proposal.subject_key if proposal.subject_id else None,
         **seen_by(reader),
     }
-    rows = [Found(*row) for row in execute(_FOUND, asked)]
+    rows = [Answered(*row) for row in execute(_FOUND, asked)]
     newest, subject = _of_action(rows), _of_subject(rows)
     known = {row.id: _precedent(row, same=row.proposed == proposal.sentence) for row in rows}
     own = {row.id for row in newest}
@@ -82,13 +82,13 @@ def precedents(proposal: Proposal, reader: User) -> Precedents:
     )
 
 
-def _told(rows: Sequence[Found]) -> str:
+def _told(rows: Sequence[Answered]) -> str:
     """What people decided, in sums, which each row of it has."""
     counts = next((row.counts for row in rows if row.counts), {})
     return ", ".join(f"{counts[name]:,} {name}" for name in (*_DECIDED, "edited") if counts.get(name))
 
 
-def _of_action(rows: Sequence[Found]) -> list[Found]:
+def _of_action(rows: Sequence[Answered]) -> list[Answered]:
     """The newest, what was rejected first: a no says more about the like of it than many a yes; but it does
     not hide the newest yes."""
     of_action = [row for row in rows if row.counts]
@@ -98,12 +98,12 @@ def _of_action(rows: Sequence[Found]) -> list[Found]:
     return [*first, *others[: SHOWN - len(first)]]
 
 
-def _of_subject(rows: Sequence[Found]) -> list[Found]:
+def _of_subject(rows: Sequence[Answered]) -> list[Answered]:
     """The same of the newest about the same subject, of any agent."""
     return sorted((row for row in rows if row.of_subject), key=lambda row: row.status != "rejected")
 
 
-def _doubts(row: Found) -> Iterator[str]:
+def _doubts(row: Answered) -> Iterator[str]:
     """Why an approval is no example: it was warned of, or somebody thought otherwise afterwards."""
     if row.wrong:
         yield "checked afterwards: it was wrong"
@@ -116,7 +116,7 @@ def _doubts(row: Found) -> Iterator[str]:
         yield f"although: {text}"
 
 
-def _precedent(row: Found, *, same: bool) -> Precedent:
+def _precedent(row: Answered, *, same: bool) -> Precedent:
     said = f"{row.status} by {shown(row.by_name)}" if row.by != Resolution.By.TIMER else row.status
     sentence = row.proposed
     if row.rank is not None:
@@ -137,7 +137,7 @@ def _precedent(row: Found, *, same: bool) -> Precedent:
     )
 
 
-class Found(NamedTuple):
+class Answered(NamedTuple):
     """A row of the statement below: the answer to an earlier proposal.
 
     `proposed` is the proposal's sentence, `approved` what was carried out instead, `suggested` that of the

@@ -381,12 +381,20 @@ def following(proposal: Proposal, teams: Sequence[str], filters: Filters, *, rev
     """What to look at after this one: the next that waits for this reviewer, else the first."""
     for after in (Position.of(proposal, filters.order), None):
         ids = page(teams, filters, after=after, size=20, me=reviewer.pk).ids
-        waiting = Proposal.objects.pending().filter(pk__in=ids).exclude(pk=proposal.pk)
-        decided = waiting.filter(decisions__reviewer=reviewer, decisions__standing=True)
-        left = set(waiting.values_list("pk", flat=True)) - set(decided.values_list("pk", flat=True))
+        asked = {"ids": ids, "after": proposal.pk, "reviewer": reviewer.pk}
+        left = {found for (found,) in execute(_LEFT, asked)}
         if left:
             return next(found for found in ids if found in left)
     return None
+
+
+# Those that still wait for this reviewer.
+_LEFT = """
+SELECT id FROM suggestions_proposal p
+ WHERE id = ANY(%(ids)s) AND status = 'pending' AND id <> %(after)s
+   AND NOT EXISTS (SELECT FROM approvals_decision d
+                    WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing)
+"""
 
 
 def explain(teams: Sequence[str], filters: Filters) -> Any:

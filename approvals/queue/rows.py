@@ -113,14 +113,14 @@ def rows_of(ids: Iterable[UUID]) -> list[Row]:
     """The rows of these proposals, in this order, in one query however many they are; where some are claimed
     or contradicted one more for each."""
     wanted = list(ids)
-    found = {row.proposal.pk: row for row in map(_found, execute(_ROWS, {"ids": wanted}))} if wanted else {}
+    found = {row.proposal.pk: row for row in map(_read, execute(_ROWS, {"ids": wanted}))} if wanted else {}
     letters = initials.of(row.claim.user for row in found.values() if row.claim)
     against = contradictions(row.proposal for row in found.values() if row.is_contradicted)
     return [_row(found[one], letters, against.get(one, ())) for one in wanted if one in found]
 
 
-class Found(NamedTuple):
-    """A row of the statement below."""
+class ReadProposal(NamedTuple):
+    """A proposal as far as its row tells of it: what the statement below finds."""
 
     proposal: Proposal
     says: float | None
@@ -133,7 +133,7 @@ class Found(NamedTuple):
     claim: Claim | None
 
 
-def _found(row: Sequence[Any]) -> Found:
+def _read(row: Sequence[Any]) -> ReadProposal:
     columns, agent, resolution, *rest, approving, looking, claim = row
     proposal = stored(Proposal, columns, agent=stored(Agent, agent))
     proposal._state.fields_cache["resolution"] = stored(Resolution, resolution) if resolution else None
@@ -142,7 +142,7 @@ def _found(row: Sequence[Any]) -> Found:
         [stored(User, one) for one in looking or ()],
         stored(Claim, claim, user=stored(User, claim["user"])) if claim else None,
     )
-    return Found._make([proposal, *rest, *beside])
+    return ReadProposal._make([proposal, *rest, *beside])
 
 
 # What is long (context, summary, verdict) stays where it is: a row shows none of it.
@@ -187,7 +187,7 @@ SELECT json_build_object({", ".join(f"'{name}', p.{name}" for name in _COLUMNS)}
 )
 
 
-def _agreement(row: Found) -> Agreement | None:
+def _agreement(row: ReadProposal) -> Agreement | None:
     """How far one is that several people have to agree on."""
     if row.proposal.status != Proposal.Status.PENDING or row.proposal.approvals_needed < 2:
         return None
@@ -198,7 +198,7 @@ def _agreement(row: Found) -> Agreement | None:
     return Agreement(max(counts, default=0), row.proposal.approvals_needed, disagree=len(by_action) > 1)
 
 
-def _row(found: Found, letters: Mapping[int, str], against: Iterable[Contradiction]) -> Row:
+def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Contradiction]) -> Row:
     proposal = found.proposal
     deadline, pending = proposal.deadline.astimezone(UTC), proposal.status == Proposal.Status.PENDING
     return Row(

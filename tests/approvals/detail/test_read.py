@@ -12,7 +12,7 @@ from django.db.models import Model
 from approvals.attention import looks
 from approvals.beside import claims, comments
 from approvals.deciding import decide
-from approvals.detail.handing_on import handing_on
+from approvals.detail.bar import handing_on
 from approvals.detail.read import whole_of
 from approvals.models import Claim, Comment, Decision
 from audit.ground.prepared import execute
