@@ -90,7 +90,7 @@ def test_filters_stand_in_the_address(propose: Any, ana: Any) -> None:
     html = page(browser(ana), "/queue/?risk=critical")
 
     assert rows_in(html) == [str(critical.pk)]
-    assert re.search(r'<div\s+id="queue"[^>]* data-filtered', html)
+    assert re.search(r'<div\s+id="queue"[^>]*\sdata-filtered', html)
     assert "data-filtered" not in page(browser(ana), "/queue/")
 
 
