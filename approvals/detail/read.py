@@ -111,7 +111,7 @@ def person(row: Row) -> User:
 # --- The statement ------------------------------------------------------------------------------------
 
 
-def named(user: str) -> str:
+def _named(user: str) -> str:
     """A person as `printed_name` needs them."""
     columns = ", ".join(f"'{name}', {user}.{name}" for name in ("id", "username", "first_name", "last_name"))
     return f"json_build_object({columns})"
@@ -132,11 +132,11 @@ _SUGGESTIONS = _rows("""
       FROM suggestions_suggestion s JOIN governance_actiontype k ON k.id = s.action_type_id
      WHERE s.proposal_id = p.id ORDER BY s.rank""")
 _DECISIONS = _rows(f"""
-    SELECT d.*, {named("u")} AS reviewer
+    SELECT d.*, {_named("u")} AS reviewer
       FROM approvals_decision d JOIN governance_user u ON u.id = d.reviewer_id
      WHERE d.proposal_id = p.id ORDER BY d.at""")
 _COMMENTS = _rows(f"""
-    SELECT c.*, {named("u")} AS author
+    SELECT c.*, {_named("u")} AS author
       FROM approvals_comment c JOIN governance_user u ON u.id = c.author_id
      WHERE c.proposal_id = p.id ORDER BY c.id LIMIT {MOST_COMMENTS + 1}""")
 _EVENTS = _rows("""
@@ -148,12 +148,12 @@ _LOOKING = _rows("""
      WHERE l.proposal_id = p.id AND l.until > statement_timestamp() AND p.status = 'pending'
      ORDER BY l.began_at, l.id""")
 _CLAIM = _row(f"""
-    SELECT c.*, {named("u")} AS "user", {named("b")} AS by
+    SELECT c.*, {_named("u")} AS "user", {_named("b")} AS by
       FROM approvals_claim c
       JOIN governance_user u ON u.id = c.user_id JOIN governance_user b ON b.id = c.by_id
      WHERE c.proposal_id = p.id AND c.until > statement_timestamp() AND p.status = 'pending'""")
 _DEPLOYMENT = _row(f"""
-    SELECT d.id, d.approved_by_id, CASE WHEN u.id IS NOT NULL THEN {named("u")} END AS approved_by
+    SELECT d.id, d.approved_by_id, CASE WHEN u.id IS NOT NULL THEN {_named("u")} END AS approved_by
       FROM governance_deployment d LEFT JOIN governance_user u ON u.id = d.approved_by_id
      WHERE d.agent_id = p.agent_id AND d.label = p.provenance ->> 'deployment'""")
 # On one line: psycopg keeps what it made of a statement of less than 4,096 characters.
