@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "reviewapp.web.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "reviewapp.web.middleware.Compressed",
     "csp.middleware.CSPMiddleware",
     "reviewapp.web.incoming.forms",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -87,8 +88,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["reviewapp.templates.Unindented", "django.template.loaders.app_directories.Loader"],
+                )
+            ],
             "builtins": ["approvals.showing.tags"],
             "context_processors": [
                 "django.template.context_processors.request",
@@ -278,7 +284,7 @@ SPECTACULAR_SETTINGS = {
 
 AUTH_USER_MODEL = "governance.User"
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
+    "governance.people.backend.People",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -12,7 +12,7 @@ from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from tests.conftest import ApiClient, proposal_body, suggestion_body
 from tests.ground import REFUND
-from tests.statements import statements
+from tests.queries import sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,9 +43,9 @@ def decision(proposal: Any, **changes: Any) -> dict[str, Any]:
 
 def test_a_submission(handed_in: Callable[[], Any]) -> None:
     handed_in()
-    with statements() as sent:
+    with sent() as statements:
         handed_in()
-    assert len(sent) <= SUBMISSION, sent
+    assert len(statements) <= SUBMISSION, statements
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_decision(
     reviewer = api_as(ana)
     for _ in range(2):  # what is noted once a minute is noted at the first time
         proposal = handed_in()
-        with statements() as sent:
+        with sent() as statements:
             answer = reviewer.post(f"proposals/{proposal['id']}/decisions/", decision(proposal, **changes))
         assert answer.status_code == 201
-    assert len(sent) <= most, sent
+    assert len(statements) <= most, statements

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models.functions import Now
 
 from approvals.attention.reading import is_faster_than_reading
 from approvals.models import Decision
+from audit.ground.prepared import execute
 from governance.models import User
 
 LOOK_AT = 50  # decisions, the newest
@@ -32,6 +32,11 @@ class TimedDecision:
     verdict: str
     looked: int | None
     reading: int | None
+
+    @classmethod
+    def read(cls, id: str, verdict: str, looked: int | None, reading: int | None) -> TimedDecision:
+        """As a row of `LATEST` comes in JSON."""
+        return cls(UUID(id), verdict, looked, reading)
 
     @property
     def is_hasty(self) -> bool:
@@ -71,13 +76,25 @@ def runs_in(newest_first: Sequence[TimedDecision], *, least: int) -> int:
     return found
 
 
-def word_for(user: User, session: SessionBase) -> Run | None:
+LATEST = f"""
+SELECT id, verdict, looked_seconds, reading_seconds FROM approvals_decision
+ WHERE reviewer_id = %(reader)s AND at > statement_timestamp() - interval '{LATELY.seconds} seconds'
+ ORDER BY at DESC LIMIT {LOOK_AT}
+"""
+
+
+def latest(user: User) -> list[TimedDecision]:
+    """What this person decided lately, the newest first."""
+    if not settings.MEASURE_PACE or not settings.PACE_RUN:
+        return []
+    return [TimedDecision(*row) for row in execute(LATEST, {"reader": user.pk})]
+
+
+def word_for(newest_first: Sequence[TimedDecision], session: SessionBase) -> Run | None:
     """The run to speak of now, unless this person was told of it and put it away."""
     if not settings.MEASURE_PACE or not settings.PACE_RUN:
         return None
-    rows = Decision.objects.filter(reviewer=user, at__gt=Now() - LATELY).order_by("-at")
-    columns = rows.values_list("id", "verdict", "looked_seconds", "reading_seconds")[:LOOK_AT]
-    run = run_of([TimedDecision(*row) for row in columns], least=settings.PACE_RUN)
+    run = run_of(newest_first, least=settings.PACE_RUN)
     return None if run is None or session.get(TOLD) == str(run.began_with) else run
 
 

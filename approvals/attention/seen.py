@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from approvals.attention import looks
 from approvals.showing.names import listed
 from audit.ground.refusals import Refusal
@@ -30,9 +32,12 @@ def present(proposal: Proposal, reader: User) -> str:
     """Who else has it on the screen: "Ben is looking at this"; empty where nobody does."""
     if proposal.status != Proposal.Status.PENDING:
         return ""
-    others = [
-        shown(name) for user, name in looks.present([proposal.pk]).get(proposal.pk, []) if user != reader.pk
-    ]
+    return in_words(looks.present([proposal.pk]).get(proposal.pk, ()), reader)
+
+
+def in_words(looking: Iterable[tuple[int, str]], reader: User) -> str:
+    """The same of those who look, by id and printed name."""
+    others = [shown(name) for user, name in looking if user != reader.pk]
     if len(others) > 3:
         others = [*others[:2], f"{len(others) - 2} others"]
     if not others:

@@ -81,7 +81,8 @@ def undo(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
 @require_GET
 def undoable(request: SignedInRequest) -> HttpResponse:
     """One's approvals that can still be undone: the bar above the list's end."""
-    return render(request, "approvals/beside/_undo.html", {"undoable": undoables(request)})
+    found = undoables(request, undoing.undoable(request.user))
+    return render(request, "approvals/beside/_undo.html", {"undoable": found})
 
 
 # --- Who is on it -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from approvals.models import Decision, Look
 from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.door.deciders import who_may_decide
@@ -102,9 +103,16 @@ def asked_of(user: User) -> QuerySet[SecondReview]:
     return open_now.select_related("proposal__agent", "proposal__team").order_by("deadline", "id")
 
 
+WAITING = """
+SELECT count(*) FROM suggestions_secondreview
+ WHERE status = 'open' AND second_id = %(reader)s AND deadline > statement_timestamp()
+"""
+
+
 def how_many_wait(user: User) -> int:
     """How much is asked of this person; never more than `MOST_WAITING`."""
-    return asked_of(user).count()
+    [(waiting,)] = execute(WAITING, {"reader": user.pk})
+    return int(waiting)
 
 
 def ended_for(user: User) -> QuerySet[SecondReview]:

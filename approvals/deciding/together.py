@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 from approvals.models import Decision
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.statuses import status_label
+from audit.ground.prepared import execute
 from audit.ground.unseen import is_honest
-from governance.door.deciders import DECIDES
 from governance.door.teams import slugs_of
 from governance.models import ActionType, Risk, Team, User
 from governance.schemas.data_classes import Marks
@@ -27,14 +27,25 @@ from governance.showing.sentences import PLACE, path_label, wording
 from governance.showing.values import in_the_middle
 from suggestions.answering.obligations import obligations_of
 from suggestions.intake.concerns import contradictions
-from suggestions.models import Proposal, Suggestion
+from suggestions.models import Proposal, Suggestion, seen_by, visible_sql
 
 MOST = 100
 LONGEST_VALUE = 120  # characters that stand whole in a cell
 MOST_VALUES = 24
 LOOK_AT = 500  # open proposals of an agent among which those alike are looked for
-_NAMED = "jsonb_path_query_array(verdict, '$.rules[*].name')"
-_SAME_NAMES = f"{_NAMED} @> to_jsonb(%s::text[]) AND {_NAMED} <@ to_jsonb(%s::text[])"
+_NAMES = "jsonb_path_query_array({}.verdict, '$.rules[*].name')"
+_OWN, _OTHERS = _NAMES.format("p"), _NAMES.format("o")
+# What waits like a proposal `p`: of the same agent for the same action, for reasons of the same names.
+ALIKE = f"""
+SELECT o.id
+  FROM (SELECT * FROM suggestions_proposal
+         WHERE agent_id = p.agent_id AND status = 'pending' ORDER BY id DESC LIMIT {LOOK_AT}) o
+ WHERE o.action = p.action AND {_OTHERS} @> {_OWN} AND {_OTHERS} <@ {_OWN} AND {visible_sql("o")}"""
+_ALIKE = f"""
+SELECT alike.id FROM suggestions_proposal p, LATERAL (
+       {ALIKE} ORDER BY o.queue_order, o.deadline, o.id LIMIT %(most)s) alike
+ WHERE p.id = %(proposal)s
+"""
 
 Path = tuple[str, ...]
 
@@ -76,21 +87,8 @@ def alike(proposal: Proposal, reader: User, *, most: int = MOST + 1) -> list[UUI
     Reasons are the names of the rules that matched, in any order. Of the agent's newest open
     proposals `LOOK_AT` are looked at.
     """
-    names = sorted({rule["name"] for rule in proposal.verdict.get("rules", [])})
-    newest = Proposal.objects.pending().filter(agent_id=proposal.agent_id).order_by("-pk")
-    among = list(newest.values_list("pk", flat=True)[:LOOK_AT])
-    found = Proposal.objects.visible_to(reader).filter(pk__in=among, action=proposal.action)
-    same = found.extra(where=[_SAME_NAMES], params=[names, names])  # noqa: S610 # it is a constant
-    return list(same.order_by("queue_order", "deadline", "pk").values_list("pk", flat=True)[:most])
-
-
-def others_alike(proposal: Proposal, reader: User) -> int:
-    """How many more wait that are like this one; none where this person decides on nothing of it."""
-    if proposal.status != Proposal.Status.PENDING or not reader.has_perm(DECIDES):
-        return 0
-    if slugs_of(reader).isdisjoint(proposal.teams):
-        return 0
-    return len(set(alike(proposal, reader)) - {proposal.pk})
+    asked = {"proposal": proposal.pk, "most": most, **seen_by(reader)}
+    return [found for (found,) in execute(_ALIKE, asked)]
 
 
 def _with_all(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:

@@ -7,14 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, F
-from django.db.models.functions import Now
 
 from approvals.deciding import second
 from approvals.models import Decision
 from audit.ground.actors import Actor
+from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
-from execution.models import Execution
 from execution.running.undo import TooLateToUndo, take_away
 from governance.models import User
 from suggestions.answering.resolve import lock, unresolve
@@ -64,34 +62,31 @@ class Undoable:
     until: datetime
     left: float
 
+    @classmethod
+    def read(cls, proposal: str, sentence: str, until: str, left: float) -> Undoable:
+        """As a row of `UNDOABLE` comes in JSON."""
+        return cls(UUID(proposal), sentence, datetime.fromisoformat(until), left)
+
 
 def undoable(reviewer: User, *, proposal: Proposal | None = None) -> list[Undoable]:
     """What this person approved that still can be undone, what they said last first.
 
     With `proposal` that one alone.
     """
-    own = Decision.objects.filter(
-        reviewer=reviewer,
-        standing=True,
-        verdict=Decision.Verdict.APPROVE,
-        proposal__status=Proposal.Status.APPROVED,
-        proposal__resolution__by=Resolution.By.HUMAN,
-        proposal__resolution__action_digest=F("action_digest"),
-        proposal__execution__status=Execution.Status.SCHEDULED,
-        proposal__execution__fence=0,
-        proposal__execution__due_at__gt=Now(),
-    )
-    if proposal is not None:
-        own = own.filter(proposal=proposal)
-    until = F("proposal__execution__due_at")
-    found = own.annotate(until=until, left=ExpressionWrapper(until - Now(), DurationField()))
-    rows = found.select_related("proposal__resolution").order_by("-at", "-pk")[:MOST]
-    return [
-        Undoable(
-            d.proposal_id,
-            d.proposal.resolution.sentence or d.proposal.sentence,
-            d.until,
-            d.left.total_seconds(),  # type: ignore[attr-defined]
-        )
-        for d in rows
-    ]
+    asked = {"reader": reviewer.pk, "proposal": proposal and proposal.pk}
+    return [Undoable(*row) for row in execute(UNDOABLE, asked)]
+
+
+UNDOABLE = f"""
+SELECT p.id, coalesce(nullif(r.sentence, ''), p.sentence), e.due_at,
+       extract(epoch FROM e.due_at - statement_timestamp())::double precision
+  FROM approvals_decision d
+  JOIN suggestions_proposal p ON p.id = d.proposal_id
+  JOIN suggestions_resolution r ON r.proposal_id = p.id
+  JOIN execution_execution e ON e.proposal_id = p.id
+ WHERE d.reviewer_id = %(reader)s AND d.standing AND d.verdict = 'approve' AND p.status = 'approved'
+   AND r.by = 'human' AND r.action_digest = d.action_digest
+   AND (%(proposal)s::uuid IS NULL OR p.id = %(proposal)s)
+   AND e.status = 'scheduled' AND e.fence = 0 AND e.due_at > statement_timestamp()
+ ORDER BY d.at DESC, d.id DESC LIMIT {MOST}
+"""

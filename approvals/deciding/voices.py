@@ -9,12 +9,12 @@ from typing import Any
 
 from approvals.deciding import together
 from approvals.deciding.quorum import Standing, disagree, standing_of
-from approvals.models import Decision
+from approvals.models import Comment, Decision
 from approvals.showing.arguments import Argument, table
 from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
 from governance.door.deciders import who_could_decide
-from governance.models import ActionType, Team, User
+from governance.models import ActionType
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
 from suggestions.answering.obligations import ProposalObligations, obligations_of
@@ -87,18 +87,27 @@ class Voices:
     more_notes: bool
 
 
-def voices(proposal: Proposal, decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -> Voices:
-    """How those who decide stand to each other on this proposal; with the notes, whatever became of it."""
-    found = list(proposal.comments.select_related("author")[: MOST_COMMENTS + 1])
-    notes = [Note(shown(c.author.printed_name), c.at, pieces(c.text)) for c in found[:MOST_COMMENTS]]
-    more = len(found) > MOST_COMMENTS
+def voices(
+    proposal: Proposal,
+    decisions: Sequence[Decision],
+    suggestions: Sequence[Suggestion],
+    *,
+    comments: Sequence[Comment],
+    names: dict[str, str],
+) -> Voices:
+    """How those who decide stand to each other on this proposal; with the notes, whatever became of it.
+
+    `comments` are the first ones, one more than `MOST_COMMENTS` where there are more; `names` those of the
+    teams that are asked.
+    """
+    notes = [Note(shown(c.author.printed_name), c.at, pieces(c.text)) for c in comments[:MOST_COMMENTS]]
+    more = len(comments) > MOST_COMMENTS
     standing = [d for d in decisions if d.standing]
     if proposal.status != Proposal.Status.PENDING:
         return Voices("", [], "", "", "", [], notes, more)
     asked = obligations_of(proposal)
     versions = _versions(standing, suggestions, four_eyes=asked.four_eyes)
     ranks = {s.action_digest: s.rank for s in suggestions} | {v.digest: v.rank for v in versions}
-    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
     agreements = _agreements(proposal, standing, asked, ranks, names)
     several = asked.approvals > 1 or asked.rejections > 1 or bool(proposal.also_teams)
     silent = not several and not agreements
@@ -262,9 +271,3 @@ def _could(proposal: Proposal, standing: Iterable[Decision], asked: ProposalObli
     if not names:
         return "Nobody else could approve it now: it can only be escalated, taken back or rejected."
     return f"Could still answer: {', '.join(names)}{' and others' if len(found) > MOST_NAMES else ''}."
-
-
-def assignable(proposal: Proposal, *, besides: User) -> list[User]:
-    """Whom this can be given to: those who could decide on it, by name."""
-    people = who_could_decide(proposal.teams).exclude(pk=besides.pk)
-    return list(people.order_by("first_name", "username")[:100])

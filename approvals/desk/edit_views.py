@@ -20,6 +20,7 @@ from approvals.deciding.decide import Decided
 from approvals.deciding.edits import JudgedAnew, Preview
 from approvals.deciding.step_up import StepUpNeeded
 from approvals.desk import confirm
+from approvals.desk.around import around_of
 from approvals.desk.listing import list_of
 from approvals.desk.pages import (
     WAITS,
@@ -216,7 +217,7 @@ def _drawn(
     if wants(request, "detail"):
         response = render(request, "approvals/editing/_edit.html", context, status=status)
     else:
-        page = {**list_of(request), **context, "selected": detail}
+        page = {**list_of(request, around_of(request.user)), **context, "selected": detail}
         response = render(request, "approvals/editing/edit.html", page, status=status)
     if request.method == "POST":
         response["HX-Push-Url"] = "false"  # it is the address that is open already

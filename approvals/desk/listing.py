@@ -7,28 +7,24 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
-from approvals.deciding import second
+from approvals.desk.around import Around
 from approvals.models import SavedView
 from approvals.queue import read, saved_views
 from approvals.queue.doors import SignedInRequest
 from approvals.queue.filters import MARKS
 from approvals.queue.read import Filters, Page, Position, Sort, Waiting
 from approvals.queue.rows import rows_of
-from approvals.vigilance import samples
 from audit.ground.refusals import Invalid
 from governance.models import Risk, Team
 
 
-def list_of(request: SignedInRequest) -> dict[str, Any]:
-    """What `approvals/queue/_list.html` and `_filters.html` draw."""
-    # Asked first: a change that happens meanwhile makes the page look again, never miss it.
-    version = read.version()
+def list_of(request: SignedInRequest, around: Around) -> dict[str, Any]:
+    """What `approvals/queue/_list.html` and `_filters.html` draw, of what was asked for before."""
     filters = Filters.read(request.GET)
     teams = read.teams_of(request.user)
     slugs = [team.slug for team in teams]
     page, trouble = _page(request, slugs, filters)
-    waiting = read.waiting(slugs)
-    views = list(SavedView.objects.filter(user=request.user))
+    waiting, views = around.waiting, around.views
     here = reverse("approvals:queue")
     cursor = request.GET.get("cursor", "")
     return {
@@ -44,9 +40,9 @@ def list_of(request: SignedInRequest) -> dict[str, Any]:
         "list_url": _with_cursor(here, filters, cursor),
         "queue_url": here + filters.query(),
         "next_url": _with_cursor(here, filters, page.next.as_cursor()) if page.next else None,
-        "queue_version": version,
-        "to_check": samples.how_many_wait(slugs),
-        "second_looks": second.how_many_wait(request.user),
+        "queue_version": around.version,
+        "to_check": around.to_check,
+        "second_looks": around.second_looks,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -17,9 +17,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from approvals.attention import pace
-from approvals.deciding import undo
 from approvals.deciding.decide import Decided
+from approvals.deciding.undo import Undoable
 from approvals.desk import confirm
+from approvals.desk.around import Around, around_of
 from approvals.desk.listing import list_of
 from approvals.detail.bar import in_short
 from approvals.detail.gather import Detail, RefusedForm, detail_of
@@ -48,11 +49,17 @@ DONE = {
 
 def detail_for(request: SignedInRequest, proposal_id: UUID) -> Detail:
     """The proposal as this person may see it; 404 where they may not."""
-    found = visible(request, proposal_id)
     kept = confirm.kept(request, proposal_id)
     chosen = request.GET.get("suggestion", "") or kept.get("suggestion", "")
     typed = RefusedForm(reason=kept.get("reason", ""), kept=kept)
-    return detail_of(found, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
+    return _seen(proposal_id, reader=request.user, query=query_of(request), chosen=chosen, typed=typed)
+
+
+def _seen(proposal_id: UUID, **how: Any) -> Detail:
+    try:
+        return detail_of(proposal_id, **how)
+    except Proposal.DoesNotExist as error:
+        raise Http404 from error
 
 
 def only_detail(request: SignedInRequest, detail: Detail | None, *, status: int = 200) -> HttpResponse:
@@ -60,22 +67,25 @@ def only_detail(request: SignedInRequest, detail: Detail | None, *, status: int 
     context = {
         "detail": detail,
         "queue_url": reverse("approvals:queue") + query_of(request),
-        "pace": pace.word_for(request.user, request.session),
+        "pace": pace.word_for(pace.latest(request.user), request.session),
     }
     return render(request, "approvals/detail/_detail.html", context, status=status)
 
 
-def desk(request: SignedInRequest, detail: Detail | None, *, status: int = 200) -> HttpResponse:
+def desk(
+    request: SignedInRequest, detail: Detail | None, around: Around | None = None, *, status: int = 200
+) -> HttpResponse:
     """List and detail; or the list alone where a script asked for it."""
-    context = list_of(request)
+    around = around or around_of(request.user)
+    context = list_of(request, around)
     if wants(request, "queue"):
         return _list_alone(request, context)
-    context |= {"selected": detail, "detail": detail, "undoable": undoables(request)}
-    context["pace"] = pace.word_for(request.user, request.session)
+    context |= {"selected": detail, "detail": detail, "undoable": undoables(request, around.undoable)}
+    context["pace"] = pace.word_for(around.decisions, request.session)
     return render(request, "approvals/queue/queue.html", context, status=status)
 
 
-def undoables(request: SignedInRequest) -> list[dict[str, Any]]:
+def undoables(request: SignedInRequest, found: Iterable[Undoable]) -> list[dict[str, Any]]:
     """What this person approved and can undo, for the bar that counts down."""
     query = query_of(request)
     return [
@@ -87,7 +97,7 @@ def undoables(request: SignedInRequest) -> list[dict[str, Any]]:
             "until": one.until,
             "url": reverse("approvals:undo", args=[one.proposal]) + query,
         }
-        for one in undo.undoable(request.user)
+        for one in found
     ]
 
 
@@ -121,7 +131,8 @@ def _elsewhere(request: SignedInRequest, moved: Moved, *, status: int) -> HttpRe
     }
     if request.htmx:
         return render(request, "approvals/detail/_detail.html", context, status=status)
-    return render(request, "approvals/queue/queue.html", {**list_of(request), **context}, status=status)
+    page = {**list_of(request, around_of(request.user)), **context}
+    return render(request, "approvals/queue/queue.html", page, status=status)
 
 
 def same_again(request: SignedInRequest, proposal_id: UUID, said: str) -> HttpResponse:
@@ -176,8 +187,8 @@ def refused(
     record_alone("decision.refused", actor=actor_of(request), proposal=proposal_id, data=told)
     if confirm.is_needed(refusal):
         return confirm.go(request, proposal_id)
-    detail = detail_of(
-        visible(request, proposal_id),
+    detail = _seen(
+        proposal_id,
         reader=request.user,
         query=query_of(request),
         chosen=request.POST.get("suggestion", ""),

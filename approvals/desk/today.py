@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.db.models.functions import Now, TruncDay
-
-from approvals.models import Decision
+from audit.ground.prepared import execute
 from governance.models import User
 
 MOST = 999
+# Their standing answers since midnight UTC by the database's clock, counted to one more than `MOST`.
+DECIDED = f"""
+SELECT count(*) FROM (
+    SELECT FROM approvals_decision
+     WHERE reviewer_id = %(reader)s AND at >= date_trunc('day', statement_timestamp(), 'UTC')
+       AND standing AND verdict <> 'escalate' LIMIT {MOST + 1}) decided
+"""
 
 
 def decided_today(person: User) -> int:
-    """Their standing answers since midnight UTC by the database's clock, counted to `MOST`."""
-    of_person = Decision.objects.filter(reviewer=person, at__gt=Now() - timedelta(days=1))
-    today = of_person.filter(at__gte=TruncDay(Now()), standing=True).exclude(verdict="escalate")
-    return today.order_by()[: MOST + 1].count()
+    [(count,)] = execute(DECIDED, {"reader": person.pk})
+    return int(count)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -19,6 +19,7 @@ from approvals.deciding import decide, second
 from approvals.deciding import reopen as reopening
 from approvals.deciding.decide import Decided
 from approvals.desk import confirm
+from approvals.desk.around import around_of
 from approvals.desk.pages import (
     check_length,
     decide_on,
@@ -32,7 +33,6 @@ from approvals.desk.pages import (
     suggestion_named,
 )
 from approvals.detail.gather import RefusedForm
-from approvals.models import SavedView
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.filters import Filters
@@ -55,11 +55,11 @@ def queue(request: SignedInRequest) -> HttpResponse:
     """The list; without filters the view that this person wants to open first."""
     if wants(request, "detail"):
         return only_detail(request, None)
-    if not request.GET and not request.htmx:
-        first = SavedView.objects.filter(user=request.user, opens_first=True).first()
-        if first:
-            return redirect(reverse("approvals:queue") + first.query)
-    return desk(request, None)
+    around = around_of(request.user)
+    first = next((view for view in around.views if view.opens_first), None)
+    if first and not request.GET and not request.htmx:
+        return redirect(reverse("approvals:queue") + first.query)
+    return desk(request, None, around)
 
 
 @signed_in
@@ -67,10 +67,14 @@ def queue(request: SignedInRequest) -> HttpResponse:
 @require_GET
 @or_where_it_went
 def proposal(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
-    if asked := second.asked_of(request.user).filter(proposal=proposal_id).first():
+    try:
+        detail = detail_for(request, proposal_id)
+    except Http404:
+        asked = second.asked_of(request.user).filter(proposal=proposal_id).first()
+        if asked is None:
+            raise
         to = reverse("approvals:second-look", args=[asked.pk])
         return HttpResponseClientRedirect(to) if request.htmx else redirect(to)
-    detail = detail_for(request, proposal_id)
     return only_detail(request, detail) if wants(request, "detail") else desk(request, detail)
 
 

@@ -10,25 +10,38 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 from approvals.deciding import undo
-from approvals.deciding.voices import Version, assignable, brief, shortened
+from approvals.deciding.voices import Version, brief, shortened
+from approvals.detail.read import Whole, person
 from approvals.models import Claim, Decision
+from audit.ground.prepared import execute
 from audit.ground.unseen import Piece, pieces, shown
-from governance.door.deciders import DECIDES
+from governance.door.deciders import DECIDES, MAY_DECIDE
 from governance.door.teams import slugs_of
-from governance.models import Team, User
-from governance.policies import deciders
+from governance.models import User
 from governance.showing.names import lowered
 from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
 
 Verdict = Decision.Verdict
 NEARBY = 8
+MOST_PEOPLE = 100
 SAID = {
     Verdict.APPROVE: "You approved this. It waits for somebody else to agree.",
     Verdict.REJECT: "You rejected this. It waits for somebody else to say so too.",
     Verdict.ESCALATE: "You escalated this. Others decide on it now.",
 }
 OWN_AGENT = "You own this agent, so somebody else has to approve what it proposes."
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOn:
+    """Other teams in which somebody may decide, and the other people who could decide on this; by name."""
+
+    teams: list[tuple[str, str]]
+    people: list[User]
+
+
+NOBODY = HandingOn([], [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,56 +89,44 @@ class Bar:
 
 
 def bar_of(
-    proposal: Proposal,
-    reader: User,
-    *,
-    decisions: Sequence[Decision],
-    suggestions: Sequence[Suggestion],
-    versions: Sequence[Version],
-    folds: Mapping[str, int],
-    query: str,
+    whole: Whole, reader: User, *, versions: Sequence[Version], folds: Mapping[str, int], query: str
 ) -> Bar:
-    """The bar as this person has it; the caller has checked that they may see the proposal.
-
-    `folds` are counted where the actions were drawn, by their digests.
-    """
-    why = why_not(proposal, reader, decisions)
+    """The bar as this person has it. `folds` are counted where the actions were drawn, by their digests."""
+    proposal = whole.proposal
+    why = why_not(whole, reader)
     open_to = proposal.status == Proposal.Status.PENDING and _is_asked(proposal, reader)
-    mine = _mine(reader, decisions)
+    mine = _mine(reader, whole.decisions)
+    others = handing_on(proposal, reader) if open_to else NOBODY
     return Bar(
-        approvals=[] if why else _approvals(proposal, suggestions, versions, folds, query),
+        approvals=[] if why else _approvals(proposal, whole.suggestions, versions, folds, query),
         why_not=why,
         why_not_approve="" if why else _why_not_approve(proposal, reader),
         can_take_back=open_to and mine is not None and mine.verdict in (Verdict.APPROVE, Verdict.REJECT),
-        claim=_lease(proposal, reader) if proposal.status == Proposal.Status.PENDING else None,
-        teams=[]
-        if why
-        else [(t.pk, t.name) for t in deciders.teams_that_decide() if t.pk not in proposal.teams],
-        people=[(p.pk, p.printed_name) for p in assignable(proposal, besides=reader)] if open_to else [],
+        claim=_lease(whole.claim, reader),
+        teams=[] if why else others.teams,
+        people=[(person.pk, person.printed_name) for person in others.people],
         may_comment=reader.has_perm(DECIDES),
         undo_left=_undo_left(proposal, reader),
         urls=_urls(proposal, query, open_to=open_to),
     )
 
 
-def why_not(proposal: Proposal, reader: User, decisions: Sequence[Decision]) -> str:
+def why_not(whole: Whole, reader: User) -> str:
     """Why this person can't decide on it now; empty when they can."""
+    proposal = whole.proposal
     if proposal.status != Proposal.Status.PENDING:
         return "It has been decided."
     if not reader.has_perm(DECIDES):
         return "You can read this proposal; deciding on it is for reviewers."
     if not _is_asked(proposal, reader):
-        return f"This is for {teams_in_words(proposal)}; only its members decide on it."
-    mine = _mine(reader, decisions)
+        return f"This is for {teams_in_words(whole)}; only its members decide on it."
+    mine = _mine(reader, whole.decisions)
     return SAID.get(Verdict(mine.verdict), "You have decided on this already.") if mine else ""
 
 
-def teams_in_words(proposal: Proposal) -> str:
+def teams_in_words(whole: Whole) -> str:
     """The teams that decide, by name: "Finance and Operations"."""
-    if not proposal.also_teams:
-        return proposal.team.name
-    names = dict(Team.objects.filter(pk__in=proposal.teams).values_list("pk", "name"))
-    return " and ".join(names.get(team, team) for team in proposal.teams)
+    return " and ".join(whole.teams.get(team, team) for team in whole.proposal.teams)
 
 
 def _is_asked(proposal: Proposal, reader: User) -> bool:
@@ -219,8 +220,7 @@ def _optional(route: str, proposal: Proposal) -> str:
 # --- Beside the verdict -------------------------------------------------------------------------------
 
 
-def _lease(proposal: Proposal, reader: User) -> Lease | None:
-    claim = Claim.objects.live().select_related("user", "by").filter(proposal=proposal).first()
+def _lease(claim: Claim | None, reader: User) -> Lease | None:
     if claim is None:
         return None
     by = "" if claim.by_id == claim.user_id else shown(claim.by.printed_name)
@@ -240,3 +240,35 @@ def _urls(proposal: Proposal, query: str, *, open_to: bool) -> dict[str, Any]:
         name.replace("-", "_"): reverse(f"approvals:{name}", args=[proposal.pk]) + query
         for name in (names if open_to else []) + always
     }
+
+
+# --- To whom it can be handed on ----------------------------------------------------------------------
+
+
+def handing_on(proposal: Proposal, reader: User) -> HandingOn:
+    [(teams, people)] = execute(_OTHERS, {"teams": proposal.teams, "reader": reader.pk})
+    return HandingOn([(slug, name) for slug, name in teams], [person(row) for row in people])
+
+
+_OTHERS = f"""
+WITH may AS MATERIALIZED (
+    SELECT u.id, u.first_name, u.last_name, u.username FROM governance_user u WHERE {MAY_DECIDE}
+), asked AS (
+    SELECT m.user_id FROM governance_user_teams m WHERE m.team_id = ANY(%(teams)s::varchar[])
+    UNION
+    SELECT a.deputy_id FROM governance_absence a
+      JOIN governance_user away ON away.id = a.person_id
+      JOIN governance_user_teams m ON m.user_id = a.person_id
+     WHERE away.is_active AND a.ended_at IS NULL
+       AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+       AND m.team_id = ANY(%(teams)s::varchar[])
+)
+SELECT (SELECT coalesce(json_agg(json_build_array(t.slug, t.name) ORDER BY t.name), '[]')
+          FROM governance_team t
+         WHERE t.slug <> ALL(%(teams)s::varchar[])
+           AND EXISTS (SELECT FROM governance_user_teams m JOIN may ON may.id = m.user_id
+                        WHERE m.team_id = t.slug)),
+       (SELECT coalesce(json_agg(others ORDER BY first_name, username), '[]')
+          FROM (SELECT * FROM may WHERE id IN (SELECT user_id FROM asked) AND id <> %(reader)s
+                 ORDER BY first_name, username LIMIT {MOST_PEOPLE}) others)
+"""

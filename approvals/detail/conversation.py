@@ -9,6 +9,7 @@ from typing import Any
 
 from approvals.showing.arguments import as_text
 from audit.ground.unseen import Piece, pieces
+from governance.models import Halt
 from suggestions.answering.present import presented
 from suggestions.models import Proposal, Suggestion
 
@@ -43,9 +44,10 @@ def _message(message: dict[str, Any]) -> Message:
     return Message(role if role in ROLES else "other", pieces("\n".join(parts)))
 
 
-def raw_of(proposal: Proposal, suggestions: Sequence[Suggestion]) -> dict[str, Any]:
+def raw_of(proposal: Proposal, suggestions: Sequence[Suggestion], *, on: Sequence[Halt]) -> dict[str, Any]:
+    """All of it as it came and as the API tells it; `on` are the kill switches."""
     return {
-        **presented(proposal, suggestions).as_json(),
+        **presented(proposal, suggestions, on=on).as_json(),
         "title": proposal.title,
         "summary": proposal.summary,
         "subject": {"type": proposal.subject_type, "id": proposal.subject_id},

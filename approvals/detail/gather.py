@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.timezone import now
 
-from approvals.attention.seen import present
+from approvals.attention.seen import in_words
 from approvals.deciding.quorum import missing_teams, standing_of
-from approvals.deciding.together import others_alike
 from approvals.deciding.voices import Version, Voices, voices
 from approvals.detail.afterwards import Afterwards, afterwards
 from approvals.detail.bar import Bar, bar_of, teams_in_words
@@ -21,6 +21,7 @@ from approvals.detail.edited import Edit, edits_of
 from approvals.detail.options import Heading, Option, headings_of, options_of
 from approvals.detail.precedents import Precedents, precedents
 from approvals.detail.produced import Produced, produced
+from approvals.detail.read import Whole, whole_of
 from approvals.detail.revealed import Revealed, revealed
 from approvals.detail.revised import Revised, revised
 from approvals.detail.stepping_up import StepUp, step_up_of
@@ -36,6 +37,7 @@ from governance.door.deciders import DECIDES
 from governance.models import Risk, User
 from governance.policies import findings
 from governance.policies.findings import Finding
+from governance.trust import halts
 from suggestions.intake.concerns import contradictions
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
 
@@ -129,7 +131,7 @@ class Detail:
 
 
 def detail_of(
-    proposal: Proposal,
+    proposal_id: UUID,
     *,
     reader: User,
     query: str = "",
@@ -137,20 +139,17 @@ def detail_of(
     refusal: str = "",
     typed: RefusedForm | None = None,
 ) -> Detail:
-    """A proposal as this person may see it; the caller has checked that they may.
+    """A proposal as this person may see it. Raises `Proposal.DoesNotExist` where they may not.
 
     `query` is the list's query string, kept in every address; `chosen` the id of a suggestion.
     """
-    decisions = list(proposal.decisions.select_related("reviewer").order_by("at"))
-    suggestions = list(proposal.suggestions.select_related("action_type"))
-    by_id = {suggestion.pk: suggestion for suggestion in suggestions}
-    for decision in decisions:
-        decision.suggestion = by_id.get(decision.suggestion_id) if decision.suggestion_id else None
-    resolution = getattr(proposal, "resolution", None)
+    whole = whole_of(proposal_id, reader)
+    proposal, suggestions, resolution = whole.proposal, whole.suggestions, whole.resolution
     address = reverse("approvals:proposal", args=[proposal.pk])
     context = dict(proposal.context)
     messages = take_messages(context)
-    said = voices(proposal, decisions, suggestions)
+    on = halts.on() if whole.halted else []
+    said = voices(proposal, whole.decisions, suggestions, comments=whole.comments, names=whole.teams)
     options = options_of(proposal, suggestions, resolution, chosen)
     headings = headings_of(options, said.versions, open=resolution is None)
     earlier = precedents(proposal, reader)
@@ -173,13 +172,13 @@ def detail_of(
         suggestions=options,
         context_messages=messages,
         context_json=pieces(as_json(context)) if context else [],
-        raw_json=pieces(as_json(raw_of(proposal, suggestions))),
-        produced=produced(proposal),
-        verdict=_verdict(proposal, decisions),
+        raw_json=pieces(as_json(raw_of(proposal, suggestions, on=on))),
+        produced=produced(proposal, whole.deployment),
+        verdict=_verdict(whole),
         precedents=earlier,
-        revised=revised(proposal, suggestions, reader),
-        timeline=timeline(proposal, decisions),
-        present=present(proposal, reader),
+        revised=revised(whole, reader),
+        timeline=timeline(whole),
+        present=in_words(whole.looking, reader),
         look_url=_look_url(proposal, reader),
         identifiers=list(_identifiers(proposal, resolution)),
         printed_at=now(),
@@ -187,23 +186,15 @@ def detail_of(
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
         execution=execution_of(proposal, reader),
         after=afterwards(proposal, reader, query),
-        contradictions=_contradictions(proposal, reader),
-        alike=others_alike(proposal, reader),
-        edits=edits_of(decisions, suggestions),
-        held=held(proposal, suggestions),
+        contradictions=_contradictions(whole, reader),
+        alike=whole.alike,
+        edits=edits_of(whole.decisions, suggestions),
+        held=held(proposal, suggestions, on=on),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),
-        bar=bar_of(
-            proposal,
-            reader,
-            decisions=decisions,
-            suggestions=suggestions,
-            versions=said.versions,
-            folds=_folds(options, said.versions),
-            query=query,
-        ),
+        bar=bar_of(whole, reader, versions=said.versions, folds=_folds(options, said.versions), query=query),
         voices=said,
-        step_up=step_up_of(proposal, suggestions, decisions),
+        step_up=step_up_of(proposal, suggestions, whole.decisions),
         refusal=refusal,
         typed=typed or RefusedForm(),
     )
@@ -253,14 +244,14 @@ def _look_url(proposal: Proposal, reader: User) -> str:
 # --- Why it is here -----------------------------------------------------------------------------
 
 
-def _verdict(proposal: Proposal, decisions: Sequence[Decision]) -> dict[str, Any]:
-    verdict = proposal.verdict
+def _verdict(whole: Whole) -> dict[str, Any]:
+    proposal, verdict = whole.proposal, whole.proposal.verdict
     return {
         "rules": [_rule(rule) for rule in verdict["rules"]],
         "default": "Let pass by default." if verdict["verdict"] == "auto_approve" else "Reviewed by default.",
         "policy": proposal.policy_id or "",
-        "team": teams_in_words(proposal),
-        "approvals": _approvals(proposal, decisions),
+        "team": teams_in_words(whole),
+        "approvals": _approvals(proposal, whole.decisions),
         "priority": _priority(proposal),
         "decide_within": span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
@@ -273,7 +264,10 @@ def _priority(proposal: Proposal) -> str:
     return f"{proposal.priority} of 100" + (f", by {shown(rules[0]['name'])}" if rules else "")
 
 
-def _contradictions(proposal: Proposal, reader: User) -> list[Other]:
+def _contradictions(whole: Whole, reader: User) -> list[Other]:
+    if not whole.is_contradicted:
+        return []
+    proposal = whole.proposal
     found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
     return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
 
@@ -325,6 +319,8 @@ def _ending(resolution: Resolution, suggestions: Sequence[Suggestion]) -> str:
 
 
 def _check(proposal: Proposal, reader: User, query: str) -> Check | None:
+    if proposal.status != Proposal.Status.APPROVED:
+        return None
     sample = asked_of(reader).filter(proposal=proposal).first()
     if sample is None:
         return None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
 
 from approvals.deciding.voices import Version
-from approvals.detail.consequences import undone
-from approvals.detail.worth import Record, Worth, record_of
+from approvals.detail.worth import Record, Worth, records_of
 from approvals.showing.arguments import Argument, also_there, edited, table
 from audit.ground.unseen import Piece, pieces, told
-from governance.models import Risk
+from governance.actions.words import hazards
+from governance.models import ActionType, Risk
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import sentence
+from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Resolution, Suggestion
 
 
@@ -65,7 +68,7 @@ def options_of(
     approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
     wanted = approved or chosen
     known = wanted in {str(s.pk) for s in suggestions}
-    records = {name: record_of(proposal.agent_id, name) for name in {s.action_type.name for s in suggestions}}
+    records = records_of(proposal.agent_id, {s.action_type.name for s in suggestions})
     options = [
         _option(
             proposal,
@@ -151,3 +154,41 @@ def _as_approved(option: Option, suggestion: Suggestion, resolution: Resolution)
         digest=digest,
         digest_short=f"{digest[:11]}…{digest[-4:]}",
     )
+
+
+# --- What carrying it out means -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """`sentences` say what undoing it would mean, `by` who or what carries it out."""
+
+    sentences: list[str]
+    by: str
+
+
+def undone(kind: ActionType, proposal: Proposal) -> Undone:
+    """What it means to let this kind of action run, here."""
+    sentences = hazards(kind)
+    grace = obligations_of(proposal).grace
+    if grace:
+        sentences.append(f"After an approval there are {grace:g} s to undo it, before anything runs.")
+    return Undone(sentences, _by(kind.workflow))
+
+
+def _by(workflow: Any) -> str:
+    """ "shop.internal · 2 routes"; the agent itself where nothing else is known."""
+    steps = workflow.get("steps", []) if isinstance(workflow, dict) else []
+    routes = [route for step in steps for route in step.get("routes", [])]
+    if not routes:
+        return "done by the agent"
+    places = list(dict.fromkeys(filter(None, map(_place, routes))))
+    counted = [f"{len(steps)} steps"] if len(steps) > 1 else []
+    counted += [f"{len(routes)} routes"] if len(routes) > 1 else []
+    return " · ".join([", ".join(places), *counted])
+
+
+def _place(route: dict[str, Any]) -> str:
+    if route.get("kind") == "handback":
+        return "the agent"
+    return urlsplit(str(route.get("url", ""))).hostname or str(route.get("call", ""))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef
-from django.db.models.functions import Now
 from django.urls import reverse
 
-from approvals.models import Decision
-from approvals.queue.read import visible_among
+from audit.ground.prepared import execute
 from audit.ground.unseen import Piece, pieces, shown
 from execution.models import Execution
 from governance.models import User
 from governance.policies.findings import Finding, Weight
-from suggestions.models import Proposal, Resolution, Sample, SecondReview
+from suggestions.models import Proposal, Resolution, seen_by, visible_sql
 
 DAYS = 90
 COUNTED = 500  # of the newest decisions on an agent and an action, for the sums
@@ -67,78 +64,46 @@ class Precedents:
 
 def precedents(proposal: Proposal, reader: User) -> Precedents:
     """The last decisions on this agent and action, and those about this subject, that the reader may see."""
-    told, newest = _of_action(proposal, reader)
-    subject = _of_subject(proposal, reader)
-    found = _read([*newest, *subject], proposal)
+    asked = {
+        "proposal": proposal.pk,
+        "agent": proposal.agent_id,
+        "action": proposal.action,
+        "subject": proposal.subject_key if proposal.subject_id else None,
+        **seen_by(reader),
+    }
+    rows = [Answered(*row) for row in execute(_FOUND, asked)]
+    newest, subject = _of_action(rows), _of_subject(rows)
+    known = {row.id: _precedent(row, same=row.proposed == proposal.sentence) for row in rows}
+    own = {row.id for row in newest}
     return Precedents(
-        told,
-        [found[one] for one in newest if one in found],
-        [found[one] for one in subject if one in found and one not in newest],
+        _told(rows),
+        [known[row.id] for row in newest],
+        [known[row.id] for row in subject if row.id not in own],
     )
 
 
-def _of_action(proposal: Proposal, reader: User) -> tuple[str, list[object]]:
-    """What people decided, in sums; and the newest of it, what they rejected first.
+def _told(rows: Sequence[Answered]) -> str:
+    """What people decided, in sums, which each row of it has."""
+    counts = next((row.counts for row in rows if row.counts), {})
+    return ", ".join(f"{counts[name]:,} {name}" for name in (*_DECIDED, "edited") if counts.get(name))
 
-    A no says more about the like of it than many a yes; but it does not hide the newest yes.
-    """
-    newest = (
-        Resolution.objects.filter(
-            agent=proposal.agent_id,
-            action=proposal.action,
-            by=Resolution.By.HUMAN,
-            status__in=_DECIDED,
-            at__gt=Now() - timedelta(days=DAYS),
-        )
-        .order_by("-at")
-        .values_list("pk", "status", "action_digest", "suggestion__action_digest")[:COUNTED]
-    )
-    decided = [row for row in newest if row[0] != proposal.pk]
-    seen = visible_among([row[0] for row in decided], reader)
-    rows = [row for row in decided if row[0] in seen]
-    counted = Counter(status for _, status, _, _ in rows)
-    changed = sum(status == "approved" and digest != proposed for _, status, digest, proposed in rows)
-    told = [f"{counted[status]:,} {status}" for status in _DECIDED if counted[status]]
-    told += [f"{changed:,} edited"] if changed else []
-    refused = [one for one, status, *_ in rows if status == "rejected"]
-    others = [one for one, status, *_ in rows if status != "rejected"]
+
+def _of_action(rows: Sequence[Answered]) -> list[Answered]:
+    """The newest, what was rejected first: a no says more about the like of it than many a yes; but it does
+    not hide the newest yes."""
+    of_action = [row for row in rows if row.counts]
+    refused = [row for row in of_action if row.status == "rejected"]
+    others = [row for row in of_action if row.status != "rejected"]
     first = refused[: SHOWN - 1] if others else refused[:SHOWN]
-    return ", ".join(told), [*first, *others[: SHOWN - len(first)]]
+    return [*first, *others[: SHOWN - len(first)]]
 
 
-def _of_subject(proposal: Proposal, reader: User) -> list[object]:
-    """The newest decided ones about the same subject, of any agent."""
-    if not proposal.subject_id:
-        return []
-    newest = list(
-        Proposal.objects.asked()
-        .filter(subject_key=proposal.subject_key)
-        .exclude(subject_id="")
-        .order_by("-created_at")
-        .values_list("pk", flat=True)[:OF_SUBJECT]
-    )
-    seen = visible_among([one for one in newest if one != proposal.pk], reader)
-    decided = Resolution.objects.filter(pk__in=seen).order_by("-at")
-    newest_first = list(decided.values_list("pk", "status")[:SHOWN])
-    return [one for one, _ in sorted(newest_first, key=lambda row: row[1] != "rejected")]
+def _of_subject(rows: Sequence[Answered]) -> list[Answered]:
+    """The same of the newest about the same subject, of any agent."""
+    return sorted((row for row in rows if row.of_subject), key=lambda row: row.status != "rejected")
 
 
-def _read(ids: Iterable[object], proposal: Proposal) -> dict[object, Precedent]:
-    of_it = {"proposal": OuterRef("pk")}
-    wrong = Sample.objects.filter(**of_it, status=Sample.Status.WRONG)
-    otherwise = SecondReview.objects.filter(**of_it, status=SecondReview.Status.DIFFERED)
-    undone = Decision.objects.filter(**of_it, standing=False, verdict=Decision.Verdict.APPROVE)
-    rows = (
-        Resolution.objects.filter(pk__in=set(ids))
-        .select_related("suggestion", "proposal")
-        .defer("proposal__context", "proposal__verdict", "proposal__provenance", "arguments")
-        .annotate(ended=F("proposal__execution__status"), why=F("proposal__execution__reason"))
-        .annotate(wrong=Exists(wrong), otherwise=Exists(otherwise), undone=Exists(undone))
-    )
-    return {row.pk: _precedent(row, same=row.proposal.sentence == proposal.sentence) for row in rows}
-
-
-def _doubts(row: Any) -> Iterator[str]:
+def _doubts(row: Answered) -> Iterator[str]:
     """Why an approval is no example: it was warned of, or somebody thought otherwise afterwards."""
     if row.wrong:
         yield "checked afterwards: it was wrong"
@@ -146,28 +111,102 @@ def _doubts(row: Any) -> Iterator[str]:
         yield "a second person decided otherwise"
     if row.undone:
         yield "an approval of it was taken back"
-    level, text = row.proposal.glance.get("found", ("", ""))
+    level, text = row.glance.get("found", ("", ""))
     if level == "alarm":
         yield f"although: {text}"
 
 
-def _precedent(row: Resolution, *, same: bool) -> Precedent:
-    said = f"{row.status} by {shown(row.actor_name)}" if row.by != Resolution.By.TIMER else str(row.status)
-    sentence = row.proposal.sentence
-    if row.suggestion:
-        sentence = row.sentence or row.suggestion.sentence
-        said += f", suggestion {row.suggestion.rank}" if row.suggestion.rank > 1 else ""
-        said += ", edited" if row.action_digest != row.suggestion.action_digest else ""
-    ended = row.ended  # type: ignore[attr-defined]
+def _precedent(row: Answered, *, same: bool) -> Precedent:
+    said = f"{row.status} by {shown(row.by_name)}" if row.by != Resolution.By.TIMER else row.status
+    sentence = row.proposed
+    if row.rank is not None:
+        sentence = row.approved or row.suggested
+        said += f", suggestion {row.rank}" if row.rank > 1 else ""
+        said += ", edited" if row.edited else ""
     return Precedent(
-        url=reverse("approvals:proposal", args=[row.pk]),
+        url=reverse("approvals:proposal", args=[row.id]),
         sentence=shown(sentence),
         said=said,
         status=row.status,
         at=row.at,
         reason=pieces(row.reason),
-        ended=Execution.Status(ended).label.lower() if ended else "",
-        ended_badly=ended in _ENDED_BADLY,
+        ended=Execution.Status(row.ended).label.lower() if row.ended else "",
+        ended_badly=row.ended in _ENDED_BADLY,
         doubts=tuple(_doubts(row)) if row.status == "approved" else (),
         same=same,
     )
+
+
+class Answered(NamedTuple):
+    """A row of the statement below: the answer to an earlier proposal.
+
+    `proposed` is the proposal's sentence, `approved` what was carried out instead, `suggested` that of the
+    suggestion that was meant. `counts` are those of all decisions on the agent and action, where it is one.
+    """
+
+    id: UUID
+    status: str
+    by: str
+    by_name: str
+    at: datetime
+    reason: str
+    proposed: str
+    glance: dict[str, Any]
+    approved: str
+    rank: int | None
+    suggested: str
+    edited: bool
+    ended: str
+    wrong: bool
+    otherwise: bool
+    undone: bool
+    counts: dict[str, int]
+    of_subject: bool
+
+
+# Of the newest decisions on the agent and action those that the reader may see, in sums, with a few of
+# each kind; and a few of the newest decided about the subject. Both are bounded reads of an index.
+_FOUND = f"""
+WITH seen AS MATERIALIZED (
+    SELECT r.* FROM (
+        SELECT r.proposal_id, r.status, r.at,
+               r.status = 'approved' AND r.action_digest IS DISTINCT FROM s.action_digest AS edited
+          FROM suggestions_resolution r LEFT JOIN suggestions_suggestion s ON s.id = r.suggestion_id
+         WHERE r.agent_id = %(agent)s AND r.action = %(action)s AND r.by = 'human'
+           AND r.status IN ('approved', 'rejected', 'returned')
+           AND r.at > statement_timestamp() - interval '{DAYS} days'
+         ORDER BY r.at DESC LIMIT {COUNTED}) r
+      JOIN suggestions_proposal p ON p.id = r.proposal_id
+     WHERE p.id <> %(proposal)s AND {visible_sql("p")}
+), counts AS (
+    SELECT json_object_agg(what, n) AS told FROM (
+        SELECT status AS what, count(*) AS n FROM seen GROUP BY status
+        UNION ALL SELECT 'edited', count(*) FROM seen WHERE edited) counted
+), of_action AS (
+    (SELECT proposal_id FROM seen WHERE status = 'rejected' ORDER BY at DESC LIMIT {SHOWN})
+    UNION ALL
+    (SELECT proposal_id FROM seen WHERE status <> 'rejected' ORDER BY at DESC LIMIT {SHOWN})
+), of_subject AS (
+    SELECT r.proposal_id FROM (
+        SELECT * FROM suggestions_proposal
+         WHERE subject_key = %(subject)s AND subject_id <> '' AND NOT is_check
+         ORDER BY created_at DESC LIMIT {OF_SUBJECT}) p
+      JOIN suggestions_resolution r ON r.proposal_id = p.id
+     WHERE p.id <> %(proposal)s AND {visible_sql("p")}
+     ORDER BY r.at DESC LIMIT {SHOWN}
+)
+SELECT r.proposal_id, r.status, r.by, r.actor_name, r.at, r.reason, p.sentence, p.glance::json, r.sentence,
+       s.rank, s.sentence, r.action_digest IS DISTINCT FROM s.action_digest,
+       coalesce((SELECT e.status FROM execution_execution e WHERE e.proposal_id = p.id), ''),
+       EXISTS (SELECT FROM suggestions_sample x WHERE x.proposal_id = p.id AND x.status = 'wrong'),
+       EXISTS (SELECT FROM suggestions_secondreview x WHERE x.proposal_id = p.id AND x.status = 'differed'),
+       EXISTS (SELECT FROM approvals_decision x
+                WHERE x.proposal_id = p.id AND NOT x.standing AND x.verdict = 'approve'),
+       CASE WHEN p.id IN (SELECT proposal_id FROM of_action) THEN (SELECT told FROM counts) ELSE '{{}}' END,
+       p.id IN (SELECT proposal_id FROM of_subject)
+  FROM suggestions_resolution r
+  JOIN suggestions_proposal p ON p.id = r.proposal_id
+  LEFT JOIN suggestions_suggestion s ON s.id = r.suggestion_id
+ WHERE r.proposal_id IN (SELECT proposal_id FROM of_action UNION SELECT proposal_id FROM of_subject)
+ ORDER BY r.at DESC
+"""

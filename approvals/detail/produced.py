@@ -30,13 +30,10 @@ class Produced:
     said: list[tuple[str, str]]
 
 
-def produced(proposal: Proposal) -> Produced:
+def produced(proposal: Proposal, known: Deployment | None) -> Produced:
     """What a proposal came from. The label is the agent's word; the rest of the deployment is ours."""
     provenance = proposal.provenance
     label = provenance.get("deployment", "")
-    known = (
-        Deployment.objects.filter(agent=proposal.agent_id, label=label).select_related("approved_by").first()
-    )
     active_then = bool(label) and proposal.verdict.get("known", {}).get("deployment") == label
     return Produced(
         label=shown(label),

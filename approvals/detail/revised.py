@@ -9,6 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from approvals.detail.read import Whole
 from approvals.showing.arguments import as_text
 from approvals.showing.statuses import status_label
 from approvals.showing.text_diff import Change, changes
@@ -61,8 +62,11 @@ class Revised:
     same: int
 
 
-def revised(proposal: Proposal, suggestions: Sequence[Suggestion], reader: User) -> Revised | None:
+def revised(whole: Whole, reader: User) -> Revised | None:
     """The chain that this proposal is in, as far as this person may see it; None where it is in none."""
+    proposal, suggestions = whole.proposal, whole.suggestions
+    if not (proposal.revises_id or whole.is_revised):
+        return None
     visible = Proposal.objects.visible_to(reader).select_related("resolution")
     earlier = _chain(proposal, visible)
     later = list(visible.filter(revises=proposal).order_by("id")[:MOST_LATER])

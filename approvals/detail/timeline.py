@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from approvals.deciding.checks import SLIPPED_IN
 from approvals.detail.edited import in_short
-from approvals.models import Decision
+from approvals.detail.read import Whole
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import label
 from audit.models import Event
 from governance.models import Team, User
-from suggestions.models import Proposal, Resolution
+from suggestions.models import Resolution
 
-MOST = 100
 _VERDICTS = {
     "approve": "approved suggestion {rank}",
     "reject": "rejected it",
@@ -48,31 +47,32 @@ class _Known:
     teams: dict[str, str]
 
 
-def timeline(proposal: Proposal, decisions: Iterable[Decision]) -> list[Entry]:
-    """What happened to a proposal, oldest first: how it came, and the newest `MOST` events since.
+def timeline(whole: Whole) -> list[Entry]:
+    """What happened to a proposal, oldest first: how it came, and the newest events since.
 
     What people wrote comes from the decisions and comments; the log holds only commitments to it.
     """
-    events = Event.objects.filter(proposal_id=proposal.pk)
-    newest = list(events.order_by("-id")[:MOST])[::-1]
-    left_out = len(newest) == MOST and (events.order_by("id").first() or newest[0]).pk < newest[0].pk
+    proposal, newest = whole.proposal, whole.events
     bodies = [json.loads(event.body) for event in newest]
-    known = _known(proposal, decisions, bodies)
+    known = _known(whole, bodies)
     entries = [_entry(event, body, known) for event, body in zip(newest, bodies, strict=True)]
     found = [entry for entry in entries if entry]
-    if left_out:
+    if whole.more_events:
         came = Entry(proposal.created_at, f"Proposed by {shown(proposal.agent.name)}", "the log has the rest")
         found.insert(0, came)
     return found
 
 
-def _known(proposal: Proposal, decisions: Iterable[Decision], bodies: Sequence[dict[str, Any]]) -> _Known:
-    words, edits = {}, {}
-    for decision in decisions:
+def _known(whole: Whole, bodies: Sequence[dict[str, Any]]) -> _Known:
+    words = {str(comment.pk): comment.text for comment in whole.comments}
+    edits = {}
+    for decision in whole.decisions:
         words[str(decision.pk)], edits[str(decision.pk)] = decision.reason, in_short(decision)
     types = {body["type"] for body in bodies}
-    if "comment.written" in types:
-        words |= {str(pk): text for pk, text in proposal.comments.values_list("pk", "text")}
+    written = {body["data"]["comment"] for body in bodies if body["type"] == "comment.written"}
+    if others := written - words.keys():
+        texts = whole.proposal.comments.filter(pk__in=others).values_list("pk", "text")
+        words |= {str(pk): text for pk, text in texts}
     assigned = {body["data"]["to"] for body in bodies if body["type"] == "claim.assigned"}
     people = User.objects.filter(pk__in=assigned) if assigned else []
     escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}

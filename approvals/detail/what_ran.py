@@ -13,13 +13,14 @@ from audit.ground.unseen import pieces, shown
 from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt
 from execution.models import Execution
-from governance.models import User
-from governance.trust import halts
+from governance.models import Halt, User
 from suggestions.answering.present import halt_of
 from suggestions.models import Proposal, Suggestion
 
 
 def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
+    if proposal.status != Proposal.Status.APPROVED:
+        return None
     found = Execution.objects.filter(proposal=proposal).select_related("suggestion__action_type")
     execution = found.with_doubt().prefetch_related("steps__attempts").first()
     if execution is None or not reader.has_perm("execution.view_execution"):
@@ -46,9 +47,9 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
     }
 
 
-def held(proposal: Proposal, suggestions: Sequence[Suggestion]) -> str:
-    """Which kill switch holds it, by whom and since when; empty where none does."""
-    halt = halt_of(proposal, suggestions, on=halts.on())
+def held(proposal: Proposal, suggestions: Sequence[Suggestion], *, on: Sequence[Halt]) -> str:
+    """Which of these kill switches holds it, by whom and since when; empty where none does."""
+    halt = halt_of(proposal, suggestions, on=on)
     if halt is None:
         return ""
     thrown = f"Thrown by {shown(halt.by_name)}, {halt.at:%-d %b %H:%M} UTC."

@@ -11,8 +11,8 @@ A stated probability of success is put beside the executions of this agent and a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from audit.ground.prepared import execute
@@ -55,8 +55,8 @@ class Worth:
 class Record:
     """What an agent said of one action, and what came of it."""
 
-    confidence: Sequence[Statement] = ()
-    success: Sequence[Statement] = ()
+    confidence: list[Statement] = field(default_factory=list)
+    success: list[Statement] = field(default_factory=list)
 
     def of_confidence(self, stated: float | None) -> Worth | None:
         return _near(stated, self.confidence)
@@ -65,10 +65,14 @@ class Record:
         return _near(stated, self.success)
 
 
-def record_of(agent: UUID, action: str) -> Record:
-    """What this agent's statements on this action have been worth lately; two bounded queries."""
-    asked = {"agent": agent, "action": action, "days": DAYS, "looked_at": LOOKED_AT}
-    return Record(execute(_DECIDED, asked), execute(_CARRIED_OUT, asked))
+def records_of(agent: UUID, actions: Iterable[str]) -> dict[str, Record]:
+    """What this agent's statements on each of these actions have been worth lately; one bounded query."""
+    found = {action: Record() for action in actions}
+    asked = {"agent": agent, "actions": list(found), "days": DAYS, "looked_at": LOOKED_AT}
+    for action, of_confidence, stated, came_true in execute(_RECORDS, asked):
+        record = found[action]
+        (record.confidence if of_confidence else record.success).append((stated, came_true))
+    return found
 
 
 def _near(stated: float | None, statements: Iterable[Statement]) -> Worth | None:
@@ -87,7 +91,7 @@ SELECT confidence, was_right FROM (
        FROM suggestions_resolution r
        JOIN suggestions_suggestion s ON s.proposal_id = r.proposal_id AND s.rank = 1
        LEFT JOIN execution_execution e ON e.proposal_id = r.proposal_id
-      WHERE r.agent_id = %(agent)s AND r.action = %(action)s
+      WHERE r.agent_id = %(agent)s AND r.action = asked.action
         AND r.by = 'human' AND r.status IN ('approved', 'rejected', 'returned')
         AND r.at > statement_timestamp() - make_interval(days => %(days)s)
       ORDER BY r.at DESC LIMIT %(looked_at)s)
@@ -95,7 +99,7 @@ SELECT confidence, was_right FROM (
     (SELECT x.ended_at, s.confidence, x.status = 'right'
        FROM suggestions_sample x
        JOIN suggestions_suggestion s ON s.proposal_id = x.proposal_id AND s.rank = 1
-      WHERE x.agent_id = %(agent)s AND x.action = %(action)s
+      WHERE x.agent_id = %(agent)s AND x.action = asked.action
         AND x.status IN ('right', 'wrong')
         AND x.ended_at > statement_timestamp() - make_interval(days => %(days)s)
       ORDER BY x.ended_at DESC LIMIT %(looked_at)s)
@@ -106,10 +110,18 @@ SELECT confidence, was_right FROM (
 _CARRIED_OUT = """
 SELECT s.success_probability, newest.status = 'succeeded'
   FROM (SELECT suggestion_id, status, created_at FROM execution_execution
-         WHERE agent_id = %(agent)s AND action = %(action)s
+         WHERE agent_id = %(agent)s AND action = asked.action
            AND status IN ('succeeded', 'failed', 'needs_attention')
          ORDER BY id DESC LIMIT %(looked_at)s) newest
   JOIN suggestions_suggestion s ON s.id = newest.suggestion_id
  WHERE s.success_probability IS NOT NULL
    AND newest.created_at > statement_timestamp() - make_interval(days => %(days)s)
+"""
+
+_RECORDS = f"""
+SELECT asked.action, found.*
+  FROM unnest(%(actions)s::varchar[]) AS asked(action), LATERAL (
+       SELECT true, said.* FROM ({_DECIDED}) said
+       UNION ALL
+       SELECT false, carried.* FROM ({_CARRIED_OUT}) carried) found
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -39,8 +40,11 @@ class Banner:
 
 def banner() -> Banner:
     """What there is to say now."""
-    on = halts.on()
-    silences = heartbeats.silences()
+    return drawn(halts.on(), heartbeats.silences())
+
+
+def drawn(on: Sequence[Halt], silences: Sequence[str]) -> Banner:
+    """The same where it is known which kill switches are on, and who fell silent."""
     inner = {
         "halts": [_halt(halt) for halt in on[:MOST_SHOWN]],
         "more": max(0, len(on) - MOST_SHOWN),

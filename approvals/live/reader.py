@@ -21,7 +21,6 @@ MOST_ROWS = 300  # above it every page reads its list again: dear, where many ar
 MOST_MISSED = 100  # above it one page that comes back reads its list again rather than a hundred rows
 LOOK_BACK = read.OVERLAP
 MOST_EVENTS = 5_000  # since a page was last told something; above it, it reads its list again
-MOST_DRAWN = 2_000  # rows kept as they were drawn, for pages that come back
 LOOK_FOR_PEOPLE = 1.0  # who looks at what is read again at most so often
 DrawnPieces = Sequence[tuple[Sequence[str], str]]  # HTML, with the teams that may see it
 
@@ -47,7 +46,6 @@ class Reader:
     seen: set[int] = field(default_factory=set)
     told: dict[str, int] = field(default_factory=dict)
     present: dict[UUID, looks.Present] = field(default_factory=dict)
-    _drawn: dict[str, tuple[int, str]] = field(default_factory=dict)
     _caught_up: dict[str, Change] = field(default_factory=dict)
     _looked_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,7 +73,7 @@ class Reader:
         rows = rows_of(sorted(wanted)) if wanted and not overflow else []
         people = self._people()
         self.seen = {event for event, _ in events}  # only now: what failed above is looked at again
-        news = [(row.teams, self._draw(row)) for row in rows if self._is_news(row)]
+        news = [(row.teams, drawn(row)) for row in rows if self._is_news(row)]
         if not (new or news or people or overflow):
             return None
         if new and rows:
@@ -97,10 +95,10 @@ class Reader:
             return Change(now, overflow=True)
         rows = rows_of(sorted(missed))
         moved = moved_rows(events)
-        # A row that was drawn before may say who looked at it then.
+        # A row says who looked when it was read; this process may know of others by now.
         nobody = {UUID(row.id): looks.Present(row.teams, ()) for row in rows}
         people = [self._people_of(one, self.present.get(one, here)) for one, here in nobody.items()]
-        change = Change(now, [*moved, *((row.teams, self._draw(row)) for row in rows)], people)
+        change = Change(now, [*moved, *((row.teams, drawn(row)) for row in rows)], people)
         with self._lock:
             # What was found meanwhile was told to those who were there, not to whoever comes now.
             if news == self._news:
@@ -114,17 +112,6 @@ class Reader:
             events = cursor.fetchall()
         self.position = max((event for event, _ in events), default=0)
         return events
-
-    def _draw(self, row: Row) -> str:
-        known = self._drawn.get(row.id)
-        if known and known[0] == row.version:
-            return known[1]
-        html = drawn(row)
-        self._drawn.pop(row.id, None)
-        self._drawn[row.id] = (row.version, html)
-        while len(self._drawn) > MOST_DRAWN:
-            self._drawn.pop(next(iter(self._drawn)), None)
-        return html
 
     def _is_news(self, row: Row) -> bool:
         if self.told.get(row.id, 0) >= row.version:

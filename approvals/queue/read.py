@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from approvals.queue.filters import Filters, Position, Sort
 from approvals.queue.search import DOCUMENT, id_in, rest_sql, text_sql, words_of
+from audit.ground.prepared import execute
 from governance.door.teams import known_teams_of
 from governance.models import Agent, Risk, Team, User
 from suggestions.models import Proposal
@@ -59,6 +60,15 @@ class Waiting:
     teams: dict[str, int] = field(default_factory=dict)
     agents: list[str] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any]]) -> Waiting:
+        """What `WAITING` found."""
+        found = list(rows)
+        counts: Counter[str] = Counter()
+        for team, _agent, _action, n in found:
+            counts[team] += n
+        return cls(dict(counts), sorted({row[1] for row in found}), sorted({row[2] for row in found}))
 
     def count_of(self, teams: Sequence[str]) -> str:
         """How many wait for these teams: "14", "1,000+"."""
@@ -287,7 +297,8 @@ def _asked(
 ) -> _Asked | None:
     """The question in SQL; None where nothing can be found."""
     chosen = [team for team in teams if filters.team in ("", team)]
-    agent = Agent.objects.filter(name=filters.agent).values_list("pk", flat=True).first()
+    named = Agent.objects.filter(name=filters.agent).values_list("pk", flat=True)
+    agent = named.first() if filters.agent else None
     nothing = (
         not chosen
         or (filters.agent and agent is None)
@@ -331,29 +342,21 @@ def _conditions(filters: Filters, agent: UUID | None, words: str, values: dict[s
 
 def waiting(teams: Sequence[str]) -> Waiting:
     """Counts per team, and the agents and actions among the first of each."""
-    if not teams:
-        return Waiting()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT team.slug, agent.name, p.action, p.n
-              FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
-                   SELECT agent_id, action, count(*) AS n FROM (
-                          (SELECT agent_id, action FROM suggestions_proposal
-                            WHERE {FIRST} ORDER BY queue_order, deadline, id LIMIT %(limit)s)
-                          UNION ALL
-                          (SELECT agent_id, action FROM suggestions_proposal
-                            WHERE {BESIDES} LIMIT %(limit)s)) first
-                    GROUP BY agent_id, action) p
-              JOIN governance_agent agent ON agent.id = p.agent_id
-            """,
-            {"teams": list(teams), "limit": COUNT_TO + 1},
-        )
-        rows = cursor.fetchall()
-    counts: Counter[str] = Counter()
-    for team, _agent, _action, n in rows:
-        counts[team] += n
-    return Waiting(dict(counts), sorted({row[1] for row in rows}), sorted({row[2] for row in rows}))
+    return Waiting.of(execute(WAITING, {"teams": list(teams), "limit": COUNT_TO + 1}))
+
+
+WAITING = f"""
+SELECT team.slug, agent.name, p.action, p.n
+  FROM unnest(%(teams)s::text[]) AS team(slug), LATERAL (
+       SELECT agent_id, action, count(*) AS n FROM (
+              (SELECT agent_id, action FROM suggestions_proposal
+                WHERE {FIRST} ORDER BY queue_order, deadline, id LIMIT %(limit)s)
+              UNION ALL
+              (SELECT agent_id, action FROM suggestions_proposal
+                WHERE {BESIDES} LIMIT %(limit)s)) first
+        GROUP BY agent_id, action) p
+  JOIN governance_agent agent ON agent.id = p.agent_id
+"""
 
 
 def version() -> str:
@@ -362,16 +365,14 @@ def version() -> str:
     An event of a transaction that commits late has an older number than the newest: so the last
     ones are counted as well.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(VERSION)
-        newest, count = cursor.fetchone()
-    return f"{newest}.{count}"
+    [(found,)] = execute(VERSION, [])
+    return str(found)
 
 
 OVERLAP = 1_000
 VERSION = f"""
 WITH newest AS (SELECT id FROM audit_event WHERE proposal_id IS NOT NULL ORDER BY id DESC LIMIT 1)
-SELECT coalesce(max(e.id), 0), count(e.id)
+SELECT coalesce(max(e.id), 0) || '.' || count(e.id)
   FROM newest JOIN audit_event e ON e.id > newest.id - {OVERLAP} AND e.proposal_id IS NOT NULL
 """
 
@@ -380,12 +381,20 @@ def following(proposal: Proposal, teams: Sequence[str], filters: Filters, *, rev
     """What to look at after this one: the next that waits for this reviewer, else the first."""
     for after in (Position.of(proposal, filters.order), None):
         ids = page(teams, filters, after=after, size=20, me=reviewer.pk).ids
-        waiting = Proposal.objects.pending().filter(pk__in=ids).exclude(pk=proposal.pk)
-        decided = waiting.filter(decisions__reviewer=reviewer, decisions__standing=True)
-        left = set(waiting.values_list("pk", flat=True)) - set(decided.values_list("pk", flat=True))
+        asked = {"ids": ids, "after": proposal.pk, "reviewer": reviewer.pk}
+        left = {found for (found,) in execute(_LEFT, asked)}
         if left:
             return next(found for found in ids if found in left)
     return None
+
+
+# Those that still wait for this reviewer.
+_LEFT = """
+SELECT id FROM suggestions_proposal p
+ WHERE id = ANY(%(ids)s) AND status = 'pending' AND id <> %(after)s
+   AND NOT EXISTS (SELECT FROM approvals_decision d
+                    WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing)
+"""
 
 
 def explain(teams: Sequence[str], filters: Filters) -> Any:

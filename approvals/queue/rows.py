@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
 from django.template.loader import get_template
 from django.urls import reverse
 
-from approvals.attention import looks
 from approvals.deciding import quorum
 from approvals.models import Claim, Decision
 from approvals.showing import initials
 from approvals.showing.statuses import status_label
+from audit.ground.prepared import execute, stored
 from audit.ground.unseen import shown
-from governance.models import Halt, Risk
+from governance.models import Agent, Risk, User
 from governance.policies.findings import Finding, Weight
 from governance.showing.figures import Figure
-from suggestions.intake.concerns import contradictions
-from suggestions.models import Proposal, SecondReview, Suggestion
+from suggestions.intake.concerns import Contradiction, contradictions
+from suggestions.models import Proposal, Resolution
 
 # What a row says, to all, of what somebody is to decide a second time without knowing of the first.
 DECIDED = "decided"
+KEPT = 2_000  # rows as they were drawn, of 3 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Row:
     claim: Claimed | None = None
     looking: Looking = field(default_factory=lambda: Looking(()))
     agreement: Agreement | None = None
+
+    @property
+    def html(self) -> str:
+        return drawn(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,83 +110,96 @@ class Agreement:
 
 
 def rows_of(ids: Iterable[UUID]) -> list[Row]:
-    """The rows of these proposals, in this order, in five queries however many they are."""
+    """The rows of these proposals, in this order, in one query however many they are; where some are claimed
+    or contradicted one more for each."""
     wanted = list(ids)
-    found = {proposal.pk: proposal for proposal in _proposals(wanted)}
-    open_ones = [proposal for proposal in found.values() if proposal.status == Proposal.Status.PENDING]
-    looking = looks.present([proposal.pk for proposal in open_ones]) if open_ones else {}
-    agreements = _agreements([proposal for proposal in open_ones if proposal.approvals_needed > 1])
-    letters = initials.of(one.claim.user for one in open_ones if one.is_claimed)  # type: ignore[attr-defined]
-    against = contradictions(open_ones)
-    rows = [
-        _row(found[one], looking.get(one, ()), agreements.get(one), letters) for one in wanted if one in found
-    ]
-    return [
-        replace(row, contradicts=tuple(str(c.other) for c in against.get(UUID(row.id), ()))) for row in rows
-    ]
+    found = {row.proposal.pk: row for row in map(_read, execute(_ROWS, {"ids": wanted}))} if wanted else {}
+    letters = initials.of(row.claim.user for row in found.values() if row.claim)
+    against = contradictions(row.proposal for row in found.values() if row.is_contradicted)
+    return [_row(found[one], letters, against.get(one, ())) for one in wanted if one in found]
 
 
-def _proposals(ids: list[UUID]) -> Iterable[Proposal]:
-    first = Suggestion.objects.filter(proposal=OuterRef("pk"), rank=1)
-    claimed = Claim.objects.filter(proposal=OuterRef("pk"), until__gt=Now())
-    # What is long (context, summary, verdict) stays where it is: a row shows none of it.
-    return (
-        Proposal.objects.filter(pk__in=ids)
-        .select_related("agent", "resolution", "claim__user")
-        .defer(
-            "context",
-            "provenance",
-            "summary",
-            "verdict",
-            "raised",
-            "numbers",
-            "callback_url",
-            "salt",
-            "resolution__arguments",
-            "resolution__reason",
-            "agent__allowed_actions",
-        )
-        .annotate(
-            says=Subquery(first.values("confidence")),
-            four_eyes=F("verdict__four_eyes"),
-            four_eyes_by_edit=F("raised__four_eyes"),
-            is_claimed=Exists(claimed),
-            held=Exists(_halts()),
-            blind=Exists(SecondReview.objects.open().filter(proposal=OuterRef("pk"))),
-        )
+class ReadProposal(NamedTuple):
+    """A proposal as far as its row tells of it: what the statement below finds."""
+
+    proposal: Proposal
+    says: float | None
+    held: bool
+    blind: bool
+    is_contradicted: bool
+    four_eyes: bool
+    approving: list[Decision]
+    looking: list[User]
+    claim: Claim | None
+
+
+def _read(row: Sequence[Any]) -> ReadProposal:
+    columns, agent, resolution, *rest, approving, looking, claim = row
+    proposal = stored(Proposal, columns, agent=stored(Agent, agent))
+    proposal._state.fields_cache["resolution"] = stored(Resolution, resolution) if resolution else None
+    beside = (
+        [stored(Decision, one) for one in approving or ()],
+        [stored(User, one) for one in looking or ()],
+        stored(Claim, claim, user=stored(User, claim["user"])) if claim else None,
     )
+    return ReadProposal._make([proposal, *rest, *beside])
 
 
-def _agreements(proposals: Sequence[Proposal]) -> dict[UUID, Agreement]:
-    """How far those are that several people have to agree on."""
-    approving: dict[UUID, dict[str, list[Decision]]] = {}
-    if proposals:
-        decisions = Decision.objects.filter(
-            proposal__in=proposals, standing=True, verdict=Decision.Verdict.APPROVE
-        ).defer("reason", "salt")
-        for one in decisions:
-            approving.setdefault(one.proposal_id, {}).setdefault(one.action_digest, []).append(one)
-    return {proposal.pk: _agreement(proposal, approving.get(proposal.pk, {})) for proposal in proposals}
+# What is long (context, summary, verdict) stays where it is: a row shows none of it.
+_COLUMNS = (
+    "id", "version", "status", "sentence", "glance", "action", "subject_type", "subject_id", "risk",
+    "deadline", "team_id", "also_teams", "approvals_needed", "reminded_at", "queue_order", "priority",
+    "created_at", "revises_id", "concern",
+)  # fmt: skip
+_ROWS = " ".join(
+    f"""
+SELECT json_build_object({", ".join(f"'{name}', p.{name}" for name in _COLUMNS)}),
+       json_build_object('id', a.id, 'name', a.name),
+       (SELECT json_build_object('proposal_id', r.proposal_id, 'by', r.by, 'actor_name', r.actor_name,
+                                 'sentence', r.sentence)
+          FROM suggestions_resolution r WHERE r.proposal_id = p.id),
+       (SELECT s.confidence FROM suggestions_suggestion s WHERE s.proposal_id = p.id AND s.rank = 1),
+       EXISTS (SELECT FROM governance_halt h WHERE h.lifted_at IS NULL
+                  AND (h.scope = 'everything' OR h.action = p.action OR h.agent_id = p.agent_id)),
+       EXISTS (SELECT FROM suggestions_secondreview x WHERE x.proposal_id = p.id AND x.status = 'open'),
+       p.status = 'pending' AND EXISTS (
+           SELECT FROM suggestions_proposal o
+            WHERE o.concern = p.concern AND o.status = 'pending' AND NOT o.is_check AND o.id <> p.id),
+       coalesce((p.raised ->> 'four_eyes')::boolean, (p.verdict ->> 'four_eyes')::boolean, true),
+       CASE WHEN p.status = 'pending' AND p.approvals_needed > 1 THEN (
+           SELECT json_agg(found) FROM (
+               SELECT d.id, d.reviewer_id, d.at, d.action_digest, d.arguments FROM approvals_decision d
+                WHERE d.proposal_id = p.id AND d.standing AND d.verdict = 'approve') found) END,
+       CASE WHEN p.status = 'pending' THEN (
+           SELECT json_agg(found) FROM (
+               SELECT u.id, u.username, u.first_name, u.last_name
+                 FROM approvals_look l JOIN governance_user u ON u.id = l.user_id
+                WHERE l.proposal_id = p.id AND l.until > statement_timestamp()
+                ORDER BY l.began_at, l.id) found) END,
+       (SELECT json_build_object('proposal_id', c.proposal_id, 'user_id', c.user_id, 'by_id', c.by_id,
+                                 'until', c.until, 'user', json_build_object(
+                   'id', u.id, 'username', u.username, 'first_name', u.first_name, 'last_name', u.last_name))
+          FROM approvals_claim c JOIN governance_user u ON u.id = c.user_id
+         WHERE c.proposal_id = p.id AND c.until > statement_timestamp() AND p.status = 'pending')
+  FROM suggestions_proposal p JOIN governance_agent a ON a.id = p.agent_id
+ WHERE p.id = ANY(%(ids)s)
+""".split()
+)
 
 
-def _agreement(proposal: Proposal, by_action: dict[str, list[Decision]]) -> Agreement:
-    said = (proposal.four_eyes_by_edit, proposal.four_eyes, True)  # type: ignore[attr-defined]
-    four_eyes = next(one for one in said if one is not None)
-    counts = [len(quorum.counting_among(those, four_eyes=four_eyes)) for those in by_action.values()]
-    return Agreement(max(counts, default=0), proposal.approvals_needed, disagree=len(by_action) > 1)
+def _agreement(row: ReadProposal) -> Agreement | None:
+    """How far one is that several people have to agree on."""
+    if row.proposal.status != Proposal.Status.PENDING or row.proposal.approvals_needed < 2:
+        return None
+    by_action: dict[str, list[Decision]] = {}
+    for one in row.approving:
+        by_action.setdefault(one.action_digest, []).append(one)
+    counts = [len(quorum.counting_among(those, four_eyes=row.four_eyes)) for those in by_action.values()]
+    return Agreement(max(counts, default=0), row.proposal.approvals_needed, disagree=len(by_action) > 1)
 
 
-def _halts() -> QuerySet[Halt]:
-    everything, of_action = Q(scope=Halt.Scope.EVERYTHING), Q(action=OuterRef("action"))
-    return Halt.objects.on().filter(everything | of_action | Q(agent=OuterRef("agent")))
-
-
-def _row(
-    proposal: Proposal,
-    looking: Sequence[tuple[int, str]],
-    agreement: Agreement | None,
-    letters: dict[int, str],
-) -> Row:
+def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Contradiction]) -> Row:
+    proposal = found.proposal
     deadline, pending = proposal.deadline.astimezone(UTC), proposal.status == Proposal.Status.PENDING
     return Row(
         id=str(proposal.pk),
@@ -193,23 +211,24 @@ def _row(
         subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
         deadline=deadline,
-        status=DECIDED if proposal.blind else proposal.status,  # type: ignore[attr-defined]
-        status_label=DECIDED if proposal.blind else status_label(proposal),  # type: ignore[attr-defined]
+        status=DECIDED if found.blind else proposal.status,
+        status_label=DECIDED if found.blind else status_label(proposal),
         teams=tuple(proposal.teams),
-        held=pending and proposal.held,  # type: ignore[attr-defined]
+        held=pending and found.held,
         ends_soon=pending and proposal.reminded_at is not None,
         figures=_figures(proposal),
-        found=_found(proposal) if pending else None,
+        found=_finding(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",
         priority=proposal.priority,
         due=f"{deadline:%Y%m%dT%H%M%S%f}",
         made=f"{proposal.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}",
         created=proposal.created_at.astimezone(UTC),
         revises=proposal.revises_id is not None,
-        says=proposal.says,  # type: ignore[attr-defined]
-        claim=_claimed(proposal.claim, letters) if pending and proposal.is_claimed else None,  # type: ignore[attr-defined]
-        looking=Looking(tuple((user, shown(name)) for user, name in looking)),
-        agreement=agreement,
+        says=found.says,
+        contradicts=tuple(str(one.other) for one in against),
+        claim=_claimed(found.claim, letters) if found.claim else None,
+        looking=Looking(tuple((user.pk, shown(user.printed_name)) for user in found.looking)),
+        agreement=_agreement(found),
     )
 
 
@@ -226,13 +245,13 @@ def _figures(proposal: Proposal) -> tuple[Figure, ...]:
     return tuple(Figure(label, text) for label, text in proposal.glance.get("figures", ()))
 
 
-def _found(proposal: Proposal) -> Finding | None:
+def _finding(proposal: Proposal) -> Finding | None:
     """The worst of what the policy found."""
     level, text = proposal.glance.get("found", ("", ""))
     return Finding(Weight[level.upper()], text) if level else None
 
 
-def _claimed(claim: Claim, letters: dict[int, str]) -> Claimed:
+def _claimed(claim: Claim, letters: Mapping[int, str]) -> Claimed:
     name, own = claim.user.printed_name, claim.by_id == claim.user_id
     return Claimed(claim.user_id, shown(name), letters[claim.user_id], claim.until, assigned=not own)
 
@@ -243,6 +262,7 @@ def subject_of(proposal: Proposal) -> str:
     return shown(proposal.subject_id if named else f"{proposal.subject_type} {proposal.subject_id}")
 
 
+@lru_cache(KEPT)
 def drawn(row: Row) -> str:
-    """The row as HTML, for sockets: drawn once, sent to all."""
+    """The row as HTML, on pages and for sockets. It is the same for everybody: a process draws it once."""
     return get_template("approvals/queue/_row.html").render({"row": row})

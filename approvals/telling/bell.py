@@ -25,6 +25,7 @@ from approvals.models.notices import Here, Notice, Wishes
 from approvals.telling.due import quiet_hours
 from approvals.telling.follow import HERE_SECONDS
 from approvals.telling.tell import in_words
+from audit.ground.prepared import execute
 from governance.models import Risk, User
 
 _log = structlog.get_logger(__name__)
@@ -44,9 +45,17 @@ class News:
     path: str = ""
 
 
+# How much somebody has not read, up to `COUNT_TO`.
+UNREAD = f"""
+SELECT count(*) FROM (
+    SELECT FROM approvals_notice
+     WHERE user_id = %(reader)s AND on_page AND read_at IS NULL LIMIT {COUNT_TO}) unread
+"""
+
+
 def unread(user: User) -> int:
-    """How much this person has not read, up to `COUNT_TO`."""
-    return Notice.objects.unread().filter(user=user)[:COUNT_TO].count()
+    [(count,)] = execute(UNREAD, {"reader": user.pk})
+    return int(count)
 
 
 def drawn(count: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.ground.canonical import commitment
 from audit.ground.ids import read_uuid
+from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.door.deciders import DECIDES
@@ -102,9 +103,21 @@ MOST_COUNTED = 99
 PAGE = 50
 
 
+WAITING = f"""
+SELECT count(*) FROM (
+    SELECT FROM suggestions_sample
+     WHERE status = 'open' AND team_id = ANY(%(teams)s::varchar[]) LIMIT {MOST_COUNTED + 1}) waiting
+"""
+
+
 def how_many_wait(teams: Sequence[str]) -> str:
     """How many checks are asked of these teams, counted up to a limit: "3", "99+", or nothing."""
-    waiting = Sample.objects.open().filter(team__in=teams).order_by()[: MOST_COUNTED + 1].count()
+    [(waiting,)] = execute(WAITING, {"teams": list(teams)})
+    return in_words(waiting)
+
+
+def in_words(waiting: int) -> str:
+    """The same of what `WAITING` counted."""
     return f"{MOST_COUNTED}+" if waiting > MOST_COUNTED else str(waiting or "")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.db import connection
@@ -36,20 +38,16 @@ class Rows(Generic[M]):
         OF_PROPOSAL = Rows(Suggestion, "action_type", where="t.proposal_id = %s ORDER BY t.rank")
 
     In `where` the model's table is called `t`, the others as the foreign keys, which may not be null. `also`
-    are expressions that are worked out with each row, for `with_facts`.
+    are expressions that are worked out with each row for what they do, as locks are.
     """
 
     def __init__(self, model: type[M], *related: str, where: str, also: Sequence[str] = ()) -> None:
         self.model, self.related, self.where, self.also = model, related, where, tuple(also)
 
     def __call__(self, parameters: Mapping[str, Any] | Sequence[Any]) -> list[M]:
-        return [found for found, _ in self.with_facts(parameters)]
-
-    def with_facts(self, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[M, tuple[Any, ...]]]:
-        """Each row, with the values of `also` in order."""
         return [self._made(row) for row in execute(self._statement, parameters)]
 
-    def _made(self, row: tuple[Any, ...]) -> tuple[M, tuple[Any, ...]]:
+    def _made(self, row: tuple[Any, ...]) -> M:
         values = list(row)
         for n, loaded in self._loaders:
             values[n] = loaded(values[n])
@@ -59,7 +57,7 @@ class Rows(Generic[M]):
             end = start + len(names)
             found._state.fields_cache[name] = model.from_db("default", names, values[start:end])
             start = end
-        return found, row[start:]
+        return found
 
     @cached_property
     def _models(self) -> list[type[Model]]:
@@ -101,6 +99,34 @@ class Rows(Generic[M]):
 def _column(model: type[Model], name: str) -> str:
     field: Any = model._meta.get_field(name)
     return str(field.column)
+
+
+def stored(model: type[M], row: Mapping[str, Any], **related: Model | None) -> M:
+    """An instance of what `row_to_json` made of a row, with those that its foreign keys lead to.
+
+    Columns that are not in the row are deferred.
+    """
+    known = [(name, load, row[column]) for column, name, load in _columns(model) if column in row]
+    values = [load(value) if load and value is not None else value for _, load, value in known]
+    instance = model.from_db("default", [name for name, _, _ in known], values)
+    instance._state.fields_cache.update(related)
+    return instance
+
+
+@lru_cache
+def _columns(model: type[Model]) -> list[tuple[str, str, Callable[[Any], Any] | None]]:
+    """Of each field: its column, its attribute, and what makes its value of what stands in JSON."""
+    fields: Sequence[Any] = model._meta.concrete_fields
+    kinds = [(f.target_field if f.is_relation else f).get_internal_type() for f in fields]
+    return [(f.column, f.attname, _LOADS.get(kind)) for f, kind in zip(fields, kinds, strict=True)]
+
+
+_LOADS: dict[str, Callable[[Any], Any]] = {
+    "UUIDField": UUID,
+    "DateTimeField": datetime.fromisoformat,
+    "BinaryField": lambda text: bytes.fromhex(text[2:]),
+    "FloatField": float,
+}
 
 
 def unsaved(model: type[M], **attributes: Any) -> M:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, fields
-from django.db.models.functions import Now
 
-from execution.models import Heartbeat
+from audit.ground.prepared import execute
 
 PARTS = ("worker", "beat")
 
@@ -24,27 +22,33 @@ def beat(name: str) -> None:
         )
 
 
+# Seconds since each of them said something, by the database's clock.
+AGES = f"""
+SELECT coalesce(json_object_agg(name, extract(epoch FROM statement_timestamp() - at)), '{{}}')
+  FROM execution_heartbeat WHERE name IN {PARTS}
+"""
+
+
 def silences() -> list[str]:
     """A sentence for every part that should have said something by now."""
-    ages = _ages()
+    [(ages,)] = execute(AGES, [])
+    return in_words(ages)
+
+
+def in_words(ages: Mapping[str, float]) -> list[str]:
+    """The same of what `AGES` found."""
     return [sentence for name in PARTS if (sentence := _sentence(name, ages.get(name)))]
 
 
-def _ages() -> dict[str, timedelta]:
-    age = ExpressionWrapper(Now() - F("at"), output_field=fields.DurationField())
-    return dict(Heartbeat.objects.filter(name__in=PARTS).values_list("name", age))
-
-
-def _sentence(name: str, age: timedelta | None) -> str:
+def _sentence(name: str, age: float | None) -> str:
     if age is None:
         return f"The {name} has not said anything yet."
-    if age.total_seconds() <= settings.SILENT_AFTER_SECONDS:
+    if age <= settings.SILENT_AFTER_SECONDS:
         return ""
     return f"The {name} has been silent for {_for_how_long(age)}."
 
 
-def _for_how_long(age: timedelta) -> str:
-    seconds = age.total_seconds()
+def _for_how_long(seconds: float) -> str:
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
             count = int(seconds // length)

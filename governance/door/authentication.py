@@ -18,7 +18,7 @@ from audit.ground.actors import Actor
 from audit.ground.prepared import execute, unsaved
 from governance.door import strangers
 from governance.door.keys import API_TOKEN, PREFIX_LENGTH, hash_of
-from governance.door.teams import TEAMS_SQL, remember_teams
+from governance.door.teams import remember_teams, teams_sql
 from governance.models import Agent, AgentKey, ApiToken, User
 from governance.trust.passing import NOTHING_KNOWN, Circumstances
 
@@ -54,18 +54,21 @@ _AGENT_COLUMNS = (
     "callback_secret_version",
 )
 
-_FIELDS = [field.attname for field in User._meta.concrete_fields]
-_PERSON = f"""
-SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
-       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute',
+# Of a person `u`, as `user.has_perm` is asked for them.
+PERMISSIONS = """
        ARRAY(SELECT c.app_label || '.' || p.codename
                FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
               WHERE p.id IN (SELECT permission_id FROM governance_user_user_permissions WHERE user_id = u.id
                               UNION ALL
                              SELECT g.permission_id
                                FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
-                              WHERE m.user_id = u.id)),
-       ARRAY(SELECT ARRAY[slug, name] FROM ({TEAMS_SQL.format(person="u.id")}) teams)
+                              WHERE m.user_id = u.id))
+"""
+_FIELDS = [field.attname for field in User._meta.concrete_fields]
+_PERSON = f"""
+SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
+       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute',
+       {PERMISSIONS}, {teams_sql("u.id")}
   FROM governance_apitoken t JOIN governance_user u ON u.id = t.user_id
  WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
    AND u.is_active

@@ -9,6 +9,16 @@ from django.db.models import Q, QuerySet
 from governance.models import Absence, User
 
 DECIDES = "approvals.add_decision"
+# Of a person `u`, in SQL: what `who_may_decide` finds.
+MAY_DECIDE = """
+    u.is_active AND (u.is_superuser OR EXISTS (
+        SELECT FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
+         WHERE c.app_label = 'approvals' AND p.codename = 'add_decision'
+           AND (EXISTS (SELECT FROM governance_user_user_permissions x
+                         WHERE x.permission_id = p.id AND x.user_id = u.id)
+                OR EXISTS (SELECT FROM auth_group_permissions g JOIN governance_user_groups m USING (group_id)
+                            WHERE g.permission_id = p.id AND m.user_id = u.id))))
+"""
 
 
 def who_may_decide() -> QuerySet[User]:

@@ -16,20 +16,22 @@ def teams_of(user: User) -> QuerySet[Team]:
     return Team.objects.filter(Q(members=user) | Q(members__in=absent)).distinct()
 
 
-# `teams_of` as PostgreSQL keeps it ready: the slugs and names of the teams of the person `{person}`.
-TEAMS_SQL = """
-SELECT t.slug, t.name FROM governance_team t
- WHERE t.slug IN (
-        SELECT team_id FROM governance_user_teams WHERE user_id = {person}
-         UNION ALL
-        SELECT m.team_id FROM governance_absence a
-          JOIN governance_user absent ON absent.id = a.person_id AND absent.is_active
-          JOIN governance_user_teams m ON m.user_id = a.person_id
-         WHERE a.deputy_id = {person} AND a.ended_at IS NULL
-           AND a.since <= statement_timestamp() AND a.until > statement_timestamp())
- ORDER BY t.name
-"""
-_TEAMS = TEAMS_SQL.format(person="%(person)s")
+def teams_sql(person: str) -> str:
+    """`teams_of` by name as an array of slugs and names in SQL, of the person whose id the expression is."""
+    return f"""ARRAY(
+    SELECT ARRAY[t.slug, t.name] FROM governance_team t
+     WHERE t.slug IN (
+            SELECT team_id FROM governance_user_teams WHERE user_id = {person}
+             UNION ALL
+            SELECT m.team_id FROM governance_absence a
+              JOIN governance_user away ON away.id = a.person_id AND away.is_active
+              JOIN governance_user_teams m ON m.user_id = a.person_id
+             WHERE a.deputy_id = {person} AND a.ended_at IS NULL
+               AND a.since <= statement_timestamp() AND a.until > statement_timestamp())
+     ORDER BY t.name)"""
+
+
+_TEAMS = f"SELECT {teams_sql('%(person)s')}"
 
 
 def known_teams_of(user: User) -> list[Team]:
@@ -37,15 +39,17 @@ def known_teams_of(user: User) -> list[Team]:
 
     For what is read: an instance lives as long as its request. Verbs ask `teams_of` anew.
     """
-    known: list[Team] | None = user.__dict__.get("_known_teams")
+    known: list[Team] | None = getattr(user, "_known_teams", None)
     if known is None:
-        return remember_teams(user, execute(_TEAMS, {"person": user.pk}))
+        [(found,)] = execute(_TEAMS, {"person": user.pk})
+        return remember_teams(user, found)
     return known
 
 
 def remember_teams(user: User, teams: Iterable[Sequence[str]]) -> list[Team]:
     """Let `known_teams_of` answer with these slugs and names, which were asked for with the person."""
-    known = user.__dict__["_known_teams"] = [Team(slug, name) for slug, name in teams]
+    known = [Team.from_db("default", ["slug", "name"], row) for row in teams]
+    user._known_teams = known  # type: ignore[attr-defined]
     return known
 
 

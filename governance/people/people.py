@@ -21,6 +21,18 @@ class PersonRefused(Refusal):
     """A person could not be created; the message says why."""
 
 
+def known_roles_of(user: User) -> list[str]:
+    """The names of a person's roles, asked for once by an instance like `known_teams_of`."""
+    known: list[str] | None = getattr(user, "_known_roles", None)
+    return remember_roles(user, sorted(group.name for group in user.groups.all())) if known is None else known
+
+
+def remember_roles(user: User, roles: list[str]) -> list[str]:
+    """Let `known_roles_of` answer with these, which were asked for with the person."""
+    user._known_roles = roles  # type: ignore[attr-defined]
+    return roles
+
+
 @transaction.atomic
 def create_user(
     name: str,

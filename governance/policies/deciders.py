@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 
 from audit.ground.refusals import Invalid
 from governance.door.deciders import who_may_decide
@@ -117,12 +117,6 @@ def _teams_in(content: Any) -> Iterator[tuple[str, str]]:
 def may_decide(team: str) -> bool:
     """Is there an active member of the team who may decide?"""
     return bool(_deciding({team}).get(team))
-
-
-def teams_that_decide() -> QuerySet[Team]:
-    """The teams with at least one active member who may decide, by name."""
-    may = who_may_decide()
-    return Team.objects.filter(members__in=may).distinct().order_by("name")
 
 
 def _deciding(teams: set[str]) -> dict[str, int]:

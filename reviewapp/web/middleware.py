@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxMiddleware
 
@@ -17,6 +18,7 @@ from audit.asking.addresses import address_of
 from audit.ground.ids import uuid7
 from reviewapp.processes import metrics
 
+SECRETS = "/accounts/"  # pages that hold the same secret each time they are asked for
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 _REQUEST_ID = re.compile(r"^[\w.-]{1,64}$")
@@ -72,3 +74,16 @@ class PageSafety:
         if not is_api(request):
             response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
+
+
+class Compressed(GZipMiddleware):
+    """Django's own, whose random bytes hide lengths; neither for secrets nor for what streams.
+
+    See docs/decisions/0042.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.streaming or request.path_info.startswith(SECRETS):
+            return response
+        compressed: HttpResponseBase = super().process_response(request, response)
+        return compressed

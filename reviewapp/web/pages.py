@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 import structlog
@@ -19,20 +20,24 @@ from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
 from approvals.desk import confirm
-from approvals.desk.today import decided_today
 from approvals.live import banners
 from approvals.showing import initials
 from approvals.telling import bell
 from audit.asking.who import actor_of
 from audit.log import counted
+from execution.running import heartbeats
 from governance.door.deciders import DECIDES
 from governance.models import User
+from governance.people import people
+from governance.trust import halts
 from reviewapp.web import incoming, problems, signed_out, waits
+from reviewapp.web.frame import Frame, frame_of
 
+EXECUTIONS = "/executions/"
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
     ("History", "/queue/history/", "suggestions.view_proposal"),
-    ("Executions", "/executions/", "execution.view_execution"),
+    ("Executions", EXECUTIONS, "execution.view_execution"),
     ("Governance", "/governance/", "governance.view_policyversion"),
     ("Audit", "/audit/", "audit.view_event"),
 )
@@ -67,34 +72,46 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"demo": settings.DEMO}
+    frame = cache(lambda: frame_of(user))
     return {
-        "navigation": SimpleLazyObject(lambda: _places(request, PLACES)),
+        "navigation": SimpleLazyObject(lambda: _navigation(request, frame().executions)),
         "section": SimpleLazyObject(lambda: _section(request)),
-        "banner": SimpleLazyObject(banners.banner),
+        "banner": SimpleLazyObject(lambda: _banner(frame())),
         "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
-        "bell": SimpleLazyObject(lambda: bell.drawn(bell.unread(user))),
-        "decided_today": SimpleLazyObject(lambda: decided_today(user)),
+        "bell": SimpleLazyObject(lambda: bell.drawn(frame().unread)),
+        "decided_today": SimpleLazyObject(lambda: frame().decided_today),
         "demo": settings.DEMO,
         "display_name": user.printed_name,
         "own_initials": initials.plain(user.printed_name),
-        "roles": SimpleLazyObject(lambda: sorted(group.name for group in user.groups.all())),
+        "roles": SimpleLazyObject(lambda: people.known_roles_of(user)),
     }
 
 
 def _section(request: HttpRequest) -> list[dict[str, Any]]:
     """The pages beside this one, where it belongs to a section."""
-    return _places(request, GOVERNANCE) if request.path.startswith("/governance/") else []
+    if not request.path.startswith("/governance/"):
+        return []
+    places = _places(request, GOVERNANCE)
+    waiting = waits.behind([place["url"] for place in places], cast(User, request.user))
+    return [place | waiting.get(place["url"], {}) for place in places]
+
+
+def _navigation(request: HttpRequest, executions: int) -> list[dict[str, Any]]:
+    places = _places(request, PLACES)
+    for place in places:
+        place |= waits.in_words(EXECUTIONS, executions) if place["url"] == EXECUTIONS else {}
+    return places
+
+
+def _banner(frame: Frame) -> banners.Banner:
+    return banners.drawn(halts.on() if frame.halted else [], heartbeats.in_words(frame.ages))
 
 
 def _places(request: HttpRequest, places: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
     # One address may stand below another: the longest that fits is where we are.
     here = max((url for _, url, _ in places if request.path.startswith(url)), key=len, default="")
     open_ones = [(label, url) for label, url, permission in places if request.user.has_perm(permission)]
-    waiting = waits.behind([url for _, url in open_ones], cast(User, request.user))
-    return [
-        {"label": label, "url": url, "current": url == here, **waiting.get(url, {})}
-        for label, url in open_ones
-    ]
+    return [{"label": label, "url": url, "current": url == here} for label, url in open_ones]
 
 
 @login_required

@@ -10,6 +10,7 @@ from django.db.models import CharField, QuerySet, Value
 
 from execution.models import Execution
 from governance.models import Deployment, Halt, Incident, PolicyVersion, User
+from suggestions.models import visible_sql
 
 MOST = 99
 
@@ -40,6 +41,14 @@ _WAITING: dict[str, tuple[Callable[[User], QuerySet[Any]], str, str]] = {
 }
 
 
+# Of the reader, as `seen_by` has them.
+EXECUTIONS = f"""
+SELECT count(*) FROM (
+    SELECT FROM execution_execution e JOIN suggestions_proposal p ON p.id = e.proposal_id
+     WHERE e.status = 'needs_attention' AND {visible_sql("p")} LIMIT {MOST + 1}) needs_attention
+"""
+
+
 def behind(urls: Iterable[str], user: User) -> dict[str, dict[str, str]]:
     """For each of these addresses where something waits: `waiting`, counted to a limit, and
     `waiting_says`; in one query."""
@@ -51,10 +60,13 @@ def behind(urls: Iterable[str], user: User) -> dict[str, dict[str, str]]:
     if not counted:
         return {}
     found = Counter(url for (url,) in counted[0].union(*counted[1:], all=True))
-    return {url: _in_words(url, count) for url, count in found.items()}
+    return {url: in_words(url, count) for url, count in found.items()}
 
 
-def _in_words(url: str, count: int) -> dict[str, str]:
+def in_words(url: str, count: int) -> dict[str, str]:
+    """What is said of so many behind this address; nothing of none."""
+    if not count:
+        return {}
     _, one, several = _WAITING[url]
     return {
         "waiting": f"{MOST}+" if count > MOST else str(count),

@@ -7,18 +7,14 @@ from uuid import UUID
 
 from audit.ground.prepared import Rows
 from governance.models import User
-from suggestions.models import Proposal, SecondReview, Suggestion
+from suggestions.models import Proposal, Suggestion, seen_by, visible_sql
 
-_ASKED_AGAIN = f"""EXISTS (
-    SELECT FROM {SecondReview._meta.db_table} s
-     WHERE s.proposal_id = t.proposal_id AND s.second_id = %(user)s AND s.status = 'open')"""
 _OF_PROPOSAL = Rows(Suggestion, "action_type", where="t.proposal_id = %s ORDER BY t.rank")
-_SUGGESTED = Rows(
+_KNOWN = Rows(
     Suggestion,
     "proposal",
     "action_type",
-    where="t.proposal_id = %(proposal)s ORDER BY t.rank",
-    also=[_ASKED_AGAIN],
+    where=f"t.proposal_id = %(proposal)s AND {visible_sql('proposal')} ORDER BY t.rank",
 )
 
 
@@ -27,14 +23,9 @@ def known_to(user: User, proposal_id: UUID) -> list[Suggestion]:
 
     Each has its action type and the proposal, which knows all of them.
     """
-    found = _SUGGESTED.with_facts({"user": user.pk, "proposal": proposal_id})
-    if not found:
-        return []
-    first, (asked_again,) = found[0]
-    if not first.proposal.may_be_known_to(user, asked_again=asked_again):
-        return []
-    suggestions = [suggestion for suggestion, _ in found]
-    _know_each_other(first.proposal, suggestions)
+    suggestions = _KNOWN({"proposal": proposal_id, **seen_by(user)})
+    if suggestions:
+        _know_each_other(suggestions[0].proposal, suggestions)
     return suggestions
 
 

@@ -3,7 +3,14 @@
 from suggestions.models.backtests import Backtest, BacktestChunk, Disagreement, ShadowDifference
 from suggestions.models.callbacks import Callback
 from suggestions.models.past import Correction, Precedent, Settled, Subtotal
-from suggestions.models.proposals import Proposal, ProposalQuerySet, Resolution, Suggestion
+from suggestions.models.proposals import (
+    Proposal,
+    ProposalQuerySet,
+    Resolution,
+    Suggestion,
+    seen_by,
+    visible_sql,
+)
 from suggestions.models.rejected import RejectedAction, RejectedActionQuerySet
 from suggestions.models.samples import Sample
 from suggestions.models.second import SecondReview
@@ -26,4 +33,6 @@ __all__ = [
     "ShadowDifference",
     "Subtotal",
     "Suggestion",
+    "seen_by",
+    "visible_sql",
 ]

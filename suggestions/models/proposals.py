@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -45,6 +45,21 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
     def for_teams(self, slugs: Sequence[str]) -> Self:
         """What any of these teams is asked about, alone or together with others."""
         return self.filter(Q(team__in=slugs) | Q(also_teams__overlap=list(slugs)))
+
+
+def visible_sql(proposal: str) -> str:
+    """`visible_to` in SQL, of a table's alias, with the values of `seen_by`."""
+    return f"""(%(sees_all)s OR {proposal}.team_id = ANY(%(teams)s::varchar[])
+           OR {proposal}.also_teams && %(teams)s::varchar[])
+       AND NOT EXISTS (SELECT FROM suggestions_secondreview blind WHERE blind.proposal_id = {proposal}.id
+                          AND blind.status = 'open' AND blind.second_id = %(reader)s)"""
+
+
+def seen_by(user: User) -> dict[str, Any]:
+    """What `visible_sql` has to know of a reader."""
+    teams = sorted(slugs_of(user)) if user.has_perm("suggestions.view_proposal") else []
+    sees_all = user.has_perm("suggestions.view_every_proposal")
+    return {"sees_all": sees_all, "teams": teams, "reader": user.pk}
 
 
 class Proposal(models.Model):
@@ -234,14 +249,6 @@ class Proposal(models.Model):
     def teams(self) -> list[str]:
         """Everybody who has to agree; the first of them is asked first."""
         return [self.team_id, *self.also_teams]
-
-    def may_be_known_to(self, user: User, *, asked_again: bool) -> bool:
-        """As `visible_to` has it; `asked_again` is whether this person is to decide it a second time."""
-        if asked_again:
-            return False
-        if user.has_perm("suggestions.view_every_proposal"):
-            return True
-        return user.has_perm("suggestions.view_proposal") and not slugs_of(user).isdisjoint(self.teams)
 
 
 class Suggestion(models.Model):

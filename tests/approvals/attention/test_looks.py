@@ -151,7 +151,7 @@ def test_of_an_edit_its_own_parts_are_counted(propose: Any, ana: Any, ben: Any) 
     Proposal.objects.update(approvals_needed=2)
     edited = approve(proposal, ana, arguments={"order_id": "#W1", "amount": 5, "note": LONG}).decision
 
-    bar = detail_of(Proposal.objects.get(pk=proposal.pk), reader=ben).bar
+    bar = detail_of(proposal.pk, reader=ben).bar
 
     folds = {one.digest: one.folds for one in bar.approvals}
     assert folds == {proposal.suggestions.get().action_digest: 0, edited.action_digest: 1}
@@ -195,16 +195,16 @@ def test_only_this_run_can_be_put_away(propose: Any, ana: Any, settings: Any, ru
         )
     Decision.objects.update(looked_seconds=1, reading_seconds=100)
     session = SessionStore()
-    word = pace.word_for(ana, session)
+    word = pace.word_for(pace.latest(ana), session)
     assert word is not None
     assert (word.count, word.took, word.holds) == (2, 1, 100)
 
     pace.put_away(run, session)
-    assert pace.word_for(ana, session) == word
+    assert pace.word_for(pace.latest(ana), session) == word
     pace.put_away(str(word.began_with), session)
-    assert pace.word_for(ana, session) is None
+    assert pace.word_for(pace.latest(ana), session) is None
     Decision.objects.update(at=Now() - pace.LATELY)
-    assert pace.word_for(ana, SessionStore()) is None
+    assert pace.word_for(pace.latest(ana), SessionStore()) is None
 
 
 # --- Reading ------------------------------------------------------------------------------------------------

@@ -67,18 +67,18 @@ def test_a_statement_is_worth_what_people_made_of_such_statements(said: Any, ana
     Execution.objects.filter(pk=one.pk).update(status="failed")
 
     asked = said(0.92)
-    found = worth.record_of(asked.agent_id, "refund_payment").of_confidence(0.92)
+    found = worth.records_of(asked.agent_id, ["refund_payment"])["refund_payment"].of_confidence(0.92)
 
     assert (found.found.count, found.found.of) == (7, 13)
     assert (found.known, found.percent, found.short) == (True, 54, True)
     assert found.bounds == (29, 77)
-    [option] = detail_of(asked, reader=ana).suggestions
+    [option] = detail_of(asked.pk, reader=ana).suggestions
     assert option.confidence_worth == found
 
 
 def test_of_few_statements_nothing_is_concluded(said: Any, ana: Any) -> None:
     approve(said(0.9), ana)
-    found = worth.record_of(said(0.9).agent_id, "refund_payment").of_confidence(0.9)
+    found = worth.records_of(said(0.9).agent_id, ["refund_payment"])["refund_payment"].of_confidence(0.9)
     assert (found.found.of, found.known, found.short) == (1, False, False)
     assert "too few to tell: 1" in browser(ana).get(f"/queue/{said(0.9).pk}/").content.decode()
     assert worth.Record().of_confidence(None) is None
@@ -91,7 +91,7 @@ def test_stated_success_is_put_beside_what_executions_came_to(said: Any, ana: An
     last = Execution.objects.order_by("-id").first()
     Execution.objects.filter(pk=last.pk).update(status="needs_attention")
 
-    found = worth.record_of(last.agent_id, "refund_payment").of_success(0.95)
+    found = worth.records_of(last.agent_id, ["refund_payment"])["refund_payment"].of_success(0.95)
 
     assert (found.found.count, found.found.of) == (3, 4)
 
@@ -148,7 +148,7 @@ def test_a_revision_stands_beside_what_it_revises_both_ways(propose: Any, ana: A
     less = suggestion_body(arguments={"order_id": "#W1", "amount": 40, "note": "Sorry"})
     after = propose(revises=before.pk, suggestions=[less])
 
-    told = detail_of(after, reader=ana).revised
+    told = detail_of(after.pk, reader=ana).revised
 
     assert [link.url for link in told.earlier] == [f"/queue/{before.pk}/"]
     assert ("".join(p.text for p in told.feedback), told.feedback_by) == ("Add a note.", "Ana")
@@ -157,8 +157,9 @@ def test_a_revision_stands_beside_what_it_revises_both_ways(propose: Any, ana: A
         for one in told.differences
     ] == [("Amount", "54.04", "40"), ("Note to customer", "", "Sorry")]
     earlier = Proposal.objects.get(pk=before.pk)
-    assert [link.url for link in detail_of(earlier, reader=ana).revised.later] == [f"/queue/{after.pk}/"]
-    assert detail_of(after, reader=cyd).revised is None
+    assert [link.url for link in detail_of(earlier.pk, reader=ana).revised.later] == [f"/queue/{after.pk}/"]
+    with pytest.raises(Proposal.DoesNotExist):
+        detail_of(after.pk, reader=cyd)
 
 
 # --- All of it shown ------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_the_timeline_tells_everything_in_words(proposal: Any, ana: Any, ben: An
     comments.comment(proposal.pk, author=ana, actor=actor_of(ana), text="Look at\nthe photo")
     decide.escalate(proposal.pk, to=finance, reviewer=ana, actor=actor_of(ana), reason="Too much for us")
 
-    told = detail_of(Proposal.objects.get(pk=proposal.pk), reader=ben).timeline
+    told = detail_of(proposal.pk, reader=ben).timeline
 
     said = [(entry.text, "".join(piece.text for piece in entry.said)) for entry in told]
     assert said == [

@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from approvals.beside import claims
+from approvals.desk.around import around_of
 from approvals.desk.listing import list_of
 from approvals.queue import read, saved_views
 from approvals.queue.filters import Filters
@@ -28,7 +29,7 @@ def listed() -> Callable[..., dict[str, Any]]:
     def of(person: Any, query: str = "") -> dict[str, Any]:
         request = RequestFactory().get(f"/queue/{query}")
         request.user = person
-        return list_of(request)  # type: ignore[arg-type]
+        return list_of(request, around_of(person))  # type: ignore[arg-type]
 
     return of
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals.detail.bar import in_short
-from approvals.detail.consequences import undone
 from approvals.detail.conversation import take_messages
+from approvals.detail.options import undone
 from approvals.detail.worth import FEW, NEAR, Record, Worth
 from audit.ground.wilson import share
 from governance.models import ActionType

@@ -132,14 +132,14 @@ def test_a_long_chain_of_revisions_ends(propose: Any, ana: Any) -> None:
     for before, after in pairwise(made):
         Proposal.objects.filter(pk=after.pk).update(revises=before)
 
-    told = detail_of(Proposal.objects.get(pk=made[-1].pk), reader=ana).revised
+    told = detail_of(made[-1].pk, reader=ana).revised
 
     assert told is not None
     assert [one.url for one in told.earlier] == [
         f"/queue/{one.pk}/" for one in made[-2 : -2 - LONGEST_CHAIN : -1]
     ]
     assert told.later == []
-    first = detail_of(Proposal.objects.get(pk=made[0].pk), reader=ana).revised
+    first = detail_of(made[0].pk, reader=ana).revised
     assert first is not None
     assert ([one.url for one in first.later], first.earlier) == ([f"/queue/{made[1].pk}/"], [])
 
@@ -149,7 +149,7 @@ def test_what_differs_from_the_one_before_is_told_and_the_rest_counted(propose: 
     after = ask(propose, 2, title="Another title")
     Proposal.objects.filter(pk=after.pk).update(revises=before)
 
-    told = detail_of(Proposal.objects.get(pk=after.pk), reader=ana).revised
+    told = detail_of(after.pk, reader=ana).revised
 
     assert told is not None
     said = {

@@ -9,12 +9,12 @@ import pytest
 
 from approvals.beside import claims, comments
 from approvals.deciding import decide
-from approvals.detail import timeline as lines
+from approvals.detail import read
 from approvals.detail.timeline import Entry, timeline
 from audit.ground.actors import TIMER, Actor
 from audit.log.event_types import EventType
 from audit.log.record import record
-from governance.models import Team
+from governance.models import Team, User
 from suggestions.models import Proposal
 from tests.approvals.deciding.test_decide import approve, reject
 from tests.conftest import actor_of
@@ -28,8 +28,7 @@ def of_any_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(proposal: Any) -> list[Entry]:
-    found = Proposal.objects.get(pk=proposal.pk)
-    return timeline(found, list(found.decisions.select_related("reviewer").order_by("at")))
+    return timeline(read.whole_of(proposal.pk, User.objects.get(username="dora")))  # who sees every proposal
 
 
 def last(proposal: Any, type: str, actor: Any = TIMER, **data: Any) -> tuple[str, str]:
@@ -105,7 +104,7 @@ def test_who_calls_themselves_something_hidden_is_shown_so(proposal: Any) -> Non
 def test_of_very_much_the_newest_are_told_and_how_it_came(
     proposal: Any, monkeypatch: pytest.MonkeyPatch, more: int, entries: int
 ) -> None:
-    monkeypatch.setattr(lines, "MOST", 5)
+    monkeypatch.setattr(read, "MOST_EVENTS", 5)
     for n in range(more):
         record("step.completed", actor=TIMER, proposal=proposal.pk, data={"step": str(n)})
 

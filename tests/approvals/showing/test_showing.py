@@ -111,7 +111,7 @@ def test_a_row_tells_the_sentence_the_figures_and_what_was_found(planted: Propos
 
 
 def test_what_was_found_stands_beside_the_button_the_worst_first(planted: Proposal, ana: Any) -> None:
-    found = detail_of(planted, reader=ana).found
+    found = detail_of(planted.pk, reader=ana).found
     assert [(one.level, one.text) for one in found] == [
         ("alarm", "The user never named this recipient"),
         ("note", "It is a mail"),
@@ -126,7 +126,7 @@ def test_what_was_found_stands_beside_the_button_the_worst_first(planted: Propos
 
 
 def test_what_is_left_out_and_has_a_default_is_listed_with_it(planted: Proposal, ana: Any) -> None:
-    [option] = detail_of(planted, reader=ana).suggestions
+    [option] = detail_of(planted.pk, reader=ana).suggestions
     told = {row.title: "".join(piece.text for piece in row.shown) for row in option.arguments}
     assert told["Copies"] == "left out; default 1"
     html = page(ana, reverse("approvals:edit", args=[planted.pk]))
@@ -158,11 +158,11 @@ def test_the_chosen_of_several_suggestions_is_the_heading(mail: None, propose: A
         for n in (1, 2)
     )
     proposal = propose(suggestions=[one, other])
-    detail = detail_of(proposal, reader=ana)
+    detail = detail_of(proposal.pk, reader=ana)
     assert [h.rank for h in detail.headings] == [1, 2]
     assert detail.page_title == "Mail: to 1@example.com, subject “x”"
     second = proposal.suggestions.get(rank=2)
-    assert detail_of(proposal, reader=ana, chosen=str(second.pk)).page_title == (
+    assert detail_of(proposal.pk, reader=ana, chosen=str(second.pk)).page_title == (
         "Mail: to 2@example.com, subject “x”"
     )
 
@@ -226,7 +226,7 @@ def test_two_accounts_are_told_apart_wherever_arguments_are_shown(db: None, prop
     ]
     first = moves[0]
     assert first.sentence == "Move money: from account {iban FR1}, to account {iban DE1}"
-    detail = detail_of(first, reader=ana)
+    detail = detail_of(first.pk, reader=ana)
     assert [row.title for row in detail.suggestions[0].arguments] == ["From account", "To account"]
     form = page(ana, reverse("approvals:edit", args=[first.pk]))
     bulk = page(ana, reverse("approvals:bulk") + f"?id={first.pk}&id={moves[1].pk}")
@@ -273,7 +273,7 @@ def test_what_was_rejected_comes_first_and_speaks_against_the_very_same(
 
     assert [one.status for one in found.of_action] == ["rejected", "approved", "approved", "approved"]
     assert found.speaks_against[0].text.startswith("Exactly this was rejected by Ben on ")
-    assert detail_of(made[4], reader=ana).found[0].level == "alarm"
+    assert detail_of(made[4].pk, reader=ana).found[0].level == "alarm"
 
 
 def test_what_was_sampled_as_wrong_is_marked(mail: None, propose: Any, ana: Any) -> None:

@@ -16,7 +16,7 @@ from audit.log.record import record
 from audit.models import Event
 from governance.models import Absence, Team
 from suggestions.models import Proposal, Suggestion
-from tests.statements import statements
+from tests.queries import sent
 
 pytestmark = pytest.mark.django_db
 
@@ -35,15 +35,15 @@ def names() -> list[str]:
 def test_what_is_gathered_is_one_statement_in_order() -> None:
     Team.objects.create(slug="c", name="third")
     team = Team.objects.get(slug="c")
-    with transaction.atomic(), statements() as sent, as_one():
+    with transaction.atomic(), sent() as statements, as_one():
         store(Team(slug="a", name="first"))
         team.name = "changed"
         change(team, "name")
         write("UPDATE governance_team SET name = name || '!' WHERE slug = %s", ["nobody"])
         store(Team(slug="b", name="second"))
         add("governance_team (slug, name)", "(%s, upper(%s))", ["d", "fourth"])
-        assert sent == []
-    assert len(sent) == 1
+        assert statements == []
+    assert len(statements) == 1
     assert names() == ["first", "second", "changed", "FOURTH"]
 
 
@@ -55,20 +55,20 @@ def test_whoever_asks_sees_what_was_written_before(ask: Any) -> None:
 
 
 def test_what_stands_apart_is_asked_without_sending() -> None:
-    with transaction.atomic(), statements() as sent, as_one():
+    with transaction.atomic(), sent() as statements, as_one():
         store(Team(slug="a", name="first"))
         assert execute("SELECT 1", [], apart=True) == [(1,)]
-        assert len(sent) == 1
-    assert len(sent) == 2
+        assert len(statements) == 1
+    assert len(statements) == 2
 
 
 def test_of_two_changes_of_a_row_the_last_value_counts() -> None:
     team = Team.objects.create(slug="a", name="before")
-    with transaction.atomic(), statements() as sent, as_one():
+    with transaction.atomic(), sent() as statements, as_one():
         for name in ("between", "after"):
             team.name = name
             change(team, "name")
-    assert (names(), len(sent)) == (["after"], 1)
+    assert (names(), len(statements)) == (["after"], 1)
 
 
 def test_where_the_block_raises_nothing_is_sent_and_the_next_is_free() -> None:
@@ -80,12 +80,12 @@ def test_where_the_block_raises_nothing_is_sent_and_the_next_is_free() -> None:
 
 
 def test_a_block_within_another_leaves_it_to_that_one() -> None:
-    with transaction.atomic(), statements() as sent, as_one():
+    with transaction.atomic(), sent() as statements, as_one():
         with as_one():
             store(Team(slug="a", name="first"))
         store(Team(slug="b", name="second"))
-        assert sent == []
-    assert (len(sent), names()) == (1, ["first", "second"])
+        assert statements == []
+    assert (len(statements), names()) == (1, ["first", "second"])
 
 
 def test_a_savepoint_holds_what_came_after_it_and_nothing_else() -> None:
@@ -147,7 +147,7 @@ def test_each_kind_of_value_is_stored_as_django_would(proposal: Any) -> None:
 
 def test_rows_are_as_the_orm_has_them(proposal: Any) -> None:
     read = Rows(Suggestion, "proposal", "action_type", where="t.proposal_id = %s", also=["t.rank + 1"])
-    [(found, facts)] = read.with_facts([proposal.pk])
+    [found] = read([proposal.pk])
     known = Suggestion.objects.select_related("proposal", "action_type").get()
     for ours, its in [
         (found, known),
@@ -157,7 +157,6 @@ def test_rows_are_as_the_orm_has_them(proposal: Any) -> None:
         assert {f.attname: getattr(ours, f.attname) for f in ours._meta.concrete_fields} == {
             f.attname: getattr(its, f.attname) for f in its._meta.concrete_fields
         }
-    assert facts == (2,)
     assert Proposal.objects.filter(created_at__lte=Now()).get() == found.proposal
     assert read([proposal.agent_id]) == []
     assert connection.in_atomic_block

@@ -123,7 +123,7 @@ def test_an_agent_that_carries_it_out_itself_is_asked_again(approved, olga):
 
 def test_the_list_shows_what_the_person_may_see(stuck, client, ana, cyd, olga):
     for person, expected in [(ana, 200), (olga, 200), (cyd, 200)]:
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(person)
         answer = client.get("/executions/")
         assert answer.status_code == expected
         rows = [row["id"] for row in answer.context["rows"]]
@@ -134,13 +134,13 @@ def test_the_list_shows_what_the_person_may_see(stuck, client, ana, cyd, olga):
 
 
 def test_what_comes_next_stands_apart_from_the_reason(stuck, client, olga):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
     page = in_one_line(client.get("/executions/").content.decode())
     assert 'or cancel it. <small class="whole">Step refund: ' in page
 
 
 def test_the_list_costs_the_same_however_long_it_is(approved, shop, client, olga, django_assert_num_queries):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
     approved(None)
     client.get("/executions/")
     with CaptureQueriesContext(connection) as with_one:
@@ -157,7 +157,7 @@ def test_the_list_costs_the_same_however_long_it_is(approved, shop, client, olga
 def test_the_list_has_pages(approved, client, olga, monkeypatch):
     monkeypatch.setattr("execution.desk.read.PAGE", 2)
     made = [approved(None).pk for _ in range(5)]
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
     seen, url = [], "/executions/?status=handed_back"
 
     while url:
@@ -170,13 +170,13 @@ def test_the_list_has_pages(approved, client, olga, monkeypatch):
 
 @pytest.mark.parametrize("query", ["?status=nonsense", "?before=nonsense", "?before=%20"])
 def test_nonsense_in_the_address_is_ignored(query, stuck, client, olga):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
 
     assert client.get(f"/executions/{query}").status_code == 200
 
 
 def test_an_operator_retries_from_the_page(stuck, client, olga):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
 
     client.post(f"/executions/{stuck.pk}/retry/", {"reason": "again"})
     assert Execution.objects.get().status == "needs_attention"  # it may have taken effect
@@ -189,7 +189,7 @@ def test_an_operator_retries_from_the_page(stuck, client, olga):
 
 
 def test_a_lost_race_is_told_and_changes_nothing(stuck, client, olga):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
     client.post(f"/executions/{stuck.pk}/cancel/")
 
     answer = client.post(
@@ -206,13 +206,13 @@ def test_a_lost_race_is_told_and_changes_nothing(stuck, client, olga):
 def test_only_those_who_attend_may(verb, stuck, client, ana, dora, cyd):
     assert client.post(f"/executions/{stuck.pk}/{verb}/").status_code == 302  # to the log-in page
     for person in (ana, dora, cyd):
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(person)
         assert client.post(f"/executions/{stuck.pk}/{verb}/", {"evidence": "x"}).status_code == 403
     assert Execution.objects.get().status == "needs_attention"
 
 
 @pytest.mark.parametrize("verb", ["retry", "mark-done", "cancel"])
 def test_reading_never_changes_anything(verb, stuck, client, olga):
-    client.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(olga)
 
     assert client.get(f"/executions/{stuck.pk}/{verb}/").status_code == 405

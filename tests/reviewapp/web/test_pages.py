@@ -10,6 +10,7 @@ from django.urls import path
 from audit.models import Event
 from reviewapp.urls import urlpatterns as real_urls
 from reviewapp.web import pages
+from tests.queries import counted, statements
 
 
 def broken(request: Any) -> None:
@@ -100,13 +101,10 @@ def test_a_failure_tells_nothing_of_the_inside(db: None, address: str, kind: str
     assert b"RuntimeError" not in answer.content
 
 
-def test_the_frame_costs_the_same_however_much_there_is(
-    ana: Any, propose: Any, django_assert_num_queries: Any
-) -> None:
+def test_the_frame_costs_the_same_however_much_there_is(ana: Any, propose: Any) -> None:
     client = browser(ana)
     client.get("/executions/")
-    with django_assert_num_queries(13):
-        client.get("/executions/")
+    assert statements(lambda: client.get("/executions/")) == 5
 
 
 # --- The auditor's and the operator's pages -------------------------------------------------------
@@ -209,20 +207,17 @@ def test_an_operator_revokes_a_key(olga: Any, agent: Any, agent_key: str, client
     assert AgentKey.objects.get().hash not in answer.content.decode()
 
 
-def test_agents_are_read_with_as_many_queries_at_1_and_at_12(
-    olga: Any, agent: Any, django_assert_num_queries: Any
-) -> None:
+def test_agents_are_read_with_as_many_queries_at_1_and_at_12(olga: Any, agent: Any) -> None:
     from audit.ground.actors import SYSTEM
     from governance.agents.agents import create_agent
 
     client = browser(olga)
     client.get("/governance/agents/")
-    with django_assert_num_queries(12):
-        client.get("/governance/agents/")
+    assert statements(lambda: client.get("/governance/agents/")) == 6
     for number in range(11):
         create_agent(f"bot-{number}", owner=olga, allowed_actions=["a"], actor=SYSTEM)
-    with django_assert_num_queries(12):
-        assert len(client.get("/governance/agents/").context["agents"]) == 12
+    answer, asked = counted(lambda: client.get("/governance/agents/"))
+    assert (len(answer.context["agents"]), asked) == (12, 6)
 
 
 OWN = {"Origin": "http://testserver"}

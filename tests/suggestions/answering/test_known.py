@@ -13,7 +13,7 @@ from audit.ground.ids import uuid7
 from governance.models import Team, User
 from suggestions.answering.known import known_to
 from suggestions.models import Proposal, SecondReview
-from tests.statements import statements
+from tests.queries import sent
 
 CASES = ["own team", "another team", "also asked", "sees every", "sees none", "asks again", "was asked again"]
 
@@ -50,12 +50,12 @@ def test_it_is_known_to_those_in_whose_lists_it_is(
 
 def test_all_that_it_suggests_comes_with_it(propose: Any, ana: Any) -> None:
     proposal = propose()
-    with statements() as sent:
+    with sent() as statements:
         suggestions = known_to(ana, proposal.pk)
         [suggestion] = suggestions
         assert suggestion.action_type.name == "refund_payment"
         assert list(suggestion.proposal.suggestions.all()) == suggestions
-    asked_for_it = [text for text in sent if "suggestions_suggestion" in text]
+    asked_for_it = [text for text in statements if "suggestions_suggestion" in text]
     assert len(asked_for_it) == 1
 
 
