@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
+from json import JSONDecoder
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 
+from audit.asking.answers import in_short
 from audit.ground.prepared import M, execute, unsaved
 from governance.models import ActionType, Agent
 from suggestions.models import Proposal, ProposalQuerySet, Resolution, Suggestion
@@ -62,6 +63,7 @@ SELECT json_build_array(p.verdict, r.arguments, (
   LEFT JOIN execution_execution e ON e.proposal_id = p.id
  ORDER BY p.id DESC
 """
+_read_json = JSONDecoder(parse_float=lambda text: in_short(float(text))).decode
 _P = 4
 _R = _P + len(_PROPOSAL)
 _E = _R + len(_RESOLUTION)
@@ -97,7 +99,7 @@ def standing(chosen: ProposalQuerySet) -> list[Standing]:
 
 
 def _standing(row: Sequence[Any]) -> Standing:
-    verdict, arguments, ranked = json.loads(row[0])
+    verdict, arguments, ranked = _read_json(row[0])
     agent = unsaved(Agent, id=row[_P + 1], name=row[3])
     proposal = _made(Proposal, _PROPOSAL, row[_P:_R], agent=agent, verdict=verdict)
     known = proposal._state.fields_cache

@@ -12,7 +12,7 @@ from django.utils import timezone
 from approvals.deciding import decide
 from execution.models import Execution
 from governance.trust import halts
-from reviewapp.web.rendering import SortedJSONRenderer
+from reviewapp.web.rendering import AnswerRenderer
 from suggestions.answering.present import all_presented, presented
 from suggestions.answering.read import standing
 from suggestions.models import Proposal
@@ -99,7 +99,7 @@ def test_one_statement_reads_what_the_rows_say(make: Callable[[str], Proposal], 
     [answer] = all_presented([read._replace(now=now)])
 
     assert answer == from_rows
-    assert SortedJSONRenderer().render(answer) == SortedJSONRenderer().render(from_rows)
+    assert AnswerRenderer().render(answer) == AnswerRenderer().render(from_rows)
     assert answer.held is state.startswith("held")
     assert (answer.undo_until is not None) is state.startswith(("approved", "edited", "held"))
 
