@@ -30,6 +30,8 @@ _PROPOSAL = [
     "sentence",
     "created_at",
 ]
+_AGENT = ["id", "name"]
+_ACTION_TYPE = ["name", "version"]
 _RESOLUTION = ["status", "by", "actor_name", "suggestion_id", "action_digest", "reason", "at"]
 _EXECUTION = ["id", "status", "fence", "due_at", "created_at"]
 _SUGGESTION = [
@@ -51,11 +53,12 @@ def _of(table: str, columns: Sequence[str]) -> str:
 # What is JSON comes as one text, which is read at once.
 _STANDING = f"""
 SELECT json_build_array(p.verdict, r.arguments, (
-           SELECT json_agg(json_build_array({_of("s", _SUGGESTION)}, t.name, t.version) ORDER BY s.rank)
+           SELECT json_agg(json_build_array({_of("s", _SUGGESTION)}, {_of("t", _ACTION_TYPE)})
+                           ORDER BY s.rank)
              FROM suggestions_suggestion s JOIN governance_actiontype t ON t.id = s.action_type_id
             WHERE s.proposal_id = p.id))::text,
-       EXISTS (SELECT FROM governance_halt WHERE lifted_at IS NULL), statement_timestamp(), a.name,
-       {_of("p", _PROPOSAL)}, {_of("r", _RESOLUTION)}, {_of("e", _EXECUTION)}
+       statement_timestamp(), EXISTS (SELECT FROM governance_halt WHERE lifted_at IS NULL),
+       {_of("a", _AGENT)}, {_of("p", _PROPOSAL)}, {_of("r", _RESOLUTION)}, {_of("e", _EXECUTION)}
   FROM ({{chosen}}) chosen
   JOIN suggestions_proposal p ON p.id = chosen.pk
   JOIN governance_agent a ON a.id = p.agent_id
@@ -63,10 +66,11 @@ SELECT json_build_array(p.verdict, r.arguments, (
   LEFT JOIN execution_execution e ON e.proposal_id = p.id
  ORDER BY p.id DESC
 """
-_read_json = JSONDecoder(parse_float=lambda text: in_short(float(text))).decode
-_P = 4
+_A = 3
+_P = _A + len(_AGENT)
 _R = _P + len(_PROPOSAL)
 _E = _R + len(_RESOLUTION)
+_read_json = JSONDecoder(parse_float=lambda text: in_short(float(text))).decode
 
 
 class ExecutionInSight(NamedTuple):
@@ -95,26 +99,34 @@ def standing(chosen: ProposalQuerySet) -> list[Standing]:
         which, values = chosen.values("pk").query.sql_with_params()
     except EmptyResultSet:
         return []
-    return [_standing(row) for row in execute(_STANDING.format(chosen=which), values)]
+    return [_standing(row) for row in execute(_STANDING.format(chosen=which), values, binary=True)]
 
 
 def _standing(row: Sequence[Any]) -> Standing:
     verdict, arguments, ranked = _read_json(row[0])
-    agent = unsaved(Agent, id=row[_P + 1], name=row[3])
-    proposal = _made(Proposal, _PROPOSAL, row[_P:_R], agent=agent, verdict=verdict)
+    proposal = _made(Proposal, _PROPOSAL, row[_P:_R])
+    proposal.verdict = verdict
     known = proposal._state.fields_cache
-    known["resolution"] = _made(Resolution, _RESOLUTION, row[_R:_E], arguments=arguments) if row[_R] else None
+    known["agent"] = _made(Agent, _AGENT, row[_A:_P])
+    known["resolution"] = _resolution(row[_R:_E], arguments) if row[_R] else None
     known["execution"] = ExecutionInSight(*row[_E:]) if row[_E] else None
-    return Standing(proposal.pk, proposal, [_suggestion(*one) for one in ranked], row[2], row[1])
+    return Standing(proposal.pk, proposal, [_suggestion(*one) for one in ranked], row[1], row[2])
+
+
+def _resolution(values: Sequence[Any], arguments: Any) -> Resolution:
+    resolution = _made(Resolution, _RESOLUTION, values)
+    resolution.arguments = arguments
+    return resolution
 
 
 def _suggestion(id: str, *values: Any) -> Suggestion:
     *own, name, version = values
-    action_type = unsaved(ActionType, id=None, name=name, version=version)
-    return _made(Suggestion, _SUGGESTION, [UUID(id), *own], action_type=action_type)
+    suggestion = _made(Suggestion, _SUGGESTION, [UUID(id), *own])
+    suggestion._state.fields_cache["action_type"] = _made(ActionType, _ACTION_TYPE, [name, version])
+    return suggestion
 
 
-def _made(model: type[M], columns: Sequence[str], values: Sequence[Any], **more: Any) -> M:
-    instance = unsaved(model, **more)
+def _made(model: type[M], columns: Sequence[str], values: Sequence[Any]) -> M:
+    instance = unsaved(model)
     instance.__dict__.update(zip(columns, values, strict=True))
     return instance
