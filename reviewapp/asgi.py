@@ -14,6 +14,7 @@ from django.conf import settings
 from django.urls import path
 
 from approvals.desk.consumers import NoticeConsumer, QueueConsumer
+from reviewapp.processes.ready import make_ready
 from reviewapp.web.bridge import ThreadBridge
 from reviewapp.web.closing import ClosesAtOnce
 from reviewapp.web.handler import Handler
@@ -25,3 +26,4 @@ _sockets = ClosesAtOnce(OwnOrigin(AuthMiddlewareStack(URLRouter(_routes))))
 _requests = WaitForResolution(ThreadBridge(Handler(), threads=settings.WEB_THREADS))
 
 application = ProtocolTypeRouter({"http": _requests, "websocket": _sockets})
+make_ready()

@@ -257,7 +257,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["governance.door.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["governance.door.permissions.Nobody"],
-    "DEFAULT_RENDERER_CLASSES": ["reviewapp.web.rendering.SortedJSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["reviewapp.web.rendering.AnswerRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reviewapp.web.rendering.JSONOnly",
     "DEFAULT_PARSER_CLASSES": ["audit.asking.gate.GatedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -8,6 +8,8 @@ import django
 
 django.setup()
 
+from reviewapp.processes.ready import make_ready
 from reviewapp.web.handler import Handler
 
 application = Handler()
+make_ready()

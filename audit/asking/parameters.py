@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -16,9 +16,20 @@ from django.db.models import Model, QuerySet
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid
 
-Row = TypeVar("Row", bound=Model)
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,15})?", re.ASCII)
+
+
+class HasKey(Protocol):
+    """A row of a page, by whose id the next page begins."""
+
+    @property
+    def pk(self) -> UUID: ...
+
+
+M = TypeVar("M", bound=Model)
+Row = TypeVar("Row", bound=HasKey)
+QS = TypeVar("QS", bound=QuerySet[Any])
 
 
 def whole(text: str, *, least: int = 0, most: int) -> int | None:
@@ -67,10 +78,19 @@ class Page(NamedTuple, Generic[Row]):
     next: UUID | None
 
 
-def page_of(request: Any, rows: QuerySet[Row], *, size: int, oldest_first: bool = False) -> Page[Row]:
+def page_of(request: Any, rows: QuerySet[M], *, size: int, oldest_first: bool = False) -> Page[M]:
     """So many rows by their ids, after the one that `?cursor=` names. Raises `Invalid`."""
+    return cut(list(slice_of(request, rows, size=size, oldest_first=oldest_first)), size=size)
+
+
+def slice_of(request: Any, rows: QS, *, size: int, oldest_first: bool = False) -> QS:
+    """The same, not yet asked for, and one row more: it tells `cut` whether another page follows."""
     if cursor := request.query_params.get("cursor"):
         after = cursor_of(cursor)
         rows = rows.filter(pk__gt=after) if oldest_first else rows.filter(pk__lt=after)
-    found = list(rows.order_by("pk" if oldest_first else "-pk")[: size + 1])
+    return rows.order_by("pk" if oldest_first else "-pk")[: size + 1]
+
+
+def cut(found: list[Row], *, size: int) -> Page[Row]:
+    """One page of what `slice_of` found."""
     return Page(found[:size], found[size - 1].pk if len(found) > size else None)

@@ -31,7 +31,8 @@ COPY (SELECT lines FROM (SELECT low FROM generate_series(%s, %s, {BLOCK}) low OR
 TO STDOUT (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', FORCE_QUOTE *)"""
 
 # What a spreadsheet takes for the beginning of a formula; an apostrophe before it makes it text.
-_FORMULA = r"E'=+-@\t\r\n＝＋－＠'"
+# As numbers: whether a cell begins so is then asked of one number, and not of a piece cut from it.
+_FORMULA = ", ".join(str(ord(character)) for character in "=+-@\t\r\n＝＋－＠")
 _CELLS = {
     "id": "j.id",
     "at": "j.at",
@@ -50,8 +51,7 @@ TO STDOUT (FORMAT csv, HEADER)"""
 
 
 def _guarded(cell: str) -> str:
-    starts_one = f"strpos({_FORMULA}, nullif(left({cell}, 1), '')) > 0"
-    return f"CASE WHEN {starts_one} THEN chr(39) ELSE '' END || {cell}"
+    return f"CASE WHEN ascii({cell}) IN ({_FORMULA}) THEN chr(39) || {cell} ELSE {cell} END"
 
 
 _COLUMNS = ", ".join(f"{_guarded(cell)} AS {name}" for name, cell in _CELLS.items())

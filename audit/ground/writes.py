@@ -160,7 +160,9 @@ def _default(value: Any) -> Any:
     return value.expression
 
 
-def run(kind: type[psycopg.Cursor], statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
+def run(
+    kind: type[psycopg.Cursor], statement: Any, parameters: Any, *, binary: bool = False
+) -> list[tuple[Any, ...]]:
     """The rows of a prepared statement, by a cursor that its connection keeps: a new one each time would cost
     half of a short statement. Raises Django's database errors."""
     django = connections[DEFAULT_DB_ALIAS]
@@ -168,7 +170,7 @@ def run(kind: type[psycopg.Cursor], statement: Any, parameters: Any) -> list[tup
     kept = vars(django.connection).setdefault("kept_cursors", {})
     cursor = kept.get(kind) or kept.setdefault(kind, kind(django.connection))
     with django.wrap_database_errors:
-        cursor.execute(statement, parameters, prepare=True)
+        cursor.execute(statement, parameters, prepare=True, binary=binary)
         return cursor.fetchall()  # type: ignore[no-any-return]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from audit.asking.answers import Answer, Id, Instant, Next, OneOf
+from audit.asking.answers import Answer, Id, Instant, Next, Number, OneOf
 from governance.models import Risk
 from governance.policies.verdict import VerdictAsTold
 from suggestions.models import Proposal, Resolution
@@ -24,8 +24,8 @@ class SuggestionAnswer(Answer):
     sentence: str = Field(description="What it would do, as the server says it.")
     arguments: dict[str, Any]
     action_digest: str = Field(description="Of action, version and arguments: approve exactly this.")
-    confidence: float | None = Field(description="What the agent stated, 0 to 1; null: nothing.")
-    success_probability: float | None = Field(description="What the agent stated, 0 to 1; null: nothing.")
+    confidence: Number = Field(description="What the agent stated, 0 to 1; null: nothing.")
+    success_probability: Number = Field(description="What the agent stated, 0 to 1; null: nothing.")
     risk: RiskLevel = Field(description="The risk that counts.")
 
 

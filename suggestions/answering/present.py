@@ -17,6 +17,7 @@ from suggestions.answering.answers import (
     ProposalLinks,
     SuggestionAnswer,
 )
+from suggestions.answering.read import Standing
 from suggestions.models import Proposal, Resolution, Suggestion
 
 WAITING = ("scheduled", "handed_back")  # executions in which nobody is in the middle of anything
@@ -46,6 +47,12 @@ def presented(
         halt=halt,
         undo_until=_undo_until(resolution, execution, now),
     )
+
+
+def all_presented(found: Sequence[Standing]) -> list[ProposalAnswer]:
+    """The present state of each, as one list; which kill switches are on is asked only where any is."""
+    on = halts.on() if any(one.halted for one in found) else []
+    return [presented(one.proposal, one.suggestions, on=on, now=one.now) for one in found]
 
 
 def _undo_until(resolution: Resolution | None, execution: Any, now: datetime | None) -> datetime | None:

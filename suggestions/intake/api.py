@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models.functions import Now
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -19,7 +18,7 @@ from rest_framework.views import APIView
 from audit.asking import gate
 from audit.asking.answers import FieldError
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import check_only, one_of, page_of, whole
+from audit.asking.parameters import check_only, cut, one_of, slice_of, whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
@@ -30,9 +29,9 @@ from governance.agents.boundaries import BoundaryHit
 from governance.door.authentication import AgentCaller, person_of
 from governance.door.permissions import IsAgent, has_permission, is_agent_or
 from governance.models import ActionType
-from governance.trust import halts
 from suggestions.answering.answers import ProposalAnswer, ProposalPage
-from suggestions.answering.present import first_answer, presented
+from suggestions.answering.present import all_presented, first_answer
+from suggestions.answering.read import standing
 from suggestions.answering.withdraw import withdraw
 from suggestions.intake.answers import (
     AcceptedItem,
@@ -49,7 +48,7 @@ from suggestions.intake.asking_again import AlreadyRejected, note
 from suggestions.intake.bodies import BatchBody, BatchItem, ProposalBody
 from suggestions.intake.prepare import Prepared, prepare
 from suggestions.intake.submit import Submitted, submit
-from suggestions.models import Proposal
+from suggestions.models import Proposal, ProposalQuerySet
 from suggestions.past.locks import Turn, one_at_a_time
 from suggestions.past.numbers import subject_key
 
@@ -106,10 +105,8 @@ class Proposals(APIView):
     def get(self, request: Request) -> Response:
         """The caller's proposals, newest first, in pages."""
         check_only(request, {"status", "action", "agent", "cursor"})
-        page = page_of(request, _chosen(request), size=PAGE)
-        on = halts.on()
-        found = [presented(p, p.suggestions.all(), on=on, now=p.now) for p in page.rows]
-        return Response(ProposalPage(proposals=found, next=page.next))
+        page = cut(standing(slice_of(request, _chosen(request), size=PAGE)), size=PAGE)
+        return Response(ProposalPage(proposals=all_presented(page.rows), next=page.next))
 
 
 class Batch(APIView):
@@ -166,11 +163,9 @@ class OneProposal(APIView):
         wait = request.query_params.get("wait", "0")
         if whole(wait, most=55) is None:
             raise Invalid.field("?wait", "Give whole seconds from 0 to 55.")
-        proposal = _visible(request).filter(pk=proposal_id).first()
-        if proposal is None:
-            raise Http404
-        headers = {"Retry-After": "1"} if proposal.status == "pending" and wait == "0" else None
-        return Response(presented(proposal, proposal.suggestions.all()), headers=headers)
+        answer = _one(request, proposal_id)
+        headers = {"Retry-After": "1"} if answer.status == "pending" and wait == "0" else None
+        return Response(answer, headers=headers)
 
 
 class Withdraw(APIView):
@@ -182,8 +177,7 @@ class Withdraw(APIView):
         caller = _agent(request)
         body = check(WithdrawBody, request.data or {})
         withdraw(proposal_id, agent=caller.agent, reason=body.reason)
-        proposal = _visible(request).get(pk=proposal_id)
-        return Response(presented(proposal, proposal.suggestions.all()))
+        return Response(_one(request, proposal_id))
 
 
 class ActionTypes(APIView):
@@ -405,17 +399,22 @@ def _answer(submitted: Submitted) -> ProposalAnswer:
     return first_answer(submitted.proposal, submitted.suggestions)
 
 
-def _visible(request: Request) -> Any:
-    """The proposals this caller may know about, with all that an answer shows."""
-    proposals = Proposal.objects.select_related("agent", "resolution", "execution").prefetch_related(
-        "suggestions__action_type"
-    )
+def _visible(request: Request) -> ProposalQuerySet:
+    """The proposals this caller may know about."""
     if isinstance(request.user, AgentCaller):
-        return proposals.asked().filter(agent=request.user.agent)
-    return proposals.visible_to(person_of(request))
+        return Proposal.objects.asked().filter(agent=request.user.agent)
+    return Proposal.objects.visible_to(person_of(request))
 
 
-def _chosen(request: Request) -> Any:
+def _one(request: Request, proposal_id: UUID) -> ProposalAnswer:
+    """How it stands now. Raises `Http404` where this caller knows of no such proposal."""
+    answers = all_presented(standing(_visible(request).filter(pk=proposal_id)))
+    if not answers:
+        raise Http404
+    return answers[0]
+
+
+def _chosen(request: Request) -> ProposalQuerySet:
     asked = request.query_params
     rows = _visible(request)
     if status := one_of(request, "status", Proposal.Status.values):
@@ -424,7 +423,7 @@ def _chosen(request: Request) -> Any:
         rows = rows.filter(action=action)
     if agent := asked.get("agent"):
         rows = rows.filter(agent__name=agent)
-    return rows.annotate(now=Now())
+    return rows
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:

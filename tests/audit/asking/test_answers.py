@@ -9,7 +9,7 @@ from django.db.models import TextChoices
 from pydantic import ValidationError
 
 from audit.asking.answers import Answer, DocumentedAs, Id, Instant, OneOf, left_out
-from reviewapp.web.rendering import SortedJSONRenderer
+from reviewapp.web.rendering import AnswerRenderer
 
 NUMBER = UUID("01900000-0000-7000-8000-000000000001")
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250, UTC)
@@ -62,14 +62,14 @@ def test_every_field_is_told_and_what_is_left_out_only_where_it_was_given() -> N
 
 
 def test_an_answer_is_written_as_canonical_json() -> None:
-    assert SortedJSONRenderer().render(Inner(name="ä")) == '{"name":"ä"}'.encode()
+    assert AnswerRenderer().render(Inner(name="ä")) == '{"name":"ä"}'.encode()
 
 
 def test_a_plain_time_is_written_with_a_z() -> None:
     class Timed(Answer):
         at: datetime
 
-    assert SortedJSONRenderer().render(Timed(at=NOON)) == b'{"at":"2026-11-22T12:00:00.000250Z"}'
+    assert AnswerRenderer().render(Timed(at=NOON)) == b'{"at":"2026-11-22T12:00:00.000250Z"}'
 
 
 @pytest.mark.parametrize("wrong", [{}, {"name": None}, {"name": "a", "colour": "red"}])

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from audit.asking.answers import Answer
 from reviewapp.web.problems import problem
-from reviewapp.web.rendering import SortedJSONRenderer
+from reviewapp.web.rendering import AnswerRenderer
 from tests import contract
 
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -36,7 +36,7 @@ def answered(data: Any, *, status: int = 200, kind: str = JSON, path: str = "pro
     request = RequestFactory().get(f"/api/v1/{path}")
     request.resolver_match = resolve(request.path)
     response = Response(data, status=status, content_type=kind)
-    response.accepted_renderer = SortedJSONRenderer()
+    response.accepted_renderer = AnswerRenderer()
     response.accepted_media_type = kind
     response.renderer_context = {}
     contract.check(request, response.render())

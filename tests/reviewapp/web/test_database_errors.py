@@ -67,7 +67,7 @@ BAD_VALUES = [
 def test_a_value_that_it_refuses_is_our_mistake_and_tells_nobody_the_value(
     api: ApiClient, logged: list[str], monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
-    monkeypatch.setattr("suggestions.intake.api.halts.on", fails(statement))
+    monkeypatch.setattr("suggestions.intake.api.standing", fails(statement))
     before = counted("error")
     response = api.get("proposals/")
     assert response.status_code == 500
@@ -96,9 +96,9 @@ def test_where_it_is_away_the_answer_says_to_ask_again(
 ) -> None:
     client.force_login(ana)
     client.raise_request_exception = False
-    monkeypatch.setattr(
-        "suggestions.intake.api.halts.on", fails("SELECT pg_terminate_backend(pg_backend_pid())")
-    )
+    goes_away = fails("SELECT pg_terminate_backend(pg_backend_pid())")
+    monkeypatch.setattr("suggestions.intake.api.standing", goes_away)
+    monkeypatch.setattr("execution.halting.views.halts.on", goes_away)
     response = api.get("proposals/")
     assert (response.status_code, response["Retry-After"]) == (503, "2")
     connection.close()

@@ -11,17 +11,22 @@ from uuid import UUID
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from audit.asking.answers import Answer, Number
 from reviewapp.web import wait
 from reviewapp.web.middleware import request_context
 from reviewapp.web.problems import problem
-from reviewapp.web.rendering import SortedJSONRenderer
+from reviewapp.web.rendering import AnswerRenderer
+from tests.searching import searched
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 def rendered(data: Any) -> bytes:
-    return SortedJSONRenderer().render(data)
+    return AnswerRenderer().render(data)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,53 @@ def test_what_json_does_not_know_is_not_written() -> None:
 
 def test_the_same_data_are_the_same_bytes_whatever_their_order() -> None:
     assert rendered({"a": 1, "b": {"d": 2, "c": 3}}) == rendered({"b": {"c": 3, "d": 2}, "a": 1})
+
+
+class Read(Answer):
+    b: Number
+    a: dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("answer", "read", "given_twice"),
+    [
+        (
+            Read(b=1.0, a={"d": 0.5, "c": "é 😀"}),
+            '{"b":1,"a":{"d":0.5,"c":"é 😀"}}',
+            '{"a":{"c":"é 😀","d":0.5},"b":1}',
+        ),
+        # What pydantic would spell otherwise has the same order in both.
+        (Read(b=None, a={"d": 1.0, "c": [0.0]}), '{"a":{"c":[0],"d":1},"b":null}', None),
+        (Read(b=0.5, a={"d": 1e-7}), '{"a":{"d":1e-7},"b":0.5}', None),
+        (Read(b=0.5, a={"d": 1e-6}), '{"a":{"d":0.000001},"b":0.5}', None),
+        (Read(b=0.5, a={"d": 1e17}), '{"a":{"d":100000000000000000},"b":0.5}', None),
+        (Read(b=2.0**60, a={}), '{"a":{},"b":1152921504606847000}', None),
+    ],
+)
+def test_numbers_have_one_spelling_whether_one_reads_or_writes(
+    answer: Answer, read: str, given_twice: str | None
+) -> None:
+    for method, text in (("GET", read), ("HEAD", read), ("POST", given_twice or read)):
+        context = {"request": RequestFactory().generic(method, "/")}
+        assert AnswerRenderer().render(answer, None, context).decode() == text
+
+
+class Stored(Answer):
+    a: dict[str, Any]
+
+
+@searched(400)
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_has_that_spelling(number: float) -> None:
+    read = {"request": RequestFactory().get("/")}
+    answer = Stored(a={"n": number})
+    assert AnswerRenderer().render(answer, None, read) == AnswerRenderer().render(answer)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_no_answer_is_built_of_what_is_no_number(number: float) -> None:
+    with pytest.raises(ValidationError):
+        Read(b=number, a={})
 
 
 @pytest.mark.parametrize(
