@@ -1,4 +1,4 @@
-"""Who said lately that they work, and who fell silent."""
+"""Who said lately that they work, and who fell silent. Loads no models, for the clock has none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import ExpressionWrapper, F, fields
-from django.db.models.functions import Now
-
-from execution.models import Heartbeat
 
 PARTS = ("worker", "beat")
 
@@ -31,8 +27,9 @@ def silences() -> list[str]:
 
 
 def _ages() -> dict[str, timedelta]:
-    age = ExpressionWrapper(Now() - F("at"), output_field=fields.DurationField())
-    return dict(Heartbeat.objects.filter(name__in=PARTS).values_list("name", age))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, statement_timestamp() - at FROM execution_heartbeat")
+        return dict(cursor.fetchall())
 
 
 def _sentence(name: str, age: timedelta | None) -> str:

@@ -39,11 +39,7 @@ def worker(_host: str, _port: int) -> list[str]:
 
 
 def beat(_host: str, _port: int) -> list[str]:
-    schedule = settings.VAR_DIR / "beat" / str(os.getpid())
-    schedule.parent.mkdir(mode=0o700, exist_ok=True)
-    for old in schedule.parent.iterdir():  # what it says is older than the code's schedule
-        old.unlink()
-    return [*_CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "INFO"]
+    return [sys.executable, "-m", "reviewapp.processes.beat"]
 
 
 COMMANDS: dict[str, Callable[[str, int], list[str]]] = {
