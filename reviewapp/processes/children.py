@@ -9,14 +9,8 @@ from pathlib import Path
 from django.conf import settings
 
 # Open sockets and waiting requests would hold a stop up for as long as they like.
-_GRANIAN = [
-    sys.executable,
-    "-m",
-    "reviewapp.processes.serve",
-    "--no-access-log",
-    "--workers-kill-timeout",
-    "2",
-]
+_GRANIAN = [sys.executable, "-m", "reviewapp.processes.serve", "--no-access-log"]
+_GRANIAN += ["--workers-kill-timeout", "2"]
 # HTTP/1.1 alone, which is what proxies speak; headers come within ten seconds and 128 KiB. Of a body the
 # server bounds nothing: `bridge` does.
 _GRANIAN += ["--http", "1", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "131072"]
