@@ -13,6 +13,11 @@ def main() -> None:
     from reviewapp.embedded import CannotStart
 
     try:
+        if sys.argv[1:2] == ["up"]:
+            from reviewapp.management.commands.up import Command
+
+            Command().run_from_argv(sys.argv)  # without the apps, which Django would load first
+            return
         execute_from_command_line(sys.argv)
     except (CannotStart, ImproperlyConfigured) as problem:
         sys.exit(f"{problem}")  # a setting is missing or wrong, and says so in one line

@@ -1,12 +1,13 @@
 """The Celery application; its settings are the CELERY_* ones in reviewapp.settings."""
 
+import gc
 import os
 from contextlib import suppress
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
 from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
@@ -47,6 +48,13 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery configures logging of its own unless somebody answers this signal."""
+
+
+@worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    """What is loaded stays shared: a child that collected garbage among it would write to all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @task_prerun.connect

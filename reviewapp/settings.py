@@ -193,31 +193,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "reviewapp.processes.beat.Scheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-CELERY_BEAT_SCHEDULE = {
-    # One of each waits at most (`reviewapp.processes.beat`), and not for long: the next one does the same.
-    name: {"task": task, "schedule": seconds, "options": {"queue": "ticks", "expires": max(seconds, 10)}}
-    for name, task, seconds in [
-        ("expire", "approvals.tasks.expire", 1.0),
-        ("deadline", "approvals.tasks.deadline", 1.0),
-        ("stand-in", "approvals.tasks.stand_in", 2.0),
-        ("sample", "approvals.tasks.sample", 2.0),
-        ("execute", "execution.tasks.sweep", 1.0),
-        ("call-back", "suggestions.tasks.sweep", 1.0),
-        ("backtest", "suggestions.tasks.sweep_backtests", 1.0),
-        ("follow-log", "approvals.tasks.follow_log", 1.0),
-        ("sum-up-refusals", "audit.tasks.sum_up_refusals", 15.0),
-        ("tell", "approvals.tasks.tell", 1.0),
-        ("forget-notices", "approvals.tasks.forget_notices", 3600.0),
-        ("end-standing", "approvals.tasks.end_standing", 10.0),
-        ("check-people", "approvals.tasks.throw_dice_for_checks", 60.0),
-        ("forget-figures", "approvals.tasks.forget_figures", 3600.0),
-        ("forget-rejected", "suggestions.tasks.forget_rejected", 60.0),
-        ("settle-past", "suggestions.tasks.settle_past", 10.0),
-        ("worker-heartbeat", "execution.tasks.heartbeat", 5.0),
-    ]
-}
 
 # --- E-mail ---------------------------------------------------------------------------------
 # smtp://, smtp+tls:// or smtp+ssl://, with user and password; without one no e-mail is sent.

@@ -58,9 +58,10 @@ def migrations_digest() -> str:
 
 
 def _what_migrations_read() -> Iterator[Path]:
-    """Migrations, and what runs after them: rights, roles, a first team."""
+    """Migrations, how they are carried out, and what runs after them: rights, roles, a first team."""
     root = Path(settings.BASE_DIR)
     yield from root.glob("*/migrations/*.py")
+    yield root / "reviewapp" / "new_database.py"
     yield root / "reviewapp" / "privileges.py"
     yield root / "reviewapp" / "settings.py"
     yield (

@@ -14,4 +14,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("execution", "0003_executions_know_their_pair")]
 
-    operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop, elidable=True)]

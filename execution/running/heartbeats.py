@@ -1,4 +1,4 @@
-"""Who said lately that they work, and who fell silent."""
+"""Who said lately that they work, and who fell silent. Loads no models, for the clock has none."""
 
 from __future__ import annotations
 

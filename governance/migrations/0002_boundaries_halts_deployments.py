@@ -142,6 +142,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "UPDATE governance_policyversion SET status = CASE WHEN active THEN 'active' ELSE 'retired' END",
             "UPDATE governance_policyversion SET active = status = 'active'",
+            elidable=True,
         ),
         migrations.RemoveField(
             model_name='policyversion',

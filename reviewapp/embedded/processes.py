@@ -42,7 +42,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         # Runs after the change of user, which would undo what it asks for.
-        preexec_fn=_dying_with(os.getpid(), on_our_death) if _LINUX else None,
+        preexec_fn=dying_with(os.getpid(), on_our_death),
         **as_account(account),  # type: ignore[call-overload]
     )
 
@@ -53,7 +53,10 @@ def as_account(account: Account | None) -> dict[str, object]:
     return {"user": account.uid, "group": account.gid, "extra_groups": [], "umask": 0o077}
 
 
-def _dying_with(parent: int, last_signal: signal.Signals) -> Callable[[], None]:
+def dying_with(parent: int, last_signal: signal.Signals) -> Callable[[], None]:
+    """What a new process calls to be sent `last_signal` when `parent` dies; on Linux alone."""
+    if not _LINUX:
+        return lambda: None
     prctl = ctypes.CDLL(None).prctl
 
     def prepare() -> None:

@@ -1,46 +1,84 @@
-"""Celery's beat, which sends no round twice before it is done, and says that it is alive."""
+"""The clock: every second one question to the database, and a message for each round with something to do.
 
+Needs none of the apps, whose models would be half of its memory: it knows tables and tasks by their names.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
 import time
-from typing import Any
 
 import structlog
-from celery.beat import PersistentScheduler
+from django.apps import apps
+from django.conf import settings
+from django.db import Error, connection
+from django.utils.log import configure_logging
 
+from audit.ground.prepared import execute
 from audit.outbox import broker
+from execution.running import heartbeats
+from reviewapp.celery import app
+from reviewapp.processes.rounds import QUESTION, ROUNDS, Round
 
-EVERY_SECONDS = 5
+TICK_SECONDS = 1.0
+SAYS_SO_EVERY = 5.0  # seconds
+QUEUE = "ticks"
+KEPT_SECONDS = 10  # a message that nobody took for so long is let go of: the next one does the same
 _log = structlog.get_logger(__name__)
 
 
-class Scheduler(PersistentScheduler):
-    """A tick that works leaves a heartbeat; a beat that hangs leaves none.
+class Clock:
+    """Which round was sent when. A tick that works leaves a heartbeat; a clock that hangs leaves none.
 
     However long no worker takes anything, one message of each round waits for the first that does.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._said_at = 0.0
-        super().__init__(*args, **kwargs)
+    def __init__(self) -> None:
+        self._again_at = dict.fromkeys(ROUNDS, 0.0)
+        self._says_so_at = 0.0
 
-    def apply_entry(self, entry: Any, producer: Any = None) -> None:
-        if entry.task not in (broker.waiting(entry.options.get("queue", "")) or ()):
-            super().apply_entry(entry, producer=producer)
-
-    def tick(self, *args: Any, **kwargs: Any) -> Any:
-        wait = super().tick(*args, **kwargs)
-        if time.monotonic() - self._said_at >= EVERY_SECONDS:
-            self._say()
-        return wait
-
-    def _say(self) -> None:
-        from django.db import Error, connection
-
-        from execution.running import heartbeats
-
-        self._said_at = time.monotonic()
+    def tick(self) -> None:
+        """Send the rounds that are due; what fails is logged, and tried with the next tick."""
+        now = time.monotonic()
         try:
-            heartbeats.beat("beat")
-        except Error as error:  # the database is away: beat goes on and says so again later
-            _log.warning("heartbeat lost", error=type(error).__name__)
-        finally:
+            self._send(self.due(now), now)
+            self._say_so(now)
+        except Error as error:  # the database is away
+            _log.warning("nothing looked at", error=type(error).__name__)
             connection.close()
+
+    def due(self, now: float) -> list[Round]:
+        """The rounds whose time has come and that have something to do."""
+        [answers] = execute(QUESTION, [self._again_at[one] <= now for one in ROUNDS])
+        return [one for one, is_due in zip(ROUNDS, answers, strict=True) if is_due]
+
+    def _send(self, rounds: list[Round], now: float) -> None:
+        waiting = set(broker.waiting(QUEUE) or ()) if rounds else set()
+        try:
+            for one in rounds:
+                if one.task not in waiting:
+                    app.send_task(one.task, queue=QUEUE, expires=max(one.seconds, KEPT_SECONDS), retry=False)
+                self._again_at[one] = now + one.seconds - TICK_SECONDS / 2  # no tick is missed by a hair
+        except Exception as error:  # the broker is away, whatever it says of that
+            _log.warning("rounds not sent", error=type(error).__name__)
+
+    def _say_so(self, now: float) -> None:
+        if self._says_so_at <= now:
+            heartbeats.beat("beat")
+            self._says_so_at = now + SAYS_SO_EVERY - TICK_SECONDS / 2
+
+
+def main() -> None:
+    apps.populate(())
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    clock = Clock()
+    while True:
+        began = time.monotonic()
+        clock.tick()
+        time.sleep(max(0.0, TICK_SECONDS - (time.monotonic() - began)))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,12 +9,14 @@ from pathlib import Path
 from django.conf import settings
 
 # Open sockets and waiting requests would hold a stop up for as long as they like.
-_GRANIAN = [sys.executable, "-m", "granian", "--no-access-log", "--workers-kill-timeout", "2"]
+_GRANIAN = [sys.executable, "-m", "reviewapp.processes.serve", "--no-access-log"]
+_GRANIAN += ["--workers-kill-timeout", "2"]
 # HTTP/1.1 alone, which is what proxies speak; headers come within ten seconds and 128 KiB. Of a body the
 # server bounds nothing: `bridge` does.
 _GRANIAN += ["--http", "1", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "131072"]
 _CELERY = [sys.executable, "-m", "celery", "-A", "reviewapp"]
 _POOLED = {"web", "api"}
+MOST_BY_DEFAULT = 8  # processes of a kind: each has connections of its own, of which PostgreSQL has a hundred
 
 
 def web(host: str, port: int) -> list[str]:
@@ -33,17 +35,13 @@ def api(host: str, port: int) -> list[str]:
 def worker(_host: str, _port: int) -> list[str]:
     # Two workers of one name would take each other's messages for their own.
     name = f"worker-{secrets.token_hex(3)}@%h"
-    concurrency = os.environ.get("WORKER_CONCURRENCY", "2")
+    concurrency = os.environ.get("WORKER_CONCURRENCY") or str(_one_for_each_core())
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet]
 
 
 def beat(_host: str, _port: int) -> list[str]:
-    schedule = settings.VAR_DIR / "beat" / str(os.getpid())
-    schedule.parent.mkdir(mode=0o700, exist_ok=True)
-    for old in schedule.parent.iterdir():  # what it says is older than the code's schedule
-        old.unlink()
-    return [*_CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "INFO"]
+    return [sys.executable, "-m", "reviewapp.processes.beat"]
 
 
 COMMANDS: dict[str, Callable[[str, int], list[str]]] = {
@@ -78,4 +76,8 @@ def public_url(port: int) -> str:
 
 
 def _web_processes() -> int:
-    return int(os.environ.get("WEB_PROCESSES", "1"))
+    return int(os.environ.get("WEB_PROCESSES") or _one_for_each_core())
+
+
+def _one_for_each_core() -> int:
+    return min(os.cpu_count() or 1, MOST_BY_DEFAULT)

@@ -7,8 +7,10 @@ needs, and notes the agents' keys.
 import io
 import os
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import django
 from django.core.management import call_command
 
 from reviewapp.embedded.credentials import free_port, port_taken
@@ -23,8 +25,9 @@ class Demo:
         self.port = free_port() if port_taken("127.0.0.1", SHOP_PORT) else SHOP_PORT
         self.shop = f"http://127.0.0.1:{self.port}"
 
-    def set_up(self) -> str:
+    def set_up(self, _: Connection) -> str:
         """Create demo people, agents, action types and policy, once; returns the log-ins to print."""
+        django.setup()
         said = io.StringIO()
         call_command("demo_setup", str(self.folder), shop=self.shop, stdout=said)
         return said.getvalue().rstrip()

@@ -11,4 +11,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("suggestions", "0003_samples_and_the_record_of_pairs")]
 
-    operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop, elidable=True)]

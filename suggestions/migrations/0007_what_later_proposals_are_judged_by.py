@@ -97,6 +97,6 @@ class Migration(migrations.Migration):
             model_name='precedent',
             index=models.Index(fields=['key', 'mark', 'at'], name='precedent_newest'),
         ),
-        migrations.RunSQL(NUMBERS, migrations.RunSQL.noop),
-        migrations.RunPython(set_precedents, migrations.RunPython.noop),
+        migrations.RunSQL(NUMBERS, migrations.RunSQL.noop, elidable=True),
+        migrations.RunPython(set_precedents, migrations.RunPython.noop, elidable=True),
     ]

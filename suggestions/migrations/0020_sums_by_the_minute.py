@@ -7,4 +7,4 @@ FORGET = "DELETE FROM suggestions_subtotal; DELETE FROM suggestions_correction; 
 class Migration(migrations.Migration):
     dependencies = [("suggestions", "0019_lists_tell_figures_and_findings")]
 
-    operations = [migrations.RunSQL(FORGET, FORGET)]
+    operations = [migrations.RunSQL(FORGET, FORGET, elidable=True)]

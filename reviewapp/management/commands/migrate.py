@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from reviewapp import embedded, privileges
+from reviewapp import embedded, new_database, privileges
 
 OWNER = "owner"
 LOCK = 0x7265_7669_6577  # any number that nothing else in this database locks
@@ -41,6 +41,8 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             return
         with self._alone(alias):
+            if _wants_all(options) and new_database.is_empty(connections[alias]):
+                new_database.make(connections[alias])
             super().handle(*args, **options)
             self._grant(alias)
 
@@ -70,6 +72,10 @@ class Command(migrate.Command):
     def _locked(cursor: Any) -> bool:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
+
+
+def _wants_all(options: dict[str, Any]) -> bool:
+    return not (options["app_label"] or options["fake"])
 
 
 def _owner_is_locked_out(alias: str) -> bool:

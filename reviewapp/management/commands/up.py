@@ -10,9 +10,11 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import django
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
@@ -24,6 +26,7 @@ from reviewapp.embedded.credentials import port_taken
 from reviewapp.embedded.services import running
 from reviewapp.embedded.waiting import Waiting
 from reviewapp.processes import children
+from reviewapp.processes.apart import Apart
 from reviewapp.processes.demonstrate import Demo
 from reviewapp.processes.look_after import LookAfter
 from reviewapp.processes.supervise import Child, Stopped, Supervisor
@@ -37,6 +40,8 @@ DEATHS = 3  # of the web process before it ever answered: then it never will
 
 
 class Command(BaseCommand):
+    """Outlives every start, and loads no apps: what needs them is done in processes that end (`Apart`)."""
+
     help = (
         "Start reviewapp: embedded services where DATABASE_URL is not set, migrations, web, worker and beat. "
         "With --only, run one process in the foreground and leave everything else to you."
@@ -71,16 +76,17 @@ class Command(BaseCommand):
 
     def _alone(self, name: str, host: str, port: int) -> None:
         """Become that process: whoever supervises us supervises it."""
-        if embedded.in_use() and not running(settings.VAR_DIR):
+        var = settings.VAR_DIR.resolve()
+        if embedded.in_use() and not running(var):
             raise CommandError(
                 "The embedded services are not running: start `manage.py up` first, "
                 "or set DATABASE_URL, VALKEY_URL and SECRET_KEY."
             )
         if name in {"web", "api"}:
             _check_port(host, port)
+            django.setup()
             static_files.collect()
-        connections.close_all()
-        metrics = _own_metrics(settings.VAR_DIR.resolve() / "metrics", name)
+        metrics = _own_metrics(var / "metrics", name)
         environment = children.environment(name, port=port, metrics=metrics)
         os.chdir(settings.BASE_DIR)
         os.execve(sys.executable, children.COMMANDS[name](host, port), environment)  # noqa: S606
@@ -96,6 +102,7 @@ class Start:
         self.var: Path = settings.VAR_DIR.resolve()
         self.began = time.monotonic()
         self.care: LookAfter | None = None
+        self.preparing: Apart[None] | None = None
         self.demo: Demo | None = None
         self.logins = ""
         self.supervisor = Supervisor(
@@ -136,17 +143,27 @@ class Start:
             processes.end(left, (signal.SIGTERM, 1), (signal.SIGKILL, 2))
 
     def _prepare(self) -> None:
-        if embedded.in_use():
-            self._start_services()
-        with self._step("Database up to date"):
-            call_command("migrate", verbosity=0, interactive=False)
-        if self.care:
-            _lock_out_the_owner()
+        self.preparing = Apart(self._prepare_apart)  # while the services start
+        try:
+            owner = self._start_services() if embedded.in_use() else ""
+            self.preparing.tell(owner)
+            self.preparing.result(self.supervisor.breathe)
+        finally:
+            self.preparing.end()
+
+    def _prepare_apart(self, told: Connection) -> None:
+        django.setup()
         with self._step("Static files"):
             static_files.collect()
-        connections.close_all()
+        if owner := told.recv():
+            connections["owner"].settings_dict["PASSWORD"] = owner
+        with self._step("Database up to date"):
+            call_command("migrate", verbosity=0, interactive=False)
+        if owner:
+            _lock_out_the_owner()
 
-    def _start_services(self) -> None:
+    def _start_services(self) -> str:
+        """Start PostgreSQL and Valkey; returns the password of the tables' owner."""
         with self._step("PostgreSQL and Valkey"):
             services = embedded.start(self.var, say=self._say_aside, pause=self.supervisor.breathe)
         self.care = LookAfter(services, say=self._say_aside, moved=self._move_with_valkey)
@@ -156,8 +173,10 @@ class Start:
             # The settings know only the old address.
             self._say_aside("Valkey's port was taken, so it moved to another; starting again with it.")
             services.stop()
+            if self.preparing:
+                self.preparing.end()
             os.execve(sys.executable, sys.orig_argv, embedded.own_environment())  # noqa: S606
-        connections["owner"].settings_dict["PASSWORD"] = services.postgres.privileged.owner
+        return services.postgres.privileged.owner
 
     def _move_with_valkey(self, url: str) -> None:
         """Valkey runs elsewhere: whoever talks to it starts again with the new address."""
@@ -191,9 +210,12 @@ class Start:
     def _start_demo(self) -> None:
         if self.demo is None:
             return
-        with self._step("Demo accounts and agents"):
-            self.logins = self.demo.set_up()
-        connections.close_all()
+        setting_up = Apart(self.demo.set_up)
+        try:
+            with self._step("Demo accounts and agents"):
+                self.logins = setting_up.result(self.supervisor.breathe)
+        finally:
+            setting_up.end()
         url = f"http://{_reachable(self.host)}:{self.port}"
         for name, command in self.demo.commands(url).items():
             self.supervisor.start(Child(name, command, self.demo.environment(), wave=1))
@@ -239,7 +261,6 @@ class Start:
 
     def _stop(self) -> None:
         deadline = time.monotonic() + ALL_GONE
-        connections.close_all()
         self.supervisor.stop(patience=PATIENCE)
         if self.care:
             self.care.services.stop(deadline - time.monotonic())

@@ -1,0 +1,123 @@
+"""The clock's rounds: which task, how often at most, and the question whether it has anything to do.
+
+Every question is a look into an index, and all of them are put in one statement. One may be answered yes
+although its task finds nothing, as while a kill switch holds what is overdue; never no although something
+is due. Knows the tables by their names alone, so that the clock loads no models.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LOST_AFTER = 5.0  # seconds, as `audit.outbox.tell_worker` has it where nothing waits
+
+
+class Round(NamedTuple):
+    task: str
+    seconds: float  # between two of it, at least
+    due: str = "TRUE"  # SQL
+
+
+def _any(table: str, *conditions: str) -> str:
+    return " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {condition})" for condition in conditions)
+
+
+def _over(column: str) -> str:
+    return f"{column} <= statement_timestamp()"
+
+
+def _untold(status: str, since: str) -> str:
+    """Rows of an outbox whose time has come and of which the broker was not told since or lately."""
+    lately = f"statement_timestamp() - make_interval(secs => {LOST_AFTER})"
+    told = f"coalesce(queued_at, '-infinity') < greatest({since}, {lately})"
+    return f"status = '{status}' AND {_over(since)} AND {told}"
+
+
+_PENDING = "status = 'pending' AND deadline > statement_timestamp()"
+_ABSENCE = "begun_at IS NULL AND ended_at IS NULL AND until > statement_timestamp()"
+_AT_REST = """
+    SELECT FROM suggestions_sample s JOIN execution_execution e ON e.proposal_id = s.proposal_id
+     WHERE s.status = 'chosen' AND e.status IN ('succeeded', 'failed', 'cancelled', 'needs_attention')"""
+_BY_NOBODY = """
+    SELECT FROM suggestions_secondreview r JOIN governance_user u ON u.id = r.second_id
+     WHERE r.status = 'open' AND NOT u.is_active"""
+# Approvals since a little before `execution.running.schedule.adopt` looked last; once a minute it looks
+# whatever the answer, so that they stay few.
+_ADOPTED = "(SELECT at FROM execution_heartbeat WHERE name = 'adopted')"
+_ORPHANS = f"""
+    coalesce({_ADOPTED} < statement_timestamp() - interval '1 minute', TRUE)
+    OR EXISTS (SELECT FROM suggestions_resolution r
+                WHERE r.status = 'approved' AND r.at > {_ADOPTED} - interval '10 minutes'
+                  AND NOT EXISTS (SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))"""
+_UNREAD = """
+    (SELECT max(id) FROM audit_event)
+    > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), -1)"""
+_UNSETTLED = """
+    EXISTS (SELECT FROM suggestions_correction)
+    OR EXISTS (SELECT FROM suggestions_settled
+                WHERE until < date_bin('1 minute', now() - interval '10 seconds', 'epoch'))
+    OR EXISTS (SELECT FROM governance_agent a
+                WHERE NOT EXISTS (SELECT FROM suggestions_settled s WHERE s.key = a.id))"""
+
+ROUNDS = (
+    Round(
+        "approvals.tasks.expire",
+        1,
+        _any("suggestions_proposal", f"status = 'pending' AND {_over('deadline')}"),
+    ),
+    Round(
+        "approvals.tasks.deadline",
+        1,
+        _any("suggestions_proposal", *(f"{_PENDING} AND {_over(at)}" for at in ("remind_at", "escalate_at"))),
+    ),
+    Round("approvals.tasks.stand_in", 2, _any("governance_absence", f"{_ABSENCE} AND {_over('since')}")),
+    Round(
+        "approvals.tasks.sample",
+        2,
+        f"EXISTS ({_AT_REST}) OR EXISTS ({_BY_NOBODY}) OR "
+        + _any("suggestions_sample", f"status = 'open' AND {_over('deadline')}")
+        + " OR "
+        + _any("suggestions_secondreview", f"status = 'open' AND {_over('deadline')}"),
+    ),
+    Round(
+        "execution.tasks.sweep",
+        1,
+        _any("governance_halt", "lifted_at IS NOT NULL AND settled_at IS NULL")
+        + " OR "
+        + _any(
+            "execution_execution",
+            _untold("scheduled", "due_at"),
+            _untold("running", "lease_until"),
+            f"status IN ('scheduled', 'running', 'handed_back') AND {_over('deadline')}",
+        )
+        + f" OR {_ORPHANS}",
+    ),
+    Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
+    Round(
+        "suggestions.tasks.sweep_backtests",
+        1,
+        _any("suggestions_backtest", "status IN ('queued', 'running')"),
+    ),
+    Round("approvals.tasks.follow_log", 1, _UNREAD),
+    Round("audit.tasks.sum_up_refusals", 15),  # which are counted in Valkey
+    Round(
+        "approvals.tasks.tell",
+        1,
+        _any("approvals_notice", f"outside = 'waiting' AND {_over('due_at')}")
+        + " OR "
+        + _any("approvals_delivery", _untold("waiting", "due_at")),
+    ),
+    Round("approvals.tasks.forget_notices", 3600),
+    Round(
+        "approvals.tasks.end_standing",
+        10,
+        _any("governance_standingapproval", f"status IN ('draft', 'active') AND {_over('expires_at')}"),
+    ),
+    Round("approvals.tasks.throw_dice_for_checks", 60, _any("approvals_checkplan", '"on"')),
+    Round("approvals.tasks.forget_figures", 3600),
+    Round("suggestions.tasks.forget_rejected", 60, _any("suggestions_rejectedaction", _over("until"))),
+    Round("suggestions.tasks.settle_past", 10, _UNSETTLED),
+    Round("execution.tasks.heartbeat", 5),  # proves that clock, broker, worker and database work together
+)
+# Of each round whether it is its time, and there is something to do.
+QUESTION = "SELECT " + ", ".join(f"%s AND ({one.due})" for one in ROUNDS)
