@@ -79,7 +79,7 @@ class PageSafety:
 class Compressed(GZipMiddleware):
     """Django's own, whose random bytes hide lengths; neither for secrets nor for what streams.
 
-    See docs/decisions/0042.
+    See docs/decisions/0046.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
