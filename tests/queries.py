@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
+import psycopg
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +19,35 @@ def counted(ask: Callable[[], Any]) -> tuple[Any, int]:
     with CaptureQueriesContext(connection) as captured:
         answer = ask()
     return answer, len(captured)
+
+
+@dataclass
+class Spent:
+    """What was sent to PostgreSQL: the statements, and how often transactions were committed."""
+
+    statements: list[str] = field(default_factory=list)
+    commits: int = 0
+
+
+@contextmanager
+def spent() -> Iterator[Spent]:
+    """Counts what is sent meanwhile, prepared statements too, which go past Django."""
+    found = Spent()
+    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+
+    def executed(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        found.statements.append(" ".join(str(query).split()))
+        return execute(cursor, query, *args, **kwargs)
+
+    def committed(connection: Any) -> None:
+        found.commits += 1
+        commit(connection)
+
+    with (
+        mock.patch.object(psycopg.Cursor, "execute", executed),
+        mock.patch.object(psycopg.Connection, "commit", committed),
+    ):
+        yield found
 
 
 def last_of_twelve(get: Callable[[], Any], add: Callable[[int], Any]) -> Any:
