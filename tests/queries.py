@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ def counted(ask: Callable[[], Any]) -> tuple[Any, int]:
     return answer, len(captured)
 
 
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+
+
 @dataclass
 class Spent:
     """What was sent to PostgreSQL: the statements, and how often transactions were committed."""
@@ -37,6 +41,8 @@ def spent() -> Iterator[Spent]:
 
     def executed(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
         found.statements.append(" ".join(str(query).split()))
+        if cursor.connection.autocommit and _WRITES.search(str(query)):
+            found.commits += 1  # it is a transaction by itself
         return execute(cursor, query, *args, **kwargs)
 
     def committed(connection: Any) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models.functions import Now
 from psycopg.types.json import Json, Jsonb
 
 from audit.ground.actors import WORKER, Actor
-from audit.ground.announce import announce
 from audit.ground.prepared import execute, unsaved
 from audit.log.record import NOW_SQL, compose, record
 from execution.models import Attempt, Execution, Step
 from execution.routes.result import Result
+from execution.running import news
 from execution.running.lease import Lease, LeaseLost
 
 _CHANGED = "UPDATE suggestions_proposal SET version = version + 1 WHERE id = %(proposal)s"
@@ -61,18 +59,17 @@ SELECT EXISTS (SELECT FROM mine)
 """
 
 
-@transaction.atomic(savepoint=False)
 def begin(lease: Lease, execution: Execution, step: Step, *, number: int, route: str) -> Attempt:
     """Write an attempt down before it is made, in the transaction that holds the lease: if the worker is
     killed, its row is found open."""
     attempt = unsaved(Attempt, step=step, number=number, route=route, fence=lease.fence)
     values = {"step": step.pk, "number": number, "route": route, "fence": lease.fence}
-    told = _tell(execution, [("attempt.started", _facts(execution, attempt))])
+    told = _told(execution, [("attempt.started", _facts(execution, attempt))])
     [(attempt.pk,)] = execute(_BEGIN, {**values, "round": execution.round, **told})
+    news.hint(execution)
     return attempt
 
 
-@transaction.atomic(savepoint=False)
 def end(
     lease: Lease,
     execution: Execution,
@@ -83,7 +80,7 @@ def end(
     completes: bool = False,
     succeeds: bool = False,
 ) -> None:
-    """Write down what came of an attempt, once: a second call changes nothing.
+    """Write down what came of an attempt, once: a second call changes nothing. A transaction by itself.
 
     With `receipt` for its step; `completes` where that is done, and `succeeds` where the execution is. Raises
     `LeaseLost`, as a second call does where the first one ended the execution.
@@ -108,13 +105,13 @@ def end(
         "completes": completes,
         "succeeds": succeeds,
     }
-    if execute(_END, {**values, **_tell(execution, events)}) != [(True,)]:
+    if execute(_END, {**values, **_told(execution, events)}) != [(True,)]:
         raise LeaseLost
+    news.hint(execution)
 
 
-def _tell(execution: Execution, events: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """What `_TOLD` and `_CHANGED` are given; open pages hear of it after the commit."""
-    transaction.on_commit(partial(announce, execution.proposal_id), robust=True)
+def _told(execution: Execution, events: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """What `_CHANGED` and `_TOLD` are given."""
     proposal = execution.proposal_id
     composed = [compose(name, actor=WORKER, data=data, proposal=proposal) for name, data in events]
     return {"proposal": proposal, "events": Json(composed)}

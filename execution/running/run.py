@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -225,11 +226,14 @@ class Turn:
         # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
         return insist(lambda: self._close(plan, attempt, result))
 
-    @transaction.atomic
     def _close(self, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
         """Write down what came of an attempt; safe to call twice, where a commit went unheard."""
         if result.outcome == SUCCEEDED:
             return self._close_well(plan, attempt, result)
+        return self._close_badly(plan, attempt, result)
+
+    @transaction.atomic
+    def _close_badly(self, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
         attempts.end(self.lease, self.execution, attempt, result)
         # Together with the attempt, so that a restarted worker waits as long.
         now = work_on(self.execution.pk).progress_of(attempt.step)
@@ -250,17 +254,12 @@ class Turn:
         }
         completes = plan.verify is None
         succeeds = completes and self.work.ends_with(attempt.step)
-        attempts.end(
-            self.lease,
-            self.execution,
-            attempt,
-            result,
-            receipt=receipt,
-            completes=completes,
-            succeeds=succeeds,
-        )
-        if succeeds:
-            news.owe_agent(self.execution, Execution.Status.SUCCEEDED)
+        outcome: dict[str, Any] = {"receipt": receipt, "completes": completes, "succeeds": succeeds}
+        owes = succeeds and self.execution.proposal.callback_url
+        with transaction.atomic() if owes else nullcontext():  # one statement is a transaction by itself
+            attempts.end(self.lease, self.execution, attempt, result, **outcome)
+            if owes:
+                news.owe_agent(self.execution, Execution.Status.SUCCEEDED)
         return not succeeds
 
     # --- Proof ----------------------------------------------------------------------------
