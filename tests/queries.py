@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 import psycopg
 
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+
+
+@dataclass
+class Spent:
+    """What was sent to PostgreSQL: the statements, and how often transactions were committed."""
+
+    statements: list[str] = field(default_factory=list)
+    commits: int = 0
+
 
 @contextmanager
-def sent() -> Iterator[list[str]]:
-    """What is sent to the database meanwhile, also past Django's cursor by `audit.ground.prepared`.
+def spent() -> Iterator[Spent]:
+    """Counts what is sent meanwhile, prepared statements too, which go past Django's cursor.
 
     Savepoints are left out: tests have them where the product has a transaction.
     """
-    found: list[str] = []
-    execute = psycopg.Cursor.execute
+    found = Spent()
+    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
 
-    def noting(cursor: Any, query: Any, *args: Any, **more: Any) -> Any:
-        text = query.decode() if isinstance(query, bytes) else str(query)
+    def executed(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        text = " ".join((query.decode() if isinstance(query, bytes) else str(query)).split())
         if "SAVEPOINT" not in text:
-            found.append(text)
-        return execute(cursor, query, *args, **more)
+            found.statements.append(text)
+        if cursor.connection.autocommit and _WRITES.search(text):
+            found.commits += 1  # it is a transaction by itself
+        return execute(cursor, query, *args, **kwargs)
 
-    with patch.object(psycopg.Cursor, "execute", noting):
+    def committed(connection: Any) -> None:
+        found.commits += 1
+        commit(connection)
+
+    with (
+        patch.object(psycopg.Cursor, "execute", executed),
+        patch.object(psycopg.Connection, "commit", committed),
+    ):
         yield found
+
+
+@contextmanager
+def sent() -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    with spent() as found:
+        yield found.statements
 
 
 def statements(ask: Callable[[], Any]) -> int:

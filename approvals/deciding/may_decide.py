@@ -66,7 +66,7 @@ SELECT a.person_id
 """
 
 
-class Asked(NamedTuple):
+class Locked(NamedTuple):
     """A locked proposal that somebody may decide on; whose place they take, being asked themselves by none
     of its teams; and for how many seconds they had it open, as far as anybody knows."""
 
@@ -75,7 +75,7 @@ class Asked(NamedTuple):
     looked: int | None
 
 
-def lock_open(proposal_id: UUID, reviewer: User) -> Asked:
+def lock_open(proposal_id: UUID, reviewer: User) -> Locked:
     """Lock a proposal that this reviewer may decide on now.
 
     Raises `AlreadyResolved`, `NotInTeam`, `TooLate`, `AlreadyDecided`.
@@ -92,7 +92,7 @@ def lock_open(proposal_id: UUID, reviewer: User) -> Asked:
         raise AlreadyDecided
     if spoken_for:
         raise AlreadyDecided("Your deputy has decided on this in your place.")
-    return Asked(proposal, absent[0][0] if absent else None, looked)
+    return Locked(proposal, absent[0][0] if absent else None, looked)
 
 
 def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: ProposalObligations) -> None:

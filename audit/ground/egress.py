@@ -121,17 +121,17 @@ def request(
         sent[name.lower()] = value
     if content or method in ("POST", "PUT", "PATCH"):
         sent["content-length"] = str(len(content))
+    to = httpcore.URL(scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path)
     try:
         with (
-            httpcore.ConnectionPool(ssl_context=_tls(asked), network_backend=network) as pool,
-            pool.stream(
+            httpcore.HTTPConnection(
+                to.origin, ssl_context=_tls(asked), network_backend=network
+            ) as connection,
+            connection.stream(
                 method,
-                httpcore.URL(
-                    scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path
-                ),
+                to,
                 headers=[(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
                 content=content,
-                extensions={"timeout": {"pool": 1.0}},
             ) as response,
         ):
             body = _bounded(response.iter_stream())

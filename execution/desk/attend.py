@@ -15,7 +15,7 @@ from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.desk.doubt import in_doubt
 from execution.models import Attempt, Execution, Step
-from execution.running import cut_off, news
+from execution.running import attempts, news
 from execution.running.outbox import EXECUTIONS
 from execution.running.run import REPORT_WITHIN, complete
 from execution.running.schedule import MARGIN, longest
@@ -104,7 +104,7 @@ def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | N
     lost the lease: they send nothing any more. Raises `NotWaiting`, `InTheMiddle`.
     """
     locked = _lock(execution, *CAN_BE_CANCELLED)
-    cut_off.close(locked, actor=actor or by.as_actor())
+    attempts.cut_off(locked, actor=actor or by.as_actor())
     still = _may_still_happen(locked)
     said = f"Cancelled by {by.printed_name[:300]}.{still}"
     _move(locked, STATUS.CANCELLED, finished_at=Now(), fence=F("fence") + 1, reason=said)

@@ -26,7 +26,7 @@ UPDATE execution_execution e
    AND ((status = 'scheduled' AND due_at <= statement_timestamp())
         OR (status = 'running' AND lease_until <= statement_timestamp()))
    AND NOT {HELD}
-RETURNING fence, proposal_id
+RETURNING fence, deadline <= statement_timestamp(), proposal_id
 """
 
 
@@ -40,20 +40,15 @@ def _stopping() -> HaltQuerySet:
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, UUID] | None:
-        """Make one worker the only one that may carry it out; its fencing number, and the proposal.
+    def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, bool, UUID] | None:
+        """Make one worker the only one that may carry it out; its fencing number, whether the deadline
+        has passed, and the proposal.
 
         One conditional UPDATE: of many workers one gets a number, the others None. So do all
         where a kill switch is on; `governance.trust.halts.keep_out` comes before.
         """
         taken = execute(_TAKE, [float(lease_seconds), execution_id])
-        return (taken[0][0], taken[0][1]) if taken else None
-
-    def to_carry_out(self, execution_id: UUID) -> Execution:
-        """With everything that its approval is checked by."""
-        return self.select_related("proposal__agent", "proposal__resolution", "suggestion__action_type").get(
-            pk=execution_id
-        )
+        return (taken[0][0], taken[0][1], taken[0][2]) if taken else None
 
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.trust.halts.HELD` has it."""

@@ -12,7 +12,7 @@ def broken(execution: Execution) -> str:
     """What is wrong with the approval of an execution, empty when everything is in order.
 
     The digest is computed again from the arguments that would be sent. It has to be the one that
-    was approved and the one this execution was made for, by the rows and by the log. Two queries.
+    was approved and the one this execution was made for, by the rows and by the log. One query.
     """
     # The same object that the calls are made from: what was checked is what is sent.
     resolution = getattr(execution.proposal, "resolution", None)

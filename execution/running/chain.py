@@ -18,12 +18,17 @@ from governance.trust import standing
 from suggestions.models import Proposal, Resolution
 
 _TOLD = """
-SELECT body FROM audit_event
- WHERE proposal_id = %s
-   AND type = ANY ('{proposal.submitted,proposal.escalated,proposal.approved,proposal.approval_undone,
-                     decision.made,decision.taken_back,standing_approval.used,
-                     execution.scheduled,execution.handed_back,execution.needs_attention}')
- ORDER BY id
+SELECT ARRAY (
+           SELECT body FROM audit_event
+            WHERE proposal_id = %(proposal)s
+              AND type = ANY ('{proposal.submitted,proposal.escalated,proposal.approved,
+                                proposal.approval_undone,decision.made,decision.taken_back,
+                                standing_approval.used,execution.scheduled,execution.handed_back,
+                                execution.needs_attention}')
+            ORDER BY id),
+       (SELECT json_object_agg(id, json_build_array(
+                   reviewer_id::text, standing AND verdict = 'approve', action_digest))
+          FROM approvals_decision WHERE proposal_id = %(proposal)s)
 """
 
 
@@ -70,10 +75,8 @@ def _check_agreed(log: _Log, approval: _Told, proposal: Proposal) -> None:
     made = {e.data["decision"]: e.actor["id"] for e in log.decisions_for(digest)}
     agreed = approval.data.get("agreed", list(made))
     rows = {
-        str(pk): (str(reviewer), stands and verdict == "approve" and says == digest)
-        for pk, reviewer, stands, verdict, says in proposal.decisions.values_list(
-            "pk", "reviewer", "standing", "verdict", "action_digest"
-        )
+        decision: (reviewer, approves and says == digest)
+        for decision, (reviewer, approves, says) in log.decisions.items()
     }
     if any(one in rows and rows[one][0] != person for one, person in made.items()):
         raise Broken("Another person decided than the log tells of.")
@@ -115,14 +118,20 @@ class _Told:
 
 @dataclass(frozen=True)
 class _Log:
-    """What the log tells of one proposal, as far as it is about its approval; oldest first."""
+    """What the log tells of one proposal, as far as it is about its approval; oldest first.
+
+    `decisions` are the rows beside it: by their ids who made each, whether it stands as an approval, and of
+    which action.
+    """
 
     events: Sequence[_Told]
+    decisions: dict[str, tuple[str, bool, str]]
 
     @classmethod
     def of(cls, proposal_id: UUID) -> _Log:
-        bodies = (json.loads(body) for (body,) in execute(_TOLD, [proposal_id]))
-        return cls([_Told(body["type"], body["actor"], body["data"]) for body in bodies])
+        [(bodies, decisions)] = execute(_TOLD, {"proposal": proposal_id})
+        told = map(json.loads, bodies)
+        return cls([_Told(body["type"], body["actor"], body["data"]) for body in told], decisions or {})
 
     def of_type(self, *types: str) -> Iterator[_Told]:
         return (event for event in self.events if event.type in types)

@@ -33,20 +33,18 @@ class LeaseLost(Exception):
     """Another worker holds it now, or a person or timer has ended it. Write nothing."""
 
 
-class DeadlinePassed(Exception):
-    """Nothing may be begun any more."""
-
-
-class Halted(Exception):
-    """A kill switch is on: nothing may be begun now."""
-
-
 @dataclass(frozen=True)
 class Lease:
-    """The right to carry out one execution, until it is lost."""
+    """The right to carry out one execution, from `take` on until it is lost.
+
+    When it was taken or renewed, `is_late` said that the deadline had passed, and `is_halted` that a kill
+    switch was on: then nothing may begin.
+    """
 
     execution_id: UUID
-    fence: int
+    fence: int = 0  # not taken yet
+    is_late: bool = False
+    is_halted: bool = False
 
     def write(self, **changes: Any) -> None:
         """Change the execution while it is ours, and lock it until the commit. Raises `LeaseLost`."""
@@ -56,41 +54,33 @@ class Lease:
         if not mine.update(version=F("version") + 1, **changes):
             raise LeaseLost
 
-    def begin(self) -> None:
-        """Renew it for something that begins now: no kill switch is thrown before the commit.
+    def renew(self) -> Lease:
+        """Hold it for a full lease from now; no kill switch is thrown before the commit.
 
-        The first statement of its transaction. Raises `Halted`, and what `renew` raises.
+        The first statements of their transaction. Raises `LeaseLost`.
         """
         halts.keep_out()
-        self.renew(begins=True)
-
-    def renew(self, *, begins: bool = False) -> None:
-        """Hold it for a full lease from now, before something that takes long.
-
-        Raises `LeaseLost`, and `DeadlinePassed` so that a late worker begins nothing.
-        """
         held = execute(_RENEW, [float(settings.LEASE_SECONDS), self.execution_id, self.fence])
         if not held:
             raise LeaseLost
-        late, halted = held[0]
-        if begins and halted:
-            raise Halted
-        if late:
-            raise DeadlinePassed
+        return Lease(self.execution_id, self.fence, *held[0])
 
     def is_held(self) -> bool:
         """Whether it is ours at this moment, by the database's clock: for what can't be taken back."""
         return bool(execute(_HELD_NOW, [self.execution_id, self.fence]))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def take(execution_id: UUID) -> Lease | None:
-    """Become the one worker that may carry it out; None when it is not due, halted or another one's."""
+    """Become the one worker that may carry it out; None when it is not due, halted or another one's.
+
+    No kill switch is thrown before the commit.
+    """
     halts.keep_out()
     taken = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
     if taken is None:
         return None
-    fence, proposal = taken
+    fence, is_late, proposal = taken
     event = "execution.started" if fence == 1 else "execution.resumed"
     record(event, actor=WORKER, proposal=proposal, data={"execution": str(execution_id), "fence": fence})
-    return Lease(execution_id, fence)
+    return Lease(execution_id, fence, is_late=is_late)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from execution.models import Attempt
+from execution.models.work import Tried
 from execution.running.workflow import HandBack, HttpRoute, WorkflowStep, label
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
@@ -53,16 +53,6 @@ class Ask:
 Move = Call | GiveBack | Prove | Ask
 
 
-@dataclass(frozen=True)
-class Tried:
-    """What counts of an attempt: its route, how it ended, how long ago it began."""
-
-    route: str
-    outcome: str
-    age: timedelta
-    detail: str = ""
-
-
 def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool) -> Move:
     """The next move of a step after these attempts of the present round, oldest first.
 
@@ -100,7 +90,7 @@ def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> s
 def _may_try(step: WorkflowStep, tried: Sequence[Tried]) -> bool:
     if not tried:
         return True
-    in_time = tried[0].age.total_seconds() < step.retry.within
+    in_time = tried[0].age < step.retry.within
     return tried[-1].outcome != REFUSED and len(tried) < step.retry.attempts and in_time
 
 

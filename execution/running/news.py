@@ -17,6 +17,11 @@ from suggestions.models import Proposal
 def changed(execution: Execution) -> None:
     """Let open pages draw the proposal again; in the transaction of the change."""
     Proposal.objects.filter(pk=execution.proposal_id).update(version=F("version") + 1)
+    hint(execution)
+
+
+def hint(execution: Execution) -> None:
+    """Tell open pages of it, once what changed is committed."""
     transaction.on_commit(partial(announce, execution.proposal_id), robust=True)
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution.models import Execution
-from execution.running import cut_off, failures, news
+from execution.running import attempts, failures, news
 
 AT_ONCE = 500
 STATUS = Execution.Status
@@ -52,7 +52,7 @@ def _end(execution_id: UUID) -> bool:
     Execution.objects.filter(pk=execution_id).update(
         status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason, version=F("version") + 1
     )
-    cut_off.close(execution, actor=TIMER)
+    attempts.cut_off(execution, actor=TIMER)
     data = {"execution": str(execution_id), "reason": reason, "was": execution.status}
     record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
     news.changed(execution)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import Error, transaction
-from django.db.models import ExpressionWrapper, F, fields
 from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from execution.models import Attempt, Execution, Step
+from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch, http
-from execution.routes.result import How, Result, facts
-from execution.running import cut_off, failures, moves, news
+from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
+from execution.running import attempts, moves, news
 from execution.running.approval import broken
-from execution.running.lease import DeadlinePassed, Halted, Lease, LeaseLost, take
+from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
+from execution.running.lease import Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
-from execution.running.outbox import EXECUTIONS
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
@@ -32,7 +34,11 @@ REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it
 PROBES = (0.0, 0.3, 1.0)  # seconds before each: an effect may take a moment to be seen
 PROBE_TIMEOUT = 4.0
+LONGEST_PROOF = len(PROBES) * PROBE_TIMEOUT + sum(PROBES)
+TOO_LATE = "The deadline passed before it was finished."
 _log = structlog.get_logger(__name__)
+
+Act = Callable[[], bool]  # what is done outside of any transaction; False when the turn is over
 
 
 def run(execution_id: UUID) -> None:
@@ -44,56 +50,74 @@ def run(execution_id: UUID) -> None:
     that lost its lease stops without writing anything. Where a kill switch is on nothing begins:
     what was in the middle of an attempt finishes that and waits.
     """
-    lease = take(execution_id)
-    if lease is None:
-        return
+    turn = Turn(Lease(execution_id))
     try:
-        Run(lease).go()
+        turn.go()
     except LeaseLost:
-        _log.warning("lease lost", execution=str(execution_id), fence=lease.fence)
-    except Halted:
-        _hold(lease)
-    except DeadlinePassed:
-        _quietly(lease, "The deadline passed before it was finished.")
+        _log.warning("lease lost", execution=str(execution_id), fence=turn.lease.fence)
     except Error:
         raise  # the database is away: the lease runs out, and whoever takes it next goes on
     except Exception as error:
-        _quietly(lease, f"The worker failed: {type(error).__name__}.")
+        turn.give_up(f"The worker failed: {type(error).__name__}.")
         raise
 
 
-class Run:
-    """One worker's turn at one execution."""
+class Turn:
+    """One worker's turn at one execution: a transaction, what is done outside of any, and again.
+
+    The transaction holds the lease, looks at everything anew and writes down what begins. What is done
+    outside is a call or a probe, for a slow service must not hold rows locked.
+    """
+
+    work: Work  # as the present transaction has found it
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self.began = time.monotonic()
-        self.execution = Execution.objects.to_carry_out(lease.execution_id)
-        self.tried = False
+        self.began = self.held_from = time.monotonic()
+        self.probed: set[int] = set()  # steps of which it is known that no earlier round took effect
+
+    @property
+    def execution(self) -> Execution:
+        return self.work.execution
 
     def go(self) -> None:
+        while (act := self._begin()) and act():
+            pass
+
+    def give_up(self, reason: str) -> None:
+        """Ask a person, unless somebody else has taken over meanwhile."""
+        execution_id = self.lease.execution_id
+        lease = self.lease if self.lease.is_held() else take(execution_id)
+        if lease is not None:
+            ask_person(lease, work_on(execution_id).execution, reason)
+
+    @transaction.atomic
+    def _begin(self) -> Act | None:
+        """What is done next, and is written down as begun; None when the turn is over."""
+        self.held_from = time.monotonic()  # before the lease: a call is over while that still runs
+        lease = self.lease.renew() if self.lease.fence else take(self.lease.execution_id)
+        if lease is None:
+            return None
+        self.lease, self.work = lease, work_on(lease.execution_id)
         if not self._may_go_on():
-            return
+            return None
         try:
             workflow = workflow_of(self.execution.suggestion.action_type)
         except InvalidWorkflow as error:
-            ask_person(self.lease, self.execution, f"The workflow cannot be run: {error}")
-            return
-        if self.lease.fence > 1:
+            return self._ask(f"The workflow cannot be run: {error}")
+        if self.work.is_cut_off:
             self._close_what_was_cut_off()
-        self.known = facts(self.execution)
-        steps = list(self.execution.steps.all())
-        if workflow is None and [step.name for step in steps] == [REPORT]:
-            self._report(steps[0])
-            return
+        names = [one.step.name for one in self.work.steps]
+        if workflow is None and names == [REPORT]:
+            return self._report(self.work.steps[0])
         plans = workflow.steps if workflow else []
-        if not plans or [step.name for step in steps] != [plan.name for plan in plans]:
-            ask_person(self.lease, self.execution, "Its steps are not those of its workflow.")
-            return
-        for step, plan in zip(steps, plans, strict=True):
-            if step.status != Step.Status.COMPLETED and not self._finish(step, plan):
-                return
+        if not plans or names != [plan.name for plan in plans]:
+            return self._ask("Its steps are not those of its workflow.")
+        for progress, plan in zip(self.work.steps, plans, strict=True):
+            if not progress.is_completed:
+                return self._next(progress, plan)
         succeed(self.lease, self.execution)
+        return None
 
     def _may_go_on(self) -> bool:
         """Whether what people decided still stands behind it, asked before every attempt."""
@@ -105,58 +129,67 @@ class Run:
             return False
         return True
 
-    def _may_try(self) -> bool:
-        """As `_may_go_on`; the first attempt of a turn has been looked at just now."""
-        if self.tried:
-            self.execution = Execution.objects.to_carry_out(self.execution.pk)
-            return self._may_go_on()
-        self.tried = True
-        return True
+    def _close_what_was_cut_off(self) -> None:
+        """An attempt that a killed worker or a silent agent left open may or may not have taken effect."""
+        attempts.cut_off(self.execution, actor=WORKER)
+        news.changed(self.execution)
+        self.work = work_on(self.lease.execution_id)
 
-    def _finish(self, step: Step, plan: WorkflowStep) -> bool:
-        """Work on one step until it is completed (True) or nothing more can be done now (False)."""
-        if self._is_proved_already(step, plan):
-            return True
-        while True:
-            match self._next(step, plan):
-                case Call() if self.execution.assisted:
-                    give_back(self.lease, self.execution, step, REPORT_WITHIN)
-                    return False
-                case Call() as move:
-                    if not self._has_time_for(move.route.timeout) or not self._may_try():
-                        return False
-                    if not self._try(step, plan, move):
-                        return False
-                case Prove():
-                    return self._prove(step, plan)
-                case GiveBack(within):
-                    give_back(self.lease, self.execution, step, within)
-                    return False
-                case Ask(reason):
-                    ask_person(self.lease, self.execution, reason)
-                    return False
+    # --- What comes next ------------------------------------------------------------------
 
-    def _report(self, step: Step) -> None:
+    def _next(self, progress: Progress, plan: WorkflowStep) -> Act | None:
+        """Go on with the first step that is not completed."""
+        verify = plan.verify
+        if verify and self._may_be_proved_already(progress):
+            return self._in_time(partial(self._prove_earlier, progress, verify))
+        match self._move(progress, plan):
+            case Call() if self.execution.assisted:
+                return self._give_back(progress.step, REPORT_WITHIN)
+            case Call() as move:
+                return self._open(progress, plan, move)
+            case Prove() if verify:
+                return self._in_time(partial(self._prove, progress.step, verify), LONGEST_PROOF)
+            case Prove():
+                return partial(self._complete, progress.step, {})
+            case GiveBack(within):
+                return self._give_back(progress.step, within)
+            case Ask(reason):
+                return self._ask(reason)
+
+    def _move(self, progress: Progress, plan: WorkflowStep) -> moves.Move:
+        acts_once = self.execution.suggestion.action_type.idempotent_hint
+        return next_move(plan, progress.of_round(self.execution.round), acts_once=acts_once)
+
+    def _report(self, progress: Progress) -> Act | None:
         """Ask the agent to carry it out, unless it has begun and fallen silent."""
         acts_once = self.execution.suggestion.action_type.idempotent_hint
-        if reason := moves.begun_in_vain(step.name, self._attempts(step), acts_once=acts_once):
-            ask_person(self.lease, self.execution, reason)
-            return
-        give_back(self.lease, self.execution, step, REPORT_WITHIN)
+        tried = progress.of_round(self.execution.round)
+        if reason := moves.begun_in_vain(progress.step.name, tried, acts_once=acts_once):
+            return self._ask(reason)
+        return self._give_back(progress.step, REPORT_WITHIN)
 
-    def _next(self, step: Step, plan: WorkflowStep) -> moves.Move:
-        acts_once = self.execution.suggestion.action_type.idempotent_hint
-        return next_move(plan, self._attempts(step), acts_once=acts_once)
+    def _ask(self, reason: str) -> Act | None:
+        ask_person(self.lease, self.execution, reason)
+        return None
 
-    def _attempts(self, step: Step) -> list[moves.Tried]:
-        """Those of the present round, oldest first."""
-        age = ExpressionWrapper(Now() - F("started_at"), output_field=fields.DurationField())
-        rows = (
-            step.attempts.filter(round=self.execution.round)
-            .order_by("number")
-            .values_list("route", "outcome", age, "detail")
-        )
-        return [moves.Tried(*row) for row in rows]
+    def _give_back(self, step: Step, within: float) -> Act | None:
+        if self._may_begin():
+            give_back(self.lease, self.execution, step, within)
+        return None
+
+    def _may_begin(self) -> bool:
+        """Whether something may be begun now; else it is written down what the execution waits for."""
+        if self.lease.is_halted:
+            hold(self.lease, self.execution)
+        elif self.lease.is_late:
+            self._ask(TOO_LATE)
+        return not self.lease.is_halted and not self.lease.is_late
+
+    def _in_time(self, probe: Act, longest: float = PROBE_TIMEOUT) -> Act | None:
+        """A probe, which begins nothing: also where a kill switch is on."""
+        if not self._has_time_for(longest):
+            return None
+        return self._ask(TOO_LATE) if self.lease.is_late else probe
 
     def _has_time_for(self, seconds: float) -> bool:
         """Whether a call fits into what is left of this task; if not, another task goes on at once."""
@@ -168,158 +201,119 @@ class Run:
 
     # --- One attempt ----------------------------------------------------------------------
 
-    def _try(self, step: Step, plan: WorkflowStep, move: Call) -> bool:
-        """Make one attempt. False when this turn is over: it has to wait, or somebody else decides."""
-        route = move.route
-        began = time.monotonic()  # before the lease: the call is over while that still runs
-        repeatable = self.execution.suggestion.action_type.idempotent_hint or route.idempotent
-        attempt = self._open(step, move)
-        headers = {"idempotency-key": f"{self.execution.pk}/{step.name}"}
-        if self.execution.proposal.traceparent:
-            headers["traceparent"] = self.execution.proposal.traceparent
+    def _open(self, progress: Progress, plan: WorkflowStep, move: Call) -> Act | None:
+        if not self._has_time_for(move.route.timeout) or not self._may_begin():
+            return None
+        number = len(progress.attempts) + 1
+        attempt = attempts.begin(self.lease, self.execution, progress.step, number=number, route=move.name)
+        return partial(self._try, plan, move.route, attempt)
+
+    def _try(self, plan: WorkflowStep, route: Any, attempt: Attempt) -> bool:
+        """Make the attempt that is written down. False when it has to wait, or nothing is left to do."""
+        execution = self.execution
+        headers = {"idempotency-key": f"{execution.pk}/{attempt.step.name}"}
+        if execution.proposal.traceparent:
+            headers["traceparent"] = execution.proposal.traceparent
         how = How(
             success_when=plan.success_when,
             headers=headers,
             timeout=min(route.timeout, LONGEST_CALL, settings.LEASE_SECONDS * 0.8),
-            began=began,
+            began=self.held_from,
             may_send=self.lease.is_held,
-            repeatable=repeatable,
+            repeatable=execution.suggestion.action_type.idempotent_hint or route.idempotent,
         )
-        result = dispatch.call(route, self.known, how)
+        result = dispatch.call(route, facts(execution), how)
         # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
-        return insist(lambda: self._close(step, plan, attempt, result))
+        return insist(lambda: self._close(plan, attempt, result))
+
+    def _close(self, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
+        """Write down what came of an attempt; safe to call twice, where a commit went unheard."""
+        if result.outcome == SUCCEEDED:
+            return self._close_well(plan, attempt, result)
+        return self._close_badly(plan, attempt, result)
 
     @transaction.atomic
-    def _open(self, step: Step, move: Call) -> Attempt:
-        """Write the attempt down before it is made: if we are killed, its row is found open."""
-        self.lease.begin()
-        attempt = Attempt.objects.create(
-            step=step,
-            number=step.attempts.count() + 1,
-            route=move.name,
-            fence=self.lease.fence,
-            round=self.execution.round,
-        )
-        self._record("attempt.started", step, attempt)
-        news.changed(self.execution)
-        return attempt
-
-    @transaction.atomic
-    def _close(self, step: Step, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
-        """Write down what came of an attempt, once: a second call, after one whose commit went unheard,
-        finds it written, and ends the turn unless the step is done."""
-        self.lease.write()
-        is_second = attempt.finished_at is not None
-        if is_second and Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=False).exists():
-            return result.outcome == Attempt.Outcome.SUCCEEDED
-        attempt.outcome = result.outcome
-        attempt.detail = result.detail[:500]
-        attempt.http_status, attempt.response = result.status, result.kept
-        attempt.finished_at = Now()
-        attempt.save()
-        self._record(
-            "attempt.finished",
-            step,
-            attempt,
-            outcome=result.outcome,
-            http_status=attempt.http_status,
-            response_digest=result.digest,
-        )
-        news.changed(self.execution)
-        if result.outcome == Attempt.Outcome.SUCCEEDED:
-            self._note_receipt(step, attempt, result.digest)
-            return True
+    def _close_badly(self, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
+        attempts.end(self.lease, self.execution, attempt, result)
         # Together with the attempt, so that a restarted worker waits as long.
-        again = self._next(step, plan)
+        now = work_on(self.execution.pk).progress_of(attempt.step)
+        again = self._move(now, plan)
         if isinstance(again, Call) and again.tried:
             wait = max(moves.wait_before(plan, again.tried), min(result.retry_after, plan.retry.within))
             put_off(self.lease, self.execution, wait)
             return False
         return True
 
-    @transaction.atomic
-    def _close_what_was_cut_off(self) -> None:
-        """An attempt that a killed worker or a silent agent left open may or may not have taken effect."""
-        self.lease.write()
-        if cut_off.close(self.execution, actor=WORKER):
-            news.changed(self.execution)
+    def _close_well(self, plan: WorkflowStep, attempt: Attempt, result: Result) -> bool:
+        """The attempt with its receipt; with the step and the execution, where nothing is left to do."""
+        receipt = {
+            "route": attempt.route,
+            "http_status": result.status,
+            "response_digest": result.digest,
+            "verified": None,
+        }
+        completes = plan.verify is None
+        succeeds = completes and self.work.ends_with(attempt.step)
+        outcome: dict[str, Any] = {"receipt": receipt, "completes": completes, "succeeds": succeeds}
+        owes = succeeds and self.execution.proposal.callback_url
+        with transaction.atomic() if owes else nullcontext():  # one statement is a transaction by itself
+            attempts.end(self.lease, self.execution, attempt, result, **outcome)
+            if owes:
+                news.owe_agent(self.execution, Execution.Status.SUCCEEDED)
+        return not succeeds
 
     # --- Proof ----------------------------------------------------------------------------
 
-    def _note_receipt(self, step: Step, attempt: Attempt, response_digest: str | None) -> None:
-        step.receipt = {
-            "route": attempt.route,
-            "http_status": attempt.http_status,
-            "response_digest": response_digest,
-            "verified": None,
-        }
-        step.save(update_fields=["receipt"])
-
-    def _prove(self, step: Step, plan: WorkflowStep) -> bool:
-        if plan.verify is None:
-            self._complete(step, {})
-            return True
-        if not self._has_time_for(len(PROBES) * PROBE_TIMEOUT + sum(PROBES)):
-            return False
-        proved, why = self._probe(plan.verify, PROBES)
-        evidence = {"verified": proved, "expect": plan.verify.expect}
+    def _prove(self, step: Step, verify: Verify) -> bool:
+        proved, why = self._probe(verify, PROBES)
+        evidence = {"verified": proved, "expect": verify.expect}
         if proved:
-            self._complete(step, evidence)
-            return True
+            return self._complete(step, evidence)
         with transaction.atomic():
             self.lease.write()
             Step.objects.filter(pk=step.pk).update(receipt={**(step.receipt or {}), **evidence})
-            reason = f"Step {step.name}: the call succeeded, but its effect is not proved: {why}."
-            ask_person(self.lease, self.execution, reason)
+            self._ask(f"Step {step.name}: the call succeeded, but its effect is not proved: {why}.")
         return False
 
-    def _is_proved_already(self, step: Step, plan: WorkflowStep) -> bool:
-        """When a person asked for another try: whether an earlier one took effect after all."""
-        if plan.verify is None or self.execution.round == 1:
+    def _may_be_proved_already(self, progress: Progress) -> bool:
+        """When a person asked for another try: whether an earlier one may have taken effect after all."""
+        if progress.step.pk in self.probed or progress.of_round(self.execution.round):
             return False
-        earlier = step.attempts.filter(
-            round__lt=self.execution.round, outcome__in=[Attempt.Outcome.SUCCEEDED, Attempt.Outcome.UNKNOWN]
-        )
-        begun = step.attempts.filter(round=self.execution.round).exists()
-        if begun or not earlier.exists():
-            return False
-        proved, _why = self._probe(plan.verify, PROBES[:1])
-        if proved:
-            last = earlier.order_by("-number")[0]
-            known = step.receipt or {"route": last.route, "http_status": last.http_status}
-            self._complete(step, {**known, "verified": True, "expect": plan.verify.expect})
-        return proved
+        return any(tried.outcome in (SUCCEEDED, UNKNOWN) for tried in progress.attempts)
+
+    def _prove_earlier(self, progress: Progress, verify: Verify) -> bool:
+        step = progress.step
+        self.probed.add(step.pk)
+        proved, _why = self._probe(verify, PROBES[:1])
+        if not proved:
+            return True
+        took_effect = Attempt.objects.filter(step=step, outcome__in=[SUCCEEDED, UNKNOWN])
+        last = took_effect.order_by("-number")[0]
+        known = step.receipt or {"route": last.route, "http_status": last.http_status}
+        return self._complete(step, {**known, "verified": True, "expect": verify.expect})
 
     def _probe(self, verify: Verify, waits: tuple[float, ...]) -> tuple[bool, str]:
         proved, why = False, ""
-        with transaction.atomic():
-            self.lease.renew()
         for wait in waits:
             time.sleep(wait)
-            proved, why = http.probe(verify, self.known, timeout=PROBE_TIMEOUT)
+            proved, why = http.probe(verify, facts(self.execution), timeout=PROBE_TIMEOUT)
             if proved:
                 break
         return proved, why
 
     @transaction.atomic
-    def _complete(self, step: Step, evidence: dict[str, Any]) -> None:
+    def _complete(self, step: Step, evidence: dict[str, Any]) -> bool:
+        """False where that was the last step, and the execution has succeeded."""
         self.lease.write()
         receipt = {**(step.receipt or {}), **evidence}
         complete(step, receipt)
         data = {"step": step.name, "receipt": receipt, "execution": str(self.execution.pk)}
         record("step.completed", actor=WORKER, proposal=self.execution.proposal_id, data=data)
         news.changed(self.execution)
-
-    def _record(self, event: str, step: Step, attempt: Attempt, **facts: Any) -> None:
-        data = {
-            "execution": str(self.execution.pk),
-            "step": step.name,
-            "attempt": attempt.number,
-            "route": attempt.route,
-            "fence": self.lease.fence,
-            **facts,
-        }
-        record(event, actor=WORKER, proposal=self.execution.proposal_id, data=data)
+        if not self.work.ends_with(step):
+            return True
+        succeed(self.lease, self.execution)
+        return False
 
 
 def complete(step: Step, receipt: dict[str, Any]) -> None:
@@ -328,92 +322,3 @@ def complete(step: Step, receipt: dict[str, Any]) -> None:
     step.completed_at = Now()
     step.receipt = receipt
     step.save(update_fields=["status", "completed_at", "receipt"])
-
-
-# --- Where a turn ends ------------------------------------------------------------------------
-
-
-@transaction.atomic
-def succeed(lease: Lease, execution: Execution) -> None:
-    lease.write(status=Execution.Status.SUCCEEDED, lease_until=None, finished_at=Now(), reason="")
-    _tell(execution, "execution.succeeded", {"action_digest": execution.action_digest})
-    news.owe_agent(execution, Execution.Status.SUCCEEDED)
-
-
-@transaction.atomic
-def ask_person(
-    lease: Lease, execution: Execution, reason: str, *, event: str = "execution.needs_attention"
-) -> None:
-    """Stop here and let a person decide what becomes of it."""
-    reason = reason[:500]
-    lease.write(status=Execution.Status.NEEDS_ATTENTION, lease_until=None, reason=reason)
-    _tell(execution, event, {"reason": reason})
-    news.owe_agent(execution, Execution.Status.NEEDS_ATTENTION, reason)
-    if event == "execution.needs_attention":
-        failures.count_against(execution)
-
-
-@transaction.atomic
-def refuse(lease: Lease, execution: Execution, reason: str) -> None:
-    """Carry nothing out: what stands behind it is not what people decided, so somebody has to look."""
-    ask_person(lease, execution, reason, event="execution.refused")
-    failures.open_incident(execution, reason)
-
-
-@transaction.atomic
-def give_back(lease: Lease, execution: Execution, step: Step, within: float) -> None:
-    """Hand the rest of a step to the agent, which reports what came of it. Raises `Halted`."""
-    lease.begin()
-    lease.write(
-        status=Execution.Status.HANDED_BACK,
-        lease_until=None,
-        deadline=Now() + timedelta(seconds=within),
-        timed_from=Now(),
-        reason="The agent carries it out and reports the result.",
-    )
-    _tell(execution, "execution.handed_back", {"step": step.name, "within_seconds": within})
-    news.owe_agent(execution, Execution.Status.HANDED_BACK)
-
-
-@transaction.atomic
-def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
-    """Go on later: the time stands in PostgreSQL, where a restarted worker finds it."""
-    lease.write(
-        status=Execution.Status.SCHEDULED,
-        lease_until=None,
-        due_at=Now() + timedelta(seconds=seconds),
-        queued_at=Now() if seconds <= 0 else None,
-        timed_from=Now(),
-    )
-    data = {"wait_ms": round(seconds * 1000)}
-    _tell(execution, "execution.put_off", data)
-    if seconds <= 0:
-        EXECUTIONS.tell(execution.pk)
-
-
-@transaction.atomic
-def _hold(lease: Lease) -> None:
-    """Wait until the kill switch is lifted, unless somebody else has taken over meanwhile."""
-    execution = Execution.objects.select_related("proposal").get(pk=lease.execution_id)
-    try:
-        due_now = {"due_at": Now(), "queued_at": None, "timed_from": Now()}
-        lease.write(status=Execution.Status.SCHEDULED, lease_until=None, **due_now)
-    except LeaseLost:
-        _log.warning("lease lost", execution=str(lease.execution_id), fence=lease.fence)
-    else:
-        _tell(execution, "execution.held", {})
-
-
-def _tell(execution: Execution, event: str, data: dict[str, Any]) -> None:
-    facts = {"execution": str(execution.pk), **data}
-    record(event, actor=WORKER, proposal=execution.proposal_id, data=facts)
-    news.changed(execution)
-
-
-def _quietly(lease: Lease, reason: str) -> None:
-    """Ask a person, unless somebody else has taken over meanwhile."""
-    execution = Execution.objects.select_related("proposal").get(pk=lease.execution_id)
-    try:
-        ask_person(lease, execution, reason)
-    except LeaseLost:
-        _log.warning("lease lost", execution=str(lease.execution_id), fence=lease.fence)

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import Actor
 from audit.ground.announce import announce_notice
 from audit.ground.canonical import commitment
+from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from governance.models import ActionType, Agent, Halt, User
@@ -51,8 +52,7 @@ def keep_out() -> None:
     whoever throws one waits for it, and once it is thrown nothing begins that did not see it. Call
     it before locking an execution, or who waits for that one waits for ever.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_KEY})")
+    execute(f"SELECT pg_advisory_xact_lock_shared({_KEY})", [])
 
 
 @transaction.atomic

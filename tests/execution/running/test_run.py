@@ -11,11 +11,12 @@ from django.db.models.functions import Now
 
 from audit.models import Event
 from execution.models import Attempt, Execution, Step
-from execution.running.lease import LeaseLost, take
-from execution.running.run import Run, run
+from execution.running.lease import Lease, LeaseLost, take
+from execution.running.run import Turn, run
 from suggestions.models import Callback, Proposal, Resolution
 from tests.conftest import suggestion_body
 from tests.execution.conftest import events_of, run_to_rest, step, tamper, tried, wait_for, workflow
+from tests.queries import spent
 
 pytestmark = pytest.mark.django_db
 
@@ -460,7 +461,7 @@ def test_a_completed_step_is_never_repeated(approved, shop):
 def test_a_call_that_succeeded_is_not_repeated_when_the_proof_is_cut_off(approved, shop, monkeypatch):
     shop.will("/orders/%23W1", (200, {"refunded": 100}, {}))
     execution = approved(workflow(verified(shop)))
-    monkeypatch.setattr(Run, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Turn, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(execution.pk)
     monkeypatch.undo()
@@ -482,8 +483,7 @@ def test_a_call_that_succeeded_is_not_repeated_when_the_proof_is_cut_off(approve
 )
 def test_an_attempt_that_a_killed_worker_left_open_is_in_doubt(idempotent, status, outcomes, approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")), idempotent=idempotent)
-    dead = Run(take(execution.pk))
-    dead._open(Step.objects.get(), _first_call(execution))
+    assert Turn(Lease(execution.pk))._begin()  # and it was killed
     Execution.objects.update(lease_until=Now())
 
     execution = run_to_rest(execution)
@@ -492,13 +492,16 @@ def test_an_attempt_that_a_killed_worker_left_open_is_in_doubt(idempotent, statu
     assert len(shop.calls) == len(outcomes) - 1
 
 
+@pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after it"])
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_after_a_call_leaves_nothing_in_doubt(committed, approved, shop, monkeypatch):
+def test_a_database_that_goes_after_a_call_leaves_nothing_in_doubt(
+    committed, steps, approved, shop, monkeypatch
+):
     """After the commit, as if its answer had been lost on the way."""
-    execution = approved(workflow(step(f"{shop.url}/refunds")))
+    execution = approved(workflow(*(step(f"{shop.url}/refunds", name=f"step{n}") for n in range(steps))))
     monkeypatch.setattr("audit.outbox.insist.PAUSE", 0.01)
-    close, gone = Run._close, iter([True])
+    close, gone = Turn._close, iter([True])
 
     def away(self, *arguments):
         if not next(gone, False):
@@ -507,19 +510,19 @@ def test_a_database_that_goes_after_a_call_leaves_nothing_in_doubt(committed, ap
             close(self, *arguments)
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(Run, "_close", away)
+    monkeypatch.setattr(Turn, "_close", away)
     execution = run_to_rest(execution)
 
-    assert (execution.status, tried(execution), len(shop.calls)) == ("succeeded", [("1", "succeeded")], 1)
-    assert events_of(execution).count("attempt.finished") == 1
+    assert (execution.status, len(shop.calls)) == ("succeeded", steps)
+    assert tried(execution) == [("1", "succeeded")] * steps
+    told = events_of(execution)
+    assert [told.count(what) for what in ("attempt.finished", "step.completed")] == [steps, steps]
 
 
 def test_a_call_that_kills_every_worker_ends(approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")), idempotent=True)
     for _ in range(3):
-        dead = Run(take(execution.pk))
-        dead._close_what_was_cut_off()
-        dead._open(Step.objects.get(), _first_call(execution))
+        assert Turn(Lease(execution.pk))._begin()
         Execution.objects.update(lease_until=Now())
 
     execution = run_to_rest(execution)
@@ -527,13 +530,6 @@ def test_a_call_that_kills_every_worker_ends(approved, shop):
     assert execution.status == "needs_attention"
     assert tried(execution) == [("1", "unknown")] * 3
     assert shop.calls == []
-
-
-def _first_call(execution):
-    from execution.running.moves import next_move
-    from execution.running.workflow import workflow_of
-
-    return next_move(workflow_of(execution.suggestion.action_type).steps[0], [], acts_once=True)
 
 
 def test_a_fault_in_the_worker_itself_is_shown_to_a_person(approved, shop, monkeypatch):
@@ -548,6 +544,50 @@ def test_a_fault_in_the_worker_itself_is_shown_to_a_person(approved, shop, monke
         "needs_attention",
         "The worker failed: ZeroDivisionError.",
     )
+
+
+def test_a_fault_before_anything_began_is_shown_to_a_person_too(approved, shop, monkeypatch):
+    execution = approved(workflow(step(f"{shop.url}/refunds")))
+    monkeypatch.setattr("execution.running.run.broken", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        run(execution.pk)
+
+    execution.refresh_from_db()
+    assert (execution.status, execution.reason) == (
+        "needs_attention",
+        "The worker failed: ZeroDivisionError.",
+    )
+    assert (tried(execution), shop.calls) == ([], [])
+
+
+def test_a_worker_that_is_killed_before_anything_began_leaves_it_for_the_next(approved, shop, monkeypatch):
+    execution = approved(workflow(step(f"{shop.url}/refunds")))
+    with monkeypatch.context() as killed:
+        killed.setattr("execution.running.run.broken", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(execution.pk)
+    execution.refresh_from_db()
+    assert (execution.status, execution.fence) == ("scheduled", 0)
+
+    run(execution.pk)
+
+    assert tried(execution) == [("1", "succeeded")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_carrying_out_takes_few_statements_and_two_commits(approved, shop):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    run(approved(plan).pk)  # the first one of a process also looks around
+    execution = approved(plan)
+
+    with spent() as cost:
+        run(execution.pk)
+
+    assert len(cost.statements) <= 8, cost.statements
+    assert cost.commits == 2
+    execution.refresh_from_db()
+    assert execution.status == "succeeded"
 
 
 def test_the_answer_is_kept_for_people_and_cut(approved, shop):

@@ -1,0 +1,88 @@
+"""Where a worker's turn at an execution ends, each in the transaction that holds the lease."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from audit.ground.actors import WORKER
+from audit.log.record import record
+from execution.models import Execution, Step
+from execution.running import failures, news
+from execution.running.lease import Lease
+from execution.running.outbox import EXECUTIONS
+
+STATUS = Execution.Status
+
+
+@transaction.atomic(savepoint=False)
+def succeed(lease: Lease, execution: Execution) -> None:
+    lease.write(status=STATUS.SUCCEEDED, lease_until=None, finished_at=Now(), reason="")
+    _tell(execution, "execution.succeeded", {"action_digest": execution.action_digest})
+    news.owe_agent(execution, STATUS.SUCCEEDED)
+
+
+@transaction.atomic(savepoint=False)
+def ask_person(
+    lease: Lease, execution: Execution, reason: str, *, event: str = "execution.needs_attention"
+) -> None:
+    """Stop here and let a person decide what becomes of it."""
+    reason = reason[:500]
+    lease.write(status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason)
+    _tell(execution, event, {"reason": reason})
+    news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    if event == "execution.needs_attention":
+        failures.count_against(execution)
+
+
+@transaction.atomic(savepoint=False)
+def refuse(lease: Lease, execution: Execution, reason: str) -> None:
+    """Carry nothing out: what stands behind it is not what people decided, so somebody has to look."""
+    ask_person(lease, execution, reason, event="execution.refused")
+    failures.open_incident(execution, reason)
+
+
+@transaction.atomic(savepoint=False)
+def give_back(lease: Lease, execution: Execution, step: Step, within: float) -> None:
+    """Hand the rest of a step to the agent, which reports what came of it."""
+    lease.write(
+        status=STATUS.HANDED_BACK,
+        lease_until=None,
+        deadline=Now() + timedelta(seconds=within),
+        timed_from=Now(),
+        reason="The agent carries it out and reports the result.",
+    )
+    _tell(execution, "execution.handed_back", {"step": step.name, "within_seconds": within})
+    news.owe_agent(execution, STATUS.HANDED_BACK)
+
+
+@transaction.atomic(savepoint=False)
+def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
+    """Go on later: the time stands in PostgreSQL, where a restarted worker finds it."""
+    lease.write(
+        status=STATUS.SCHEDULED,
+        lease_until=None,
+        due_at=Now() + timedelta(seconds=seconds),
+        queued_at=Now() if seconds <= 0 else None,
+        timed_from=Now(),
+    )
+    _tell(execution, "execution.put_off", {"wait_ms": round(seconds * 1000)})
+    if seconds <= 0:
+        EXECUTIONS.tell(execution.pk)
+
+
+@transaction.atomic(savepoint=False)
+def hold(lease: Lease, execution: Execution) -> None:
+    """Wait until the kill switch is lifted."""
+    due_now = {"due_at": Now(), "queued_at": None, "timed_from": Now()}
+    lease.write(status=STATUS.SCHEDULED, lease_until=None, **due_now)
+    _tell(execution, "execution.held", {})
+
+
+def _tell(execution: Execution, event: str, data: dict[str, Any]) -> None:
+    facts = {"execution": str(execution.pk), **data}
+    record(event, actor=WORKER, proposal=execution.proposal_id, data=facts)
+    news.changed(execution)
