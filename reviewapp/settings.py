@@ -120,7 +120,7 @@ def _database(variable: str) -> dict[str, Any]:
     database["ATOMIC_REQUESTS"] = False
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
-        "prepare_threshold": 1,  # or psycopg prepares nothing, whatever audit.ground.prepared asks for
+        "prepare_threshold": 1,  # or psycopg prepares nothing, whatever audit.statements.prepared asks for
         "application_name": env.str("PROCESS_NAME", default="reviewapp"),
         "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
     }

@@ -16,7 +16,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from approvals.attention.reading import is_faster_than_reading
 from approvals.models import Decision
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import User
 
 LOOK_AT = 50  # decisions, the newest

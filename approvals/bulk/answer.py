@@ -18,9 +18,9 @@ from approvals.deciding.together import MOST, Candidate, candidate, candidates
 from approvals.models import Batch, BatchItem
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment, new_salt
-from audit.ground.prepared import Rows
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import Rows
 from execution.models import Execution
 from governance.models import User
 from suggestions.answering.resolve import AlreadyResolved, lock_pending

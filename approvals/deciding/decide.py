@@ -19,8 +19,8 @@ from approvals.showing.changes import changes, same
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
-from audit.ground.writes import as_one, store
 from audit.log.record import record
+from audit.statements.writes import as_one, store
 from execution.running.schedule import schedule
 from governance.door.teams import teams_of
 from governance.models import Team, User

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
+from audit.statements.prepared import execute
 from governance.models import User
 from suggestions.answering.obligations import ProposalObligations
 from suggestions.answering.resolve import lock_pending

@@ -21,9 +21,9 @@ from approvals.models import Decision, Look
 from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.ground.canonical import commitment
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from governance.door.deciders import who_may_decide
 from governance.models import Absence, User
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion

@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 from approvals.models import Decision
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.statuses import status_label
-from audit.ground.prepared import execute
 from audit.ground.unseen import is_honest
+from audit.statements.prepared import execute
 from governance.door.teams import slugs_of
 from governance.models import ActionType, Risk, Team, User
 from governance.schemas.data_classes import Marks

@@ -11,8 +11,8 @@ from django.db import transaction
 from approvals.deciding import second
 from approvals.models import Decision
 from audit.ground.actors import Actor
-from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
+from audit.statements.prepared import execute
 from execution.running.undo import TooLateToUndo, take_away
 from governance.models import User
 from suggestions.answering.resolve import lock, unresolve

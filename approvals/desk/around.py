@@ -12,7 +12,7 @@ from approvals.models import SavedView
 from approvals.queue import read
 from approvals.queue.read import Waiting
 from approvals.vigilance import samples
-from audit.ground.prepared import execute, stored
+from audit.statements.prepared import execute, stored
 from governance.models import User
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import User
 
 MOST = 999

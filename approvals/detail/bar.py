@@ -13,8 +13,8 @@ from approvals.deciding import undo
 from approvals.deciding.voices import Version, brief, shortened
 from approvals.detail.read import Whole, person
 from approvals.models import Claim, Decision
-from audit.ground.prepared import execute
 from audit.ground.unseen import Piece, pieces, shown
+from audit.statements.prepared import execute
 from governance.door.deciders import DECIDES, MAY_DECIDE
 from governance.door.teams import slugs_of
 from governance.models import User

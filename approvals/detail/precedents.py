@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from audit.ground.prepared import execute
 from audit.ground.unseen import Piece, pieces, shown
+from audit.statements.prepared import execute
 from execution.models import Execution
 from governance.models import User
 from governance.policies.findings import Finding, Weight

@@ -11,8 +11,8 @@ from approvals.deciding.together import ALIKE
 from approvals.deciding.together import MOST as MOST_TOGETHER
 from approvals.deciding.voices import MOST_COMMENTS
 from approvals.models import Claim, Comment, Decision
-from audit.ground.prepared import execute, stored
 from audit.models import Event
+from audit.statements.prepared import execute, stored
 from governance.door.deciders import DECIDES
 from governance.models import ActionType, Agent, Deployment, Team, User
 from suggestions.models import Proposal, Resolution, Suggestion, seen_by, visible_sql

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from audit.ground.prepared import execute
 from audit.ground.wilson import Share, share
+from audit.statements.prepared import execute
 
 DAYS = 90
 LOOKED_AT = 500

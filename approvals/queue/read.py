@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from approvals.queue.filters import Filters, Position, Sort
 from approvals.queue.search import DOCUMENT, id_in, rest_sql, text_sql, words_of
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.door.teams import known_teams_of
 from governance.models import Agent, Risk, Team, User
 from suggestions.models import Proposal

@@ -17,8 +17,8 @@ from approvals.deciding import quorum
 from approvals.models import Claim, Decision
 from approvals.showing import initials
 from approvals.showing.statuses import status_label
-from audit.ground.prepared import execute, stored
 from audit.ground.unseen import shown
+from audit.statements.prepared import execute, stored
 from governance.models import Agent, Risk, User
 from governance.policies.findings import Finding, Weight
 from governance.showing.figures import Figure

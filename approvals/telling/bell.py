@@ -25,7 +25,7 @@ from approvals.models.notices import Here, Notice, Wishes
 from approvals.telling.due import quiet_hours
 from approvals.telling.follow import HERE_SECONDS
 from approvals.telling.tell import in_words
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import Risk, User
 
 _log = structlog.get_logger(__name__)

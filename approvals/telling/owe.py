@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from approvals.models.kinds import Kind, Outside, is_urgent
 from approvals.models.notices import Target, Wishes
 from audit.ground.announce import announce_people
-from audit.ground.writes import NotInTransaction
+from audit.statements.writes import NotInTransaction
 from governance.models import User
 from suggestions.models import Proposal
 

@@ -17,9 +17,9 @@ from audit.ground.actors import TIMER, Actor
 from audit.ground.announce import announce
 from audit.ground.canonical import commitment
 from audit.ground.ids import read_uuid
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from governance.door.deciders import DECIDES
 from governance.door.teams import slugs_of, teams_of
 from governance.models import Incident, User

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from audit.ground.actors import Actor
 from audit.ground.canonical import canonical
 from audit.ground.ids import uuid7
-from audit.ground.writes import NotInTransaction, add
 from audit.log.event_types import event_type
+from audit.statements.writes import NotInTransaction, add
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between

@@ -10,7 +10,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from audit.ground.ids import uuid7
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import Agent, Halt, User
 from governance.models.halts import HaltQuerySet
 from governance.trust.halts import HELD

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from audit.ground.prepared import execute, unsaved
+from audit.statements.prepared import execute, unsaved
 from execution.models.executions import Attempt, Execution, Step
 from governance.models import ActionType, Agent
 from suggestions.models import Proposal, Resolution, Suggestion

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from psycopg.types.json import Json, Jsonb
 
 from audit.ground.actors import WORKER, Actor
-from audit.ground.prepared import execute, unsaved
 from audit.log.record import NOW_SQL, compose, record
+from audit.statements.prepared import execute, unsaved
 from execution.models import Attempt, Execution, Step
 from execution.routes.result import Result
 from execution.running import news

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from execution.models import Execution
 from governance.trust import standing
 from suggestions.models import Proposal, Resolution

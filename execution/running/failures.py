@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from execution.models import Execution
 from governance.models import Agent, Autonomy, Incident
 from governance.trust import autonomy

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import connection
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 
 PARTS = ("worker", "beat")
 

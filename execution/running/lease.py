@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.ground.actors import WORKER
-from audit.ground.prepared import execute
 from audit.log.record import record
+from audit.statements.prepared import execute
 from execution.models import Execution
 from governance.trust import halts
 

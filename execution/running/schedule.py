@@ -6,9 +6,9 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from audit.ground.actors import Actor
-from audit.ground.prepared import execute
-from audit.ground.writes import Computed, store
 from audit.log.record import record
+from audit.statements.prepared import execute
+from audit.statements.writes import Computed, store
 from execution.models import Execution, Step
 from execution.running import news
 from execution.running.outbox import EXECUTIONS

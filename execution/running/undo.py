@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from audit.ground.actors import Actor
-from audit.ground.prepared import execute
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from execution.models import Execution
 from suggestions.models import Proposal
 

@@ -15,7 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from audit.ground.actors import Actor
-from audit.ground.prepared import execute, unsaved
+from audit.statements.prepared import execute, unsaved
 from governance.door import strangers
 from governance.door.keys import API_TOKEN, PREFIX_LENGTH, hash_of
 from governance.door.teams import remember_teams, teams_sql

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.db.models import Q, QuerySet
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import Absence, Team, User
 
 

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from governance.door.deciders import DECIDES, who_may_decide
 from governance.models import Absence, User
 

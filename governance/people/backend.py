@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.contrib.auth.backends import ModelBackend
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.door.authentication import PERMISSIONS
 from governance.door.teams import remember_teams, teams_sql
 from governance.models import User

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from audit.ground.actors import Actor
 from audit.ground.announce import announce_notice
 from audit.ground.canonical import commitment
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from governance.models import ActionType, Agent, Halt, User
 
 LONGEST_REASON = 500

@@ -23,9 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audit.ground.actors import TIMER, Actor
 from audit.ground.canonical import commitment
-from audit.ground.prepared import execute
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements.prepared import execute
 from governance.actions.risk import floor_of
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 from governance.models import (

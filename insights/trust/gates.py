@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from audit.asking.answers import ShareAnswer
-from audit.ground.prepared import execute
 from audit.ground.wilson import Share, share
+from audit.statements.prepared import execute
 from governance.models import ActionType, Agent, Autonomy, PolicyVersion
 from governance.policies.policy import ready
 from governance.trust.gate_bounds import Bounds, bounds_for

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import Autonomy
 from insights.trust.gates import Measured, Pair, measure
 

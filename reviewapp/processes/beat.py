@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils.log import configure_logging
 
-from audit.ground.prepared import execute
 from audit.outbox import broker
+from audit.statements.prepared import execute
 from execution.running import heartbeats
 from reviewapp.celery import app
 from reviewapp.processes.rounds import QUESTION, ROUNDS, Round

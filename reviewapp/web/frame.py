@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from approvals.desk import today
 from approvals.telling import bell
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from execution.running import heartbeats
 from governance.models import User
 from reviewapp.web import waits

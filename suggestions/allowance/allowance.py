@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.agents import boundaries, rate
 from governance.agents.boundaries import Budget
 from governance.models import Agent

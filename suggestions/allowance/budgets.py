@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from audit.ground.durations import written
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit, Budget
 from governance.models import Agent

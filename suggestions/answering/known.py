@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from audit.ground.prepared import Rows
+from audit.statements.prepared import Rows
 from governance.models import User
 from suggestions.models import Proposal, Suggestion, seen_by, visible_sql
 

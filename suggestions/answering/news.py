@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from audit.ground.announce import announce
-from audit.ground.writes import change
+from audit.statements.writes import change
 from suggestions.models import Proposal
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from audit.ground.prepared import execute
 from audit.ground.unseen import shown
+from audit.statements.prepared import execute
 from governance.models import Halt, Risk
 from governance.trust import halts
 from suggestions.answering import resolve

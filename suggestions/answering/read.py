@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 
 from audit.asking.answers import in_short
-from audit.ground.prepared import M, execute, unsaved
+from audit.statements.prepared import M, execute, unsaved
 from governance.models import ActionType, Agent
 from suggestions.models import Proposal, ProposalQuerySet, Resolution, Suggestion
 

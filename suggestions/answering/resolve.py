@@ -7,10 +7,10 @@ from uuid import UUID
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment, new_salt
-from audit.ground.prepared import Rows, execute
 from audit.ground.refusals import Refusal
-from audit.ground.writes import store, write
 from audit.log.record import record
+from audit.statements.prepared import Rows, execute
+from audit.statements.writes import store, write
 from governance.models import User
 from governance.showing.sentences import wording
 from suggestions.answering import callbacks, news

@@ -18,8 +18,8 @@ from django.db.models.functions import Now
 from audit.ground.actors import Actor
 from audit.ground.canonical import digest
 from audit.ground.refusals import Refusal
-from audit.ground.writes import store
 from audit.log.record import record
+from audit.statements.writes import store
 from suggestions.answering.known import suggestions_of
 from suggestions.models import Proposal, RejectedAction, Suggestion
 

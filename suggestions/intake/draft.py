@@ -7,8 +7,8 @@ from typing import Any
 
 from audit.ground.canonical import digest, new_salt
 from audit.ground.ids import uuid7
-from audit.ground.prepared import unsaved
 from audit.ground.refusals import Invalid
+from audit.statements.prepared import unsaved
 from governance.actions import risk
 from governance.actions.catalogue import Entry
 from governance.agents import boundaries

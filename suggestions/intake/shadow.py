@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.models import PolicyVersion, User
 from governance.policies.obligations import KEPT
 from governance.policies.policy import STRICTNESS

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from audit.ground.prepared import execute
 from audit.log.record import NOW_SQL
+from audit.statements.prepared import execute
 from governance.models import Agent
 from suggestions.intake import asking_again
 from suggestions.intake.prepare import Prepared

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.expressions.past import (
     AGENT,
     MOST_QUESTIONS,

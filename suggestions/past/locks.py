@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from suggestions.models import Proposal
 from suggestions.past.numbers import keys_of
 

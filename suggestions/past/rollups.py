@@ -18,8 +18,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from audit.ground.prepared import execute
-from audit.ground.writes import write
+from audit.statements.prepared import execute
+from audit.statements.writes import write
 from governance.models import PolicyVersion
 from governance.policies.policy import ready
 from suggestions.models import Proposal

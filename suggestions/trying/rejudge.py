@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from audit.ground.prepared import execute, unsaved
 from audit.ground.refusals import Invalid
+from audit.statements.prepared import execute, unsaved
 from governance.actions import catalogue, risk
 from governance.actions.catalogue import Entry
 from governance.models import ActionType, Agent, Risk

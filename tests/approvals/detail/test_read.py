@@ -15,7 +15,7 @@ from approvals.deciding import decide
 from approvals.detail.bar import handing_on
 from approvals.detail.read import whole_of
 from approvals.models import Claim, Comment, Decision
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.door.deciders import who_could_decide, who_may_decide
 from governance.models import Absence, Deployment, Team, User
 from suggestions.models import Proposal, Resolution, SecondReview, Suggestion, seen_by, visible_sql

@@ -21,9 +21,9 @@ from approvals.telling.follow import follow
 from approvals.telling.owe import owe
 from approvals.telling.tell import tell, tell_due
 from audit.ground.actors import TIMER, WORKER
-from audit.ground.writes import NotInTransaction
 from audit.log.record import record
 from audit.models import Event
+from audit.statements.writes import NotInTransaction
 from governance.models import Team
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE

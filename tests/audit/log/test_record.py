@@ -9,9 +9,9 @@ from django.db import ProgrammingError, connection, transaction
 
 from audit.ground.actors import SYSTEM, Actor
 from audit.ground.canonical import canonical
-from audit.ground.writes import NotInTransaction
 from audit.log.record import record
 from audit.models import Event
+from audit.statements.writes import NotInTransaction
 from tests.database import owner_connection
 
 FORBIDDEN = [

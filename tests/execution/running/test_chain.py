@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from approvals.deciding import decide
 from approvals.models import Decision
 from audit.ground.canonical import digest
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from execution.models import Execution
 from execution.running.run import run
 from execution.running.schedule import adopt

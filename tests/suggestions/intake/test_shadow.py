@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.door.authentication import caller_of
 from governance.policies import lifecycle
 from suggestions.intake import judge, shadow

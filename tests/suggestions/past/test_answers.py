@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.ground.prepared import execute
+from audit.statements.prepared import execute
 from governance.expressions.past import STATUSES, Question
 from suggestions.models import Correction, Proposal, Settled, Subtotal, Suggestion
 from suggestions.past import answers as history

@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
 from audit.ground.ids import uuid7
-from audit.ground.prepared import Rows, execute
-from audit.ground.writes import NotInTransaction, add, as_one, change, store, write
 from audit.log.record import record
 from audit.models import Event
+from audit.statements.prepared import Rows, execute
+from audit.statements.writes import NotInTransaction, add, as_one, change, store, write
 from governance.models import Absence, Team
 from suggestions.models import Proposal, Suggestion
 from tests.queries import sent

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Field, JSONField, Model
 from django.db.models.base import ModelState
 
-from audit.ground import writes
+from audit.statements import writes
 
 M = TypeVar("M", bound=Model)
 _NOWHERE: Any = None  # in no expression of the ORM
