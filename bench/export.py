@@ -10,9 +10,10 @@ import uuid
 
 import psycopg
 
-from bench.figures import Figure, side_by_side
+from bench.figures import Figure, compared
+from bench.processes import Running
 from bench.scale import Scale
-from bench.stage import Running, Stage
+from bench.stage import Stage
 
 EVENTS = 1_000_000
 FEW = 10_000
@@ -31,9 +32,9 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         figures = []
         for name, server in servers.items():
             pairs = [(_exported(stage, server, events), _copied(stage, events)) for _ in range(rounds)]
-            ours, limit, ratio = side_by_side(pairs)
-            what = f"export of {events:,} events by {name}"
-            figures.append(Figure("e", what, ours, limit, "events/s", ratio, f"≥ {LEAST}", ratio >= LEAST))
+            figures.append(
+                compared("e", f"export of {events:,} events by {name}", "events/s", pairs, least=LEAST)
+            )
             figures.append(_memory(name, events, small[name], _peak(stage, server, events)))
     return figures
 

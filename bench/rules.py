@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.figures import Figure
+from bench.given import policy, proposal
 from bench.load import KEY, Load, request
+from bench.processes import Running
 from bench.scale import Scale
-from bench.stage import Running, Stage, policy, proposal, put_in_force
+from bench.stage import Stage
+from tests.ground import put_in_force
 
 RULES = 100
 MOST = 1.0  # milliseconds

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import secrets
-import subprocess
 import sys
-import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 from psycopg import sql
 
-from tests.ground import REFUND, put_in_force
+from bench.given import policy, proposal, refund
+from bench.processes import Running, cpu_of, family
+from tests.ground import put_in_force
 
-ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
@@ -30,7 +30,6 @@ NOT_OURS = (
     "PUBLIC_URL",
 )
 EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_event")
-RULES = 20
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
@@ -144,6 +143,20 @@ class Stage:
         store.create()
         return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
 
+    def hand_in(self, order: str = "#W2378156") -> dict[str, Any]:
+        """A proposal by the product's API, asked in this process; returns what it answered."""
+        return self.post("/api/v1/proposals/", proposal(order), self.key)
+
+    def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+        """What the API answers in this process, by the application without a server."""
+        from django.test import Client
+
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": uuid.uuid4().hex, "Host": "localhost"}
+        answer = Client().post(path, body, content_type="application/json", headers=headers)
+        if answer.status_code != 201:
+            raise RuntimeError(f"{answer.status_code}: {answer.content[:500].decode()}")
+        return answer.json()
+
     # --- Tables -----------------------------------------------------------------------------
 
     def owner(self) -> psycopg.Connection:
@@ -193,8 +206,25 @@ class Stage:
 
     def database_cpu(self) -> float:
         """Seconds of CPU that PostgreSQL has used since it started."""
-        postmaster = self.services.postgres.process
-        return cpu_of(_family(postmaster.pid)) if postmaster else 0.0
+        return cpu_of(family(self._postmaster()))
+
+    def ours(self) -> list[int]:
+        """The heads of the families of processes that the bench is; others may have started its services."""
+        return [os.getpid(), self._postmaster(), self._valkey()]
+
+    def _postmaster(self) -> int:
+        file = self.services.postgres.home.postgres / "postmaster.pid"
+        return int(file.read_text().split()[0])
+
+    def _valkey(self) -> int:
+        with self.valkey() as valkey:
+            return int(valkey.info("server")["process_id"])
+
+    def valkey(self) -> redis.Redis:
+        """Use it as a context."""
+        from django.conf import settings
+
+        return redis.Redis.from_url(settings.VALKEY_URL)
 
     # --- Processes --------------------------------------------------------------------------
 
@@ -230,7 +260,7 @@ class Stage:
 
     @contextlib.contextmanager
     def bare(self) -> Iterator[Running]:
-        """The limit of submitting, on the same server and as many processes."""
+        """The limits of the API, on the same server and as many processes."""
         from reviewapp.embedded.credentials import free_port
 
         port = free_port()
@@ -238,9 +268,11 @@ class Stage:
             "agent": str(self.agent.pk),
             "action_type": self.action_type.pk,
             "policy": self.policy.digest,
+            "reviewer": self.reviewer.pk,
         }
         command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--no-access-log"]
-        command += ["--host", "127.0.0.1", "--port", str(port), "bench.bare:application"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", _web_processes()]
+        command += ["bench.bare:application"]
         environment = {**os.environ, "BARE_GIVEN": json.dumps(given)}
         with self._running("bare", command, environment, port) as running:
             running.wait_until_it_answers()
@@ -268,84 +300,11 @@ class Stage:
                 running.stop()
 
 
-class Running:
-    def __init__(
-        self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int, log: IO[bytes]
-    ) -> None:
-        self.name = name
-        self.port = port
-        self.process = subprocess.Popen(
-            [str(part) for part in command], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
+def _web_processes() -> str:
+    from reviewapp.processes import children
 
-    def wait_until_it_answers(self, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} does not answer; see its log.")
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            return connection.getresponse().status in (200, 404)
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def cpu(self) -> float:
-        """Seconds of CPU that it and its children have used."""
-        return cpu_of(_family(self.process.pid))
-
-    def peak_memory(self) -> float:
-        """The most that its largest process ever held, in MiB."""
-        return max(_status(pid, "VmHWM") for pid in _family(self.process.pid))
-
-    def forget_peak_memory(self) -> None:
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
-def _stat(pid: int) -> list[str]:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return []
-
-
-def _family(pid: int) -> list[int]:
-    """A process and all below it."""
-    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-    parents = {other: int(stat[1]) for other in pids if (stat := _stat(other))}
-    family = [pid]
-    for member in family:
-        family += [child for child, parent in parents.items() if parent == member]
-    return family
-
-
-def cpu_of(pids: list[int]) -> float:
-    """Seconds of CPU of these processes, and of children of theirs that have ended."""
-    ticks = sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _status(pid: int, field: str) -> float:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(f"{field}:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+    command = children.api("127.0.0.1", 0)
+    return command[command.index("--workers") + 1]
 
 
 def _database_in(url: str) -> str:
@@ -354,79 +313,3 @@ def _database_in(url: str) -> str:
 
 def _quiet(_line: str) -> None:
     pass
-
-
-def refund(port: int) -> dict[str, Any]:
-    """The tests' action type, carried out at this port."""
-    route = {"kind": "http", "method": "POST", "url": f"http://127.0.0.1:{port}/refunds", "timeout": "5s"}
-    return {**REFUND, "workflow": {"steps": [{"name": "refund", "routes": [route]}]}}
-
-
-def policy(count: int = RULES, *more: tuple[str, str]) -> str:
-    """So many rules, of which two apply to what the bench proposes, and more."""
-    rules = [
-        ('action.name == "refund_payment" && args.amount > 50.0', "{verdict: review, priority: 60}"),
-        (
-            'suggestion.confidence < 0.9 && mentions(user_text, "broken")',
-            "{verdict: review, decide_within: 2h}",
-        ),
-        *(
-            (
-                f'action.name == "refund_payment" && args.amount > {1000 + 100 * number}.0 '
-                f"&& agent.stage < 3 && !mentions(user_text, args.order_id)",
-                "{verdict: review, approvals: 2, decide_within: 30m}",
-            )
-            for number in range(count - 2)
-        ),
-    ][:count]
-    rules += more
-    lines = [
-        "version: 1",
-        "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}",
-        "rules:" if rules else "rules: []",
-    ]
-    for number, (when, then) in enumerate(rules):
-        lines += [f"  - name: rule-{number}", f"    when: {json.dumps(when)}", f"    then: {then}"]
-    return "\n".join(lines) + "\n"
-
-
-def proposal(order: str = "#W2378156") -> dict[str, Any]:
-    """What an agent hands in: two suggestions, a short conversation."""
-    return {
-        "title": "Refund for a broken kettle",
-        "summary": "Customer received a broken kettle and asks for the money back.",
-        "subject": {"type": "customer", "id": "customer-19122"},
-        "context": {
-            "messages": [
-                {
-                    "role": "user",
-                    "content": f"My kettle from order {order} arrived broken, I want my money back.",
-                },
-                {"role": "tool", "content": "order: delivered 3 days ago, 1 item, 54.04 EUR"},
-            ]
-        },
-        "suggestions": [
-            {
-                "rank": rank,
-                "action": "refund_payment",
-                "arguments": {"order_id": order, "amount": amount, "note": note},
-                "confidence": confidence,
-                "success_probability": 0.93,
-                "risk": {
-                    "level": "medium",
-                    "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}],
-                },
-                "explanation": "Item arrived broken; within the 30-day window.",
-            }
-            for rank, amount, note, confidence in [
-                (1, 54.04, "We are sorry about the kettle.", 0.86),
-                (2, 27.02, "Half of it, and you keep the kettle.", 0.31),
-            ]
-        ],
-        "provenance": {
-            "deployment": "support-bot@14",
-            "model": "model-7",
-            "latency_ms": 2300,
-            "cost_usd": 0.011,
-        },
-    }

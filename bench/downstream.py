@@ -13,8 +13,9 @@ import uuid
 from typing import Any
 
 from bench.figures import Figure
+from bench.given import proposal
 from bench.scale import Scale
-from bench.stage import Stage, proposal
+from bench.stage import Stage
 
 TOGETHER = 10  # of one, then of the other
 LONGEST = 60.0  # seconds, on a busy machine and a worker that is just starting
