@@ -59,11 +59,17 @@ def compared(
     *,
     least: float | None = None,
     most: float | None = None,
+    most_of_ours: float | None = None,
     note: str = "",
 ) -> Figure:
-    """Ours beside the limit, of pairs that ran in turn; `least` or `most` is asked of the ratio."""
+    """Ours beside the limit, of pairs that ran in turn.
+
+    `least` or `most` is asked of the ratio, `most_of_ours` of ours.
+    """
     ours, limit, ratio = side_by_side(pairs)
     target, ok = judged(ratio, least=least, most=most)
+    if most_of_ours is not None:
+        target, ok = f"≤ {most_of_ours:g} {unit.partition(' ')[0]}", ours <= most_of_ours
     between = spread([ours / limit for ours, limit in pairs])
     return Figure(measure, what, ours, limit, unit, ratio, target, ok, note, between)
 

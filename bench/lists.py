@@ -1,41 +1,102 @@
-"""(c) The queue page and the API's list, while a thousand, a hundred thousand, a million proposals wait."""
+"""(c) The queue page and the API's list while a hundred or a million proposals wait; and against a bare list.
+
+The bare endpoint selects the same rows and says the same of them. Growth is told by two databases that are
+asked in turn: one stays with a hundred.
+"""
 
 from __future__ import annotations
 
 import statistics
+from contextlib import ExitStack
 
 from bench import filling
-from bench.figures import Figure, compared
+from bench.counting import statements
+from bench.figures import Figure, compared, judged
 from bench.load import Heard, Load, request
 from bench.processes import Running
 from bench.scale import Scale
 from bench.stage import Stage
+from bench.turns import Pairs, of_each, shares, turn
 
-SIZES = (1_000, 100_000, 1_000_000)
-SMALL = (2_000,)
-FEW = "bench_few"  # the database that stays with a thousand, asked in turn with the other
-MOST = 1.3  # times slower at the most
+SIZES = (100, 10_000, 100_000, 1_000_000)
+SMALL = (100, 2_000)
+FEW = "bench_few"  # the database that stays with the first size
+MOST_GROWTH = 1.3  # times slower
+LEAST = 0.4
+MOST_TAIL = 2.0  # times the median
+MOST_QUERIES = 3
+API_LIST = "/api/v1/proposals/?status=pending"
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
+    sizes = scale.of(SIZES, SIZES[:3], SMALL)
+    requests, rounds = scale.of((100, 3), (60, 2), (5, 1))
     filling.first(stage)
-    filling.fill(stage, SIZES[0])
-    requests, rounds = scale.of((100, 3), (100, 2), (5, 1))
-    figures, pages = [], _pages(stage)  # the session has to be in both databases
-    with stage.copy(FEW), stage.process("web", database=FEW) as few, stage.process("web") as many:
-        for size in scale.of(SIZES[1:], SIZES[1:2], SMALL):
+    filling.fill(stage, sizes[0])
+    pages, growth, beside = _pages(stage), [], []  # the session has to be in both databases
+    with stage.copy(FEW), ExitStack() as processes:
+        few = processes.enter_context(stage.process("web", database=FEW))
+        many, api, bare = (
+            processes.enter_context(one) for one in (stage.process("web"), stage.process("api"), stage.bare())
+        )
+        for size in sizes:
             filling.fill(stage, size)
-            for page, text in pages.items():
+            beside += _beside_bare(stage, api, bare, size, requests, rounds)
+            for page, text in pages.items() if size > sizes[0] else ():
                 pairs = [(_heard(many, text, requests), _heard(few, text, requests)) for _ in range(rounds)]
-                figures.append(_figure(page, size, pairs))
-    return sorted(figures, key=lambda figure: figure.what.partition(",")[0])
+                growth.append(_growth(page, size, pairs))
+        beside.append(_queries(stage))
+    return [*beside, *sorted(growth, key=lambda figure: figure.what.partition(",")[0])]
+
+
+# --- Beside a bare list -----------------------------------------------------------------------------
+
+
+def _beside_bare(
+    stage: Stage, api: Running, bare: Running, size: int, requests: int, rounds: int
+) -> list[Figure]:
+    texts = {
+        api: request("GET", API_LIST, Authorization=f"Bearer {stage.token}"),
+        bare: request("GET", "/proposals"),
+    }
+    for running, text in texts.items():
+        Load(running.port, text, count=requests // 5).run().checked()
+    pairs = [
+        (
+            turn(stage, api, Load(api.port, texts[api], count=requests)),
+            turn(stage, bare, Load(bare.port, texts[bare], count=2 * requests)),
+        )
+        for _ in range(rounds)
+    ]
+    return _of_api(size, pairs)
+
+
+def _of_api(size: int, pairs: Pairs) -> list[Figure]:
+    what = f"API list of 50, {size:,} pending"
+    rates = of_each(pairs, lambda one: one.heard.per_second)
+    tails = [(ours.heard.percentile(99), ours.heard.percentile(50)) for ours, _ in pairs]
+    costs = of_each(pairs, lambda one: one.cpu)
+    return [
+        compared("c", what, "lists/s", rates, least=LEAST),
+        compared("c", f"p99, {what}", "ms", tails, most=MOST_TAIL, note="limit: p50"),
+        compared("c", f"CPU, {what}", "ms of CPU", costs, note=shares(pairs)),
+    ]
+
+
+def _queries(stage: Stage) -> Figure:
+    number = statements(lambda: stage.get(API_LIST, stage.token))
+    target, ok = judged(number, most=MOST_QUERIES)
+    return Figure("c", "API list of 50", number, None, "queries", None, target, ok)
+
+
+# --- Growth -----------------------------------------------------------------------------------------
 
 
 def _pages(stage: Stage) -> dict[str, str]:
     token, key = f"Bearer {stage.token}", f"Bearer {stage.key}"
     return {
         "queue page": request("GET", "/queue/", Cookie=stage.session(), Accept="text/html"),
-        "API list for a reviewer": request("GET", "/api/v1/proposals/?status=pending", Authorization=token),
+        "API list for a reviewer": request("GET", API_LIST, Authorization=token),
         "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=key),
     }
 
@@ -45,13 +106,13 @@ def _heard(web: Running, text: str, requests: int) -> Heard:
     return Load(web.port, text, count=requests).run().checked()
 
 
-def _figure(page: str, size: int, pairs: list[tuple[Heard, Heard]]) -> Figure:
+def _growth(page: str, size: int, pairs: list[tuple[Heard, Heard]]) -> Figure:
     p50 = statistics.median(many.percentile(50) for many, _ in pairs)
     return compared(
         "c",
         f"{page}, {size:,} pending",
         "ms, p95",
         [(many.percentile(95), few.percentile(95)) for many, few in pairs],
-        most=MOST,
+        most=MOST_GROWTH,
         note=f"p50 {p50:.1f}; limit: {SIZES[0]:,}",
     )

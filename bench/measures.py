@@ -37,6 +37,7 @@ MEASURES = (
     Measure("g", "rules", 1),
     Measure("h", "backtest", 1.5),
     Measure("i", "history", 2),
+    Measure("j", "decide", 1.5),
 )
 
 

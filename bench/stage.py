@@ -147,6 +147,16 @@ class Stage:
         """A proposal by the product's API, asked in this process; returns what it answered."""
         return self.post("/api/v1/proposals/", proposal(order), self.key)
 
+    def get(self, path: str, key: str = "", **headers: str) -> bytes:
+        """What the application answers in this process to a key, or to the reviewer's session without one."""
+        from django.test import Client
+
+        shown = {"Authorization": f"Bearer {key}"} if key else {"Cookie": self.session()}
+        answer = Client().get(path, headers={"Host": "localhost", **shown, **headers})
+        if answer.status_code != 200:
+            raise RuntimeError(f"{answer.status_code}: {answer.content[:500].decode()}")
+        return answer.content
+
     def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         """What the API answers in this process, by the application without a server."""
         from django.test import Client
@@ -166,7 +176,10 @@ class Stage:
         return psycopg.connect(os.environ["DATABASE_URL"])
 
     def empty(self) -> None:
-        """No proposals and no events. Only the owner of a throw-away log can do this."""
+        """No proposals, no events, no messages about them. Only the owner of a throw-away log can do this."""
+        from reviewapp.celery import app
+
+        app.control.purge()
         with self.owner() as connection:
             rows = connection.execute(
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
