@@ -38,6 +38,7 @@ MEASURES = (
     Measure("h", "backtest", 1.5),
     Measure("i", "history", 2),
     Measure("j", "decide", 1.5),
+    Measure("k", "executions", 1),
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +41,21 @@ class Running:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It and its children do nothing meanwhile; what comes for them waits."""
+        members = family(self.process.pid)
+        self._signal(members, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(members, signal.SIGCONT)
+
+    def _signal(self, members: Iterable[int], number: signal.Signals) -> None:
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def cpu(self) -> float:
         """Seconds of CPU that it and its children have used."""
@@ -98,6 +114,11 @@ def cpu_of_all() -> float:
 def cpu_of(pids: Iterable[int]) -> float:
     """Seconds of CPU of these processes, and of children of theirs that have ended."""
     return sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:15]) / TICKS
+
+
+def used(before: float, after: float) -> float:
+    """Seconds of CPU between two readings: a tick at least, for /proc tells no less."""
+    return max(after - before, 1 / TICKS)
 
 
 def family(pid: int) -> list[int]:

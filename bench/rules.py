@@ -58,7 +58,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
                 _figure(
                     "boundaries with a budget and 100 rules", added(api, BOUNDARIES | BUDGET, "hundred"), MOST
                 ),
-                _figure("a budget", added(api, BUDGET, "none")),
+                _figure("a budget", added(api, BUDGET, "none"), MOST),
                 _figure("a rule that asks of the past", added(api, {}, "past")),
             ]
     finally:

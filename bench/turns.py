@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.load import Heard, Load
-from bench.processes import Running
+from bench.processes import Running, used
 from bench.stage import Stage
 
 
@@ -27,13 +27,10 @@ Pairs = Sequence[tuple[Turn, Turn]]
 
 def turn(stage: Stage, running: Running, load: Load) -> Turn:
     """Raises where not every answer was good."""
-    before = running.cpu(), stage.database_cpu()
+    server, database = running.cpu(), stage.database_cpu()
     heard = load.run().checked()
-    after = running.cpu(), stage.database_cpu()
-    server, database = (
-        (later - sooner) * 1000 / heard.good for sooner, later in zip(before, after, strict=True)
-    )
-    return Turn(heard, server, database)
+    each = 1000 / heard.good
+    return Turn(heard, used(server, running.cpu()) * each, used(database, stage.database_cpu()) * each)
 
 
 def of_each(pairs: Pairs, figure: Callable[[Turn], float]) -> list[tuple[float, float]]:
