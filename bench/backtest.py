@@ -22,28 +22,15 @@ _AMOUNTS = """
 UPDATE suggestions_suggestion
    SET arguments = jsonb_set(arguments, '{amount}', to_jsonb(round((random() * 2000)::numeric, 2)))
 """
-# Three in four were decided by people: most approved as they were, some edited, some rejected.
-_DECIDED = """
-WITH decided AS (
-    INSERT INTO suggestions_resolution
-           (proposal_id, status, by, user_id, actor_name, suggestion_id, arguments,
-            action_digest, reason, salt, agent_id, action)
-    SELECT p.id, CASE WHEN dice < 0.1 THEN 'rejected' ELSE 'approved' END, 'human', %s, 'Reviewer', s.id,
-           s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', '',
-           p.agent_id, p.action
-      FROM (SELECT id, agent_id, action, random() AS dice FROM suggestions_proposal) p
-      JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1
-     WHERE dice < 0.75
-    RETURNING proposal_id, status)
-UPDATE suggestions_proposal p SET status = decided.status FROM decided WHERE p.id = decided.proposal_id
-"""
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     size = scale.of(100_000, 20_000, 500)
     filling.first(stage)
     filling.fill(stage, size)
-    _decide(stage)
+    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
+        connection.execute(_AMOUNTS)
+    filling.decide(stage)
     with stage.process("worker") as worker:
         _run(stage, newest=10)  # the worker is there, and the policy compiled
         cpu = worker.cpu() + stage.database_cpu()
@@ -87,16 +74,6 @@ def _shadow(stage: Stage, *, rounds: int) -> list[tuple[float, float]]:
         return (time.perf_counter() - began) * 1000
 
     return [(milliseconds(shadowed), milliseconds(plain)) for _ in range(rounds)]
-
-
-def _decide(stage: Stage) -> None:
-    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(_AMOUNTS)
-        connection.execute(_DECIDED, [stage.reviewer.pk])
-        connection.execute("RESET session_replication_role")
-        connection.execute("VACUUM (ANALYZE)")
-        connection.execute("CHECKPOINT")
 
 
 def _run(stage: Stage, *, newest: int) -> tuple[float, dict[str, Any]]:

@@ -63,7 +63,7 @@ def _open(stage: Stage) -> Iterator[tuple[Any, ...]]:
 
 
 def _requests(stage: Stage, running: Running, open_ones: Iterator[tuple[Any, ...]]) -> list[str]:
-    headers = {"Authorization": f"Bearer {stage.token}", "Idempotency_Key": KEY.decode()}
+    headers = {**stage.bearer(), "Idempotency_Key": KEY.decode()}
     path = "/proposals/{}/decisions" if running.name == "bare" else "/api/v1/proposals/{}/decisions/"
     return [
         request("POST", path.format(proposal), body=json.dumps(approval(*what)).encode(), **headers)

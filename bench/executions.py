@@ -83,4 +83,4 @@ def _decision(stage: Stage, handed_in: dict[str, Any]) -> str:
     first = handed_in["suggestions"][0]
     body = json.dumps(approval(first["id"], first["action_digest"])).encode()
     path = f"/api/v1/proposals/{handed_in['id']}/decisions/"
-    return request("POST", path, body=body, Authorization=f"Bearer {stage.token}")
+    return request("POST", path, body=body, **stage.bearer())

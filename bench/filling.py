@@ -17,6 +17,23 @@ OWN = {  # what is different in each copy
     "created_at": "now() - make_interval(secs => random() * 100000)",
 }
 
+# Of those that were decided most were approved as they were, some edited, some rejected.
+_DECIDED = """
+WITH decided AS (
+    INSERT INTO suggestions_resolution
+           (proposal_id, status, by, user_id, actor_name, suggestion_id, arguments,
+            action_digest, reason, salt, agent_id, action)
+    SELECT p.id, CASE WHEN dice < 0.1 THEN 'rejected' ELSE 'approved' END, 'human', %(user)s, 'Reviewer',
+           s.id, s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', '',
+           p.agent_id, p.action
+      FROM (SELECT id, agent_id, action, random() AS dice
+              FROM suggestions_proposal WHERE status = 'pending') p
+      JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1
+     WHERE dice < %(share)s
+    RETURNING proposal_id, status)
+UPDATE suggestions_proposal p SET status = decided.status FROM decided WHERE p.id = decided.proposal_id
+"""
+
 
 def first(stage: Stage) -> None:
     """One proposal alone, of which the others will be copies."""
@@ -33,6 +50,15 @@ def fill(stage: Stage, size: int) -> None:
             connection.execute(_copies(min(AT_ONCE, size - start), uuid.uuid4().hex))  # type: ignore[arg-type]
         connection.execute("RESET session_replication_role")
         settle(connection, "suggestions_proposal", "suggestions_suggestion")
+
+
+def decide(stage: Stage, share: float = 0.75) -> None:
+    """So many of the open ones were decided by people."""
+    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(_DECIDED, {"user": stage.reviewer.pk, "share": share})
+        connection.execute("RESET session_replication_role")
+        settle(connection, "suggestions_proposal", "suggestions_suggestion", "suggestions_resolution")
 
 
 def settle(connection: psycopg.Connection, *tables: str) -> None:

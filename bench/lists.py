@@ -56,7 +56,7 @@ def _beside_bare(
     stage: Stage, api: Running, bare: Running, size: int, requests: int, rounds: int
 ) -> list[Figure]:
     texts = {
-        api: request("GET", API_LIST, Authorization=f"Bearer {stage.token}"),
+        api: request("GET", API_LIST, **stage.bearer()),
         bare: request("GET", "/proposals"),
     }
     for running, text in texts.items():
@@ -84,7 +84,7 @@ def _of_api(size: int, pairs: Pairs) -> list[Figure]:
 
 
 def _queries(stage: Stage) -> Figure:
-    number = statements(lambda: stage.get(API_LIST, stage.token))
+    number = statements(lambda: stage.get(API_LIST, stage.bearer()))
     target, ok = judged(number, most=MOST_QUERIES)
     return Figure("c", "API list of 50", number, None, "queries", None, target, ok)
 
@@ -93,11 +93,10 @@ def _queries(stage: Stage) -> Figure:
 
 
 def _pages(stage: Stage) -> dict[str, str]:
-    token, key = f"Bearer {stage.token}", f"Bearer {stage.key}"
     return {
         "queue page": request("GET", "/queue/", Cookie=stage.session(), Accept="text/html"),
-        "API list for a reviewer": request("GET", API_LIST, Authorization=token),
-        "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=key),
+        "API list for a reviewer": request("GET", API_LIST, **stage.bearer()),
+        "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=f"Bearer {stage.key}"),
     }
 
 

@@ -39,6 +39,11 @@ MEASURES = (
     Measure("i", "history", 2),
     Measure("j", "decide", 1.5),
     Measure("k", "executions", 1),
+    Measure("l", "pages", 0.7),
+    Measure("m", "bulk", 0.5),
+    Measure("n", "wire", 0.2),
+    Measure("o", "memory", 1),
+    Measure("p", "system", 2.5),
 )
 
 

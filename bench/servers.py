@@ -46,7 +46,7 @@ class Servers(Tables):
         """The limits of carrying out: the product's Celery settings, as many processes, another queue."""
         command = [sys.executable, *BARE_WORKER]
         return self._staying(
-            "bare-celery", lambda: self._running("bare-celery", command, dict(os.environ), port=0)
+            "bare-celery", lambda: self.running("bare-celery", command, dict(os.environ), port=0)
         )
 
     @contextlib.contextmanager
@@ -73,7 +73,7 @@ class Servers(Tables):
         if database:
             address = address_of("DATABASE_URL")._replace(path=f"/{database}")
             environment["DATABASE_URL"] = urlunsplit(address)
-        with self._running(name, children.COMMANDS[name]("127.0.0.1", port), environment, port) as running:
+        with self.running(name, children.COMMANDS[name]("127.0.0.1", port), environment, port) as running:
             if name in ("web", "api"):
                 running.wait_until_it_answers()
             yield running
@@ -87,7 +87,7 @@ class Servers(Tables):
         command += ["--host", "127.0.0.1", "--port", str(port), "--workers", _web_processes()]
         command += ["bench.bare:application"]
         environment = {**os.environ, "BARE_GIVEN": json.dumps(self.given())}
-        with self._running("bare", command, environment, port) as running:
+        with self.running("bare", command, environment, port) as running:
             running.wait_until_it_answers()
             yield running
 
@@ -96,9 +96,10 @@ class Servers(Tables):
         raise NotImplementedError
 
     @contextlib.contextmanager
-    def _running(
+    def running(
         self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int
     ) -> Iterator[Running]:
+        """Any process, with a log of its own; it ends with the context."""
         logs = self.var / "log"
         logs.mkdir(mode=0o700, exist_ok=True)
         with (logs / f"{name}.log").open("ab") as log:

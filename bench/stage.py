@@ -126,16 +126,19 @@ class Stage(Servers):
         store.create()
         return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
 
+    def bearer(self) -> dict[str, str]:
+        """The header by which the reviewer's program is known."""
+        return {"Authorization": f"Bearer {self.token}"}
+
     def hand_in(self, order: str = "#W2378156") -> dict[str, Any]:
         """A proposal by the product's API, asked in this process; returns what it answered."""
         return self.post("/api/v1/proposals/", proposal(order), self.key)
 
-    def get(self, path: str, key: str = "", **headers: str) -> bytes:
-        """What the application answers in this process to a key, or to the reviewer's session without one."""
+    def get(self, path: str, headers: dict[str, str]) -> bytes:
+        """What the application answers in this process, without a server."""
         from django.test import Client
 
-        shown = {"Authorization": f"Bearer {key}"} if key else {"Cookie": self.session()}
-        answer = Client().get(path, headers={"Host": "localhost", **shown, **headers})
+        answer = Client().get(path, headers={"Host": "localhost", **headers})
         if answer.status_code != 200:
             raise RuntimeError(f"{answer.status_code}: {answer.content[:500].decode()}")
         return answer.content

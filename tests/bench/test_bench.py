@@ -45,10 +45,10 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     assert all(math.isfinite(figure["ours"]) for figure in figures)
     assert all(0 <= figure["others"] <= 1 for figure in figures)
     beside = [figure for figure in figures if figure["ratio"] is not None]
-    assert {figure["measure"] for figure in beside} == set("abcde")
+    assert {figure["measure"] for figure in beside} == set("abcdejk")
     assert all(figure["limit"] > 0 and figure["ratio"] > 0 for figure in beside)
     errors = [figure["ours"] for figure in figures if figure["unit"] == "errors"]
-    assert errors == [0, 0]
+    assert errors == [0, 0, 0]
     assert all(f"{figure['what']}" in done.stdout for figure in figures)
 
 
