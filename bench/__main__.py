@@ -44,7 +44,7 @@ def main() -> int:
                 continue
             results.keep(found)
             figures += found
-    print(table(figures))
+    print(table(sorted(figures, key=lambda figure: figure.measure)))
     print(f"\n{time.monotonic() - began:.0f} s in all; the figures are kept in {results.file}")
     return _status(figures, failed=failed)
 

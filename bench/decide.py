@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 from bench import filling
@@ -33,8 +32,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     filling.first(stage)
     filling.fill(stage, (2 * len(CLIENTS) * rounds + 2) * most + crowd[1])
     open_ones = _open(stage)
-    with ExitStack() as processes:
-        api, bare = (processes.enter_context(started) for started in (stage.process("api"), stage.bare()))
+    with stage.together(stage.process("api"), stage.bare()) as (api, bare):
 
         def decided(running: Running, clients: int, seconds: float = seconds) -> Turn:
             requests = _requests(stage, running, itertools.islice(open_ones, most))

@@ -5,7 +5,6 @@ The bare way commits what must be on disk too (the decision, the lease, the atte
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import statistics
@@ -29,14 +28,9 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     rounds, together = scale.of((12, TOGETHER), (4, TOGETHER), (1, 2))
     warm = scale.of(TOGETHER, TOGETHER, 1)
-    clock = contextlib.nullcontext() if scale is Scale.TINY else stage.process("beat")
-    with (
-        stage.process("api") as api,
-        stage.process("worker"),
-        clock,
-        stage.bare_worker(),
-        Downstream(stage.downstream_port) as downstream,
-    ):
+    clock = [] if scale is Scale.TINY else [stage.process("beat")]
+    servers = stage.process("api"), stage.process("worker"), stage.bare_worker(), *clock
+    with stage.together(*servers) as (api, *_), Downstream(stage.downstream_port) as downstream:
         ways = Decider(stage, api.port, downstream), Durable(stage, downstream), Bare()
         for _ in range(warm):
             for way in ways:  # whoever is slow to start is waited for
@@ -64,6 +58,7 @@ class Decider:
     def once(self) -> float:
         """Milliseconds from the decision to its effect."""
         order = uuid.uuid4().hex
+        self.connection.close()  # the server may have, while somebody else was slow
         handed_in = self._post("/api/v1/proposals/", proposal(order), self.stage.key)
         first = handed_in["suggestions"][0]
         decision = approval(first["id"], first["action_digest"])

@@ -9,7 +9,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from bench.called import Downstream
@@ -27,12 +26,8 @@ LEAST = 0.4
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     rounds, number, bare_number = scale.of((5, 100, 400), (3, 60, 200), (1, 4, 4))
-    with ExitStack() as processes:
-        api, worker, bare = (
-            processes.enter_context(one)
-            for one in (stage.process("api"), stage.process("worker"), stage.bare_worker())
-        )
-        downstream = processes.enter_context(Downstream(stage.downstream_port))
+    servers = stage.process("api"), stage.process("worker"), stage.bare_worker()
+    with stage.together(*servers) as (api, worker, bare), Downstream(stage.downstream_port) as downstream:
         done = 0
 
         def carried_out(number: int) -> tuple[float, float]:

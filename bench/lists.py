@@ -7,7 +7,6 @@ asked in turn: one stays with a hundred.
 from __future__ import annotations
 
 import statistics
-from contextlib import ExitStack
 
 from bench import filling
 from bench.counting import statements
@@ -34,11 +33,10 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     filling.first(stage)
     filling.fill(stage, sizes[0])
     pages, growth, beside = _pages(stage), [], []  # the session has to be in both databases
-    with stage.copy(FEW), ExitStack() as processes:
-        few = processes.enter_context(stage.process("web", database=FEW))
-        many, api, bare = (
-            processes.enter_context(one) for one in (stage.process("web"), stage.process("api"), stage.bare())
-        )
+    few_too = [] if scale is Scale.TINY else [stage.process("web", database=FEW)]
+    servers = stage.process("web"), stage.process("api"), stage.bare(), *few_too
+    with stage.copy(FEW), stage.together(*servers) as (many, api, bare, *rest):
+        few = rest[0] if rest else many
         for size in sizes:
             filling.fill(stage, size)
             beside += _beside_bare(stage, api, bare, size, requests, rounds)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlunsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlunsplit
 from bench.processes import Running
 from bench.tables import Tables, address_of
 
-STAY = ("web", "api", "worker", "bare", "bare-celery")  # in miniature; they do nothing unless somebody asks
+STAY = ("web", "api", "bare", "bare-celery")  # in miniature; they do nothing unless somebody asks
 BARE_WORKER = ["-m", "celery", "-A", "bench.bare_celery", "worker", "--concurrency", "2"]
 BARE_WORKER += ["--without-gossip", "--without-mingle", "--hostname", "bare@%h"]
 
@@ -48,6 +49,12 @@ class Servers(Tables):
         return self._staying(
             "bare-celery", lambda: self.running("bare-celery", command, dict(os.environ), port=0)
         )
+
+    @contextlib.contextmanager
+    def together(self, *processes: Started) -> Iterator[list[Running]]:
+        """Start all of them at once, and wait until each answers."""
+        with contextlib.ExitStack() as stack, ThreadPoolExecutor(len(processes)) as starters:
+            yield list(starters.map(stack.enter_context, processes))
 
     @contextlib.contextmanager
     def _staying(self, name: str, start: Callable[[], Started]) -> Iterator[Running]:

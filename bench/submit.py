@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 
 from bench.figures import Figure, compared
 from bench.given import proposal
@@ -21,9 +20,8 @@ LEAST = {"api": 0.65, "web": 0.55}
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     rounds, seconds = scale.of((5, 2.0), (2, 1.5), (1, 0.3))
-    with ExitStack() as processes:
-        bare = processes.enter_context(stage.bare())
-        ours = {name: processes.enter_context(stage.process(name)) for name in LEAST}
+    with stage.together(stage.bare(), *map(stage.process, LEAST)) as (bare, *products):
+        ours = dict(zip(LEAST, products, strict=True))
         for running in (bare, *ours.values()):
             _turn(stage, running, 8, scale.of(1.0, 1.0, 0.2))  # connections made, statements prepared
         figures = []
