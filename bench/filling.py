@@ -12,6 +12,7 @@ from bench.stage import Stage
 AT_ONCE = 100_000
 OWN = {  # what is different in each copy
     "id": "uuidv7()",
+    "status": "'pending'",
     "priority": "(random() * 100)::int",
     "deadline": "now() + make_interval(mins => 60 + (random() * 10000)::int)",
     "created_at": "now() - make_interval(secs => random() * 100000)",
@@ -50,6 +51,14 @@ def fill(stage: Stage, size: int) -> None:
             connection.execute(_copies(min(AT_ONCE, size - start), uuid.uuid4().hex))  # type: ignore[arg-type]
         connection.execute("RESET session_replication_role")
         settle(connection, "suggestions_proposal", "suggestions_suggestion")
+
+
+def grow(stage: Stage, *, past: int, open_ones: int) -> None:
+    """So many were decided, and after them came so many that are open."""
+    for size in [*range(AT_ONCE, past, AT_ONCE), past]:
+        fill(stage, size)
+        decide(stage, share=1.0)
+    fill(stage, past + open_ones)
 
 
 def decide(stage: Stage, share: float = 0.75) -> None:

@@ -1,4 +1,4 @@
-"""(i) Questions about the past, while it grows to ten million proposals of one agent.
+"""(i) Questions about the past, while it grows to a million proposals of one agent.
 
 They are spread over ninety days, the longest window there is; a tenth are about one and the same subject.
 Each question is asked the product's way, from Python, with its way to the database and back.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -19,7 +19,7 @@ from bench.given import proposal
 from bench.scale import Scale
 from bench.stage import Stage
 
-SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+SIZES = (10_000, 100_000, 1_000_000)
 AT_ONCE = 500_000
 DATABASE = "bench_history"
 MOST = 2.0  # milliseconds
@@ -38,11 +38,15 @@ QUESTIONS = (
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
+    return asked_at(stage, scale.of(SIZES, SIZES[:2], (2_000,)), times=scale.of(200, 50, 3))
+
+
+def asked_at(stage: Stage, sizes: Sequence[int], *, times: int) -> list[Figure]:
+    """Each question so many times, while the past has this size, then that."""
     filling.first(stage)
-    times = scale.of(200, 50, 3)
     figures = []
     with stage.copy(DATABASE), _connected_to(DATABASE):
-        for size in scale.of(SIZES, SIZES[:3], (2_000,)):
+        for size in sizes:
             _fill(stage, size)
             rows = {question: _asked(stage, question, times, seconds=2.0) for question in QUESTIONS}
             seconds = _settle(stage)

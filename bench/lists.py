@@ -41,8 +41,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
             filling.fill(stage, size)
             beside += _beside_bare(stage, api, bare, size, requests, rounds)
             for page, text in pages.items() if size > sizes[0] else ():
-                pairs = [(_heard(many, text, requests), _heard(few, text, requests)) for _ in range(rounds)]
-                growth.append(_growth(page, size, pairs))
+                growth.append(_growth(page, size, alternately(many, few, text, requests, rounds)))
         beside.append(_queries(stage))
     return [*beside, *sorted(growth, key=lambda figure: figure.what.partition(",")[0])]
 
@@ -96,6 +95,13 @@ def _pages(stage: Stage) -> dict[str, str]:
         "API list for a reviewer": request("GET", API_LIST, **stage.bearer()),
         "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=f"Bearer {stage.key}"),
     }
+
+
+def alternately(
+    many: Running, few: Running, text: str, requests: int, rounds: int
+) -> list[tuple[Heard, Heard]]:
+    """The same asked of two servers in turn."""
+    return [(_heard(many, text, requests), _heard(few, text, requests)) for _ in range(rounds)]
 
 
 def _heard(web: Running, text: str, requests: int) -> Heard:

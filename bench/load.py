@@ -89,6 +89,8 @@ class Run:
         self.pieces = [request.encode("latin-1").split(KEY) for request in requests]
         self.nonce, self.number = secrets.token_hex(8), 0
         self.left = load.count or (len(requests) if several else sys.maxsize)
+        if self.left == sys.maxsize and not load.seconds:
+            raise ValueError("It would never end: say for how long, or how often.")
         self.until = time.perf_counter() + load.seconds if load.seconds else float("inf")
         self.statuses: Counter[str] = Counter()
         self.latencies: list[float] = []

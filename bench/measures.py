@@ -27,10 +27,12 @@ class Measure:
         return importlib.import_module(f"bench.{self.name}").measure(stage, scale=scale)
 
 
-# Two begin with copies of the database, to which nobody may be connected: they come before servers that stay.
+# Those that copy the database, to which nobody may be connected, come before servers that stay.
 MEASURES = (
     Measure("i", "history", 2),
+    Measure("s", "long_history", 15, by_name_only=True),
     Measure("c", "lists", 3),
+    Measure("r", "growth", 60, by_name_only=True),
     Measure("a", "submit", 2),
     Measure("b", "batch", 0.5),
     Measure("d", "downstream", 1.5),
@@ -44,6 +46,7 @@ MEASURES = (
     Measure("m", "bulk", 0.5),
     Measure("n", "wire", 0.2),
     Measure("o", "memory", 1),
+    Measure("t", "long_memory", 30, by_name_only=True),
     Measure("p", "system", 2.5),
 )
 
