@@ -29,7 +29,7 @@ API_LIST = "/api/v1/proposals/?status=pending"
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     sizes = scale.of(SIZES, SIZES[:3], SMALL)
-    requests, rounds = scale.of((100, 3), (60, 2), (5, 1))
+    requests, rounds = scale.of((60, 3), (60, 2), (5, 1))
     filling.first(stage)
     filling.fill(stage, sizes[0])
     pages, growth, beside = _pages(stage), [], []  # the session has to be in both databases
@@ -40,7 +40,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         for size in sizes:
             filling.fill(stage, size)
             beside += _beside_bare(stage, api, bare, size, requests, rounds)
-            for page, text in pages.items() if size > sizes[0] else ():
+            for page, text in pages.items() if size in sizes[1:][-2:] else ():
                 growth.append(_growth(page, size, alternately(many, few, text, requests, rounds)))
         beside.append(_queries(stage))
     return [*beside, *sorted(growth, key=lambda figure: figure.what.partition(",")[0])]

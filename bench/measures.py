@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,25 +28,25 @@ class Measure:
 
 # Those that copy the database, to which nobody may be connected, come before servers that stay.
 MEASURES = (
-    Measure("i", "history", 2),
+    Measure("i", "history", 1.6),
     Measure("s", "long_history", 15, by_name_only=True),
     Measure("c", "lists", 3),
     Measure("r", "growth", 60, by_name_only=True),
-    Measure("a", "submit", 2),
-    Measure("b", "batch", 0.5),
-    Measure("d", "downstream", 1.5),
-    Measure("e", "export", 2),
-    Measure("f", "screen", 2.5),
-    Measure("g", "rules", 1),
-    Measure("h", "backtest", 1.5),
-    Measure("j", "decide", 1.5),
-    Measure("k", "executions", 1),
-    Measure("l", "pages", 0.7),
-    Measure("m", "bulk", 0.5),
-    Measure("n", "wire", 0.2),
-    Measure("o", "memory", 1),
+    Measure("a", "submit", 1.2),
+    Measure("b", "batch", 0.4),
+    Measure("d", "downstream", 0.8),
+    Measure("e", "export", 1.8),
+    Measure("f", "screen", 2),
+    Measure("g", "rules", 1.3),
+    Measure("h", "backtest", 1.2),
+    Measure("j", "decide", 1.2),
+    Measure("k", "executions", 0.8),
+    Measure("l", "pages", 0.8),
+    Measure("m", "bulk", 0.3),
+    Measure("n", "wire", 0.1),
+    Measure("o", "memory", 0.9),
     Measure("t", "long_memory", 30, by_name_only=True),
-    Measure("p", "system", 2.5),
+    Measure("p", "system", 1.9),
 )
 
 
@@ -57,9 +56,13 @@ def named(text: str) -> list[Measure]:
     asked = [part.strip() for part in text.split(",")]
     unknown = [name for name in asked if name not in by_name]
     if unknown:
-        known = ", ".join(f"{measure.letter} or {measure.name}" for measure in MEASURES)
+        known = ", ".join(f"{measure.letter} or {measure.name}" for measure in by_letter())
         raise LookupError(f"There is no measure {', '.join(unknown)}: there are {known}.")
     return sorted({by_name[name] for name in asked}, key=MEASURES.index)
+
+
+def by_letter() -> list[Measure]:
+    return sorted(MEASURES, key=lambda measure: measure.letter)
 
 
 def usual() -> list[Measure]:
@@ -67,10 +70,10 @@ def usual() -> list[Measure]:
     return [measure for measure in MEASURES if not measure.by_name_only]
 
 
-def described(measures: Iterable[Measure] = MEASURES) -> str:
+def described() -> str:
     """A line for each: what it measures, about how long it takes."""
     lines = []
-    for measure in measures:
+    for measure in by_letter():
         said = (importlib.import_module(f"bench.{measure.name}").__doc__ or "").partition("\n")[0]
         when = " (only if it is named)" if measure.by_name_only else ""
         lines.append(f"{measure.letter}  {measure.name:<12} {measure.minutes:>4g} min  {said}{when}")

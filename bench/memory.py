@@ -17,7 +17,7 @@ CLIENTS = 4
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    warm, requests = scale.of((6_000, 32_000), (1_000, 4_000), (60, 120))
+    warm, requests = scale.of((4_000, 24_000), (1_000, 4_000), (60, 120))
     return [grown(stage, "o", warm=warm, requests=requests)]
 
 

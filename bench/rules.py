@@ -33,7 +33,7 @@ OF_THE_PAST = 'history.agent.count("1h", {"status": "rejected"}) > 1000000'
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds, requests = scale.of((15, 200), (7, 100), (1, 5))
+    rounds, requests = scale.of((15, 100), (7, 60), (1, 5))
     texts = {
         "none": policy(0),
         "hundred": policy(RULES),

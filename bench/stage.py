@@ -39,12 +39,11 @@ class Stage(Servers):
         from reviewapp.embedded.credentials import free_port
 
         # Whoever runs the services already knows these.
-        owner, superuser = (
-            os.environ.get(f"BENCH_{role}_PASSWORD") or secrets.token_urlsafe(24)
-            for role in ("OWNER", "SUPERUSER")
-        )
-        privileged = embedded.Privileged(owner, superuser)
+        known = [os.environ.get(f"BENCH_{role}_PASSWORD", "") for role in ("OWNER", "SUPERUSER")]
+        privileged = embedded.Privileged(*(password or secrets.token_urlsafe(24) for password in known))
         self.services = embedded.start(self.var, say=_quiet, privileged=privileged)
+        if not self.services.ours and not all(known):
+            raise RuntimeError(f"Another bench runs on {self.var}: wait for it.")
         os.environ["DATABASE_OWNER_URL"] = self.services.owner_url
         try:
             self.downstream_port = free_port()

@@ -19,7 +19,7 @@ LEAST = {"api": 0.65, "web": 0.55}
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds, seconds = scale.of((5, 2.0), (2, 1.5), (1, 0.3))
+    rounds, seconds = scale.of((3, 2.0), (2, 1.5), (1, 0.3))
     with stage.together(stage.bare(), *map(stage.process, LEAST)) as (bare, *products):
         ours = dict(zip(LEAST, products, strict=True))
         for running in (bare, *ours.values()):

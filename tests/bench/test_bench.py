@@ -11,7 +11,8 @@ from django.conf import settings
 
 from bench import compare, processes, results
 from bench.figures import Figure, added, compared, measured, number, side_by_side, spread, table
-from bench.measures import named, usual
+from bench.load import KEY, Load, Run
+from bench.measures import MEASURES, named, usual
 from bench.processes import Others
 from bench.results import Results
 
@@ -29,8 +30,9 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
         "BENCH_SUPERUSER_PASSWORD": services.postgres.privileged.superuser,
     }
 
+    letters = [measure.letter for measure in MEASURES if not measure.name.startswith("long_")]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--tiny", "--results", str(report)],
+        [sys.executable, "-m", "bench", "--tiny", "--results", str(report), "--only", ",".join(letters)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -41,11 +43,11 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     assert report.exists(), done.stderr
     assert "failed" not in done.stderr, done.stderr
     figures = results.read(report)
-    assert {figure["measure"] for figure in figures} == {measure.letter for measure in usual()}
+    assert {figure["measure"] for figure in figures} == set(letters)
     assert all(math.isfinite(figure["ours"]) for figure in figures)
     assert all(0 <= figure["others"] <= 1 for figure in figures)
     beside = [figure for figure in figures if figure["ratio"] is not None]
-    assert {figure["measure"] for figure in beside} == set("abcdejk")
+    assert {figure["measure"] for figure in beside} == set("abcdejkr")
     assert all(figure["limit"] > 0 and figure["ratio"] > 0 for figure in beside)
     errors = [figure["ours"] for figure in figures if figure["unit"] == "errors"]
     assert errors == [0, 0, 0]
@@ -136,6 +138,14 @@ def test_measures_are_asked_for_by_letter_or_name():
         named("a,lunch")
 
 
+def test_what_takes_very_long_runs_only_when_it_is_named():
+    long = {measure.name for measure in MEASURES} - {measure.name for measure in usual()}
+
+    assert long == {"growth", "long_history", "long_memory"}
+    assert sum(measure.minutes for measure in usual()) < 20
+    assert [measure.name for measure in named("r")] == ["growth"]
+
+
 def test_results_say_the_commit_and_the_machine_and_are_found_by_it(tmp_path):
     kept = Results(tmp_path / "one.jsonl", scale="quick", database={"fsync": "on"})
     kept.keep([measured("a", "submit", "ms", [1.0, 3.0], most=1)])
@@ -171,3 +181,20 @@ def test_compare_marks_only_what_moved_beyond_the_spread():
     assert said[0] == "aaa (full)  →  bbb (full)"
     assert said[1].split() == ["*", "a", "0.40", "→", "0.50", "+25%", "submit,", "of", "the", "limit"]
     assert said[3].split() == ["*", "d", "24.0", "→", "6.00", "-75%", "panel,", "queries"]
+
+
+def test_of_several_requests_each_is_sent_once_or_in_turn_as_often_as_is_asked():
+    def sent(**how):
+        run = Run(Load(port=1, request=["first", f"second {KEY.decode()}"], **how))
+        return list(iter(run.next_request, None))
+
+    assert [request[:6] for request in sent()] == [b"first", b"second"]
+    four_times = sent(count=4)
+    assert [request[:6] for request in four_times] == [b"first", b"second"] * 2
+    assert len({*four_times}) == 3, "what stands for the key is new each time"
+    assert all(len(request) == len("second ") + len(KEY) for request in four_times[1::2])
+
+
+def test_a_load_that_would_never_end_is_refused():
+    with pytest.raises(ValueError, match="It would never end"):
+        Run(Load(port=1, request="GET /"))
