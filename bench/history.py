@@ -38,7 +38,7 @@ QUESTIONS = (
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    return asked_at(stage, scale.of(SIZES, SIZES[:2], (2_000,)), times=scale.of(200, 50, 3))
+    return asked_at(stage, scale.of(SIZES, (10_000, 100_000), (2_000,)), times=scale.of(200, 50, 3))
 
 
 def asked_at(stage: Stage, sizes: Sequence[int], *, times: int) -> list[Figure]:
