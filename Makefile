@@ -48,8 +48,8 @@ format: .venv/installed-dev node_modules/.installed ## Put the code and the temp
 	@$(BIN)/djangofmt templates
 	@[ ! -e node_modules/.installed ] || { $(NODE_BIN)/eslint --fix . && $(NODE_BIN)/stylelint --fix $(STYLES); }
 
-bench: .venv/installed-dev ## Measure against the limits
-	@$(BIN)/python -m bench; missed=$$?; $(MAKE) --no-print-directory thorough && exit $$missed
+bench: .venv/installed-dev ## Measure against the limits; ONLY=a,d some of them, QUICK=1 for a look
+	@exec $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lock: ## Pin requirements anew (needs uv)
 	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }

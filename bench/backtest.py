@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 import uuid
 from dataclasses import replace
@@ -10,10 +9,11 @@ from typing import Any
 
 import psycopg
 
-from bench.figures import Figure
-from bench.lists import _one, fill
+from bench import filling
+from bench.figures import Figure, added
+from bench.given import proposal
 from bench.scale import Scale
-from bench.stage import Stage, proposal
+from bench.stage import Stage
 
 SECONDS = 60.0  # for 100,000
 PATIENCE = 300.0
@@ -22,30 +22,15 @@ _AMOUNTS = """
 UPDATE suggestions_suggestion
    SET arguments = jsonb_set(arguments, '{amount}', to_jsonb(round((random() * 2000)::numeric, 2)))
 """
-# Three in four were decided by people: most approved as they were, some edited, some rejected.
-_DECIDED = """
-WITH decided AS (
-    INSERT INTO suggestions_resolution
-           (proposal_id, status, by, user_id, actor_name, suggestion_id, arguments,
-            action_digest, reason, salt, agent_id, action)
-    SELECT p.id, CASE WHEN dice < 0.1 THEN 'rejected' ELSE 'approved' END, 'human', %s, 'Reviewer', s.id,
-           s.arguments, CASE WHEN dice < 0.2 THEN 'sha256:edited' ELSE s.action_digest END, '', '',
-           p.agent_id, p.action
-      FROM (SELECT id, agent_id, action, random() AS dice FROM suggestions_proposal) p
-      JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1
-     WHERE dice < 0.75
-    RETURNING proposal_id, status)
-UPDATE suggestions_proposal p SET status = decided.status FROM decided WHERE p.id = decided.proposal_id
-"""
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     size = scale.of(100_000, 20_000, 500)
-    stage.empty()
-    with stage.process("web") as web:
-        _one(stage, web)
-    fill(stage, size)
-    _decide(stage)
+    filling.first(stage)
+    filling.fill(stage, size)
+    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
+        connection.execute(_AMOUNTS)
+    filling.decide(stage)
     with stage.process("worker") as worker:
         _run(stage, newest=10)  # the worker is there, and the policy compiled
         cpu = worker.cpu() + stage.database_cpu()
@@ -64,19 +49,12 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
             ok=None if scale is Scale.TINY else ok,
             note=f"{seconds:.1f} s, {cpu:.1f} s of CPU",
         ),
-        Figure(
-            "h",
-            "a shadow of 20 rules adds to a submission",
-            shadow * 1_000,
-            None,
-            "ms",
-            note="it says the same",
-        ),
+        added("h", "a shadow of 20 rules adds to a submission", "ms", shadow),
     ]
 
 
-def _shadow(stage: Stage, *, rounds: int) -> float:
-    """Seconds that a shadow adds to a submission in this process: the median of pairs that ran in turn."""
+def _shadow(stage: Stage, *, rounds: int) -> list[tuple[float, float]]:
+    """Milliseconds of submitting here, in turn with a shadow, which says the same, and without."""
     from audit.asking.bodies import check
     from governance.door.authentication import caller_of
     from governance.models import PolicyVersion
@@ -86,27 +64,16 @@ def _shadow(stage: Stage, *, rounds: int) -> float:
 
     same = PolicyVersion.objects.create(digest=f"sha256:{uuid.uuid4().hex * 2}", text=stage.policy.text)
     plain = caller_of(stage.agent)
-    callers = plain, replace(plain, shadow=same.pk)
+    shadowed = replace(plain, shadow=same.pk)
     body = check(ProposalBody, proposal())
 
-    def seconds(caller: Any) -> float:
+    def milliseconds(caller: Any) -> float:
         began = time.perf_counter()
         prepared = prepare(caller, body, key=uuid.uuid4().hex, body_digest=f"sha256:{'0' * 64}")
         submit(stage.agent, [prepared])
-        return time.perf_counter() - began
+        return (time.perf_counter() - began) * 1000
 
-    pairs = [[seconds(caller) for caller in callers] for _ in range(rounds)]
-    return statistics.median(with_it - without for without, with_it in pairs)
-
-
-def _decide(stage: Stage) -> None:
-    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(_AMOUNTS)
-        connection.execute(_DECIDED, [stage.reviewer.pk])
-        connection.execute("RESET session_replication_role")
-        connection.execute("VACUUM (ANALYZE)")
-        connection.execute("CHECKPOINT")
+    return [(milliseconds(shadowed), milliseconds(plain)) for _ in range(rounds)]
 
 
 def _run(stage: Stage, *, newest: int) -> tuple[float, dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""The limit of (d): the product's Celery settings and a task that only says that it began.
+"""The limits of carrying out: tasks of a worker with the product's Celery settings.
 
-`durable` does what no worker can do without that must lose nothing and repeat nothing: it commits that
-it has the work, commits that it is about to call, and calls.
+`stamp` only says that it began, `call` only calls. `durable` does what no worker can do without that must
+lose nothing and repeat nothing: it commits that it has the work, commits that it is about to call, and calls.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ def durable(order: str, port: int) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         for word in ("taken", "calling"):
             connection.execute("INSERT INTO bench_notes (note) VALUES (%s)", [f"{order} {word}"])
+    call(order, port)
+
+
+@app.task
+def call(order: str, port: int) -> None:
+    """The call alone, of which nobody keeps a note."""
     service = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     service.request("POST", "/refunds", json.dumps({"order_id": order}))
     service.getresponse().read()

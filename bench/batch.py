@@ -7,14 +7,16 @@ import json
 import time
 
 import psycopg
-from django.apps import apps
 
-from bench.figures import Figure, side_by_side
+from bench.figures import Figure, compared
+from bench.filling import columns_of
+from bench.given import proposal
 from bench.load import KEY, Load, request
 from bench.scale import Scale
-from bench.stage import Stage, proposal
+from bench.stage import Stage
 
 SIZE = 500
+LEAST = 0.5
 FIRST = f"(SELECT id FROM suggestions_proposal ORDER BY id LIMIT {SIZE})"
 ROWS = {
     "suggestions_proposal": f"suggestions_proposal WHERE id IN {FIRST}",
@@ -36,9 +38,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         copies = Copies(connection)
         load = Load(api.port, _request(stage), count=batches)
         pairs = [(load.run().checked().per_second * SIZE, copies.per_second(batches)) for _ in range(rounds)]
-    ours, limit, ratio = side_by_side(pairs)
-    ok = ours >= 3_000 or ratio >= 0.2
-    return [Figure("b", f"batches of {SIZE}", ours, limit, "proposals/s", ratio, "≥ 3,000/s or ≥ 0.2", ok)]
+    return [compared("b", f"batches of {SIZE}", "proposals/s", pairs, least=LEAST)]
 
 
 def _request(stage: Stage) -> str:
@@ -82,7 +82,4 @@ class Copies:
 
 
 def _columns(table: str) -> list[str]:
-    if table == "audit_event":
-        return ["body"]
-    [model] = [m for m in apps.get_models() if m._meta.db_table == table]
-    return [f.column for f in model._meta.concrete_fields if not f.generated]
+    return ["body"] if table == "audit_event" else columns_of(table)

@@ -25,7 +25,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from bench.stage import NOT_OURS, ROOT
+from bench.processes import ROOT
+from bench.stage import NOT_OURS
 
 ANSWER_SECONDS = 0.1  # of the tool, so that a kill finds some calls under way
 STUCK_AFTER = 150.0  # seconds after the last fault
@@ -199,7 +200,7 @@ class Load:
 
 
 def _body(order: str, outside: int) -> dict[str, Any]:
-    from bench.stage import proposal
+    from bench.given import proposal
 
     body = proposal(order)
     return {
@@ -212,11 +213,12 @@ def _body(order: str, outside: int) -> dict[str, Any]:
 def _people(outside: int) -> tuple[str, str]:
     """An agent's key and a reviewer's token, for an action type that calls our tool."""
     from audit.ground.actors import SYSTEM
-    from bench.stage import policy, put_in_force, refund
+    from bench.given import policy, refund
     from governance.actions.action_types import register
     from governance.agents.agents import create_agent
     from governance.door.keys import issue_key, issue_token
     from governance.people.people import create_user
+    from tests.ground import put_in_force
 
     author, second = (
         create_user(f"faults-{name}", roles=["operator"], teams=["operations"], actor=SYSTEM)[0]

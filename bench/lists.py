@@ -1,48 +1,107 @@
-"""(c) The queue page and the API's list, while a thousand, a hundred thousand, a million proposals wait."""
+"""(c) The queue page and the API's list while a hundred or a million proposals wait; and against a bare list.
+
+The bare endpoint selects the same rows and says the same of them. Growth is told by two databases that are
+asked in turn: one stays with a hundred.
+"""
 
 from __future__ import annotations
 
-import json
 import statistics
-import uuid
 
-import psycopg
-from django.apps import apps
-
-from bench.figures import Figure, side_by_side
-from bench.load import KEY, Heard, Load, request
+from bench import filling
+from bench.counting import statements
+from bench.figures import Figure, compared, judged
+from bench.load import Heard, Load, request
+from bench.processes import Running
 from bench.scale import Scale
-from bench.stage import Running, Stage, proposal
+from bench.stage import Stage
+from bench.turns import Pairs, of_each, shares, turn
 
-SIZES = (1_000, 100_000, 1_000_000)
-SMALL = (2_000,)
-FEW = "bench_few"  # the database that stays with a thousand, asked in turn with the other
-MOST = 1.3  # times slower at the most
+SIZES = (100, 10_000, 100_000, 1_000_000)
+SMALL = (100, 2_000)
+FEW = "bench_few"  # the database that stays with the first size
+MOST_GROWTH = 1.3  # times slower
+LEAST = 0.4
+MOST_TAIL = 2.0  # times the median
+MOST_QUERIES = 3
+API_LIST = "/api/v1/proposals/?status=pending"
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    stage.empty()
-    with stage.process("web") as web:
-        _one(stage, web)
-    fill(stage, SIZES[0])
-    requests, rounds = scale.of((100, 3), (100, 2), (5, 1))
-    figures, pages = [], _pages(stage)  # the session has to be in both databases
-    with stage.copy(FEW), stage.process("web", database=FEW) as few, stage.process("web") as many:
-        for size in scale.of(SIZES[1:], SIZES[1:2], SMALL):
-            fill(stage, size)
-            for page, text in pages.items():
-                pairs = [(_heard(many, text, requests), _heard(few, text, requests)) for _ in range(rounds)]
-                figures.append(_figure(page, size, pairs))
-    return sorted(figures, key=lambda figure: figure.what.partition(",")[0])
+    sizes = scale.of(SIZES, SIZES[:3], SMALL)
+    requests, rounds = scale.of((60, 3), (60, 2), (5, 1))
+    filling.first(stage)
+    filling.fill(stage, sizes[0])
+    pages, growth, beside = _pages(stage), [], []  # the session has to be in both databases
+    few_too = [] if scale is Scale.TINY else [stage.process("web", database=FEW)]
+    servers = stage.process("web"), stage.process("api"), stage.bare(), *few_too
+    with stage.copy(FEW), stage.together(*servers) as (many, api, bare, *rest):
+        few = rest[0] if rest else many
+        for size in sizes:
+            filling.fill(stage, size)
+            beside += _beside_bare(stage, api, bare, size, requests, rounds)
+            for page, text in pages.items() if size in sizes[1:][-2:] else ():
+                growth.append(_growth(page, size, alternately(many, few, text, requests, rounds)))
+        beside.append(_queries(stage))
+    return [*beside, *sorted(growth, key=lambda figure: figure.what.partition(",")[0])]
+
+
+# --- Beside a bare list -----------------------------------------------------------------------------
+
+
+def _beside_bare(
+    stage: Stage, api: Running, bare: Running, size: int, requests: int, rounds: int
+) -> list[Figure]:
+    texts = {
+        api: request("GET", API_LIST, **stage.bearer()),
+        bare: request("GET", "/proposals"),
+    }
+    for running, text in texts.items():
+        Load(running.port, text, count=requests // 5).run().checked()
+    pairs = [
+        (
+            turn(stage, api, Load(api.port, texts[api], count=requests)),
+            turn(stage, bare, Load(bare.port, texts[bare], count=2 * requests)),
+        )
+        for _ in range(rounds)
+    ]
+    return _of_api(size, pairs)
+
+
+def _of_api(size: int, pairs: Pairs) -> list[Figure]:
+    what = f"API list of 50, {size:,} pending"
+    rates = of_each(pairs, lambda one: one.heard.per_second)
+    tails = [(ours.heard.percentile(99), ours.heard.percentile(50)) for ours, _ in pairs]
+    costs = of_each(pairs, lambda one: one.cpu)
+    return [
+        compared("c", what, "lists/s", rates, least=LEAST),
+        compared("c", f"p99, {what}", "ms", tails, most=MOST_TAIL, note="limit: p50"),
+        compared("c", f"CPU, {what}", "ms of CPU", costs, note=shares(pairs)),
+    ]
+
+
+def _queries(stage: Stage) -> Figure:
+    number = statements(lambda: stage.get(API_LIST, stage.bearer()))
+    target, ok = judged(number, most=MOST_QUERIES)
+    return Figure("c", "API list of 50", number, None, "queries", None, target, ok)
+
+
+# --- Growth -----------------------------------------------------------------------------------------
 
 
 def _pages(stage: Stage) -> dict[str, str]:
-    token, key = f"Bearer {stage.token}", f"Bearer {stage.key}"
     return {
         "queue page": request("GET", "/queue/", Cookie=stage.session(), Accept="text/html"),
-        "API list for a reviewer": request("GET", "/api/v1/proposals/?status=pending", Authorization=token),
-        "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=key),
+        "API list for a reviewer": request("GET", API_LIST, **stage.bearer()),
+        "API list for an agent": request("GET", "/api/v1/proposals/", Authorization=f"Bearer {stage.key}"),
     }
+
+
+def alternately(
+    many: Running, few: Running, text: str, requests: int, rounds: int
+) -> list[tuple[Heard, Heard]]:
+    """The same asked of two servers in turn."""
+    return [(_heard(many, text, requests), _heard(few, text, requests)) for _ in range(rounds)]
 
 
 def _heard(web: Running, text: str, requests: int) -> Heard:
@@ -50,67 +109,13 @@ def _heard(web: Running, text: str, requests: int) -> Heard:
     return Load(web.port, text, count=requests).run().checked()
 
 
-def _figure(page: str, size: int, pairs: list[tuple[Heard, Heard]]) -> Figure:
-    ours, limit, ratio = side_by_side([(many.percentile(95), few.percentile(95)) for many, few in pairs])
+def _growth(page: str, size: int, pairs: list[tuple[Heard, Heard]]) -> Figure:
     p50 = statistics.median(many.percentile(50) for many, _ in pairs)
-    return Figure(
+    return compared(
         "c",
         f"{page}, {size:,} pending",
-        ours,
-        limit,
         "ms, p95",
-        ratio,
-        f"≤ {MOST}",
-        ratio <= MOST,
-        f"p50 {p50:.1f}; limit: {SIZES[0]:,}",
+        [(many.percentile(95), few.percentile(95)) for many, few in pairs],
+        most=MOST_GROWTH,
+        note=f"p50 {p50:.1f}; limit: {SIZES[0]:,}",
     )
-
-
-def _one(stage: Stage, web: Running) -> None:
-    """A proposal that came in as they do; the others are copies of it."""
-    headers = {"Authorization": f"Bearer {stage.key}", "Idempotency_Key": KEY.decode()}
-    text = request("POST", "/api/v1/proposals/", body=json.dumps(proposal()).encode(), **headers)
-    Load(web.port, text, count=1).run().checked()
-
-
-def fill(stage: Stage, size: int) -> None:
-    """Copy the first proposal until there are so many, with priorities and deadlines of their own."""
-    with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")  # copies need no second check
-        have = connection.execute("SELECT count(*) FROM suggestions_proposal").fetchone()[0]  # type: ignore[index]
-        for start in range(have, size, 100_000):
-            connection.execute(_copies(min(100_000, size - start), uuid.uuid4().hex))  # type: ignore[arg-type]
-        connection.execute("RESET session_replication_role")
-        for table in ("suggestions_proposal", "suggestions_suggestion"):
-            connection.execute(f"VACUUM (ANALYZE) {table}")  # type: ignore[arg-type]
-        connection.execute("CHECKPOINT")  # now, and not while we measure
-
-
-def _copies(number: int, mark: str) -> str:
-    own = {
-        "id": "uuidv7()",
-        "idempotency_key": f"'{mark}-' || n",
-        "priority": "(random() * 100)::int",
-        "deadline": "now() + make_interval(mins => 60 + (random() * 10000)::int)",
-        "created_at": "now() - make_interval(secs => random() * 100000)",
-    }
-    of_one = {"id": "uuidv7()", "proposal_id": "proposal.id"}
-    columns = {table: _columns(table) for table in ("suggestions_proposal", "suggestions_suggestion")}
-    proposals = ", ".join(own.get(name, f"first.{name}") for name in columns["suggestions_proposal"])
-    suggestions = ", ".join(of_one.get(name, f"its.{name}") for name in columns["suggestions_suggestion"])
-    return f"""
-        WITH first AS (SELECT * FROM suggestions_proposal ORDER BY id LIMIT 1),
-        its AS (
-            SELECT s.* FROM suggestions_suggestion s JOIN first ON first.id = s.proposal_id WHERE rank = 1
-        ),
-        proposal AS (
-            INSERT INTO suggestions_proposal ({", ".join(columns["suggestions_proposal"])})
-            SELECT {proposals} FROM first, generate_series(1, {number}) AS n RETURNING id
-        )
-        INSERT INTO suggestions_suggestion ({", ".join(columns["suggestions_suggestion"])})
-        SELECT {suggestions} FROM proposal, its"""
-
-
-def _columns(table: str) -> list[str]:
-    [model] = [m for m in apps.get_models() if m._meta.db_table == table]
-    return [f.column for f in model._meta.concrete_fields if not f.generated]

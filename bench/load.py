@@ -2,7 +2,7 @@
 
     echo '{"port": 8000, "request": "GET / …", "clients": 8, "seconds": 3}' | python -m bench.load
 
-Every `KEY` in the request becomes something new each time. Prints counts and latencies as JSON.
+Every `KEY` in a request becomes something new each time. Prints counts and latencies as JSON.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ KEY = b"@@@@@@@@@@@ KEY @@@@@@@@"  # as long as what replaces it, so that no len
 
 @dataclass
 class Load:
-    """What to send, by how many clients at once, for how long or how often."""
+    """What to send, by how many clients at once, for how long or how often.
+
+    Of several requests each is sent in its turn: once, or again and again where `count` is higher.
+    """
 
     port: int
-    request: str  # in latin-1, head and body
+    request: str | list[str]  # in latin-1, head and body
     clients: int = 1
     seconds: float = 0.0
     count: int = 0
@@ -81,9 +84,13 @@ class Run:
     """The counters all clients share."""
 
     def __init__(self, load: Load) -> None:
-        self.pieces = load.request.encode("latin-1").split(KEY)
+        several = isinstance(load.request, list)
+        requests = load.request if several else [load.request]
+        self.pieces = [request.encode("latin-1").split(KEY) for request in requests]
         self.nonce, self.number = secrets.token_hex(8), 0
-        self.left = load.count or sys.maxsize
+        self.left = load.count or (len(requests) if several else sys.maxsize)
+        if self.left == sys.maxsize and not load.seconds:
+            raise ValueError("It would never end: say for how long, or how often.")
         self.until = time.perf_counter() + load.seconds if load.seconds else float("inf")
         self.statuses: Counter[str] = Counter()
         self.latencies: list[float] = []
@@ -93,9 +100,10 @@ class Run:
     def next_request(self) -> bytes | None:
         if self.left <= 0 or time.perf_counter() >= self.until:
             return None
+        pieces = self.pieces[self.number % len(self.pieces)]
         self.left -= 1
         self.number += 1
-        return f"{self.nonce}{self.number:08}".encode().join(self.pieces)
+        return f"{self.nonce}{self.number:08}".encode().join(pieces)
 
     def heard(self, status: str, milliseconds: float, answer: bytes) -> None:
         self.statuses[status] += 1

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.batch import SIZE
-from bench.stage import Stage, proposal
+from bench.given import proposal
+from bench.stage import Stage
 
 SHOWN = 45
 

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.figures import Figure
+from bench.given import policy, proposal
 from bench.load import KEY, Load, request
+from bench.processes import Running
 from bench.scale import Scale
-from bench.stage import Running, Stage, policy, proposal, put_in_force
+from bench.stage import Stage
+from tests.ground import put_in_force
 
 RULES = 100
 MOST = 1.0  # milliseconds
@@ -30,7 +33,7 @@ OF_THE_PAST = 'history.agent.count("1h", {"status": "rejected"}) > 1000000'
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    rounds, requests = scale.of((15, 200), (7, 100), (1, 5))
+    rounds, requests = scale.of((15, 100), (7, 60), (1, 5))
     texts = {
         "none": policy(0),
         "hundred": policy(RULES),
@@ -55,7 +58,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
                 _figure(
                     "boundaries with a budget and 100 rules", added(api, BOUNDARIES | BUDGET, "hundred"), MOST
                 ),
-                _figure("a budget", added(api, BUDGET, "none")),
+                _figure("a budget", added(api, BUDGET, "none"), MOST),
                 _figure("a rule that asks of the past", added(api, {}, "past")),
             ]
     finally:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import secrets
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
+import uuid
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-import psycopg
-from psycopg import sql
+from bench.given import policy, proposal, refund
+from bench.servers import Servers
+from tests.ground import put_in_force
 
-from tests.ground import REFUND, put_in_force
-
-ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
@@ -29,26 +21,16 @@ NOT_OURS = (
     "SECRET_KEY",
     "PUBLIC_URL",
 )
-EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_event")
-RULES = 20
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
-STAY = ("web", "api")  # in miniature; they do nothing unless somebody asks
-
-
-class Stage:
-    """Use it as a context. Everything in it is made by the product's own verbs.
-
-    Each measure has servers of its own, which know nothing of the measure before. In miniature they
-    `stay` for the next one: to start them takes longer than all that is measured.
-    """
+class Stage(Servers):
+    """Use it as a context. Everything in it is made by the product's own verbs."""
 
     def __init__(self, var: Path, *, stay: bool = False) -> None:
         self.var = var
         self.downstream_port = 0
         self.stay = stay
-        self.staying: dict[str, Running] = {}
+        self.staying = {}
         self.ends = contextlib.ExitStack()
 
     def __enter__(self) -> Stage:
@@ -57,12 +39,11 @@ class Stage:
         from reviewapp.embedded.credentials import free_port
 
         # Whoever runs the services already knows these.
-        owner, superuser = (
-            os.environ.get(f"BENCH_{role}_PASSWORD") or secrets.token_urlsafe(24)
-            for role in ("OWNER", "SUPERUSER")
-        )
-        privileged = embedded.Privileged(owner, superuser)
+        known = [os.environ.get(f"BENCH_{role}_PASSWORD", "") for role in ("OWNER", "SUPERUSER")]
+        privileged = embedded.Privileged(*(password or secrets.token_urlsafe(24) for password in known))
         self.services = embedded.start(self.var, say=_quiet, privileged=privileged)
+        if not self.services.ours and not all(known):
+            raise RuntimeError(f"Another bench runs on {self.var}: wait for it.")
         os.environ["DATABASE_OWNER_URL"] = self.services.owner_url
         try:
             self.downstream_port = free_port()
@@ -78,7 +59,7 @@ class Stage:
     def __exit__(self, *_: Any) -> None:
         from django.db import connections
 
-        self._end_who_stays()
+        self.end_who_stays()
         connections.close_all()
         self.services.stop()
 
@@ -144,289 +125,41 @@ class Stage:
         store.create()
         return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
 
-    # --- Tables -----------------------------------------------------------------------------
+    def bearer(self) -> dict[str, str]:
+        """The header by which the reviewer's program is known."""
+        return {"Authorization": f"Bearer {self.token}"}
 
-    def owner(self) -> psycopg.Connection:
-        return psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
+    def hand_in(self, order: str = "#W2378156") -> dict[str, Any]:
+        """A proposal by the product's API, asked in this process; returns what it answered."""
+        return self.post("/api/v1/proposals/", proposal(order), self.key)
 
-    def application(self) -> psycopg.Connection:
-        return psycopg.connect(os.environ["DATABASE_URL"])
+    def get(self, path: str, headers: dict[str, str]) -> bytes:
+        """What the application answers in this process, without a server."""
+        from django.test import Client
 
-    def empty(self) -> None:
-        """No proposals and no events. Only the owner of a throw-away log can do this."""
-        with self.owner() as connection:
-            rows = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            ).fetchall()
-            tables = [name for (name,) in rows if name.startswith(EMPTIED)]
-            connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
-            connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
-            connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
+        answer = Client().get(path, headers={"Host": "localhost", **headers})
+        if answer.status_code != 200:
+            raise RuntimeError(f"{answer.status_code}: {answer.content[:500].decode()}")
+        return answer.content
 
-    @contextlib.contextmanager
-    def copy(self, name: str) -> Iterator[None]:
-        """A second database that is now as the first one is. Nobody may be connected to that."""
-        from django.db import connections
+    def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+        """What the API answers in this process, by the application without a server."""
+        from django.test import Client
 
-        self._end_who_stays()
-        connections.close_all()
-        first, second = sql.Identifier(_database_in(os.environ["DATABASE_URL"])), sql.Identifier(name)
-        owner = sql.Identifier(str(urlsplit(os.environ["DATABASE_OWNER_URL"]).username))
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(second)
-        with psycopg.connect(self.services.superuser_url, dbname="postgres", autocommit=True) as connection:
-            connection.execute(drop)
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(second, first, owner)
-            connection.execute(create)
-            try:
-                yield
-            finally:
-                connection.execute(drop)
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": uuid.uuid4().hex, "Host": "localhost"}
+        answer = Client().post(path, body, content_type="application/json", headers=headers)
+        if answer.status_code != 201:
+            raise RuntimeError(f"{answer.status_code}: {answer.content[:500].decode()}")
+        return answer.json()
 
-    def durability(self) -> dict[str, str]:
-        """What the figures rest on. Raises where somebody made the database forgetful."""
-        with self.owner() as connection:
-            found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in DURABLE}  # type: ignore[index]
-            found["server_version"] = connection.execute("SHOW server_version").fetchone()[0]  # type: ignore[index]
-        if any(found[name] != wanted for name, wanted in DURABLE.items()):
-            raise RuntimeError(f"The database is not durable: {found}")
-        return found
-
-    def database_cpu(self) -> float:
-        """Seconds of CPU that PostgreSQL has used since it started."""
-        postmaster = self.services.postgres.process
-        return cpu_of(_family(postmaster.pid)) if postmaster else 0.0
-
-    # --- Processes --------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def process(self, name: str, *, database: str = "") -> Iterator[Running]:
-        """One of the product's processes, as `up` would start it; on another database of ours, if need be."""
-        if not self.stay or name not in STAY or database:
-            with self._started(name, database) as running:
-                yield running
-            return
-        if name not in self.staying:
-            self.staying[name] = self.ends.enter_context(self._started(name))
-        yield self.staying[name]
-
-    def _end_who_stays(self) -> None:
-        self.ends.close()
-        self.staying.clear()
-
-    @contextlib.contextmanager
-    def _started(self, name: str, database: str = "") -> Iterator[Running]:
-        from reviewapp.embedded.credentials import free_port
-        from reviewapp.processes import children
-
-        port = free_port()
-        environment = children.environment(name, port=port, metrics=self.var / "metrics" / name)
-        if database:
-            address = urlsplit(environment["DATABASE_URL"])._replace(path=f"/{database}")
-            environment["DATABASE_URL"] = urlunsplit(address)
-        with self._running(name, children.COMMANDS[name]("127.0.0.1", port), environment, port) as running:
-            if name in ("web", "api"):
-                running.wait_until_it_answers()
-            yield running
-
-    @contextlib.contextmanager
-    def bare(self) -> Iterator[Running]:
-        """The limit of submitting, on the same server and as many processes."""
-        from reviewapp.embedded.credentials import free_port
-
-        port = free_port()
-        given = {
+    def given(self) -> dict[str, Any]:
+        return {
             "agent": str(self.agent.pk),
             "action_type": self.action_type.pk,
             "policy": self.policy.digest,
+            "reviewer": self.reviewer.pk,
         }
-        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--no-access-log"]
-        command += ["--host", "127.0.0.1", "--port", str(port), "bench.bare:application"]
-        environment = {**os.environ, "BARE_GIVEN": json.dumps(given)}
-        with self._running("bare", command, environment, port) as running:
-            running.wait_until_it_answers()
-            yield running
-
-    @contextlib.contextmanager
-    def own(self, name: str, command: Sequence[str], port: int = 0) -> Iterator[Running]:
-        """A process of the bench."""
-        with self._running(name, [sys.executable, *command], dict(os.environ), port) as running:
-            if port:
-                running.wait_until_it_answers()
-            yield running
-
-    @contextlib.contextmanager
-    def _running(
-        self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int
-    ) -> Iterator[Running]:
-        logs = self.var / "log"
-        logs.mkdir(mode=0o700, exist_ok=True)
-        with (logs / f"{name}.log").open("ab") as log:
-            running = Running(name, command, environment, port, log)
-            try:
-                yield running
-            finally:
-                running.stop()
-
-
-class Running:
-    def __init__(
-        self, name: str, command: Sequence[str | Path], environment: dict[str, str], port: int, log: IO[bytes]
-    ) -> None:
-        self.name = name
-        self.port = port
-        self.process = subprocess.Popen(
-            [str(part) for part in command], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-
-    def wait_until_it_answers(self, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} does not answer; see its log.")
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            return connection.getresponse().status in (200, 404)
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def cpu(self) -> float:
-        """Seconds of CPU that it and its children have used."""
-        return cpu_of(_family(self.process.pid))
-
-    def peak_memory(self) -> float:
-        """The most that its largest process ever held, in MiB."""
-        return max(_status(pid, "VmHWM") for pid in _family(self.process.pid))
-
-    def forget_peak_memory(self) -> None:
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
-def _stat(pid: int) -> list[str]:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return []
-
-
-def _family(pid: int) -> list[int]:
-    """A process and all below it."""
-    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-    parents = {other: int(stat[1]) for other in pids if (stat := _stat(other))}
-    family = [pid]
-    for member in family:
-        family += [child for child, parent in parents.items() if parent == member]
-    return family
-
-
-def cpu_of(pids: list[int]) -> float:
-    """Seconds of CPU of these processes, and of children of theirs that have ended."""
-    ticks = sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _status(pid: int, field: str) -> float:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(f"{field}:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _database_in(url: str) -> str:
-    return urlsplit(url).path.removeprefix("/")
 
 
 def _quiet(_line: str) -> None:
     pass
-
-
-def refund(port: int) -> dict[str, Any]:
-    """The tests' action type, carried out at this port."""
-    route = {"kind": "http", "method": "POST", "url": f"http://127.0.0.1:{port}/refunds", "timeout": "5s"}
-    return {**REFUND, "workflow": {"steps": [{"name": "refund", "routes": [route]}]}}
-
-
-def policy(count: int = RULES, *more: tuple[str, str]) -> str:
-    """So many rules, of which two apply to what the bench proposes, and more."""
-    rules = [
-        ('action.name == "refund_payment" && args.amount > 50.0', "{verdict: review, priority: 60}"),
-        (
-            'suggestion.confidence < 0.9 && mentions(user_text, "broken")',
-            "{verdict: review, decide_within: 2h}",
-        ),
-        *(
-            (
-                f'action.name == "refund_payment" && args.amount > {1000 + 100 * number}.0 '
-                f"&& agent.stage < 3 && !mentions(user_text, args.order_id)",
-                "{verdict: review, approvals: 2, decide_within: 30m}",
-            )
-            for number in range(count - 2)
-        ),
-    ][:count]
-    rules += more
-    lines = [
-        "version: 1",
-        "defaults: {verdict: review, team: operations, approvals: 1, decide_within: 4h}",
-        "rules:" if rules else "rules: []",
-    ]
-    for number, (when, then) in enumerate(rules):
-        lines += [f"  - name: rule-{number}", f"    when: {json.dumps(when)}", f"    then: {then}"]
-    return "\n".join(lines) + "\n"
-
-
-def proposal(order: str = "#W2378156") -> dict[str, Any]:
-    """What an agent hands in: two suggestions, a short conversation."""
-    return {
-        "title": "Refund for a broken kettle",
-        "summary": "Customer received a broken kettle and asks for the money back.",
-        "subject": {"type": "customer", "id": "customer-19122"},
-        "context": {
-            "messages": [
-                {
-                    "role": "user",
-                    "content": f"My kettle from order {order} arrived broken, I want my money back.",
-                },
-                {"role": "tool", "content": "order: delivered 3 days ago, 1 item, 54.04 EUR"},
-            ]
-        },
-        "suggestions": [
-            {
-                "rank": rank,
-                "action": "refund_payment",
-                "arguments": {"order_id": order, "amount": amount, "note": note},
-                "confidence": confidence,
-                "success_probability": 0.93,
-                "risk": {
-                    "level": "medium",
-                    "indicators": [{"code": "new_account", "detail": "opened 3 days ago"}],
-                },
-                "explanation": "Item arrived broken; within the 30-day window.",
-            }
-            for rank, amount, note, confidence in [
-                (1, 54.04, "We are sorry about the kettle.", 0.86),
-                (2, 27.02, "Half of it, and you keep the kettle.", 0.31),
-            ]
-        ],
-        "provenance": {
-            "deployment": "support-bot@14",
-            "model": "model-7",
-            "latency_ms": 2300,
-            "cost_usd": 0.011,
-        },
-    }

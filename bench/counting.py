@@ -1,0 +1,23 @@
+"""How often something asks the database, counted in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+NO_STATEMENT = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+
+def statements(ask: Callable[[], Any], *, warm: int = 2) -> int:
+    """The statements of one `ask`, without those that begin and end transactions.
+
+    It is asked before, so that what a process keeps ready is there.
+    """
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    for _ in range(warm):
+        ask()
+    with CaptureQueriesContext(connection) as captured:
+        ask()
+    return sum(not query["sql"].startswith(NO_STATEMENT) for query in captured)
