@@ -27,6 +27,7 @@ MEASURES = {
     "g": "rules",
     "h": "backtest",
     "i": "history",
+    "j": "desk",
 }
 
 

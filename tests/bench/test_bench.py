@@ -38,7 +38,9 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     assert report.exists(), done.stderr
     assert "failed" not in done.stderr, done.stderr
     figures = json.loads(report.read_text())["figures"]
-    assert sorted({figure["measure"] for figure in figures}) == list("abcdefghi")
+    measured = {figure["measure"] for figure in figures}
+    assert measured | {"j"} == set("abcdefghij")
+    assert "j" in measured or "there is no Chromium" in done.stderr
     assert all(math.isfinite(figure["ours"]) for figure in figures)
     compared = [figure for figure in figures if figure["ratio"] is not None]
     assert {figure["measure"] for figure in compared} == set("abcde")
