@@ -84,6 +84,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   event.preventDefault();
   event.stopImmediatePropagation(); // nobody waits for it
   htmx.trigger(target, "htmx:beforeSwap", event.detail);
+  history.replaceState({ htmx: true }, ""); // marked as htmx marks them, which then knows the way back
   history.pushState({ htmx: true }, "", pathInfo.requestPath);
   const how = { swapStyle: "innerHTML", swapDelay: 0, settleDelay: 0, show: "top", showTarget: "window" };
   htmx.swap(target, one.html, how, { eventInfo: event.detail, contextElement: target });

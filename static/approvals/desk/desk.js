@@ -300,15 +300,13 @@ addEventListener("pageshow", ({ persisted }) => persisted && lock(false));
 /** For a moment no verb is taken, and the page says so. */
 function settle() {
   detail().dataset.settling = "";
-  clearTimeout(calming);
-  calming = setTimeout(() => {
+  setTimeout(() => {
     delete detail().dataset.settling;
     lock(false);
     catchUp();
     tell("desk:calm");
   }, SETTLE);
 }
-let calming = null;
 
 /** For a moment nothing is decided: what is pressed now was meant for what was there before. */
 function glance() {

@@ -47,6 +47,8 @@ def test_what_was_fetched_ahead_shows_without_a_request_and_is_looked_at_from_th
     assert page.url.endswith(f"/queue/{second.pk}/")
     eventually(looked_at, {first.pk, second.pk})
     assert f"{second.pk}/" not in asked
+    page.go_back()
+    opened(live(page), first)
 
 
 def test_a_decision_goes_on_before_it_is_answered(visit: Visit, propose: Any, ana: Any) -> None:

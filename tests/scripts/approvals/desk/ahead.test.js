@@ -123,7 +123,7 @@ describe("What was fetched ahead", () => {
     assert.equal(shown(page), "b");
     assert.deepEqual(heard, ["htmx:beforeSwap b", "htmx:afterSwap b"]); // nobody waits for it
     assert.equal(page.window.location.href, `https://desk.example${addressOf("b")}`);
-    assert.equal(page.window.history.state.htmx, true); // so that htmx knows the way back
+    assert.equal(page.window.history.state.htmx, true);
     assert.equal(asked(page), "b c");
   });
 

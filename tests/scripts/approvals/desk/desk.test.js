@@ -608,7 +608,11 @@ describe("A decision goes on at once", () => {
     keys(page, "a");
     assert.equal(sent(page), "");
     assert.ok(page.all("#decision [data-verb] button").every((it) => it.disabled));
-    await page.pass(SETTLE);
+    await page.pass(SETTLE - 1);
+    keys(page, "j"); // there is none
+    keys(page, "a");
+    assert.equal(sent(page), "");
+    await page.pass(1);
     keys(page, "a");
     assert.equal(sent(page), "approve1"); // nothing waits after it: only the server knows where to go on
     assert.equal(page.taken.length, 1);
@@ -724,7 +728,7 @@ describe("An item that has only just come", () => {
     keys(page, "a");
     formOf(page, "approve", 1).requestSubmit();
     await page.pass(GLANCE - 1);
-    keys(page, "2", "t");
+    keys(page, "2", "t", "a");
     assert.equal(sent(page), "");
     assert.equal(page.toasts[0], "Nothing was approved: the item had only just come. Look at it, then do it again.");
     assert.equal(page.toasts[1], "Nothing was sent: the item had only just come. Look at it, then do it again.");
@@ -732,6 +736,18 @@ describe("An item that has only just come", () => {
     keys(page, "2", "a");
 
     assert.equal(sent(page), "approve2");
+  });
+
+  test("is guarded from its own coming on, not from that of the one before", async (t) => {
+    const page = came(t);
+    await page.pass(GLANCE - 1);
+    keys(page, "j");
+    draws(page, proposal("c"));
+
+    await page.pass(GLANCE - 1);
+    keys(page, "a");
+
+    assert.equal(sent(page), "");
   });
 
   test("is claimed, rejected in words and left as fast as one likes", (t) => {
