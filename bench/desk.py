@@ -114,7 +114,6 @@ class _Desk:
         self.wire.send("Network.emulateNetworkConditions", far)
         self.page.goto("/queue/")
         self.first_load = dict(self.bytes)
-        self.page.evaluate(_OPEN)
 
     def _received(self, told: dict[str, Any]) -> None:
         self.kinds[told["requestId"]] = told["type"]
@@ -124,8 +123,9 @@ class _Desk:
         self.bytes[kind] = self.bytes.get(kind, 0) + told["encodedDataLength"]
 
     def press(self, times: int, *, ahead: bool) -> list[float]:
-        """Milliseconds until the next item is on the screen, for each of so many approvals."""
-        self.page.evaluate("() => { window.took = [] }")
+        """Milliseconds until the next item is on the screen, for so many approvals from the top on."""
+        self.page.goto("/queue/")
+        self.page.evaluate(_OPEN)
         for number in range(times):
             self.page.wait_for_function(_CALM, arg=number)
             if not ahead:

@@ -37,7 +37,7 @@ function lookAhead() {
 
 function fetchNext() {
   resting = null;
-  if (document.hidden || find("#detail.is-waiting")) return; // what is asked for now goes first; its arrival comes here
+  if (document.hidden || find("#detail.is-waiting")) return; // what is asked for now goes first; its end comes here
   const rows = live() ? next() : [];
   const addresses = rows.map(addressOf);
   for (const address of kept.keys()) if (!addresses.includes(address)) kept.delete(address);
@@ -108,4 +108,6 @@ for (const gesture of ["pointermove", "keydown", "wheel"]) document.addEventList
 document.addEventListener("desk:rows", lookAhead);
 document.addEventListener("visibilitychange", lookAhead);
 document.addEventListener("htmx:wsOpen", lookAhead);
-document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => target.id === "detail" && lookAhead());
+for (const end of ["htmx:afterSettle", "htmx:afterRequest"]) {
+  document.addEventListener(end, ({ detail: { target } }) => target?.id === "detail" && lookAhead()); // also where nothing came
+}

@@ -80,7 +80,7 @@ describe("While somebody reads", () => {
     await page.pass(SOON);
     assert.equal(asked(page), "");
     page.find("#detail").className = "";
-    page.tell("desk:rows");
+    page.tell("htmx:afterRequest", { target: page.find("#detail"), successful: false });
     await page.pass(SOON);
 
     assert.equal(asked(page), "b c");
