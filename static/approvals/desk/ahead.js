@@ -108,6 +108,6 @@ for (const gesture of ["pointermove", "keydown", "wheel"]) document.addEventList
 document.addEventListener("desk:rows", lookAhead);
 document.addEventListener("visibilitychange", lookAhead);
 document.addEventListener("htmx:wsOpen", lookAhead);
-for (const end of ["htmx:afterSettle", "htmx:afterRequest"]) {
-  document.addEventListener(end, ({ detail: { target } }) => target?.id === "detail" && lookAhead()); // also where nothing came
-}
+const ended = ({ detail: { target } }) => target?.id === "detail" && lookAhead();
+document.addEventListener("htmx:afterSettle", ended);
+document.addEventListener("htmx:afterRequest", ended); // also where nothing came
