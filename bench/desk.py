@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.figures import Figure
-from bench.lists import fill, hand_in_one
+from bench.lists import _one, fill
 from bench.scale import Scale
 from bench.stage import Stage
 from tests.ground import chromium
@@ -57,7 +57,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     for size in scale.of(SIZES, SIZES[:1], SMALL):
         with stage.process("web") as web:
             if not figures:
-                hand_in_one(stage, web)
+                _one(stage, web)
             fill(stage, size)
             with _browser() as browser:
                 if browser is None:

@@ -23,7 +23,7 @@ MOST = 1.3  # times slower at the most
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
     with stage.process("web") as web:
-        hand_in_one(stage, web)
+        _one(stage, web)
     fill(stage, SIZES[0])
     requests, rounds = scale.of((100, 3), (100, 2), (5, 1))
     figures, pages = [], _pages(stage)  # the session has to be in both databases
@@ -66,7 +66,7 @@ def _figure(page: str, size: int, pairs: list[tuple[Heard, Heard]]) -> Figure:
     )
 
 
-def hand_in_one(stage: Stage, web: Running) -> None:
+def _one(stage: Stage, web: Running) -> None:
     """A proposal that came in as they do; the others are copies of it."""
     headers = {"Authorization": f"Bearer {stage.key}", "Idempotency_Key": KEY.decode()}
     text = request("POST", "/api/v1/proposals/", body=json.dumps(proposal()).encode(), **headers)
