@@ -30,7 +30,7 @@ class Measure:
 MEASURES = (
     Measure("i", "history", 1.6),
     Measure("s", "long_history", 15, by_name_only=True),
-    Measure("c", "lists", 3),
+    Measure("c", "lists", 2),
     Measure("r", "growth", 60, by_name_only=True),
     Measure("a", "submit", 1.2),
     Measure("b", "batch", 0.4),
@@ -45,6 +45,7 @@ MEASURES = (
     Measure("m", "bulk", 0.3),
     Measure("n", "wire", 0.1),
     Measure("o", "memory", 0.9),
+    Measure("q", "desk", 1.5),
     Measure("t", "long_memory", 30, by_name_only=True),
     Measure("p", "system", 1.9),
 )

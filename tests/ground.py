@@ -1,7 +1,8 @@
-"""What tests and the bench begin with alike: an action type, and a policy in force."""
+"""What tests and the bench begin with alike: an action type, a policy in force, and a browser."""
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 REFUND: dict[str, Any] = {
@@ -35,3 +36,20 @@ def put_in_force(text: str, *, author: Any, second: Any) -> Any:
     if version.status != version.Status.ACTIVE:
         version = lifecycle.activate(version, by=second)
     return version
+
+
+INSTALLED = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium(playwright: Any) -> Any:
+    """Chromium as it is installed, else Playwright's own. Raises Playwright's `Error` where there is none."""
+    installed = next(filter(None, map(shutil.which, INSTALLED)), None)
+    return playwright.chromium.launch(executable_path=installed, args=FLAGS)

@@ -236,8 +236,21 @@ def decide_on(
 
 def decided_on(request: SignedInRequest, proposal: Proposal, decided: Decided, said: str) -> HttpResponse:
     """After a decision: what a check was, else the next proposal; without scripts it is said on top."""
+    if wants(request, "settled"):
+        return _settled(request, proposal, decided)
     if decided.check:
         return see_other(reverse("approvals:proposal", args=[proposal.pk]) + query_of(request))
     if not request.htmx:
         messages.success(request, said)
     return go_on(request, proposal)
+
+
+def _settled(request: SignedInRequest, proposal: Proposal, decided: Decided) -> HttpResponse:
+    """To a page that went on already: where to see what a check was, a word about pace, mostly nothing."""
+    if decided.check:
+        check = reverse("approvals:proposal", args=[proposal.pk]) + query_of(request)
+        return HttpResponse(status=204, headers={"HX-Location": check})
+    word = pace.word_for(pace.latest(request.user), request.session)
+    if word is None:
+        return HttpResponse(status=204)
+    return render(request, "approvals/detail/_pace.html", {"pace": word})

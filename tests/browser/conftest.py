@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,21 +20,13 @@ from django.conf import settings
 from django.test import Client
 
 from tests.approvals.conftest import policy
+from tests.ground import chromium as launch
 
 __all__ = ["policy"]
 
 pytest.register_assert_rewrite("tests.browser.desk", "tests.browser.looks")  # so that they say what differs
 
 HERE = Path(__file__).parent
-INSTALLED = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = {390: 844, 768: 1024, 1440: 900}
 
 
@@ -87,15 +78,14 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """Chromium as it is installed, else Playwright's own. Without one: skipped, in CI a failure."""
+    """The browser of all tests. Without one: skipped, in CI a failure."""
     from playwright.sync_api import Error, sync_playwright
 
     # Playwright's loop runs in this thread, beside everything the tests ask of the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     playwright = sync_playwright().start()
-    installed = next(filter(None, map(shutil.which, INSTALLED)), None)
     try:
-        browser = playwright.chromium.launch(executable_path=installed, args=FLAGS)
+        browser = launch(playwright)
     except Error as error:
         playwright.stop()
         _no_browser(str(error).partition("\n")[0])

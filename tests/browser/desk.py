@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from suggestions.models import Proposal
 
@@ -19,8 +20,8 @@ def live(page: Any) -> Any:
     return page
 
 
-SETTLED = """id => document.querySelector(
-    '#detail:not([data-settling], .is-waiting)' + (id ? ` #proposal[data-id="${id}"]` : ''))"""
+SETTLED = """id => !document.querySelector('#undo[aria-busy=true]') && document.querySelector(
+    '#detail:not([data-settling], [data-fresh], .is-waiting)' + (id ? ` #proposal[data-id="${id}"]` : ''))"""
 
 
 def settled(page: Any, proposal: Any = None) -> Any:
@@ -29,10 +30,28 @@ def settled(page: Any, proposal: Any = None) -> Any:
     return page
 
 
+def kept(page: Any, proposal: Any) -> Any:
+    """The page, once it has fetched this one ahead."""
+    page.locator(f"#proposal-{proposal.pk}[data-kept]").wait_for(state="attached")
+    return page
+
+
 def drawn(page: Any) -> Any:
     """The page, once what was done to it is on the screen, and who watches for that was told."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
+
+
+@contextmanager
+def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
+    """Answers to these addresses are held back until the end."""
+    held: list[Any] = []
+    page.route(pattern, lambda route: held.append(route))
+    yield held
+    page.unroute(pattern)
+    for route in held:
+        with suppress(Error):  # what was asked for after it made this one be called off
+            route.continue_()
 
 
 def opened(page: Any, proposal: Any) -> None:

@@ -4,6 +4,15 @@ export const answered = () =>
     setImmediate(done);
   });
 
+/** An answer that comes when a test says so. */
+export function later() {
+  let comes;
+  const answer = new Promise((done) => {
+    comes = done;
+  });
+  return { answer, comes };
+}
+
 /** Time that passes when a test says so. */
 export class Clock {
   #timers = new Map();

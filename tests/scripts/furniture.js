@@ -32,15 +32,20 @@ function sight(window, page) {
 function network(window, page) {
   ask(window.navigator, "onLine", () => !page.offline);
   give(window.navigator, "sendBeacon", (url, body) => page.beacons.push({ url, body }));
-  give(window, "fetch", async (url, { method = "GET", body, headers = {} } = {}) => {
-    const request = { url: String(url), method, body, headers: { ...headers } };
+  give(window, "fetch", async (url, { method = "GET", body, headers = {}, signal } = {}) => {
+    const request = { url: String(url), method, body, headers: { ...headers }, signal };
     page.requests.push(request);
-    const { status = 200, redirected = false, text = "", json } = await page.answers(request);
-    return { ok: status < 400, status, redirected, text: async () => text, json: async () => json };
+    const { status = 200, redirected = false, text = "", json, says = {} } = await page.answers(request);
+    return { ok: status < 400, status, redirected, headers: new Headers(says), text: async () => text, json: async () => json };
   });
   give(window, "htmx", {
     ajax: async (verb, path, how) => void page.drawn.push({ verb, path, target: how.target }),
     process: (element) => page.processed.push(element),
+    trigger: (target, type, detail) => page.fire(target, type, { detail }),
+    swap: (target, html, how, { eventInfo }) => {
+      target.replaceChildren(page.fragment(html));
+      for (const type of ["htmx:afterSwap", "htmx:afterSettle"]) page.fire(target, type, { detail: eventInfo });
+    },
     config: {},
   });
   class WebSocket extends window.EventTarget {

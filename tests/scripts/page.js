@@ -8,7 +8,7 @@ import { JSDOM, VirtualConsole } from "jsdom";
 import { Clock } from "./clock.js";
 import { furnish } from "./furniture.js";
 
-export { answered } from "./clock.js";
+export { answered, later } from "./clock.js";
 
 process.env.TZ = "UTC";
 const STATIC = new URL("../../static/", import.meta.url);
@@ -144,7 +144,7 @@ class Page {
 
   #listen() {
     const { window } = this;
-    for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:signed-out", "desk:rows", "desk:decided", "desk:select", "desk:show-new"]) {
+    for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:signed-out", "page:refused", "desk:rows", "desk:sent", "desk:decided", "desk:put-back", "desk:ran-out", "desk:select", "desk:show-new"]) {
       this.document.addEventListener(type, ({ detail }) => {
         this.events.push(type);
         if (type === "page:toast") this.toasts.push(detail.text);

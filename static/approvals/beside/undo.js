@@ -66,14 +66,16 @@ function announce() {
     if (told.has(one.dataset.undo)) continue;
     told.add(one.dataset.undo);
     const text = `Approved: ${one.dataset.sentence}. Can be undone for ${find("[data-left]", one).textContent}`;
-    tell("page:announce", { text, topic: "undo" });
+    tell("page:announce", { text, topic: `decided ${one.dataset.undo}` });
   }
   const here = new Set([...bar.querySelectorAll("[data-undo]")].map((one) => one.dataset.undo));
   for (const id of told) if (!here.has(id)) told.delete(id); // approved anew, it is told anew
 }
 
 let asking = false;
+let again = false; // what was decided since is not in the answer
 async function refresh() {
+  again = asking;
   if (asking) return;
   asking = true;
   const unfolded = folded()?.open;
@@ -81,9 +83,12 @@ async function refresh() {
     await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
     const more = folded();
     if (more && unfolded) more.open = true;
+  } catch {
+    // The page says by itself that the server can't be reached.
   } finally {
     asking = false;
   }
+  if (again) refresh();
 }
 
 /** On a phone it stands above the decision bar, however high that is. */

@@ -6,7 +6,7 @@ const FROM = 3;
 /** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
 const rows = () => [...document.querySelectorAll("#rows > .row")];
-const isDecided = (row) => row.dataset.status !== "pending" && !find("[aria-current]", row);
+const isDecided = (row) => (row.dataset.status !== "pending" || "away" in row.dataset) && !find("[aria-current]", row);
 
 const folded = new Set(); // ids of rows
 let due = false;
@@ -39,6 +39,10 @@ function fold() {
 document.addEventListener("desk:decided", ({ detail }) => {
   due ||= !detail.refused;
   fold();
+});
+document.addEventListener("desk:sent", () => {
+  due = true;
+  setTimeout(fold); // once the page went on
 });
 document.addEventListener("desk:rows", fold);
 document.addEventListener("click", ({ target }) => {

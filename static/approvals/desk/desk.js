@@ -3,6 +3,7 @@
 // and here one press is kept from deciding two items.
 
 const SETTLE = 400; // nobody reads the next item faster than this
+const GLANCE = 250; // nor sees faster than this which one it is
 
 /** @type {Find} */
 const find = (selector, within = document) => within.querySelector(selector);
@@ -16,6 +17,7 @@ const onPhone = () => matchMedia("(max-width: 719px)").matches;
 
 let opening = null; // the row asked for and not yet here: until then no verb is taken
 let readNext = false; // move the focus to the heading when the next detail arrives
+let wentOn = false; // it is the next one of a verb that was sent
 
 // --- Which row is open ---------------------------------------------------------------------
 
@@ -40,17 +42,17 @@ function expect(link) {
 }
 
 function open(link) {
+  link.focus({ preventScroll: true }); // before it opens, which may be at once
   link.click();
-  link.focus({ preventScroll: true });
   link.parentElement.scrollIntoView({ block: "nearest" });
 }
 
+const waits = ({ parentElement: { dataset } }) => dataset.status === "pending" && !("away" in dataset);
+const here = () => links().findIndex((link) => link.hasAttribute("aria-current"));
+
 function move(step) {
-  const all = links();
-  const here = all.findIndex((link) => link.hasAttribute("aria-current"));
-  const waiting = (link) => link.parentElement.dataset.status === "pending";
-  const ahead = step > 0 ? all.slice(here + 1) : all.slice(0, Math.max(here, 0)).reverse();
-  const next = ahead.find(waiting);
+  const ahead = step > 0 ? links().slice(here() + 1) : links().slice(0, Math.max(here(), 0)).reverse();
+  const next = ahead.find(waits);
   if (next) open(next);
   else tell("page:announce", { text: step > 0 ? "End of the list" : "Start of the list", now: true });
   return Boolean(next);
@@ -60,6 +62,7 @@ function move(step) {
 
 const onItsWay = () => opening !== null || detail().classList.contains("is-waiting");
 const busy = () => onItsWay() || "settling" in detail().dataset;
+const justCame = () => "fresh" in detail().dataset;
 /** @type {() => HTMLFormElement | null} */
 const chosenForm = () => {
   /** @type {HTMLFormElement} */
@@ -158,6 +161,7 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-close]")) closePanel();
   else if (openPanel() && !target.closest(".decision")) keepOrClose();
   if (target.closest("[data-help]")) help().showModal();
+  if (target.closest("#came-back a")) readNext = true;
   if (target.closest("[data-next]") && move(1)) event.preventDefault();
 });
 
@@ -191,15 +195,31 @@ document.addEventListener(
     const form = event.target;
     if (!form.matches("[data-verb]")) return;
     const outOfTurn = ["approve", "undo"].includes(form.dataset.verb) && openPanel();
-    if (form.dataset.sent || outOfTurn || busy()) {
+    if (form.dataset.sent || outOfTurn || busy() || (justCame() && !("stays" in form.dataset))) {
       if (!form.dataset.sent && !outOfTurn) refuse("Nothing was sent");
       return stop(event);
     }
     form.dataset.sent = "true";
     setTimeout(() => lock(true)); // after the browser has read the form
+    const next = form.matches(GOES_ON) && afterThis();
+    if (next && isTaken(form, event.submitter)) {
+      stop(event);
+      readNext = wentOn = true;
+      open(next);
+    }
   },
   true,
 );
+
+// A decision is sent beside the page (`sending.js`), which goes on at once. Where its answer has to be seen first, it waits.
+const GOES_ON =
+  ':is(.verb-approve, .panel):is([data-verb="approve"], [data-verb="reject"], [data-verb="return"], [data-verb="escalate"]):not(:has(.step-up))';
+
+/** Where one goes on: the next of the list that waits for this person. At its end only the server knows. */
+const afterThis = () => (here() < 0 ? undefined : links().slice(here() + 1).find((link) => waits(link) && !("answered" in link.parentElement.dataset)));
+
+const isTaken = (form, submitter) =>
+  !document.dispatchEvent(new CustomEvent("desk:send", { cancelable: true, detail: { form, submitter, typed: remember() } }));
 
 // --- Keys pressed ahead of their item ---------------------------------------------------------
 //
@@ -212,12 +232,13 @@ const OPENS = /^[rfsgm]$/;
 let ahead = []; // keys, in the order they were pressed
 let words = ""; // for the form that the last of them opens
 const toast = (text) => tell("page:toast", { text });
-const refuse = (what) => toast(`${what}: the item was still on its way. Look at it, then do it again.`);
+const refuse = (what) => toast(`${what}: the item ${busy() ? "was still on its way" : "had only just come"}. Look at it, then do it again.`);
 
 /** Is this key to wait, or to be refused, since its item is not there yet? */
 function tooEarly(key) {
   const moves = key === "j" || key === "k";
   const verb = moves || key === "c" || key === "e" || SENDS.test(key) || OPENS.test(key);
+  if (SENDS.test(key) && justCame()) return true;
   if (!verb || !(busy() || ahead.length)) return false;
   // Going on while an item loads needs nothing of that item; while an answer is awaited, it does.
   return !moves || ahead.length > 0 || (onItsWay() && opening === null);
@@ -283,8 +304,17 @@ function settle() {
     delete detail().dataset.settling;
     lock(false);
     catchUp();
+    tell("desk:calm");
   }, SETTLE);
 }
+
+/** For a moment nothing is decided: what is pressed now was meant for what was there before. */
+function glance() {
+  detail().dataset.fresh = "";
+  clearTimeout(glancing);
+  glancing = setTimeout(() => delete detail().dataset.fresh, GLANCE);
+}
+let glancing = null;
 
 // --- The detail arrives ---------------------------------------------------------------------------
 
@@ -331,7 +361,7 @@ function putBack(old) {
     const text = /** @type {HTMLTextAreaElement} */ (document.getElementById(id));
     if (text) text.value = value;
   }
-  SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index]));
+  SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index] ?? 0));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
 }
 
@@ -348,18 +378,19 @@ document.addEventListener("htmx:afterRequest", ({ detail: { target, successful, 
   detail().classList.remove("is-waiting", "is-opening");
   if (successful) setTimeout(catchUp);
   if (successful || xhr.status === 0) return;
-  opening = null;
-  mark();
-  lock(false);
-  setTimeout(forget, 0, "the server refused");
+  stay("the server refused");
 });
 for (const failed of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failed, () => {
-    opening = null;
-    mark();
-    lock(false);
-    setTimeout(forget, 0, "the server did not answer");
-  });
+  document.addEventListener(failed, () => stay("the server did not answer"));
+}
+
+/** What was asked for did not come: the one that is open stays, and can be answered. */
+function stay(why) {
+  opening = null;
+  readNext = wentOn = false;
+  mark();
+  lock(false);
+  setTimeout(forget, 0, why);
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
@@ -372,10 +403,13 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   const decided = form && !stays;
   const again = before && before.id === proposal()?.dataset.id;
   opening = null;
+  detail().classList.remove("is-waiting", "is-opening");
   mark();
   document.title = find("#detail [data-title]")?.dataset.title ?? titled();
   if (again && !decided) putBack(stays && xhr.status < 400 ? withoutPanel(before) : before);
-  if (form) settle();
+  if (!again) glance();
+  if (form || wentOn) settle();
+  if (wentOn) lock(true);
   if (stays) {
     (find(`#${form.dataset.verb}`) ?? find(`#verb-${form.dataset.verb} > summary`) ?? heading()).focus({ preventScroll: true });
     if (xhr.status >= 400) tell("desk:decided", { refused: true });
@@ -388,8 +422,11 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   if (corrected) corrected.focus();
   else if (stays) readNext = false;
   else if (decided || readNext || (!again && onPhone())) heading().focus({ preventScroll: true });
-  readNext = false;
+  readNext = wentOn = false;
+  if (decided && here() < 0 && !links().some(waits)) tell("desk:ran-out");
 });
+// What was refused after the page went on comes back to whoever opens it again.
+document.addEventListener("desk:put-back", ({ detail: { typed } }) => putBack({ ...typed, tops: [], focus: null }));
 
 // --- Keys ---------------------------------------------------------------------------------------------
 
@@ -408,7 +445,8 @@ const KEYS = {
   g: () => panel("assign"),
   m: () => panel("comment"),
   t: () => send('[data-verb="take-back"]'),
-  u: () => send(".undo-one, .decision-after [data-verb=undo]"),
+  u: () => send("form.undo-one, .decision-after [data-verb=undo]"),
+  b: () => find("#came-back a")?.click(),
   x: select,
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),
@@ -447,6 +485,7 @@ document.addEventListener("keydown", (event) => {
   if (!act) return;
   event.preventDefault();
   if (event.repeat && key !== "j" && key !== "k") return;
+  if (key === "u" && !openPanel() && !document.dispatchEvent(new CustomEvent("desk:undo", { cancelable: true }))) return;
   if (tooEarly(key)) keep(key);
   else act();
 });

@@ -194,7 +194,7 @@ const writing = () => editing() || [...texts()].some((text) => text.value.trim()
 /** The open proposal changed elsewhere: draw it again, but never under somebody's words. */
 function follow(id, newest, row) {
   const open = proposal();
-  if (!open || open.dataset.id !== id || !(newest > version(open))) return;
+  if (!open || open.dataset.id !== id || !(newest > version(open)) || find("#detail.is-opening")) return;
   const resolved = row && row.dataset.status !== "pending" && open.dataset.status === "pending";
   if (resolved) {
     find("#decision")?.setAttribute("inert", "");
@@ -214,6 +214,12 @@ document.addEventListener("submit", ({ target }) => (deciding ||= target.matches
 document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig } }) => {
   // The form itself is gone by now, and its place tells us.
   if (requestConfig.elt.matches("[data-verb]")) deciding = false;
+});
+
+// Drawn again for nobody: another one is open by now.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { elt, path } = detail.requestConfig;
+  if (detail.target.id === "detail" && elt === document.body && path !== proposal()?.dataset.url) detail.shouldSwap = false;
 });
 
 let asked = null;
@@ -262,7 +268,10 @@ async function compare() {
 
 /** Put the server's list in the place of ours: only when asked to, for this moves rows. */
 async function showNew() {
-  if (!unseen.size) return;
+  if (unseen.size) await takeList();
+}
+
+async function takeList() {
   try {
     const fresh = document.adoptNode(await drawn());
     lastSeen = told = fresh.dataset.version || lastSeen;
@@ -293,6 +302,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.elt.matches("#detail [data-verb]")) detail.path = detail.path.split("?")[0] + location.search;
 });
 document.addEventListener("desk:show-new", showNew);
+document.addEventListener("desk:ran-out", takeList);
 document.addEventListener("click", ({ target }) => target.closest("[data-show-new]") && showNew());
 document.addEventListener("click", ({ target }) => target.closest("[data-reload]") && redraw());
 document.addEventListener("desk:decided", ({ detail }) => (detail.refused || !connected) && quietly(compare));

@@ -13,10 +13,12 @@ function signedOut() {
   if (dialog && !dialog.open) dialog.showModal();
 }
 document.addEventListener("page:signed-out", signedOut);
-document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
-  if (xhr.status === 401) signedOut();
-  else if (xhr.getResponseHeader("X-Refused") === "page-too-old") look("This page was older than your sign-in.");
-});
+function refused({ status, why }) {
+  if (status === 401) signedOut();
+  else if (why === "page-too-old") look("This page was older than your sign-in.");
+}
+document.addEventListener("page:refused", ({ detail }) => refused(detail));
+document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => refused({ status: xhr.status, why: xhr.getResponseHeader("X-Refused") }));
 
 // A form that goes to another page would take what is typed along.
 document.addEventListener(

@@ -62,7 +62,7 @@ function full(root = document) {
   for (const time of root.querySelectorAll("[data-clock]")) clock(time);
   for (const time of root.querySelectorAll("[data-moment]")) moment(time);
   /** @type {NodeListOf<HTMLTimeElement>} */
-  const times = root.querySelectorAll("[data-deadline], [data-ago]");
+  const times = root.querySelectorAll(":is([data-deadline], [data-ago]):not([title])");
   for (const time of times) {
     time.title = new Date(time.dateTime).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
   }

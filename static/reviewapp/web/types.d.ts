@@ -33,7 +33,9 @@ interface HtmxDetail {
   path: string;
   formData: FormData;
   triggeringEvent?: SubmitEvent;
-  requestConfig: { elt: HTMLElement; triggeringEvent?: SubmitEvent };
+  pathInfo: { requestPath: string };
+  shouldSwap: boolean;
+  requestConfig: { elt: HTMLElement; path: string; triggeringEvent?: SubmitEvent };
 }
 type HtmxEvent = From<CustomEvent<HtmxDetail>, HTMLElement>;
 
@@ -63,7 +65,10 @@ interface DocumentEventMap {
   "page:banner": CustomEvent<{ banner: HTMLElement }>;
   "page:bell": CustomEvent<{ news: HTMLElement }>;
   "page:toast": CustomEvent<{ text: string }>;
+  "page:refused": CustomEvent<{ status: number; why: string | null }>;
   "desk:decided": CustomEvent<{ refused: boolean }>;
+  "desk:put-back": CustomEvent<{ typed: any }>;
+  "desk:send": CustomEvent<{ form: HTMLFormElement; submitter: HTMLElement | null; typed: any }>;
   "desk:select": From<CustomEvent, HTMLElement>;
 }
 
@@ -78,6 +83,8 @@ interface WindowEventMap {
 interface Htmx {
   ajax(verb: string, path: string, how: { target: string; swap: string }): Promise<void>;
   process(element: Element): void;
+  swap(target: Element, html: string, how: object, more: { eventInfo: HtmxDetail; contextElement: Element }): void;
+  trigger(target: Element, type: string, detail: object): void;
   createWebSocket(address: string): WebSocket;
   config: { wsReconnectDelay: (tries: number) => number };
 }

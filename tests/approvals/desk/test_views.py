@@ -5,10 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from approvals.deciding import decide
-from approvals.models import Decision
+from approvals.models import Decision, Look
 from audit.models import Event
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
@@ -280,6 +281,41 @@ def test_approving_goes_on_to_the_next(propose: Any, ana: Any) -> None:
     assert (resolution.proposal, resolution.status, resolution.user) == (first, "approved", ana)
     decided = Event.objects.get(type="decision.made")
     assert '"authenticated_by":"unknown"' in decided.body
+
+
+def test_a_page_that_went_on_is_told_nothing_but_what_it_has_to_know(
+    propose: Any, ana: Any, settings: Any
+) -> None:
+    settings.PACE_RUN = 2
+    first, second, third = propose(), propose(), propose()
+    client = browser(ana)
+
+    def approve(proposal: Any, **changes: str) -> Any:
+        form = form_of(proposal, **changes)
+        return client.post(f"/queue/{proposal.pk}/approve/", form, headers=part("settled"))
+
+    answer = approve(first)
+    assert (answer.status_code, answer.content, answer.headers.get("HX-Location")) == (204, b"", None)
+    approve(second)
+    Decision.objects.update(looked_seconds=1, reading_seconds=100)
+    refused = approve(third, action_digest="sha256:other")
+    assert refused.status_code == 409
+    assert "decision-refusal" in refused.content.decode()
+
+    word = client.post(f"/queue/{third.pk}/reject/", {"reason": "no"}, headers=part("settled"))
+    assert (word.status_code, word.content) == (204, b"")  # a rejection ends the run
+    assert Proposal.objects.filter(status="pending").count() == 0
+
+
+def test_a_page_that_went_on_hears_of_its_pace(propose: Any, ana: Any, settings: Any) -> None:
+    settings.PACE_RUN = 1
+    Look.objects.create(proposal=(hasty := propose(summary="word " * 200)), user=ana, until=Now(), seconds=1)
+
+    answer = browser(ana).post(f"/queue/{hasty.pk}/approve/", form_of(hasty), headers=part("settled"))
+
+    assert answer.status_code == 200
+    assert answer.content.decode().count("The last 1 took 1 s each") == 1
+    assert "<article" not in answer.content.decode()
 
 
 def test_after_the_last_comes_the_empty_queue(proposal: Any, ana: Any) -> None:

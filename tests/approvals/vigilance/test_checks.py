@@ -515,6 +515,16 @@ def test_the_one_who_answered_is_told_on_the_page_and_others_are_not(
     assert not re.search(r"\bAna\b", text)
 
 
+def test_a_page_that_went_on_is_told_where_to_see_what_it_was(check: Check, ana: Any, client: Any) -> None:
+    client.force_login(ana)
+    script = {"HX-Request": "true", "HX-Target": "settled"}
+
+    answer = client.post(f"/queue/{check.pk}/reject/?risk=medium", {"reason": "too much"}, headers=script)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer["HX-Location"] == f"/queue/{check.pk}/?risk=medium"
+
+
 def test_over_the_api_the_answer_says_that_it_was_a_check(check: Check, ana: Any, api_as: Any) -> None:
     response = api_as(ana).post(
         f"proposals/{check.pk}/decisions/", {"verdict": "reject", "reason": "too much"}

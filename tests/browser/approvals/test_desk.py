@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from approvals.deciding import decide
 from approvals.models import Decision
 from suggestions.models import Resolution
-from tests.browser.desk import eventually, live, status_of
+from tests.browser.desk import eventually, live, opened, status_of
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
@@ -68,10 +68,10 @@ def test_approving_takes_the_keyboard_alone(visit: Visit, propose: Any, ana: Any
     page = live(visit(ana))
 
     page.keyboard.press("j")
-    expect(page.locator(f'#proposal[data-id="{first.pk}"]')).to_be_visible()
+    opened(page, first)
     page.keyboard.press("2")
     page.keyboard.press("a")
-    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+    opened(page, second)
 
     resolution = Resolution.objects.get()
     assert (resolution.proposal, resolution.status, resolution.user) == (first, "approved", ana)
@@ -109,7 +109,7 @@ def test_one_press_never_decides_two(visit: Visit, propose: Any, ana: Any) -> No
     for _ in range(6):
         page.keyboard.down("a")  # the second and later ones are repeats, as when a key is held
     page.keyboard.up("a")
-    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+    opened(page, second)
     page.wait_for_function("window.pressed")
 
     assert (status_of(first), status_of(second)) == ("approved", "pending")
@@ -155,7 +155,7 @@ def test_rejecting_takes_a_reason(visit: Visit, watch: Any, propose: Any, ana: A
     assert status_of(first) == "pending"  # the form asks for words first
     page.locator("#reject-reason").fill("The photo shows another kettle.")
     page.locator("#verb-reject .button-reject-now").click()
-    expect(page.locator(f'#proposal[data-id="{second.pk}"]')).to_be_visible()
+    opened(page, second)
 
     resolution = Resolution.objects.get()
     assert (resolution.proposal, resolution.status) == (first, "rejected")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import expect
 
 from approvals.models import Claim, Decision
-from tests.browser.desk import live, opened, status_of
+from tests.browser.desk import live, opened, slow, status_of
 
 Visit = Callable[..., Any]
 
@@ -19,18 +18,6 @@ Visit = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def noise(watch: Any) -> None:
     watch.expected = ["ERR_", "htmx:"]  # htmx says so when a newer request calls off an older one
-
-
-@contextmanager
-def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
-    """Answers to these addresses are held back until the end."""
-    held: list[Any] = []
-    page.route(pattern, lambda route: held.append(route))
-    yield held
-    page.unroute(pattern)
-    for route in held:
-        with suppress(Error):  # what was asked for after it made this one be called off
-            route.continue_()
 
 
 def asked_for(page: Any, held: list[Any]) -> Any:

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from governance.people import absences
 from suggestions.models import Proposal
-from tests.browser.desk import drawn, live
+from tests.browser.desk import drawn, live, opened
 from tests.browser.looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
@@ -128,5 +128,6 @@ def test_the_deputys_desk_has_what_the_absent_person_is_asked(
     absences.set_out(ana, deputy=cyd, until=until, by=ana, actor=actor_of(ana))
     page.reload()
     page.locator(f"#proposal-{asked.pk} a").click()
+    opened(page, asked)
     page.locator(".button-approve:visible").click()
     expect(page.locator(f"#proposal-{asked.pk}")).to_contain_text("approved by Cyd")

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from playwright.sync_api import expect
 
 from approvals.models import CheckPlan, CheckTemplate, Look
 from approvals.vigilance import slip_in
 from suggestions.models import SecondReview
 from tests.approvals.deciding.test_decide import approve, reject
-from tests.browser.desk import live
+from tests.browser.desk import kept, live, opened
 from tests.browser.looks import check as looks_good
 from tests.conftest import proposal_body, suggestion_body
 
@@ -36,7 +37,7 @@ def slipped_in(agent: Any, action_type: Any, olga: Any, ana: Any, ben: Any) -> A
 def test_a_check_is_revealed_right_after_the_decision(visit: Visit, slipped_in: Any, ana: Any) -> None:
     page = live(visit(ana))
     page.locator(f"#proposal-{slipped_in.pk} .row-link").click()
-    page.locator("#proposal-title").wait_for()
+    opened(page, slipped_in)
     assert "check item" not in page.content().lower()
 
     page.keyboard.press("r")
@@ -48,6 +49,20 @@ def test_a_check_is_revealed_right_after_the_decision(visit: Visit, slipped_in: 
     assert "ten times too much" in page.locator(".revealed").inner_text()
     page.locator(f"#proposal-{slipped_in.pk}:not([data-status=pending])").wait_for(state="attached")
     looks_good(page, "a check, revealed")
+
+
+def test_a_check_is_revealed_though_the_page_went_on(
+    visit: Visit, propose: Any, slipped_in: Any, ana: Any
+) -> None:
+    after = propose()
+    page = kept(live(visit(ana, f"/queue/{slipped_in.pk}/")), after)
+    page.keyboard.press("a")
+
+    page.locator(".revealed").wait_for()
+    assert "ten times too much" in page.locator(".revealed").inner_text()
+    assert page.url.endswith(f"/queue/{slipped_in.pk}/")
+    expect(page.locator("#came-back")).to_be_empty()
+    expect(page.locator("#proposal-title")).to_be_focused()
 
 
 def test_a_second_look_shows_nothing_of_the_first(

@@ -203,16 +203,16 @@ describe("What was approved just now", () => {
     assert.deepEqual(page.drawn, [{ verb: "GET", path: "/queue/undo/?team=finance", target: "#undo" }]);
   });
 
-  test("is asked for once, while the answer is on its way", async (t) => {
+  test("is asked for once more after an answer on its way, which does not know of it", async (t) => {
     const page = desk(t, []);
 
-    page.tell("desk:decided", { refused: false });
-    page.tell("desk:decided", { refused: false });
-    await answered();
+    for (const refused of [false, false, true]) page.tell("desk:decided", { refused });
     assert.equal(page.drawn.length, 1);
+    await answered();
+    assert.equal(page.drawn.length, 2);
     page.tell("desk:decided", { refused: false });
 
-    assert.equal(page.drawn.length, 2);
+    assert.equal(page.drawn.length, 3);
   });
 
   test("comes back unfolded where the fold was open", async (t) => {

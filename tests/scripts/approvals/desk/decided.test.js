@@ -65,6 +65,21 @@ test("The one that is open stays in sight, though it is decided", (t) => {
   assert.equal(line(page), "3 Show");
 });
 
+test("What somebody sent folds once the page went on, before it has counted", async (t) => {
+  const page = list(t, "A B c* d");
+  page.find("#proposal-c").dataset.away = "approve";
+
+  page.tell("desk:sent");
+  choose(page, "d");
+  assert.equal(seen(page), "abcd");
+  await page.pass(0);
+  assert.equal(seen(page), "d");
+  delete page.find("#proposal-c").dataset.away; // it did not count
+  page.tell("desk:rows");
+
+  assert.equal(seen(page), "cd");
+});
+
 test("What is decided later stays in its place until somebody decides again", (t) => {
   const page = list(t, "A B C d* e f g");
   page.tell("desk:decided", { refused: false });

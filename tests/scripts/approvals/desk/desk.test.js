@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { open } from "../../page.js";
 
 const SETTLE = 400;
+const GLANCE = 250;
 
 const row = (id, status = "pending") =>
   `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/" hx-get="/queue/${id}/">${id}</a></li>`;
@@ -203,6 +204,26 @@ describe("A key", () => {
     keys(page, "t");
 
     assert.equal(sent(page), "take-back");
+  });
+
+  test("u undoes first what is still on its way, even while the next one has only just come", (t) => {
+    const page = desk(t);
+    page.document.addEventListener("desk:undo", (event) => event.preventDefault());
+    keys(page, "j");
+    draws(page, proposal("b"));
+
+    keys(page, "u");
+
+    assert.equal(sent(page), "");
+    assert.deepEqual(page.toasts, []);
+  });
+
+  test("b goes back to what did not count", (t) => {
+    const page = desk(t, { rest: `${REST}<div id="came-back"><a href="/queue/x/">Open it again</a></div>` });
+
+    keys(page, "b");
+
+    assert.deepEqual(page.followed, ["/queue/x/"]);
   });
 
   test("u undoes the last approval", (t) => {
@@ -560,6 +581,196 @@ describe("One press decides one item", () => {
   });
 });
 
+describe("A decision goes on at once", () => {
+  /** Somebody sends it beside the page. */
+  function sending(t, options) {
+    const page = desk(t, options);
+    page.taken = [];
+    page.document.addEventListener("desk:send", (event) => {
+      event.preventDefault();
+      page.taken.push(event.detail);
+    });
+    return page;
+  }
+  const opens = (page) => page.followed.map((it) => it.split("/")[2]).join(" ");
+
+  test("to the next that waits, and its heading", async (t) => {
+    const page = sending(t, { rows: row("a") + row("b", "decided") + row("c") });
+
+    keys(page, "a");
+    assert.equal(sent(page), ""); // not by the browser, nor by htmx
+    assert.equal(page.taken[0].form.dataset.verb, "approve");
+    assert.equal(opens(page), "c");
+    draws(page, proposal("c"), { by: page.find("#proposal-c a") });
+
+    assert.equal(page.focused, page.find("h1"));
+    assert.equal(current(page), "c");
+    keys(page, "a");
+    assert.equal(sent(page), "");
+    assert.ok(page.all("#decision [data-verb] button").every((it) => it.disabled));
+    await page.pass(SETTLE - 1);
+    keys(page, "j"); // there is none
+    keys(page, "a");
+    assert.equal(sent(page), "");
+    await page.pass(1);
+    keys(page, "a");
+    assert.equal(sent(page), "approve1"); // nothing waits after it: only the server knows where to go on
+    assert.equal(page.taken.length, 1);
+  });
+
+  test("with what was chosen and written, for the case that it comes back", (t) => {
+    const page = sending(t);
+
+    keys(page, "2", "r");
+    page.find("#reject-reason").value = "Not ours";
+    page.press("Enter", { ctrlKey: true });
+
+    const [{ form, typed }] = page.taken;
+    assert.equal(form, formOf(page, "reject"));
+    assert.equal(typed.rank, "2");
+    assert.ok(typed.reasons.some(([id, text]) => id === "reject-reason" && text === "Not ours"));
+    draws(page, proposal("b"));
+    page.tell("desk:put-back", { typed });
+    assert.equal(page.find("#reject-reason").value, "Not ours");
+    assert.equal(page.find("#s2").checked, true);
+    assert.equal(opened(page), "verb-reject");
+  });
+
+  for (const verb of ["return", "escalate"]) {
+    test(`when it says ${verb}`, (t) => {
+      const page = sending(t);
+
+      page.fold(`#verb-${verb}`);
+      formOf(page, verb).requestSubmit();
+
+      assert.equal(page.taken.length, 1);
+    });
+  }
+
+  test("past what is on its way already, and what waits for others", (t) => {
+    const page = sending(t, { rows: ["a", "b", "c", "d"].map((id) => row(id)).join("") });
+    page.find("#proposal-b").dataset.away = "approve";
+    page.find("#proposal-c").dataset.answered = "";
+
+    keys(page, "a");
+    assert.equal(opens(page), "d");
+    draws(page, proposal("d"));
+    keys(page, "k");
+
+    assert.equal(opens(page), "d c"); // to read it is open to everybody
+  });
+
+  for (const [where, options, by] of [
+    ["at the end of the list", { detail: proposal("c") }],
+    ["where it is not in the list", { detail: proposal("x") }],
+    ["where one has to confirm who one is", { detail: proposal("a", { verbs: approve(1).replace("<button>", '<p class="step-up"></p><button>') }) }],
+    ["where it stays", {}, "claim"],
+    ["of what was carried out already", { detail: proposal("a", { verbs: '<form class="verb-right" data-verb="approve"></form>' }) }],
+  ]) {
+    test(`but waits for its answer ${where}`, (t) => {
+      const page = sending(t, options);
+
+      if (by) formOf(page, by).requestSubmit();
+      else keys(page, "a");
+
+      assert.deepEqual(page.taken, []);
+      assert.equal(page.sent.length, 1);
+      assert.equal(opens(page), "");
+    });
+  }
+
+  test("or waits for it where nobody sends it beside the page", (t) => {
+    const page = desk(t);
+
+    keys(page, "a");
+
+    assert.equal(sent(page), "approve1");
+    assert.equal(opens(page), "");
+  });
+
+  test("and stays open to answer where the next one can't be had", async (t) => {
+    const page = sending(t);
+    keys(page, "a");
+    await page.pass(0);
+
+    loses(page);
+    await page.pass(0);
+    assert.equal(current(page), "a");
+    keys(page, "j");
+    draws(page, proposal("b"));
+
+    assert.equal("settling" in page.find("#detail").dataset, false); // that is over
+  });
+
+  test("and reads the list anew where nothing in it waits any more", (t) => {
+    const page = desk(t, { rows: row("a") });
+    const by = formOf(page, "approve", 1);
+    by.requestSubmit();
+    page.find("#proposal-a").dataset.status = "decided";
+
+    draws(page, proposal("x"), { by });
+
+    assert.ok(page.events.includes("desk:ran-out"));
+  });
+});
+
+describe("An item that has only just come", () => {
+  const came = (t) => {
+    const page = desk(t);
+    keys(page, "j");
+    draws(page, proposal("b"));
+    return page;
+  };
+
+  test("is not decided by a press that was meant for the one before", async (t) => {
+    const page = came(t);
+
+    keys(page, "a");
+    formOf(page, "approve", 1).requestSubmit();
+    await page.pass(GLANCE - 1);
+    keys(page, "2", "t", "a");
+    assert.equal(sent(page), "");
+    assert.equal(page.toasts[0], "Nothing was approved: the item had only just come. Look at it, then do it again.");
+    assert.equal(page.toasts[1], "Nothing was sent: the item had only just come. Look at it, then do it again.");
+    await page.pass(1);
+    keys(page, "2", "a");
+
+    assert.equal(sent(page), "approve2");
+  });
+
+  test("is guarded from its own coming on, not from that of the one before", async (t) => {
+    const page = came(t);
+    await page.pass(GLANCE - 1);
+    keys(page, "j");
+    draws(page, proposal("c"));
+
+    await page.pass(GLANCE - 1);
+    keys(page, "a");
+
+    assert.equal(sent(page), "");
+  });
+
+  test("is claimed, rejected in words and left as fast as one likes", (t) => {
+    const page = came(t);
+
+    keys(page, "r");
+    assert.equal(opened(page), "verb-reject");
+    keys(page, "Escape", "c", "j");
+
+    assert.equal(sent(page), "claim");
+  });
+
+  test("is as before when it is drawn again", async (t) => {
+    const page = came(t);
+    await page.pass(GLANCE);
+
+    draws(page, proposal("b"));
+    keys(page, "a");
+
+    assert.equal(sent(page), "approve1");
+  });
+});
+
 describe("A key pressed ahead of its item", () => {
   const onTheWay = (t, options) => {
     const page = desk(t, options);
@@ -727,6 +938,7 @@ describe("A key pressed ahead of its item", () => {
     const page = onTheWay(t);
     keys(page, "2");
     await arrives(page);
+    await page.pass(GLANCE);
 
     keys(page, "a");
     assert.equal(sent(page), "");
@@ -740,6 +952,7 @@ describe("A key pressed ahead of its item", () => {
     const page = onTheWay(t);
     keys(page, "2");
     await arrives(page);
+    await page.pass(GLANCE);
 
     keys(page, "2", "a");
 

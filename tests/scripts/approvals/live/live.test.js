@@ -434,6 +434,31 @@ describe("The open proposal", () => {
     assert.equal(page.drawn.length, 2);
   });
 
+  test("is left alone while another is on its way", async (t) => {
+    const page = desk(t, waiting("a"), { detail: proposal("a") });
+    page.find("#detail").className = "is-waiting is-opening";
+
+    push(page, done("a"));
+    await page.clock.pass(100);
+
+    assert.deepEqual(page.drawn, []);
+    assert.deepEqual(page.toasts, []);
+  });
+
+  test("is drawn again for nobody where another was opened meanwhile", (t) => {
+    const page = desk(t, waiting("a", "b"), { detail: proposal("b") });
+    const swaps = (path, elt = page.document.body, target = page.find("#detail")) => {
+      const detail = { target, requestConfig: { elt, path }, shouldSwap: true };
+      page.tell("htmx:beforeSwap", detail);
+      return detail.shouldSwap;
+    };
+
+    assert.equal(swaps("/queue/a/"), false);
+    assert.equal(swaps("/queue/b/"), true);
+    assert.equal(swaps("/queue/a/", page.find(".row-link")), true); // it is asked for
+    assert.equal(swaps("/queue/undo/", page.document.body, page.find("#queue")), true);
+  });
+
   test("is drawn again though its row is not in the list", async (t) => {
     const page = desk(t, [], { detail: proposal("a") });
 
@@ -644,6 +669,16 @@ test("A decision goes on in the list as it is filtered then", (t) => {
 
   assert.equal(detail.path, "/queue/a/approve/?risk=high");
   assert.equal(other.path, "/queue/?team=finance");
+});
+
+test("A list of which nothing waits any more is the server's list, without being asked", async (t) => {
+  const page = desk(t, [done("a")], { list: { more: "true" } });
+  serves(page, waiting("b", "c"));
+
+  page.tell("desk:ran-out");
+  await answered();
+
+  assert.equal(ids(page), "b c");
 });
 
 describe("Every fifteen seconds", () => {

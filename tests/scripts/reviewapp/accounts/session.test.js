@@ -28,6 +28,7 @@ async function comeBack(page) {
 describe("A session that ended", () => {
   for (const [how, ends] of [
     ["a refused request", (page) => page.tell("htmx:responseError", refused(401))],
+    ["a refused decision", (page) => page.tell("page:refused", { status: 401, why: null })],
     ["the socket", (page) => page.tell("page:signed-out")],
   ]) {
     test(`is told of by ${how}`, (t) => {

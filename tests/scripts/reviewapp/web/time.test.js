@@ -172,6 +172,14 @@ describe("A point in time", () => {
 
     assert.equal(page.find("#it").title, "2 Mar 2026, 10:00:00");
   });
+
+  test("is written out in full once, for it stands in every row of a list that changes often", (t) => {
+    const page = one(t, `data-deadline="${at(HOUR)}" datetime="${at(HOUR)}" title="in an hour"`);
+
+    page.tell("desk:rows");
+
+    assert.equal(page.find("#it").title, "in an hour");
+  });
 });
 
 test("What holds until a certain time goes by itself", async (t) => {
