@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.queries import sent
+
 NO_STATEMENT = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
 
@@ -13,11 +15,8 @@ def statements(ask: Callable[[], Any], *, warm: int = 2) -> int:
 
     It is asked before, so that what a process keeps ready is there.
     """
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     for _ in range(warm):
         ask()
-    with CaptureQueriesContext(connection) as captured:
+    with sent() as found:
         ask()
-    return sum(not query["sql"].startswith(NO_STATEMENT) for query in captured)
+    return sum(not statement.startswith(NO_STATEMENT) for statement in found)

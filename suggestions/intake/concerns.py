@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from governance.showing.names import SHORT
@@ -119,25 +120,36 @@ def contradictions(
     concerns = {one.concern for one in known.values()}
     seen = Proposal.objects.all() if among is None else among
     others = seen.pending().asked().filter(concern__in=concerns)
-    first = Suggestion.objects.filter(rank=1, proposal__in=others.values("pk")).select_related("proposal")
-    first = first.only(
-        "action_digest", "sentence", "proposal__concern", "proposal__team_id", "proposal__also_teams"
-    ).order_by("pk")
-    by_concern: dict[UUID | None, list[Suggestion]] = {}
-    for suggestion in first[: MOST * 50]:
-        by_concern.setdefault(suggestion.proposal.concern, []).append(suggestion)
-    found = {pk: _against(one, by_concern.get(one.concern, ()), among is None) for pk, one in known.items()}
+    first = Suggestion.objects.filter(rank=1, proposal__in=others.values("pk")).order_by("pk")
+    by_concern: dict[UUID | None, dict[UUID, _Open]] = {}
+    for concern, *row in first.values_list("proposal__concern", *_OPEN)[: MOST * 50]:
+        one = _Open(*row)
+        by_concern.setdefault(concern, {})[one.proposal] = one
+    found = {pk: _against(one, by_concern.get(one.concern, {}), among is None) for pk, one in known.items()}
     return {pk: those for pk, those in found.items() if those}
 
 
-def _against(proposal: Proposal, same: Sequence[Suggestion], only_teams: bool) -> list[Contradiction]:
-    own = next((one.action_digest for one in same if one.proposal_id == proposal.pk), None)
+class _Open(NamedTuple):
+    """An open proposal and its first suggestion."""
+
+    proposal: UUID
+    digest: str
+    sentence: str
+    team: str
+    also_teams: list[str]
+
+
+_OPEN = ("proposal_id", "action_digest", "sentence", "proposal__team_id", "proposal__also_teams")
+
+
+def _against(proposal: Proposal, same: Mapping[UUID, _Open], only_teams: bool) -> list[Contradiction]:
+    own = same.get(proposal.pk)
+    if own is None:  # a check that was slipped in contradicts nothing
+        return []
     teams = set(proposal.teams)
-    return [
-        Contradiction(proposal.pk, one.proposal_id, one.sentence)
-        for one in same
-        if one.proposal_id != proposal.pk
-        and own is not None  # a check that was slipped in contradicts nothing
-        and one.action_digest != own
-        and (not only_teams or set(one.proposal.teams) == teams)
-    ][:MOST]
+    others = (
+        Contradiction(proposal.pk, one.proposal, one.sentence)
+        for one in same.values()
+        if one.digest != own.digest and (not only_teams or {one.team, *one.also_teams} == teams)
+    )
+    return list(islice(others, MOST))
