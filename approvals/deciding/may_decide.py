@@ -37,16 +37,18 @@ class AlreadyDecided(Refusal):
     detail = "You have decided on this proposal already; it waits for somebody else."
 
 
+# What stands is looked up by the proposal alone: a plan that was made while the table was small would go
+# through all that the reviewer ever decided.
 _STANDING = """
 SELECT EXISTS (SELECT FROM governance_user_teams
                 WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
        p.deadline <= statement_timestamp(),
-       EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.reviewer_id = %(reviewer)s AND d.standing),
-       EXISTS (SELECT FROM approvals_decision d
-                WHERE d.proposal_id = p.id AND d.for_user_id = %(reviewer)s AND d.standing),
+       said.by_them, said.for_them,
        (SELECT l.seconds FROM approvals_look l WHERE l.proposal_id = p.id AND l.user_id = %(reviewer)s)
-  FROM suggestions_proposal p WHERE p.id = %(proposal)s
+  FROM suggestions_proposal p, LATERAL (
+       SELECT bool_or(d.reviewer_id = %(reviewer)s) AS by_them, bool_or(d.for_user_id = %(reviewer)s) AS for_them
+         FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing) said
+ WHERE p.id = %(proposal)s
 """
 
 
