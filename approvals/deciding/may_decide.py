@@ -46,7 +46,8 @@ SELECT EXISTS (SELECT FROM governance_user_teams
        said.by_them, said.for_them,
        (SELECT l.seconds FROM approvals_look l WHERE l.proposal_id = p.id AND l.user_id = %(reviewer)s)
   FROM suggestions_proposal p, LATERAL (
-       SELECT bool_or(d.reviewer_id = %(reviewer)s) AS by_them, bool_or(d.for_user_id = %(reviewer)s) AS for_them
+       SELECT bool_or(d.reviewer_id = %(reviewer)s) AS by_them,
+              bool_or(d.for_user_id = %(reviewer)s) AS for_them
          FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing) said
  WHERE p.id = %(proposal)s
 """
