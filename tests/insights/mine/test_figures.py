@@ -161,7 +161,9 @@ def test_the_desk_says_it_once_in_a_run_and_never_stands_in_the_way(
     client.force_login(ana)
     text = client.get(f"/queue/{open_now.pk}/").content.decode()
     assert "The last 5 took 3 s each; they hold about" in text
-    assert 'role="alert"' not in text
+    word = text[text.index("The last 5 took") - 500 : text.index("they hold about")]
+    assert 'class="pace"' in word
+    assert 'role="alert"' not in word
     began = text.split('name="run" value="')[1][:36]
 
     assert client.post("/queue/pace/", {"run": began}).status_code == 302
