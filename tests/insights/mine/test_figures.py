@@ -162,7 +162,7 @@ def test_the_desk_says_it_once_in_a_run_and_never_stands_in_the_way(
     text = client.get(f"/queue/{open_now.pk}/").content.decode()
     assert "The last 5 took 3 s each; they hold about" in text
     word = text[text.index("The last 5 took") - 500 : text.index("they hold about")]
-    assert 'class="pace"' in word
+    assert 'class="pace ' in word
     assert 'role="alert"' not in word
     began = text.split('name="run" value="')[1][:36]
 
