@@ -159,8 +159,8 @@ class Profile:
 
     What a test leaves in it is gone when the next one takes it, except for the product's own scripts and
     styles: to fetch and compile them anew takes longer than most tests. One page stays open, for with its
-    last page a profile forgets them. Chromium can fail to close a single page in the middle of a navigation:
-    it is stopped first, and a profile without scripts, which has nothing to keep, is closed whole.
+    last page a profile forgets them. A profile without scripts has nothing to keep and is closed whole:
+    there every click is a navigation, and Chromium can fail to close a single page in the middle of one.
     """
 
     def __init__(self, chromium: Any, site: str, *, width: int, theme: str, **more: Any) -> None:
@@ -180,7 +180,6 @@ class Profile:
         self.context.unroute_all()
         for page in self.context.pages:
             if page != self.stays:
-                self.context.new_cdp_session(page).send("Page.stopLoading")
                 page.close()
         session = self.context.new_cdp_session(self.stays)
         session.send("Storage.clearDataForOrigin", {"origin": self.site, "storageTypes": "all"})

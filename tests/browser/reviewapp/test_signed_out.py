@@ -101,7 +101,8 @@ def test_a_policy_is_not_lost_with_the_session(
     expect(page.locator("#policy-text")).to_have_value(text)
     before = PolicyVersion.objects.count()
     page.get_by_role("button", name="Keep as a draft").click()
-    eventually(PolicyVersion.objects.count, before + 1)
+    page.wait_for_url("**/governance/policies/sha256:*/")
+    assert PolicyVersion.objects.count() == before + 1
 
 
 def test_without_a_script_the_next_page_holds_what_was_sent(
