@@ -8,6 +8,7 @@ from uuid import UUID
 from audit.ground.refusals import Refusal
 from audit.statements.prepared import execute
 from governance.models import User
+from governance.models.absences import RUNNING
 from suggestions.answering.obligations import ProposalObligations
 from suggestions.answering.resolve import lock_pending
 from suggestions.models import Proposal
@@ -54,13 +55,12 @@ SELECT EXISTS (SELECT FROM governance_user_teams
 
 
 # Whose place a deputy can take: whoever is away now, is asked, and has not been heard on this.
-_ABSENT = """
+_ABSENT = f"""
 SELECT a.person_id
   FROM governance_absence a
   JOIN governance_user person ON person.id = a.person_id AND person.is_active
   JOIN suggestions_proposal p ON p.id = %(proposal)s
- WHERE a.deputy_id = %(reviewer)s AND a.ended_at IS NULL
-   AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+ WHERE a.deputy_id = %(reviewer)s AND {RUNNING}
    AND EXISTS (SELECT FROM governance_user_teams t
                 WHERE t.user_id = a.person_id AND (t.team_id = p.team_id OR t.team_id = ANY (p.also_teams)))
    AND NOT EXISTS (SELECT FROM approvals_decision d WHERE d.proposal_id = p.id AND d.standing

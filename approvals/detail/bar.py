@@ -18,6 +18,7 @@ from audit.statements.prepared import execute
 from governance.door.deciders import DECIDES, MAY_DECIDE
 from governance.door.teams import slugs_of
 from governance.models import User
+from governance.models.absences import RUNNING
 from governance.showing.names import lowered
 from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
@@ -259,8 +260,7 @@ WITH may AS MATERIALIZED (
     SELECT a.deputy_id FROM governance_absence a
       JOIN governance_user away ON away.id = a.person_id
       JOIN governance_user_teams m ON m.user_id = a.person_id
-     WHERE away.is_active AND a.ended_at IS NULL
-       AND a.since <= statement_timestamp() AND a.until > statement_timestamp()
+     WHERE away.is_active AND {RUNNING}
        AND m.team_id = ANY(%(teams)s::varchar[])
 )
 SELECT (SELECT coalesce(json_agg(json_build_array(t.slug, t.name) ORDER BY t.name), '[]')

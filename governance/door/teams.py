@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from audit.statements.prepared import execute
 from governance.models import Absence, Team, User
+from governance.models.absences import RUNNING
 
 
 def teams_of(user: User) -> QuerySet[Team]:
@@ -26,8 +27,7 @@ def teams_sql(person: str) -> str:
             SELECT m.team_id FROM governance_absence a
               JOIN governance_user away ON away.id = a.person_id AND away.is_active
               JOIN governance_user_teams m ON m.user_id = a.person_id
-             WHERE a.deputy_id = {person} AND a.ended_at IS NULL
-               AND a.since <= statement_timestamp() AND a.until > statement_timestamp())
+             WHERE a.deputy_id = {person} AND {RUNNING})
      ORDER BY t.name)"""
 
 

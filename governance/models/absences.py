@@ -12,6 +12,9 @@ from audit.ground.canonical import new_salt
 from audit.ground.ids import uuid7
 from governance.models.people import User
 
+# Of an absence `a` in SQL: what `running()` finds.
+RUNNING = "a.ended_at IS NULL AND a.since <= statement_timestamp() AND a.until > statement_timestamp()"
+
 
 class AbsenceQuerySet(models.QuerySet["Absence"]):
     def visible_to(self, user: User) -> Self:
