@@ -69,7 +69,7 @@ def _status(figures: Sequence[Figure], *, failed: bool) -> int:
 
 
 def _profile(var: Path) -> int:
-    os.environ["DATABASE_POOL"] = "1"  # as the server processes have it
+    os.environ["DATABASE_MAX_AGE"] = "600"  # as the server processes have it
     from bench import profile
 
     with Stage(var) as stage:

@@ -2,8 +2,6 @@
 
 import gc
 import os
-import select
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -62,20 +60,6 @@ def _share_memory(**_: Any) -> None:
 @task_prerun.connect
 @task_postrun.connect
 def _look_after_connections(**_: Any) -> None:
-    """Let go of connections that are broken or old; a good one serves many tasks."""
-    from django.db import close_old_connections, connections
+    from reviewapp.connections import look_after
 
-    close_old_connections()
-    found: Iterable[Any] = connections.all(initialized_only=True)
-    for connection in found:
-        # A server that goes says so, and Django asks it then; of a silent one it need not ask each time.
-        connection.health_check_done = _is_silent(connection.connection)
-
-
-def _is_silent(connection: Any) -> bool:
-    """Whether a connection stands and nothing has come over it since the last answer."""
-    if connection is None or connection.closed:
-        return False
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    return not waiting.poll(0)
+    look_after()

@@ -109,8 +109,7 @@ TEMPLATES = [
 # --- Where the facts are --------------------------------------------------------------------
 
 WEB_THREADS = env.int("WEB_THREADS", default=4)  # measured: more only get in each other's way
-_POOL = env.bool("DATABASE_POOL", default=False)  # `up` turns it on in web and api processes
-_MAX_AGE = env.int("DATABASE_MAX_AGE", default=0)  # and this in workers: seconds that a connection is kept
+_MAX_AGE = env.int("DATABASE_MAX_AGE", default=0)  # seconds that a connection is kept; `up` says how many
 
 
 def _database(variable: str) -> dict[str, Any]:
@@ -132,12 +131,6 @@ DATABASES = {"default": _database("DATABASE_URL")}
 if env.str("DATABASE_OWNER_URL", default=""):
     DATABASES["owner"] = _database("DATABASE_OWNER_URL")
     DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
-if _POOL:
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": WEB_THREADS + 2,
-        "timeout": 30,
-    }
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

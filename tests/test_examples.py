@@ -143,7 +143,7 @@ def test_every_setting_from_the_environment_is_explained():
     readme = (root / "README.md").read_text()
     asked = re.compile(r"\benv\.(?:str|bool|int|list|db)\(\s*\"(\w+)\"")
     named = set(asked.findall((root / "reviewapp" / "settings.py").read_text()))
-    set_by_ourselves = {"STATIC_UNHASHED", "PROCESS_NAME", "DATABASE_POOL", "DATABASE_MAX_AGE"}
+    set_by_ourselves = {"STATIC_UNHASHED", "PROCESS_NAME", "DATABASE_MAX_AGE"}
 
     assert {"SECRET_KEY", "RATE_LIMIT", "PUBLIC_URL"} <= named
     assert {name for name in named if f"`{name}`" not in readme} <= set_by_ourselves

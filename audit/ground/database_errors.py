@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from psycopg import Error, InterfaceError, OperationalError
-from psycopg_pool import PoolTimeout
 
 # SQLSTATE, by its beginning: connection lost, shutting down or starting up, too many connections, no
 # room or memory, read-only after a change of servers.
@@ -17,8 +16,6 @@ def is_away(error: BaseException) -> bool:
 
     Everything else that it reports is a mistake of ours, whoever sent what.
     """
-    if isinstance(error, PoolTimeout):
-        return True
     cause = _of_driver(error)
     if isinstance(cause, Error) and cause.sqlstate:
         return cause.sqlstate.startswith((*_AWAY, *_BUSY))

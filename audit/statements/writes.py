@@ -166,6 +166,7 @@ def run(
     """The rows of a prepared statement, by a cursor that its connection keeps: a new one each time would cost
     half of a short statement. Raises Django's database errors."""
     django = connections[DEFAULT_DB_ALIAS]
+    django.close_if_health_check_failed()
     django.ensure_connection()
     kept = vars(django.connection).setdefault("kept_cursors", {})
     cursor = kept.get(kind) or kept.setdefault(kind, kind(django.connection))

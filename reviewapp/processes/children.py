@@ -15,7 +15,8 @@ _GRANIAN += ["--workers-kill-timeout", "2"]
 # server bounds nothing: `bridge` does.
 _GRANIAN += ["--http", "1", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "131072"]
 _CELERY = [sys.executable, "-m", "celery", "-A", "reviewapp"]
-_POOLED = {"web", "api"}
+# Of a connection, by each thread or worker process. Their server's memory grows with what they have prepared.
+_KEPT_SECONDS = {"web": 600, "api": 600, "worker": 60}
 MOST_BY_DEFAULT = 8  # processes of a kind: each has connections of its own, of which PostgreSQL has a hundred
 
 
@@ -29,6 +30,7 @@ def api(host: str, port: int) -> list[str]:
     """The same application without sockets."""
     address = ["--host", host, "--port", str(port), "--workers", str(_web_processes())]
     threads = ["--no-ws", "--blocking-threads", str(settings.WEB_THREADS)]
+    threads += ["--blocking-threads-idle-timeout", str(_KEPT_SECONDS["api"])]
     return [*_GRANIAN, "--interface", "wsgi", *threads, *address, "reviewapp.wsgi:application"]
 
 
@@ -63,8 +65,7 @@ def environment(name: str, *, port: int, metrics: Path) -> dict[str, str]:
         "PUBLIC_URL": public_url(port),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         **inherited,
-        "DATABASE_POOL": "1" if name in _POOLED else "0",
-        "DATABASE_MAX_AGE": "60" if name == "worker" else "0",
+        "DATABASE_MAX_AGE": str(_KEPT_SECONDS.get(name, 0)),
         "PROCESS_NAME": name,
         "PYTHONUNBUFFERED": "1",
         "VAR_DIR": str(settings.VAR_DIR.resolve()),

@@ -12,7 +12,6 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
-from psycopg_pool import PoolTimeout
 
 from execution.running import heartbeats
 from reviewapp.processes import metrics as numbers
@@ -62,7 +61,7 @@ def _may_scrape(request: HttpRequest) -> bool:
 def _works(part: str, ask: Callable[[], None]) -> bool:
     try:
         ask()
-    except (DatabaseError, PoolTimeout, redis.RedisError, Silent) as error:
+    except (DatabaseError, redis.RedisError, Silent) as error:
         _log.warning("not ready", part=part, error=type(error).__name__)
         return False
     return True

@@ -17,7 +17,6 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
-from psycopg_pool import PoolTimeout
 
 from approvals.desk import confirm
 from approvals.live import banners
@@ -186,7 +185,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request's context, which may be what failed."""
     error = sys.exc_info()[1]
-    away = isinstance(error, DatabaseError | InterfaceError | PoolTimeout) and problems.alarm(error)
+    away = isinstance(error, DatabaseError | InterfaceError) and problems.alarm(error)
     if problems.is_for_api(request):
         kind, detail = (
             ("Unavailable", "The database is not available.") if away else ("ServerError", problems.BROKE)

@@ -10,7 +10,6 @@ import structlog
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, JsonResponse
-from psycopg_pool import PoolTimeout
 from pydantic import ConfigDict, Field
 from rest_framework import exceptions
 from rest_framework.renderers import TemplateHTMLRenderer
@@ -217,7 +216,7 @@ def _problem(error: Exception) -> tuple[Problem | None, dict[str, str]]:
         return problem(400, "Invalid", "Some fields are not as they must be.", errors=error.detail), {}
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
-    if isinstance(error, DatabaseError | InterfaceError | PoolTimeout):
+    if isinstance(error, DatabaseError | InterfaceError):
         return _of_database(error)
     return None, {}
 

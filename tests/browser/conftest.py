@@ -52,7 +52,7 @@ def site(django_db_setup: None) -> Iterator[str]:
     server = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port), "reviewapp.asgi:application"],
         cwd=settings.BASE_DIR,
-        env={**environment, "DATABASE_POOL": "1"},
+        env={**environment, "DATABASE_MAX_AGE": "600"},
     )
     try:
         _wait_for(f"{address}/healthz", server)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from reviewapp.celery import _look_after_connections
+from reviewapp.connections import look_after
 from tests.execution.conftest import wait_for
 from tests.queries import spent
 
@@ -29,7 +29,7 @@ def _kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def task() -> int:
     """What a task does first; the server process that did it."""
-    _look_after_connections()
+    look_after()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])

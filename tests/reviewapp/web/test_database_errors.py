@@ -13,7 +13,6 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection
-from psycopg_pool import PoolTimeout
 
 from audit.ground.database_errors import is_away, named
 from reviewapp import logs
@@ -117,7 +116,6 @@ def test_where_it_is_away_the_answer_says_to_ask_again(
         (psycopg.errors.DeadlockDetected(), True),
         (psycopg.OperationalError("connection failed"), True),
         (psycopg.InterfaceError("the connection is closed"), True),
-        (PoolTimeout(), True),
         (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), False),
         (psycopg.errors.NumericValueOutOfRange(), False),
         (psycopg.errors.UniqueViolation(), False),
