@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -35,15 +35,22 @@ _STANDS = """
                FROM governance_halt WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = a.id)),
        ARRAY(SELECT id FROM governance_standingapproval s
               WHERE s.agent_id = a.id AND s.status = 'active' AND s.expires_at > statement_timestamp()
-              ORDER BY id),
-       statement_timestamp()
+              ORDER BY id)
+"""
+_OF_KEY = f"""
+  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id,
+       LATERAL (SELECT {_STANDS} OFFSET 0) stands
+ WHERE k.hash = %(key_hash)s AND k.revoked_at IS NULL
+   AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
 _BY_KEY = f"""
-SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', {_STANDS}
-  FROM governance_agentkey k JOIN governance_agent a ON a.id = k.agent_id
- WHERE k.hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+SELECT k.id, k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute', stands::text,
+       stands.*, statement_timestamp()
+{_OF_KEY}
 """
-_BY_ID = f"SELECT {_STANDS} FROM governance_agent a WHERE a.id = %s"
+_BY_ID = f"SELECT {_STANDS}, statement_timestamp() FROM governance_agent a WHERE a.id = %s"
+# How the agent of a key stands, as one text; no row where `key_hash` opens nothing.
+STANDS_SQL = f"SELECT stands::text {_OF_KEY}"
 _AGENT_COLUMNS = (
     "id",
     "name",
@@ -76,6 +83,17 @@ SELECT {", ".join(f'u."{name}"' for name in _FIELDS)}, t.id,
 _LAST_USE_IS_OLD = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
 
 
+class Stands(NamedTuple):
+    """How the agent of a key stood: what `STANDS_SQL` says of it."""
+
+    key_hash: str
+    said: str
+
+    def is_so(self) -> bool:
+        """Whether it says the same now."""
+        return execute(STANDS_SQL, {"key_hash": self.key_hash}) == [(self.said,)]
+
+
 @dataclass(frozen=True, slots=True)
 class AgentCaller:
     """An agent that has shown a valid key, and how things stood at that moment (`at`)."""
@@ -87,6 +105,8 @@ class AgentCaller:
     circumstances: Circumstances = NOTHING_KNOWN
     shadow: str | None = None  # the policy that runs beside the active one
     standing: tuple[UUID, ...] = ()  # the standing approvals that count
+    stands: Stands | None = None  # None where no key was shown
+    recalled: bool = False  # from the request before
     is_authenticated: bool = True
     is_active: bool = True
 
@@ -111,6 +131,10 @@ def agent_of(request: Request) -> AgentCaller:
     return request.user
 
 
+class UnknownKey(AuthenticationFailed):
+    default_detail = "This key is unknown, expired or was revoked."
+
+
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
 
@@ -122,11 +146,15 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
         key_hash = hash_of(key)
         strangers.let_through(request, key_hash)
-        found = _person(key_hash) if key.startswith(API_TOKEN) else _agent(key_hash)
+        found = _person(key_hash) if key.startswith(API_TOKEN) else self.agent(request, key_hash)
         if found is None:
-            raise AuthenticationFailed("This key is unknown, expired or was revoked.")
+            raise UnknownKey
         strangers.opened(key_hash)
         return found, key[:PREFIX_LENGTH]
+
+    def agent(self, request: Request, key_hash: str) -> AgentCaller | None:
+        """Whose key this is, and how it stands now; None where the key opens nothing."""
+        return agent_by(key_hash)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="reviewapp"'
@@ -138,21 +166,22 @@ def caller_of(agent: Agent) -> AgentCaller:
     return _caller(row)
 
 
-def _agent(key_hash: str) -> AgentCaller | None:
-    found = execute(_BY_KEY, [key_hash])
+def agent_by(key_hash: str) -> AgentCaller | None:
+    """Whose key this is, and how it stands now; None where the key opens nothing."""
+    found = execute(_BY_KEY, {"key_hash": key_hash})
     if not found:
         return None
-    key_id, used_again, *row = found[0]
+    key_id, used_again, said, *row = found[0]
     if used_again:
         _note_use(AgentKey, key_id, key_hash)
-    return _caller(row)
+    return _caller(row, Stands(key_hash, said))
 
 
-def _caller(row: Sequence[Any]) -> AgentCaller:
+def _caller(row: Sequence[Any], stands: Stands | None = None) -> AgentCaller:
     *columns, policy, newest, shadow, deployment, halts, standing, at = row
     agent = unsaved(Agent, **dict(zip(_AGENT_COLUMNS, columns, strict=True)))
-    stands = Circumstances(deployment or "", tuple(halts))
-    return AgentCaller(agent, policy, newest or 0, at, stands, shadow, tuple(standing))
+    circumstances = Circumstances(deployment or "", tuple(halts))
+    return AgentCaller(agent, policy, newest or 0, at, circumstances, shadow, tuple(standing), stands)
 
 
 def _person(key_hash: str) -> User | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from governance.agents import boundaries, hits, rate
 from governance.agents.boundaries import BoundaryHit
 from governance.door.authentication import AgentCaller, person_of
 from governance.door.permissions import IsAgent, has_permission, is_agent_or
+from governance.door.recalled import RecallingAuthentication, as_it_stands
 from governance.models import ActionType
 from suggestions.answering.answers import ProposalAnswer, ProposalPage
 from suggestions.answering.present import all_presented, first_answer
@@ -71,6 +73,7 @@ class WithdrawBody(Strict):
 
 
 class Proposals(APIView):
+    authentication_classes = [RecallingAuthentication]
     permission_classes = [is_agent_or("suggestions.view_proposal")]
 
     @extend_schema(
@@ -81,14 +84,11 @@ class Proposals(APIView):
     )
     def post(self, request: Request) -> Response:
         """Hand in a proposal for review; safe to send twice with one `Idempotency-Key`."""
-        caller = _agent(request)
+        _agent(request)
         key = _key(request)
-        _admit(caller)
+        as_it_stands(request, _admit)
         body = check(ProposalBody, request.data)
-        subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
-        with one_at_a_time(caller.agent.pk, [subject]) as turn:
-            prepared = _prepared(caller, body, request.data, key, request, turn)
-            [submitted] = submit(caller.agent, [prepared])
+        submitted = as_it_stands(request, partial(_handed_in, request, body, key))
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response(_answer(submitted), status=201, headers=replayed)
 
@@ -272,6 +272,14 @@ def _admit(caller: AgentCaller, *, cost: int = 1) -> None:
     """The boundaries that come before a look at the body."""
     boundaries.check_enabled_and_within_hours(caller.agent, caller.at)
     rate.spend(caller.agent, cost=cost)
+
+
+def _handed_in(request: Request, body: ProposalBody, key: str, caller: AgentCaller) -> Submitted:
+    subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
+    with one_at_a_time(caller.agent.pk, [subject]) as turn:
+        prepared = _prepared(caller, body, request.data, key, request, turn)
+        [submitted] = submit(caller.agent, [prepared], stands=caller.stands)
+    return submitted
 
 
 def _key(request: Request) -> str:

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from audit.log.record import NOW_SQL
 from audit.statements.prepared import execute
+from governance.door.authentication import STANDS_SQL, Stands
 from governance.models import Agent
 from suggestions.intake import asking_again
 from suggestions.intake.prepare import Prepared
@@ -18,7 +19,8 @@ from suggestions.models import Suggestion
 # One statement writes any number of proposals with their suggestions and events, or of
 # none of them anything. A key that exists already makes its proposal drop out, with all
 # that belongs to it. An agent's own limit can only bring the deadline nearer. Where one of
-# them asks again for what was rejected, nothing is written.
+# them asks again for what was rejected, nothing is written, and nothing where the agent stands
+# otherwise than the judgement had it.
 _INSERT = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
@@ -46,7 +48,7 @@ WITH given AS (
            action, sentence, glance, numbers, shadow, concern, now()
       FROM given, LATERAL (
            SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
-     WHERE NOT EXISTS (SELECT FROM refused)
+     WHERE NOT EXISTS (SELECT FROM refused)/* and as it stands */
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
 ), suggestion AS (
@@ -66,17 +68,24 @@ WITH given AS (
 )
 SELECT id, created_at, deadline FROM proposal
 """
+_INSERT_AS_IT_STANDS = _INSERT.replace("/* and as it stands */", f" AND ({STANDS_SQL}) = %(stands)s")
 
 
-def insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
-    """Run the statement; the proposals that were new are told their times, and their ids returned."""
-    parameters = {
+def insert(agent: Agent, prepared: Sequence[Prepared], stands: Stands | None = None) -> set[UUID]:
+    """Run the statement; the proposals that were new are told their times, and their ids returned.
+
+    With `stands` only where the agent still stands so.
+    """
+    parameters: dict[str, Any] = {
         "agent": agent.pk,
         "policy": prepared[0].proposal.policy_id,
         "proposals": Jsonb([_proposal_row(p) for p in prepared]),
         "suggestions": Jsonb([_suggestion_row(s) for p in prepared for s in p.suggestions]),
     }
-    rows = {row[0]: row[1:] for row in execute(_INSERT, parameters)}
+    if stands:
+        parameters |= {"key_hash": stands.key_hash, "stands": stands.said}
+    statement = _INSERT_AS_IT_STANDS if stands else _INSERT
+    rows = {row[0]: row[1:] for row in execute(statement, parameters)}
     for proposal in (p.proposal for p in prepared if p.proposal.pk in rows):
         proposal.created_at, proposal.deadline = rows[proposal.pk]
         proposal._state.adding = False

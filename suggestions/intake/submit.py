@@ -16,6 +16,8 @@ from audit.ground.actors import Actor
 from audit.ground.announce import announce
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from governance.door import recalled
+from governance.door.authentication import Stands
 from governance.models import Agent
 from governance.trust import halts, standing
 from governance.trust.autonomy import hold
@@ -49,19 +51,21 @@ class Submitted:
     replayed: bool
 
 
-def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
+def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None = None) -> list[Submitted]:
     """Store proposals, all or none, each at most once per idempotency key.
 
     A key that was used before gives back the proposal it made then. Raises `KeyReused` when
     its body was another one, `StillInFlight` when that request is not finished, `AlreadyRejected`
-    when one asks again for what was rejected.
+    when one asks again for what was rejected, `Outdated` when the agent does not stand as `stands` has it.
     """
     try:
         with _transaction_where_needed(prepared):
             _stop_what_is_halted(agent, prepared)
             _hold_to_their_stage(agent, prepared)
             used = _use_standing_approvals(prepared)
-            new = insert(agent, prepared)
+            new = insert(agent, prepared, stands)
+            if len(new) < len(prepared):
+                recalled.check(stands)
             shadow.keep([(p.proposal.pk, p.beside) for p in prepared if p.proposal.pk in new])
             _settle_uses(used, new)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
@@ -75,7 +79,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared]) -> list[Submitted]:
     if refused := [p for p in prepared if earlier.get(p.proposal.pk, p) is None]:
         if refusal := asking_again.refusal(refused):
             raise refusal
-        return submit(agent, prepared)
+        return submit(agent, prepared, stands=stands)
     return [
         earlier.get(p.proposal.pk) or Submitted(p.proposal, p.suggestions, replayed=False) for p in prepared
     ]
