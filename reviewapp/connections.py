@@ -1,31 +1,34 @@
-"""Connections to PostgreSQL, which a thread keeps from one request or task to the next."""
+"""A connection to PostgreSQL, which a thread keeps from one request or task to the next."""
 
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable
 from typing import Any
 
-from django.core.signals import request_started
-from django.db import close_old_connections, connections
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 
 
 def look_after(**_: Any) -> None:
-    """Let go of connections that are broken or old; a good one serves many tasks."""
-    close_old_connections()
-    trust_the_silent()
+    """Let go of a connection that is broken or old; a good one serves many tasks.
 
-
-def trust_the_silent(**_: Any) -> None:
-    """A server that goes says so, and Django asks it then; of a silent one it need not ask each time."""
-    found: Iterable[Any] = connections.all(initialized_only=True)
-    for connection in found:
-        connection.health_check_done = _is_silent(connection.connection)
+    A server that goes says so, and Django asks it then; of a silent one it need not ask each time.
+    """
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    connection.close_if_unusable_or_obsolete()
+    connection.health_check_done = _is_silent(connection.connection)
 
 
 def look_after_requests() -> None:
-    """The same before each request, after Django's own closing of what is broken or old."""
-    request_started.connect(trust_the_silent, dispatch_uid="trust_the_silent")
+    """The same before each request, where connections are kept. Django looks before and after each."""
+    if not settings.DATABASES[DEFAULT_DB_ALIAS]["CONN_MAX_AGE"]:
+        return
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    if not settings.DEBUG:
+        request_started.disconnect(reset_queries)
+    request_started.connect(look_after, dispatch_uid="look_after")
 
 
 def _is_silent(connection: Any) -> bool:

@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-import psycopg
 from django.db import connection
 from django.db.models import Field, JSONField, Model
 from django.db.models.base import ModelState
@@ -34,7 +33,9 @@ def execute(
     """
     if not apart:
         writes.send()
-    return writes.run(psycopg.Cursor, statement, parameters, binary=binary)
+    text, names = writes.numbered(statement)
+    values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
+    return writes.run(text, values, binary=binary)
 
 
 class Rows(Generic[M]):

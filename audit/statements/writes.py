@@ -7,6 +7,7 @@ None of what is gathered may rest on another part of it, but for the order of ro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -160,19 +161,35 @@ def _default(value: Any) -> Any:
     return value.expression
 
 
-def run(
-    kind: type[psycopg.Cursor], statement: Any, parameters: Any, *, binary: bool = False
-) -> list[tuple[Any, ...]]:
-    """The rows of a prepared statement, by a cursor that its connection keeps: a new one each time would cost
-    half of a short statement. Raises Django's database errors."""
+def run(statement: bytes, parameters: Sequence[Any], *, binary: bool = False) -> list[tuple[Any, ...]]:
+    """The rows of a prepared statement whose parameters are `numbered`. Raises Django's database errors.
+
+    The connection keeps its cursor: a new one each time would cost half of a short statement.
+    """
     django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
     django.ensure_connection()
-    kept = vars(django.connection).setdefault("kept_cursors", {})
-    cursor = kept.get(kind) or kept.setdefault(kind, kind(django.connection))
+    kept = vars(django.connection)
+    cursor = kept.get("kept_cursor") or kept.setdefault("kept_cursor", psycopg.RawCursor(django.connection))
     with django.wrap_database_errors:
         cursor.execute(statement, parameters, prepare=True, binary=binary)
         return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1_024)
+def numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement with `$1` for what is `%(name)s` or `%s` in it, and the names in this order.
+
+    Any other percent sign stands for itself. psycopg would look through a long statement again each time.
+    """
+    names: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1] or f"{len(names)}"
+        return f"${names.setdefault(name, len(names) + 1)}"
+
+    text = re.sub(r"%s|%\((\w+)\)s", number, statement)
+    return text.encode(), tuple(names)
 
 
 def _gathered() -> _Gathered | None:
@@ -195,15 +212,13 @@ def _columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 @lru_cache(maxsize=256)
 def _assembled(parts: tuple[str, ...]) -> bytes:
-    """One statement out of several, its parameters numbered; it tells its moment."""
+    """One statement out of several; it tells its moment."""
     named = ", ".join(f"part{n} AS ({part})" for n, part in enumerate(parts))
-    text = f"WITH {named} SELECT statement_timestamp()"
-    first, *rest = text.split("%s")
-    return (first + "".join(f"${n}{piece}" for n, piece in enumerate(rest, start=1))).encode()
+    return numbered(f"WITH {named} SELECT statement_timestamp()")[0]
 
 
 def _send(parts: Sequence[Part], timed: Sequence[Timed] = ()) -> None:
     statement = _assembled(tuple(text for text, _ in parts))
-    [(moment,)] = run(psycopg.RawCursor, statement, [value for _, values in parts for value in values])
+    [(moment,)] = run(statement, [value for _, values in parts for value in values])
     for instance, name in timed:
         instance.__dict__[name] = moment

@@ -32,9 +32,9 @@ def request_context(get_response: GetResponse) -> GetResponse:
     """Give each request an id, in every log line and in its answer; measure how long it took."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.match(given) else uuid7().hex
-        traced = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+        traced = _TRACEPARENT.match(request.META.get("HTTP_TRACEPARENT", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         trace_id = traced[1] if traced else request_id
         structlog.contextvars.bind_contextvars(
