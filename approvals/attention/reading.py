@@ -32,7 +32,7 @@ def words(text: str) -> float:
     text = text[:MOST_CHARACTERS]
     unspaced = len(_UNSPACED.findall(text))
     spaced = _UNSPACED.sub(" ", text) if unspaced else text
-    return unspaced / 2 + sum(2 if any(c.isdigit() for c in w) else 1 for w in _WORD.findall(spaced))
+    return unspaced / 2 + sum(2 if any(map(str.isdigit, w)) else 1 for w in _WORD.findall(spaced))
 
 
 def seconds_for(proposal: Proposal, suggestions: Iterable[Suggestion], *, chosen: Suggestion | None) -> int:
