@@ -17,8 +17,8 @@ from tests.queries import sent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SUBMISSION = 1  # the proposal with all that belongs to it, where its agent still stands as it did
-APPROVAL = 6  # who asks; the proposal; its lock; who may decide; the agent's stage; all that is written
-REJECTION = 6  # the same, with all that was suggested in the place of the stage
+APPROVAL = 5  # who asks; the proposal; its lock; who may decide, and the agent's stage; all that is written
+REJECTION = 6  # the same, and all that was suggested
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def approve(
     """
     if arguments is not None:
         lock_history(suggestion.proposal)
-    proposal, for_user, looked = lock_open(suggestion.proposal_id, reviewer)
+    proposal, for_user, looked, assisted = lock_open(suggestion.proposal_id, reviewer)
     check_eyes(proposal, reviewer, for_user, obligations_of(proposal))
     digest, approved = _shown(suggestion, shown_digest, arguments)
     if digest is None:
@@ -141,7 +141,7 @@ def approve(
             },
         },
     )
-    schedule(resolution, grace_seconds=asked.grace)
+    schedule(resolution, grace_seconds=asked.grace, assisted=suggestion.action_type.name in assisted)
     second.choose(resolution, actor=actor)
     return Decided(decision, resolution)
 
@@ -194,7 +194,7 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
     """
     if not may_decide(to.pk):
         raise Invalid.field("/team", f"Nobody in {to.name} may decide.")
-    proposal, for_user, looked = lock_open(proposal_id, reviewer)
+    proposal, for_user, looked, _ = lock_open(proposal_id, reviewer)
     own = set(teams_of(reviewer).values_list("pk", flat=True))
     place = next((team for team in proposal.teams if team in own), proposal.team_id)
     if to.pk in proposal.teams:
@@ -283,7 +283,7 @@ def _say(
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
-    proposal, for_user, looked = lock_open(proposal_id, reviewer)
+    proposal, for_user, looked, _ = lock_open(proposal_id, reviewer)
     decision = _decide(
         proposal,
         verdict,

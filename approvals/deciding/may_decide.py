@@ -7,7 +7,7 @@ from uuid import UUID
 
 from audit.ground.refusals import Refusal
 from audit.statements.prepared import execute
-from governance.models import User
+from governance.models import Autonomy, User
 from governance.models.absences import RUNNING
 from suggestions.answering.obligations import ProposalObligations
 from suggestions.answering.resolve import lock_pending
@@ -45,7 +45,8 @@ SELECT EXISTS (SELECT FROM governance_user_teams
                 WHERE user_id = %(reviewer)s AND (team_id = p.team_id OR team_id = ANY (p.also_teams))),
        p.deadline <= statement_timestamp(),
        said.by_them, said.for_them,
-       (SELECT l.seconds FROM approvals_look l WHERE l.proposal_id = p.id AND l.user_id = %(reviewer)s)
+       (SELECT l.seconds FROM approvals_look l WHERE l.proposal_id = p.id AND l.user_id = %(reviewer)s),
+       ARRAY(SELECT action FROM governance_autonomy a WHERE a.agent_id = p.agent_id AND stage = %(assisted)s)
   FROM suggestions_proposal p, LATERAL (
        SELECT bool_or(d.reviewer_id = %(reviewer)s) AS by_them,
               bool_or(d.for_user_id = %(reviewer)s) AS for_them
@@ -69,13 +70,18 @@ SELECT a.person_id
 """
 
 
+_ASSISTED = Autonomy.Stage.ASSISTED.value
+
+
 class Locked(NamedTuple):
     """A locked proposal that somebody may decide on; whose place they take, being asked themselves by none
-    of its teams; and for how many seconds they had it open, as far as anybody knows."""
+    of its teams; for how many seconds they had it open, as far as anybody knows; and the actions for which
+    its agent is at stage 1."""
 
     proposal: Proposal
     for_user: int | None
     looked: int | None
+    assisted: list[str]
 
 
 def lock_open(proposal_id: UUID, reviewer: User) -> Locked:
@@ -84,8 +90,8 @@ def lock_open(proposal_id: UUID, reviewer: User) -> Locked:
     Raises `AlreadyResolved`, `NotInTeam`, `TooLate`, `AlreadyDecided`.
     """
     proposal = lock_pending(proposal_id)
-    asked = {"reviewer": reviewer.pk, "proposal": proposal_id}
-    [(in_team, overdue, decided, spoken_for, looked)] = execute(_STANDING, asked)
+    asked = {"reviewer": reviewer.pk, "proposal": proposal_id, "assisted": _ASSISTED}
+    [(in_team, overdue, decided, spoken_for, looked, assisted)] = execute(_STANDING, asked)
     absent = [] if in_team else execute(_ABSENT, asked)
     if not in_team and not absent:
         raise NotInTeam
@@ -95,7 +101,7 @@ def lock_open(proposal_id: UUID, reviewer: User) -> Locked:
         raise AlreadyDecided
     if spoken_for:
         raise AlreadyDecided("Your deputy has decided on this in your place.")
-    return Locked(proposal, absent[0][0] if absent else None, looked)
+    return Locked(proposal, absent[0][0] if absent else None, looked, assisted)
 
 
 def check_eyes(proposal: Proposal, reviewer: User, for_user: int | None, asked: ProposalObligations) -> None:

@@ -7,7 +7,6 @@ from django.db import IntegrityError, connection, transaction
 
 from audit.ground.actors import Actor
 from audit.log.record import record
-from audit.statements.prepared import execute
 from audit.statements.writes import Computed, store
 from execution.models import Execution, Step
 from execution.running import news
@@ -28,11 +27,11 @@ _log = structlog.get_logger(__name__)
 
 
 @transaction.atomic(savepoint=False)
-def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
+def schedule(resolution: Resolution, *, grace_seconds: float = 0, assisted: bool = False) -> Execution:
     """Let what was approved be carried out, in the transaction that approved it or has locked the proposal.
 
-    Where the action type has no workflow, or the agent is at stage 1 for it, the agent carries it
-    out and reports. A workflow that cannot be run is for a person to see, never a reason to refuse
+    Where the action type has no workflow, or the agent is `assisted` in it, being at stage 1, the agent
+    carries it out and reports. A workflow that cannot be run is for a person to see, never a reason to refuse
     the approval.
     """
     suggestion = resolution.suggestion
@@ -49,7 +48,7 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0) -> Execution:
         why = "The agent carries it out and reports the result."
         return _hand_back(resolution, suggestion, [REPORT], why, grace=grace_seconds)
     steps = [step.name for step in workflow.steps]
-    if _is_assisted(resolution, suggestion):
+    if assisted:
         why = "At stage 1 the agent or a person carries it out and reports the result."
         return _hand_back(resolution, suggestion, steps, why, grace=grace_seconds, assisted=True)
     execution = _create(
@@ -98,17 +97,6 @@ def is_halted(proposal: Proposal, suggestion: Suggestion) -> bool:
     return Halt.objects.on().covering(proposal.agent_id, [suggestion.action_type.name]).exists()
 
 
-def _is_assisted(resolution: Resolution, suggestion: Suggestion) -> bool:
-    """Whether the system itself does nothing yet for this agent and action, as things stand now."""
-    if resolution.by != Resolution.By.HUMAN:
-        return False  # passed at stage 3 or 4, whatever was said since
-    pair = [resolution.proposal.agent_id, suggestion.action_type.name, Autonomy.Stage.ASSISTED.value]
-    return bool(execute(_ASSISTED, pair, apart=True))
-
-
-_ASSISTED = "SELECT FROM governance_autonomy WHERE agent_id = %s AND action = %s AND stage = %s"
-
-
 def longest(workflow: Workflow) -> float:
     """The seconds after which a person is asked."""
     return workflow.longest + MARGIN
@@ -128,7 +116,8 @@ def adopt() -> int:
         try:
             with transaction.atomic():
                 resolution.proposal = lock(resolution.pk)
-                schedule(resolution, grace_seconds=resolution.proposal.verdict.get("grace_seconds", 0))
+                grace = resolution.proposal.verdict.get("grace_seconds", 0)
+                schedule(resolution, grace_seconds=grace, assisted=_is_assisted(resolution))
         except IntegrityError:
             _log.info("adopted by another sweeper", proposal=str(resolution.pk))
         except Exception:  # one that cannot be scheduled must not keep the others waiting
@@ -138,6 +127,14 @@ def adopt() -> int:
         with connection.cursor() as cursor:
             cursor.execute(_LOOKED)
     return len(found)
+
+
+def _is_assisted(resolution: Resolution) -> bool:
+    """Whether the system itself does nothing yet for this agent and action, as things stand now."""
+    if resolution.by != Resolution.By.HUMAN or resolution.suggestion is None:
+        return False  # it passed at stage 3 or 4, whatever was said since
+    rows = Autonomy.objects.filter(agent=resolution.proposal.agent_id, stage=Autonomy.Stage.ASSISTED)
+    return rows.filter(action=resolution.suggestion.action_type.name).exists()
 
 
 # A transaction that approves is over within minutes, long before ten have passed.
