@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
+from audit.statements.writes import as_one
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch, http
@@ -106,6 +107,7 @@ class Turn:
             ask_person(lease, work_on(execution_id).execution, reason)
 
     @transaction.atomic
+    @as_one()
     def _begin(self) -> Act | None:
         """What is done next, and is written down as begun; None when the turn is over."""
         self.held_from = time.monotonic()  # before the lease: a call is over while that still runs

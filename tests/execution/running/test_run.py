@@ -585,7 +585,7 @@ def test_carrying_out_takes_few_statements_and_two_commits(approved, shop):
     with spent() as cost:
         run(execution.pk)
 
-    assert len(cost.statements) <= 8, cost.statements
+    assert len(cost.statements) <= 7, cost.statements
     assert cost.commits == 2
     execution.refresh_from_db()
     assert execution.status == "succeeded"
