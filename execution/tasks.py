@@ -6,14 +6,14 @@ from celery import shared_task
 
 from execution.halting.release import settle
 from execution.running import heartbeats, overdue
+from execution.running.due import run_what_is_due
 from execution.running.outbox import EXECUTIONS
-from execution.running.run import run
 from execution.running.schedule import adopt
 
 
 @shared_task
 def execute(execution_id: str) -> None:
-    run(UUID(execution_id))
+    run_what_is_due(UUID(execution_id))
 
 
 @shared_task

@@ -9,12 +9,35 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
 from kombu import Connection
+from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
 
+class _Channel(redis.Channel):  # type: ignore[misc]
+    """Keeps the client that kombu makes anew to send, take and acknowledge a message: a third of each."""
+
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
+        # After a fork and a loss of the broker there is another pool.
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()  # type: ignore[misc]
+        return self._kept
+
+
+class _Redis(redis.Transport):  # type: ignore[misc]
+    Channel = _Channel
+
+
 class _Patient(Connection):  # type: ignore[misc]
     """Outlives the loss of its broker, and asks for it every three seconds, however long it is away."""
+
+    def get_transport_cls(self) -> Any:
+        found = super().get_transport_cls()
+        return _Redis if found is redis.Transport else found
 
     def _ensure_connection(
         self,

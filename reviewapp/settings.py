@@ -161,6 +161,7 @@ CELERY_TASK_IGNORE_RESULT = True
 # What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
 CELERY_TASK_ROUTES = {
+    "execution.tasks.execute": {"queue": "executions"},
     "suggestions.tasks.run_backtest": {"queue": "background"},
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
     "reviewapp.tasks.send_reset": {"queue": "notices"},

@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,11 +25,12 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-import httpcore
+import h11
 import httpx
 from django.conf import settings
 
 LARGEST = 1024 * 1024  # bytes of an answer
+LARGEST_HEAD = 100 * 1024  # bytes of its status and headers
 PIECE = 64 * 1024  # bytes of a request that are handed over at once
 CALLBACK_PORTS = {80, 443, 8080, 8443}
 USER_AGENT = "reviewapp"
@@ -113,7 +114,6 @@ def request(
     asked = read_url(url)
     deadline = (time.monotonic() if began is None else began) + timeout
     addresses = _judged(asked, door, deadline)
-    network = _Network(addresses, deadline, may_send)
     sent = {"host": _host_header(asked), "user-agent": USER_AGENT, "accept-encoding": "identity"}
     for name, value in (headers or {}).items():
         if not is_header(name, value):
@@ -121,30 +121,14 @@ def request(
         sent[name.lower()] = value
     if content or method in ("POST", "PUT", "PATCH"):
         sent["content-length"] = str(len(content))
-    to = httpcore.URL(scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path)
+    line = _Line(deadline, may_send)
     try:
-        with (
-            httpcore.HTTPConnection(
-                to.origin, ssl_context=_tls(asked), network_backend=network
-            ) as connection,
-            connection.stream(
-                method,
-                to,
-                headers=[(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
-                content=content,
-            ) as response,
-        ):
-            body = _bounded(response.iter_stream())
-            return Answer(response.status, httpx.Headers(response.headers), body)
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.UnsupportedProtocol,
-        OSError,
-    ) as error:
-        said = _said(error)
-        raise (Lost(said) if network.wrote else NotSent(said)) from error
+        line.connect(addresses, asked)
+        with line.stream:
+            return _exchange(line, _request(method, asked, sent), content)
+    except (h11.ProtocolError, OSError, _TooLate) as error:
+        said = str(error)[:200] or type(error).__name__
+        raise (Lost(said) if line.wrote else NotSent(said)) from error
 
 
 def read_url(url: str) -> httpx.URL:
@@ -341,112 +325,105 @@ def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[Address] | Ex
         answers.put(error)
 
 
-# --- Connecting -------------------------------------------------------------------------------
+# --- Talking ----------------------------------------------------------------------------------
 
 
-class _Network(httpcore.NetworkBackend):
-    """Connects to the judged addresses only, whatever name it is asked for."""
+class _TooLate(Exception):
+    """There is no time left for it."""
 
-    def __init__(self, addresses: list[str], deadline: float, may_send: Callable[[], bool]) -> None:
-        self.addresses = addresses
+
+class _Line:
+    """A connection to an address that was judged. It knows the deadline, and whether anything has left."""
+
+    stream: socket.socket  # once it is connected
+
+    def __init__(self, deadline: float, may_send: Callable[[], bool]) -> None:
         self.deadline = deadline
         self.may_send = may_send
         self.wrote = False
-        self._sockets = httpcore.SyncBackend()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        for index, address in enumerate(self.addresses):
-            share = self.left(httpcore.ConnectTimeout) / (len(self.addresses) - index)
+    def connect(self, addresses: list[str], asked: httpx.URL) -> None:
+        """To one of these, whatever name it is asked for; the certificate has to be of the name."""
+        said = "no connection in time"
+        for index, address in enumerate(addresses):
+            share = self._left(said) / (len(addresses) - index)
             try:
-                stream = self._sockets.connect_tcp(address, port, share, local_address, socket_options)
-                return _Stream(stream, self)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if index == len(self.addresses) - 1:
-                    raise
-        raise httpcore.ConnectError("the name has no address")
+                self.stream = socket.create_connection((address, _port(asked)), share)
+                break
+            except OSError as error:
+                if index == len(addresses) - 1:
+                    raise (_TooLate(said) if isinstance(error, TimeoutError) else error) from error
+        self.stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if asked.scheme == "https":
+            with self._in_time(said):
+                host = asked.raw_host.decode("ascii")
+                self.stream = _trusted().wrap_socket(self.stream, server_hostname=host)
 
-    def left(self, too_late: type[Exception]) -> float:
-        """The seconds until the deadline; raises `too_late` when there are none."""
+    def send(self, content: bytes) -> None:
+        """All of a request, or nothing where the sender may not any more."""
+        said = "the request could not be handed over in time"
+        if not self.may_send():
+            raise _TooLate(said)
+        for start in range(0, len(content), PIECE):
+            # Asked before every piece: a process can be stopped for any time between two of them.
+            with self._in_time(said):
+                self.wrote = True
+                self.stream.sendall(content[start : start + PIECE])
+
+    def receive(self) -> bytes:
+        with self._in_time("no answer in time"):
+            return self.stream.recv(PIECE)
+
+    @contextlib.contextmanager
+    def _in_time(self, said: str) -> Iterator[None]:
+        self.stream.settimeout(self._left(said))
+        try:
+            yield
+        except TimeoutError as error:
+            raise _TooLate(said) from error
+
+    def _left(self, said: str) -> float:
+        """The seconds until the deadline; raises `_TooLate` when there are none."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
-            raise too_late("the time for this request is over")
+            raise _TooLate(said)
         return seconds
 
 
-class _Stream(httpcore.NetworkStream):
-    """A connection that knows the deadline, and whether anything of the request has left.
+def _request(method: str, asked: httpx.URL, headers: Mapping[str, str]) -> h11.Request:
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return h11.Request(method=method, target=asked.raw_path, headers=encoded)
 
-    What is written is gathered and leaves when the answer is asked for, so that whoever may not send
-    any more has sent nothing, and not half of it.
-    """
 
-    def __init__(self, stream: httpcore.NetworkStream, network: _Network) -> None:
-        self._stream = stream
-        self._network = network
-        self._gathered = bytearray()
+def _exchange(line: _Line, request: h11.Request, content: bytes) -> Answer:
+    """Send it, and hear the whole answer. Raises `Lost` where that is too large."""
+    talk = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+    parts = [talk.send(event) for event in (request, h11.Data(content), h11.EndOfMessage())]
+    # A server that has heard enough may answer before it has heard everything.
+    with contextlib.suppress(OSError):
+        line.send(b"".join(part or b"" for part in parts))
+    while isinstance(answer := _next(talk, line), h11.InformationalResponse):
+        pass
+    body = bytearray()
+    while isinstance(event := _next(talk, line), h11.Data):
+        body += event.data
+        if len(body) > LARGEST:
+            raise Lost(f"the answer is larger than {LARGEST // 1024} KiB")
+    return Answer(answer.status_code, httpx.Headers(list(answer.headers)), bytes(body))
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        # A server that has heard enough may answer before it has heard everything.
-        with contextlib.suppress(httpcore.WriteError):
-            self._send()
-        return self._stream.read(max_bytes, self._network.left(httpcore.ReadTimeout))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._gathered += buffer
-
-    def _send(self) -> None:
-        waiting, self._gathered = memoryview(bytes(self._gathered)), bytearray()
-        if waiting and not self._network.wrote and not self._network.may_send():
-            raise httpcore.WriteTimeout("the time for sending it is over")
-        for start in range(0, len(waiting), PIECE):
-            # Asked before every piece: a process can be stopped for any time between two of them.
-            left = self._network.left(httpcore.WriteTimeout)
-            self._network.wrote = True
-            self._stream.write(bytes(waiting[start : start + PIECE]), left)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = self._network.left(httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._network)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+def _next(talk: h11.Connection, line: _Line) -> Any:
+    """The next that was heard, after whatever has to be received for it."""
+    while (event := talk.next_event()) is h11.NEED_DATA:
+        heard = line.receive()
+        if not heard and talk.their_state is h11.SEND_RESPONSE:
+            raise h11.RemoteProtocolError("the server hung up without an answer")
+        talk.receive_data(heard)
+    return event
 
 
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-def _tls(asked: httpx.URL) -> ssl.SSLContext | None:
-    return _trusted() if asked.scheme == "https" else None
-
-
-def _bounded(chunks: Iterable[bytes]) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > LARGEST:
-            raise Lost(f"the answer is larger than {LARGEST // 1024} KiB")
-    return bytes(body)
-
-
-def _said(error: Exception) -> str:
-    """What happened, in words of ours where the error has none."""
-    words: dict[type[Exception], str] = {
-        httpcore.ConnectTimeout: "no connection in time",
-        httpcore.ReadTimeout: "no answer in time",
-        httpcore.WriteTimeout: "the request could not be handed over in time",
-    }
-    return words.get(type(error)) or str(error)[:200] or type(error).__name__
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

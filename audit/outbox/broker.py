@@ -25,11 +25,19 @@ def waiting(queue: str) -> list[str] | None:
 
 def is_empty(queue: str) -> bool:
     """Whether nothing waits in this queue, as far as can be seen."""
+    return length(queue) == 0
+
+
+def length(queue: str) -> int | None:
+    """How many messages wait in this queue; None where that can't be seen."""
     client = _client()
+    if client is None:
+        return None
     try:
-        return client is not None and not client.llen(_key(queue))
+        found: int = client.llen(_key(queue))  # type: ignore[assignment]
     except redis.RedisError:
-        return False
+        return None
+    return found
 
 
 def _key(queue: str) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 from celery import current_app
 from django.db import connection
 
-from audit.outbox.tell_worker import lost_after, tell_worker
+from audit.outbox.tell_worker import Room, lost_after, tell_worker
 
 
 class Waits(NamedTuple):
@@ -43,10 +43,11 @@ class Outbox:
     order: str = "due_at"
     queue: str = "celery"
     at_once: int = 500
+    room: Room | None = None  # where the task goes on with other rows that are due; else each is told of
 
     def tell(self, row_id: UUID) -> None:
         """Ask a worker to see to this row, once the transaction is committed."""
-        tell_worker(self.task, row_id)
+        tell_worker(self.task, row_id, self.room)
 
     def due(self, **values: Any) -> list[UUID]:
         """Rows that a worker should take and that the broker was not told of lately; it counts as told now.
@@ -61,7 +62,8 @@ class Outbox:
     def tell_due(self, **values: Any) -> None:
         """Tell the broker of every row that is due: of lost messages, and of every later try."""
         for row_id in self.due(**values):
-            current_app.send_task(self.task, (str(row_id),))
+            if self.room is None or self.room.take():
+                current_app.send_task(self.task, (str(row_id),))
 
     def _statement(self) -> str:
         due = " OR ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
@@ -17,17 +17,33 @@ from governance.trust.halts import HELD
 from suggestions.answering.present import WAITING
 from suggestions.models import Proposal, Suggestion
 
-_TAKE = f"""
+_DUE = "status = 'scheduled' AND due_at <= statement_timestamp()"
+_TAKE = """
 UPDATE execution_execution e
    SET status = 'running', fence = fence + 1, version = version + 1,
        lease_until = statement_timestamp() + make_interval(secs => %s),
        started_at = coalesce(started_at, statement_timestamp())
- WHERE id = %s
-   AND ((status = 'scheduled' AND due_at <= statement_timestamp())
-        OR (status = 'running' AND lease_until <= statement_timestamp()))
-   AND NOT {HELD}
-RETURNING fence, deadline <= statement_timestamp(), proposal_id
+ WHERE {which}
+RETURNING id, fence, deadline <= statement_timestamp(), proposal_id
 """
+_TAKE_IT = _TAKE.format(
+    which=f"id = %s AND NOT {HELD}"
+    f" AND (({_DUE}) OR (status = 'running' AND lease_until <= statement_timestamp()))"
+)
+# Who comes at the same time takes another one.
+_TAKE_NEXT = _TAKE.format(
+    which=f"""id = (SELECT id FROM execution_execution e WHERE {_DUE} AND NOT {HELD}
+                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"""
+)
+
+
+class Taken(NamedTuple):
+    """What `take` answers: its fencing number, and whether its deadline has passed."""
+
+    execution: UUID
+    fence: int
+    is_late: bool
+    proposal: UUID
 
 
 def _stopping() -> HaltQuerySet:
@@ -40,15 +56,15 @@ def _stopping() -> HaltQuerySet:
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def take(self, execution_id: UUID, *, lease_seconds: int) -> tuple[int, bool, UUID] | None:
-        """Make one worker the only one that may carry it out; its fencing number, whether the deadline
-        has passed, and the proposal.
+    def take(self, execution_id: UUID | None, *, lease_seconds: int) -> Taken | None:
+        """Make one worker the only one that may carry it out, or without an id the one that is due first.
 
         One conditional UPDATE: of many workers one gets a number, the others None. So do all
         where a kill switch is on; `governance.trust.halts.keep_out` comes before.
         """
-        taken = execute(_TAKE, [float(lease_seconds), execution_id])
-        return (taken[0][0], taken[0][1], taken[0][2]) if taken else None
+        seconds = float(lease_seconds)
+        taken = execute(_TAKE_IT, [seconds, execution_id]) if execution_id else execute(_TAKE_NEXT, [seconds])
+        return Taken(*taken[0]) if taken else None
 
     def not_held(self) -> Self:
         """Those that no kill switch stops, as `governance.trust.halts.HELD` has it."""

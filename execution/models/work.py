@@ -92,7 +92,7 @@ class Work:
 
 def work_on(execution_id: UUID) -> Work:
     """What is to be carried out, by the present statement's snapshot. Raises `Execution.DoesNotExist`."""
-    found = execute(_READ, [execution_id])
+    found = execute(_READ, [execution_id], apart=True)  # of events, which are all that waits to be written
     if not found:
         raise Execution.DoesNotExist
     *values, steps = found[0]

@@ -1,4 +1,4 @@
-"""Attempts: written down before the call and closed after it, by one statement with all that goes with it."""
+"""Attempts: written down before the call and closed after it, with all that goes with it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,14 @@ from psycopg.types.json import Json, Jsonb
 from audit.ground.actors import WORKER, Actor
 from audit.log.record import NOW_SQL, compose, record
 from audit.statements.prepared import execute, unsaved
+from audit.statements.writes import add, write
 from execution.models import Attempt, Execution, Step
 from execution.routes.result import Result
 from execution.running import news
 from execution.running.lease import Lease, LeaseLost
 
-_CHANGED = "UPDATE suggestions_proposal SET version = version + 1 WHERE id = %(proposal)s"
-_TOLD = f"""
-    INSERT INTO audit_event (body)
-    SELECT (event ->> 0) || {NOW_SQL} || (event ->> 1) FROM json_array_elements(%(events)s) AS event
-"""
-_BEGIN = f"""
-WITH changed AS ({_CHANGED}), told AS ({_TOLD})
-INSERT INTO execution_attempt (step_id, number, route, fence, round, outcome, detail, response)
-VALUES (%(step)s, %(number)s, %(route)s, %(fence)s, %(round)s, 'open', '', '')
-RETURNING id
-"""
+_CHANGED = "UPDATE suggestions_proposal SET version = version + 1 WHERE id = %s"
+_INTO = "execution_attempt (step_id, number, route, fence, round, outcome, detail, response)"
 # Nothing of it is written twice, and nothing at all once the lease is lost.
 _END = f"""
 WITH mine AS (
@@ -42,7 +34,7 @@ WITH mine AS (
     UPDATE execution_attempt
        SET outcome = %(outcome)s, detail = %(detail)s, http_status = %(http_status)s,
            response = %(response)s, finished_at = statement_timestamp()
-     WHERE id = %(attempt)s AND outcome = 'open' AND EXISTS (SELECT FROM mine)
+     WHERE step_id = %(step)s AND number = %(number)s AND outcome = 'open' AND EXISTS (SELECT FROM mine)
  RETURNING step_id
 ), step AS (
     UPDATE execution_step
@@ -51,9 +43,12 @@ WITH mine AS (
            completed_at = CASE WHEN %(completes)s THEN statement_timestamp() ELSE completed_at END
      WHERE id IN (SELECT step_id FROM ended) AND %(receipt)s::jsonb IS NOT NULL
 ), changed AS (
-    {_CHANGED} AND EXISTS (SELECT FROM ended)
+    UPDATE suggestions_proposal SET version = version + 1
+     WHERE id = %(proposal)s AND EXISTS (SELECT FROM ended)
 ), told AS (
-    {_TOLD} WHERE EXISTS (SELECT FROM ended)
+    INSERT INTO audit_event (body)
+    SELECT (event ->> 0) || {NOW_SQL} || (event ->> 1) FROM json_array_elements(%(events)s) AS event
+     WHERE EXISTS (SELECT FROM ended)
 )
 SELECT EXISTS (SELECT FROM mine)
 """
@@ -63,9 +58,11 @@ def begin(lease: Lease, execution: Execution, step: Step, *, number: int, route:
     """Write an attempt down before it is made, in the transaction that holds the lease: if the worker is
     killed, its row is found open."""
     attempt = unsaved(Attempt, step=step, number=number, route=route, fence=lease.fence)
-    values = {"step": step.pk, "number": number, "route": route, "fence": lease.fence}
-    told = _told(execution, [("attempt.started", _facts(execution, attempt))])
-    [(attempt.pk,)] = execute(_BEGIN, {**values, "round": execution.round, **told})
+    facts = _facts(execution, attempt)
+    record("attempt.started", actor=WORKER, proposal=execution.proposal_id, data=facts)
+    values = map(str, [step.pk, number, route, lease.fence, execution.round])
+    add(_INTO, "(%s, %s, %s, %s, %s, 'open', '', '')", list(values))
+    write(_CHANGED, [execution.proposal_id])
     news.hint(execution)
     return attempt
 
@@ -85,6 +82,7 @@ def end(
     With `receipt` for its step; `completes` where that is done, and `succeeds` where the execution is. Raises
     `LeaseLost`, as a second call does where the first one ended the execution.
     """
+    proposal = execution.proposal_id
     finished = {"outcome": result.outcome, "http_status": result.status, "response_digest": result.digest}
     events = [("attempt.finished", {**_facts(execution, attempt), **finished})]
     if completes:
@@ -96,7 +94,8 @@ def end(
     values = {
         "execution": execution.pk,
         "fence": lease.fence,
-        "attempt": attempt.pk,
+        "step": attempt.step_id,
+        "number": attempt.number,
         "outcome": result.outcome,
         "detail": result.detail[:500],
         "http_status": result.status,
@@ -104,17 +103,12 @@ def end(
         "receipt": None if receipt is None else Jsonb(receipt),
         "completes": completes,
         "succeeds": succeeds,
+        "proposal": proposal,
+        "events": Json([compose(name, actor=WORKER, data=data, proposal=proposal) for name, data in events]),
     }
-    if execute(_END, {**values, **_told(execution, events)}) != [(True,)]:
+    if execute(_END, values) != [(True,)]:
         raise LeaseLost
     news.hint(execution)
-
-
-def _told(execution: Execution, events: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """What `_CHANGED` and `_TOLD` are given."""
-    proposal = execution.proposal_id
-    composed = [compose(name, actor=WORKER, data=data, proposal=proposal) for name, data in events]
-    return {"proposal": proposal, "events": Json(composed)}
 
 
 def cut_off(execution: Execution, *, actor: Actor) -> int:

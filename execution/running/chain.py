@@ -129,7 +129,7 @@ class _Log:
 
     @classmethod
     def of(cls, proposal_id: UUID) -> _Log:
-        [(bodies, decisions)] = execute(_TOLD, {"proposal": proposal_id})
+        [(bodies, decisions)] = execute(_TOLD, {"proposal": proposal_id}, apart=True)
         told = map(json.loads, bodies)
         return cls([_Told(body["type"], body["actor"], body["data"]) for body in told], decisions or {})
 

@@ -42,7 +42,7 @@ class Lease:
     """
 
     execution_id: UUID
-    fence: int = 0  # not taken yet
+    fence: int
     is_late: bool = False
     is_halted: bool = False
 
@@ -71,16 +71,17 @@ class Lease:
 
 
 @transaction.atomic(savepoint=False)
-def take(execution_id: UUID) -> Lease | None:
+def take(execution_id: UUID | None = None) -> Lease | None:
     """Become the one worker that may carry it out; None when it is not due, halted or another one's.
 
+    Without an id it is the one that has been due longest, of those that nobody else is about to take.
     No kill switch is thrown before the commit.
     """
     halts.keep_out()
     taken = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
     if taken is None:
         return None
-    fence, is_late, proposal = taken
-    event = "execution.started" if fence == 1 else "execution.resumed"
-    record(event, actor=WORKER, proposal=proposal, data={"execution": str(execution_id), "fence": fence})
-    return Lease(execution_id, fence, is_late=is_late)
+    event = "execution.started" if taken.fence == 1 else "execution.resumed"
+    data = {"execution": str(taken.execution), "fence": taken.fence}
+    record(event, actor=WORKER, proposal=taken.proposal, data=data)
+    return Lease(taken.execution, taken.fence, is_late=taken.is_late)

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
+from audit.statements.writes import as_one
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch, http
@@ -38,6 +39,7 @@ LONGEST_PROOF = len(PROBES) * PROBE_TIMEOUT + sum(PROBES)
 TOO_LATE = "The deadline passed before it was finished."
 _log = structlog.get_logger(__name__)
 
+Take = Callable[[], Lease | None]
 Act = Callable[[], bool]  # what is done outside of any transaction; False when the turn is over
 
 
@@ -50,16 +52,26 @@ def run(execution_id: UUID) -> None:
     that lost its lease stops without writing anything. Where a kill switch is on nothing begins:
     what was in the middle of an attempt finishes that and waits.
     """
-    turn = Turn(Lease(execution_id))
+    _run(partial(take, execution_id))
+
+
+def run_next() -> bool:
+    """`run` for the one that has been due longest; False where none is."""
+    return _run(take)
+
+
+def _run(take: Take) -> bool:
+    turn = Turn(take)
     try:
         turn.go()
     except LeaseLost:
-        _log.warning("lease lost", execution=str(execution_id), fence=turn.lease.fence)
+        _log.warning("lease lost", execution=str(turn.lease.execution_id), fence=turn.lease.fence)
     except Error:
         raise  # the database is away: the lease runs out, and whoever takes it next goes on
     except Exception as error:
         turn.give_up(f"The worker failed: {type(error).__name__}.")
         raise
+    return turn.has_taken
 
 
 class Turn:
@@ -69,10 +81,11 @@ class Turn:
     outside is a call or a probe, for a slow service must not hold rows locked.
     """
 
+    lease: Lease  # once it is taken
     work: Work  # as the present transaction has found it
 
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+    def __init__(self, take: Take) -> None:
+        self._hold, self.has_taken = take, False
         self.began = self.held_from = time.monotonic()
         self.probed: set[int] = set()  # steps of which it is known that no earlier round took effect
 
@@ -86,19 +99,23 @@ class Turn:
 
     def give_up(self, reason: str) -> None:
         """Ask a person, unless somebody else has taken over meanwhile."""
+        if not self.has_taken:
+            return
         execution_id = self.lease.execution_id
         lease = self.lease if self.lease.is_held() else take(execution_id)
         if lease is not None:
             ask_person(lease, work_on(execution_id).execution, reason)
 
     @transaction.atomic
+    @as_one()
     def _begin(self) -> Act | None:
         """What is done next, and is written down as begun; None when the turn is over."""
         self.held_from = time.monotonic()  # before the lease: a call is over while that still runs
-        lease = self.lease.renew() if self.lease.fence else take(self.lease.execution_id)
+        lease = self._hold()
         if lease is None:
             return None
-        self.lease, self.work = lease, work_on(lease.execution_id)
+        self.lease, self._hold, self.has_taken = lease, lease.renew, True
+        self.work = work_on(lease.execution_id)
         if not self._may_go_on():
             return None
         try:

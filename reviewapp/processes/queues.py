@@ -1,17 +1,18 @@
 """In which order a worker takes messages: what somebody waits for overtakes, and nothing waits for ever.
 
-A name of a queue says who waits for what is in it: `celery` somebody for an execution or a callback,
-`notices` somebody for word of it, `ticks` nobody for the clock's rounds, of which one of each waits at most
-(see `reviewapp.processes.beat`), `background` nobody soon. RabbitMQ hands out the queues by turns of its own.
+A name of a queue says who waits for what is in it: `executions` somebody for what was approved, of which a
+message carries out as many as are due; `celery` somebody for a callback and the like; `notices` somebody for
+word of it; `ticks` nobody for the clock's rounds, of which one of each waits at most (see
+`reviewapp.processes.beat`); `background` nobody soon. RabbitMQ hands out the queues by turns of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-ORDER = ("celery", "notices", "ticks", "background")
+ORDER = ("executions", "celery", "notices", "ticks", "background")
 _OTHERS_TURN = ("ticks", "notices", "ticks", "background")
-TURNS = [first for other in _OTHERS_TURN for first in ("celery", "celery", "celery", other)]
+TURNS = [first for other in _OTHERS_TURN for first in ("celery", "executions", "celery", other)]
 
 
 class PeopleFirst:

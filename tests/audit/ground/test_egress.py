@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from audit.ground import egress
 from audit.ground.egress import Door, Lost, NotSent, Refused
@@ -371,6 +378,50 @@ def test_a_handshake_that_fails_is_not_sent(canary, settings):
 
     with pytest.raises(NotSent):
         ask(f"https://127.0.0.1:{canary.port}/", Door.ROUTES)
+
+
+def certificate(name: str, file: Path) -> Path:
+    """A file with a key and a certificate for this name, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, SHA256())
+    )
+    as_text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(as_text + made.public_bytes(Encoding.PEM))
+    return file
+
+
+@pytest.fixture
+def certified(canary, settings, names, monkeypatch, tmp_path):
+    """The canary behind TLS, with a certificate for shop.internal, which is trusted."""
+    file = certificate("shop.internal", tmp_path / "shop.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    canary.socket = context.wrap_socket(canary.socket, server_side=True, do_handshake_on_connect=False)
+    trusted = ssl.create_default_context(cafile=file)
+    monkeypatch.setattr(egress, "_trusted", lambda: trusted)
+    for name in ("shop.internal", "other.internal"):
+        names[name] = [["127.0.0.1"]]
+    settings.EGRESS_ALLOW = [f"{name}:{canary.port}" for name in names]
+
+
+def test_over_tls_a_request_reaches_the_name_that_the_certificate_is_of(canary, certified):
+    answer = ask(f"https://shop.internal:{canary.port}/ok", Door.ROUTES, content=b"x" * 200_000)
+
+    assert (answer.status, canary.seen[0][2]) == (200, b"x" * 200_000)
+
+
+def test_over_tls_nothing_is_sent_to_another_name(canary, certified):
+    with pytest.raises(NotSent, match="certificate verify failed"):
+        ask(f"https://other.internal:{canary.port}/ok", Door.ROUTES)
+
+    assert canary.seen == []
 
 
 def test_a_name_that_does_not_exist_is_not_sent(settings, monkeypatch):

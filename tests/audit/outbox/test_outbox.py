@@ -150,7 +150,9 @@ def test_a_row_is_told_of_once_its_transaction_is_committed(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda task, row: told.append((task, row)))
+    monkeypatch.setattr(
+        "audit.outbox.tell_worker._hand_over", lambda task, row, _room: told.append((task, row))
+    )
     row = letter()
     with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
         LETTERS.tell(row)

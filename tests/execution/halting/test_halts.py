@@ -432,7 +432,7 @@ def test_an_attempt_that_begins_while_it_is_being_thrown_does_not(throw, approve
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     from execution.running.run import Turn
 
-    begins = Turn(take(execution.pk))
+    begins = Turn(take(execution.pk).renew)
 
     def work():
         begins.go()

@@ -54,11 +54,11 @@ def main() -> None:
             case "opened":  # the attempt is written down, nothing else has happened
                 stop_before(http, "call")
             case "connected":
-                stop_after(egress._Network, "connect_tcp")
+                stop_after(egress._Line, "connect")
             case "asked":  # the database has said that the lease is held
                 stop_after(Lease, "is_held")
             case "sent":  # too late to stop it: the request has left
-                stop_after(egress._Stream, "_send")
+                stop_after(egress._Line, "send")
         run(UUID(execution_id))
 
 

@@ -153,8 +153,8 @@ def test_what_an_earlier_version_approved_is_carried_out(
 ) -> None:
     execution = agreed(ana)
 
-    def as_it_was_written(*asked: Any) -> list[tuple[list[str], Any]]:
-        [(told, decisions)] = execute(*asked)
+    def as_it_was_written(*asked: Any, **how: Any) -> list[tuple[list[str], Any]]:
+        [(told, decisions)] = execute(*asked, **how)
         bodies = [json.loads(body) for body in told]
         for body in bodies:
             for new in ("agreed", "asked", "four_eyes"):

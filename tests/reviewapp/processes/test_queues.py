@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from audit.outbox import broker, tell_worker
+from audit.outbox.tell_worker import Room, Sender
 from execution.models import Execution
 from execution.running.outbox import EXECUTIONS
 from reviewapp.celery import app
@@ -57,9 +58,10 @@ def taken(count: int) -> str:
 def test_what_somebody_waits_for_overtakes_and_nothing_starves() -> None:
     send("background", 3)
     send("ticks", 4)
-    send("celery", 12)
+    send("celery", 9)
+    send("executions", 3)
 
-    assert taken(19) == "ccct" + "cccc" + "ccct" + "cc" + "tb" + "tbb"
+    assert taken(19) == "cect" + "cece" + "ccct" + "cc" + "tb" + "tbb"
 
 
 def test_a_worker_takes_from_every_queue_that_anything_is_sent_to() -> None:
@@ -67,6 +69,50 @@ def test_a_worker_takes_from_every_queue_that_anything_is_sent_to() -> None:
     routed = {route["queue"] for route in app.conf.task_routes.values()}
 
     assert {QUEUE, "celery"} | routed <= known == set(queues.ORDER)
+    assert app.conf.task_routes[EXECUTIONS.task] == {"queue": EXECUTIONS.queue}
+
+
+def test_where_enough_messages_wait_no_more_are_sent() -> None:
+    room, sender = Room("executions", enough=3), Sender()
+
+    def told(count: int) -> int | None:
+        for _ in range(count):
+            sender.send(EXECUTIONS.task, "an id", room)
+        return broker.length("executions")
+
+    assert (told(2), told(4)) == (2, 3)
+    taken(2)
+    assert told(4) == 3
+
+
+def test_where_nobody_can_see_what_waits_each_row_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "length", lambda _queue: None)
+    room = Room("executions", enough=3)
+
+    assert [room.take() for _ in range(5)] == [True] * 5
+
+
+def test_a_message_that_finds_its_connection_broken_is_lost_and_the_next_one_is_not() -> None:
+    sender = Sender()
+    sender.send("for.celery", "an id")
+    kept = sender.producer
+    sender.send("for.celery", "an id")
+    assert sender.producer is kept
+
+    sender.producer = "broken"
+    for _ in range(2):
+        sender.send("for.celery", "an id")
+    assert broker.length("celery") == 3
+
+
+def test_a_client_of_the_broker_is_kept_until_its_connections_are_others() -> None:
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        kept = channel._create_client()
+        assert channel._create_client() is kept
+
+        channel._disconnect_pools()
+        assert channel._create_client() is not kept
 
 
 def test_a_message_is_missed_soon_where_none_waits_and_later_in_a_backlog() -> None:
@@ -130,7 +176,7 @@ def test_an_execution_whose_message_was_lost_is_due_again_within_seconds(proposa
         status="scheduled", due_at=Now() - timedelta(seconds=20), queued_at=Now() - timedelta(seconds=6)
     )
     [execution] = Execution.objects.values_list("pk", flat=True)
-    send("celery", 1)
+    send(EXECUTIONS.queue, 1)
     assert EXECUTIONS.due() == []
 
     taken(1)
