@@ -6,8 +6,8 @@ from celery import shared_task
 
 from execution.halting.release import settle
 from execution.running import heartbeats, overdue
-from execution.running.due import run_what_is_due
 from execution.running.outbox import EXECUTIONS
+from execution.running.run import run_what_is_due
 from execution.running.schedule import adopt
 
 

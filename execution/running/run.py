@@ -27,6 +27,7 @@ from execution.running.approval import broken
 from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
 from execution.running.lease import Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
+from execution.running.outbox import EXECUTIONS
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
@@ -36,6 +37,7 @@ REPORT_WITHIN = 4 * 3600  # seconds that it has for it
 PROBES = (0.0, 0.3, 1.0)  # seconds before each: an effect may take a moment to be seen
 PROBE_TIMEOUT = 4.0
 LONGEST_PROOF = len(PROBES) * PROBE_TIMEOUT + sum(PROBES)
+SECONDS = 0.2  # of going on, after which what waits in other queues has its turn
 TOO_LATE = "The deadline passed before it was finished."
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +55,17 @@ def run(execution_id: UUID) -> None:
     what was in the middle of an attempt finishes that and waits.
     """
     _run(partial(take, execution_id))
+
+
+def run_what_is_due(execution_id: UUID) -> None:
+    """Carry this one out, and go on with what has been due longest, until nothing is or others have waited
+    long enough. So a backlog needs few messages."""
+    until = time.monotonic() + SECONDS
+    run(execution_id)
+    while time.monotonic() < until:
+        if not run_next():
+            return
+    EXECUTIONS.tell(execution_id)
 
 
 def run_next() -> bool:

@@ -9,10 +9,9 @@ from django.db import connection, connections, transaction
 
 from audit.ground.actors import SYSTEM
 from execution.models import Execution
-from execution.running import due
-from execution.running.due import run_what_is_due
+from execution.running import run as running
 from execution.running.lease import take
-from execution.running.run import run_next
+from execution.running.run import run_next, run_what_is_due
 from governance.trust import halts
 from tests.execution.conftest import step, workflow
 
@@ -57,7 +56,7 @@ def test_others_have_their_turn_and_the_rest_another_message(approved, shop, mon
     told = []
     plan = workflow(step(f"{shop.url}/refunds"))
     own, rest = approved(plan), approved(plan)
-    monkeypatch.setattr(due, "SECONDS", 0)
+    monkeypatch.setattr(running, "SECONDS", 0)
     monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda *message: told.append(message))
 
     run_what_is_due(own.pk)
