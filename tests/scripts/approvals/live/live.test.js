@@ -11,8 +11,8 @@ const ROW = {
 function row(id, how = {}) {
   const { deadline, state, claimed, looking, ...data } = { ...ROW, ...how };
   const attributes = Object.entries(data).map(([name, value]) => `data-${name}="${value}"`);
-  const age = data.status === "pending" ? '<time data-ago="2026-03-02T08:00:00Z" datetime="2026-03-02T08:00:00Z"></time>' : "";
-  const when = state ? `<b class="row-state">${state}</b>` : `<time data-deadline="${deadline}" datetime="${deadline}"></time>`;
+  const age = data.status === "pending" ? '<time data-ago datetime="2026-03-02T08:00:00Z"></time>' : "";
+  const when = state ? `<b class="row-state">${state}</b>` : `<time data-deadline datetime="${deadline}"></time>`;
   return `<li class="row" id="proposal-${id}" ${attributes.join(" ")}><a class="row-link" href="/queue/${id}/">
     <span class="row-sentence">Refund ${id}</span>${claimed ? '<span class="initials">AK</span>' : ""}<span>${age}</span>
     <b class="row-contradicts"${data.contradicts ? "" : " hidden"}>contradicts</b><i class="row-looking" data-looking='${looking ?? ""}' hidden></i>
