@@ -25,8 +25,11 @@ function withFilters(link) {
   const filters = location.search; // a row is drawn once for everybody, so it can't know our filters
   if (!filters || link.search) return;
   link.setAttribute("href", link.getAttribute("href") + filters);
-  link.setAttribute("hx-get", link.getAttribute("hx-get") + filters);
 }
+// htmx has read a link when it was put into the list, which may be before.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.matches(".row-link")) detail.path = detail.elt.getAttribute("href");
+});
 
 function mark(id = opening ?? proposal()?.dataset.id) {
   for (const link of links()) {

@@ -15,7 +15,7 @@ from approvals.deciding import decide
 from approvals.models import Claim, SavedView
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.browser.desk import live
+from tests.browser.desk import kept, live, opened
 from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
@@ -122,6 +122,20 @@ def test_searching_while_typing_keeps_the_focus_and_what_is_open(
     page.reload()
     expect(page.locator("#q")).to_have_value("parr")
     assert ids(page) == [str(parrot.pk), str(found.pk)]
+
+
+def test_a_row_that_is_drawn_anew_keeps_the_filters(visit: Visit, propose: Any, ana: Any, ben: Any) -> None:
+    first, second = propose(), propose()
+    page = kept(live(visit(ana, f"/queue/{first.pk}/?risk=medium")), second)
+    claims.claim(second.pk, user=ben, actor=actor_of(ben))
+    row = page.locator(f"#proposal-{second.pk}")
+    expect(row).to_contain_text("claimed by Ben")
+
+    row.locator("a").click()
+    opened(page, second)
+
+    assert page.url.endswith(f"/queue/{second.pk}/?risk=medium")
+    expect(row).to_be_visible()
 
 
 def test_in_every_order_nothing_moves_under_the_pointer(

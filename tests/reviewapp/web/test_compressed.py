@@ -78,8 +78,8 @@ def test_answers_of_the_api_are_not(proposal: Any, ana: Any) -> None:
             "<p>\n<pre>a\n  b</pre>\n<pre\n  class='x'>c\n d</pre>",
         ),
         (
-            "<p>\n  {% if a %}\n    {% for b in c %}\n      b\n    {% endfor %}\n  {% else %}\n    d\n  {% endif %}\n",
-            "<p>\n{% if a %}{% for b in c %}b\n{% endfor %}{% else %}d\n{% endif %}",
+            "<p>\n  {% if a %}\n    {% for b in c %}\n    b\n    {% endfor %}\n  {% endif %}\n</p>",
+            "<p>\n{% if a %}{% for b in c %}b\n{% endfor %}{% endif %}</p>",
         ),
         ("<p>{% if a %}\n  b{% endif %}\n</p>", "<p>{% if a %}\nb{% endif %}\n</p>"),
         ("{% if a %}\n  <b>\n{% endif %}", "{% if a %}\n<b>\n{% endif %}"),

@@ -7,7 +7,7 @@ const KEPT_FOR = 60_000;
 
 const row = (id, { status = "pending", version = 1, contradicts = "", current = false, away = "" } = {}) =>
   `<li class="row" id="proposal-${id}" data-status="${status}" data-version="${version}" data-contradicts="${contradicts}"${away}>
-   <a class="row-link" href="/queue/${id}/" hx-get="/queue/${id}/?risk=high"${current ? ' aria-current="true"' : ""}>${id}</a></li>`;
+   <a class="row-link" href="/queue/${id}/?risk=high"${current ? ' aria-current="true"' : ""}>${id}</a></li>`;
 const panel = (id) => `<article id="proposal" data-id="${id}"><form data-verb="reject"></form></article>`;
 const addressOf = (id) => `/queue/${id}/?risk=high`;
 const ROWS = row("a", { current: true }) + row("b") + row("c") + row("d");

@@ -6,7 +6,7 @@ const SETTLE = 400;
 const GLANCE = 250;
 
 const row = (id, status = "pending") =>
-  `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/" hx-get="/queue/${id}/">${id}</a></li>`;
+  `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/">${id}</a></li>`;
 const panel = (verb, field = `<textarea id="${verb}-reason"></textarea>`) =>
   `<details class="verb-panel" id="verb-${verb}"><summary>${verb}</summary><form class="panel" data-verb="${verb}"${verb === "comment" ? " data-stays" : ""}>
    <p data-presets hidden><button type="button">Not our customer</button></p>${field}<button type="submit">Send</button>
@@ -120,7 +120,18 @@ describe("Going through the list by key", () => {
     keys(page, "j");
 
     assert.deepEqual(page.followed, ["/queue/b/?risk=high"]);
-    assert.equal(page.find("#proposal-b a").getAttribute("hx-get"), "/queue/b/?risk=high");
+  });
+
+  test("keeps them also where htmx has read the link before", (t) => {
+    const page = desk(t, { url: "https://desk.example/queue/?risk=high" });
+    const [link, other] = [page.find("#proposal-b a"), page.find("#q")];
+    const asked = { path: "/queue/b/" };
+    const search = { path: "/queue/" };
+
+    page.fire(link, "htmx:configRequest", { detail: Object.assign(asked, { elt: link }) });
+    page.fire(other, "htmx:configRequest", { detail: Object.assign(search, { elt: other }) });
+
+    assert.deepEqual([asked.path, search.path], ["/queue/b/?risk=high", "/queue/"]);
   });
 
   test("marks a row that is drawn again", (t) => {
