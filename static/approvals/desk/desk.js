@@ -78,8 +78,6 @@ const chosenForm = () => {
 const openPanel = () => find(".verb-panel[open]");
 /** @type {(rank: number | string) => HTMLInputElement | null} */
 const radioOf = (rank) => find(`.suggestion-radio[data-rank="${rank}"]`);
-/** @type {() => HTMLDialogElement} */
-const help = () => find("#help");
 
 let missed = false; // a suggestion was chosen while another item was on its way: the next approval would be of the wrong one
 
@@ -163,7 +161,7 @@ document.addEventListener("click", (event) => {
   }
   if (target.closest("[data-close]")) closePanel();
   else if (openPanel() && !target.closest(".decision")) keepOrClose();
-  if (target.closest("[data-help]")) help().showModal();
+  if (target.closest("[data-help]")) askHelp();
   if (target.closest("#came-back a")) readNext = true;
   if (target.closest("[data-next]") && move(1)) event.preventDefault();
 });
@@ -431,10 +429,22 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
 // What was refused after the page went on comes back to whoever opens it again.
 document.addEventListener("desk:put-back", ({ detail: { typed } }) => putBack({ ...typed, tops: [], focus: null }));
 
-// --- Keys ---------------------------------------------------------------------------------------------
+// --- Help ---------------------------------------------------------------------------------------------
 
-/** @type {HTMLInputElement} */
-const toggle = find("#keys-on"); // the server keeps it for this person; here it holds at once
+/** @type {() => HTMLDialogElement} */
+const help = () => find("#help");
+/** @type {() => HTMLInputElement | null} */
+const toggle = () => find("#keys-on"); // the server keeps it for this person; here it holds at once
+const singleKeys = () => toggle()?.checked ?? "singleKeys" in help().dataset;
+
+/** It comes when somebody first wants it, and stays. */
+function askHelp() {
+  if (toggle()) help().showModal();
+  else htmx.trigger(help(), "desk:help");
+}
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => target === help() && help().showModal());
+
+// --- Keys ---------------------------------------------------------------------------------------------
 
 const KEYS = {
   j: () => move(1),
@@ -453,7 +463,7 @@ const KEYS = {
   x: select,
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),
-  "?": () => help().showModal(),
+  "?": askHelp,
 };
 for (let rank = 1; rank <= 9; rank++) KEYS[rank] = () => choose(rank);
 
@@ -481,7 +491,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Enter" && event.target.closest?.(".row-link")) readNext = true;
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !toggle.checked) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !singleKeys()) return;
   if (type(event.key)) return event.preventDefault();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const act = KEYS[key];

@@ -16,7 +16,7 @@ from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.approvals.deciding.test_decide import approve
 from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, status_of
-from tests.browser.looks import check
+from tests.browser.looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
@@ -310,6 +310,8 @@ def test_the_verbs_fit_on_a_phone(visit: Visit, propose: Any, policy: Any, ana: 
 def test_single_keys_are_turned_off_for_the_person(visit: Visit, proposal: Any, ana: Any) -> None:
     page = live(visit(ana, f"/queue/{proposal.pk}/"))
     page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert troubles(page) == []
     page.get_by_label("Single-key shortcuts").uncheck()
     eventually(lambda: User.objects.get(pk=ana.pk).single_keys, False)
     page.keyboard.press("Escape")
