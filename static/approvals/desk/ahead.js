@@ -107,7 +107,7 @@ for (const gesture of ["pointermove", "keydown", "wheel"]) document.addEventList
 
 document.addEventListener("desk:rows", lookAhead);
 document.addEventListener("visibilitychange", lookAhead);
-document.addEventListener("htmx:wsOpen", lookAhead);
+document.addEventListener("desk:live", lookAhead);
 const ended = ({ detail: { target } }) => target?.id === "detail" && lookAhead();
 document.addEventListener("htmx:afterSettle", ended);
 document.addEventListener("htmx:afterRequest", ended); // also where nothing came

@@ -17,7 +17,7 @@ async function desk(t, { rows = ROWS, state = "live", answers = ({ url }) => ({ 
   const html = `<body><p id="live-status" data-state="${state}"></p><ol id="rows">${rows}</ol><section id="detail">${panel("a")}</section></body>`;
   const before = (page) => (page.answers = answers);
   const page = open(t, html, "approvals/desk/ahead.js", { before, url: "https://desk.example/queue/a/?risk=high" });
-  page.tell("htmx:wsOpen");
+  page.tell("desk:live");
   await page.pass(SOON);
   return page;
 }
