@@ -192,6 +192,19 @@ def test_the_owner_may_say_no_but_not_yes(proposal: Any, agent: Any, ana: Any) -
     assert browser(ana).post(f"/queue/{proposal.pk}/reject/", {"reason": "no"}).status_code == 303
 
 
+def test_who_writes_a_note_after_their_answer_is_told_of_changes_too(
+    propose: Any, policy: Any, ana: Any
+) -> None:
+    policy(TWO_PEOPLE)
+    proposal = propose()
+    approve(proposal, ana)
+
+    html = page(browser(ana), f"/queue/{proposal.pk}/")
+
+    assert 'id="comment-text"' in html
+    assert html.count("data-changed") == 1
+
+
 def told(client: Client) -> tuple[bool, bool]:
     """What the desk and its help say of single keys."""
     return "data-single-keys" in page(client, "/queue/"), 'value="yes" checked' in page(
