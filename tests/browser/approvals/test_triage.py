@@ -23,6 +23,10 @@ Visit = Callable[..., Any]
 BREAK = "document.querySelector('#socket')['htmx-internal-data'].webSocket.socket?.close(4000)"
 
 
+OVER_THE_EDGE = """figures => figures.filter(figure => figure.getBoundingClientRect().right
+    > figure.closest(".row").getBoundingClientRect().right).map(figure => figure.textContent)"""
+
+
 def ids(page: Any) -> list[str]:
     found = page.locator("#rows .row").evaluate_all("rows => rows.map(row => row.id.slice(9))")
     return list(found)
@@ -72,6 +76,9 @@ def test_every_row_has_its_lines_of_one_height_and_one_link(
     expect(page.locator(f"#proposal-{second.pk}")).to_contain_text("disagreement")
     expect(page.locator(f"#proposal-{third.pk}")).not_to_contain_text("says")
     check(page, "rows with everything")
+    for width in (320, 390, 768):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator("#rows .figure").evaluate_all(OVER_THE_EDGE) == []
 
 
 def test_who_comes_and_goes_is_seen_without_a_reload_and_oneself_is_no_news(
