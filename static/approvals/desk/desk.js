@@ -322,20 +322,22 @@ let glancing = null;
 const SCROLLERS = ["#proposal-scroll", "#proposal-main", ".why"]; // which one scrolls depends on the width
 let before = null; // what to put back when the same item is drawn again
 
+/** @param {"textarea" | "select"} kind */
+const valuesOf = (kind) => [...find(".decision")?.querySelectorAll(kind) ?? []].map(({ id, value }) => [id, value]);
+
 function remember() {
   const it = proposal();
   if (!it) return null;
   const form = openPanel();
   /** @type {NodeListOf<HTMLDetailsElement>} */
   const folds = it.querySelectorAll("details[id]");
-  /** @type {NodeListOf<HTMLTextAreaElement | HTMLSelectElement>} */
-  const reasons = it.querySelectorAll(".decision textarea, .decision select");
   return {
     id: it.dataset.id,
     tops: SCROLLERS.map((it) => find(it)?.scrollTop ?? 0),
     rank: find(".suggestion-radio:checked")?.dataset.rank,
     folds: [...folds].map((fold) => [fold.id, fold.open]),
-    reasons: [...reasons].map((text) => [text.id, text.value]),
+    reasons: valuesOf("textarea"),
+    choices: valuesOf("select"),
     panel: form?.id,
     focus: it.contains(document.activeElement) ? document.activeElement.id : null,
   };
@@ -344,10 +346,12 @@ function remember() {
 /** What was sent is not put back, and its panel closes; words in other panels stay. */
 function withoutPanel(old) {
   const sent = old.panel && `${old.panel.slice("verb-".length)}-`;
+  const isKept = ([id]) => !sent || !id.startsWith(sent);
   return {
     ...old,
     folds: old.folds.map(([id, isOpen]) => [id, isOpen && id !== old.panel]),
-    reasons: old.reasons.filter(([id]) => !sent || !id.startsWith(sent)),
+    reasons: old.reasons.filter(isKept),
+    choices: old.choices.filter(isKept),
   };
 }
 
@@ -358,9 +362,9 @@ function putBack(old) {
     const fold = /** @type {HTMLDetailsElement} */ (document.getElementById(id));
     if (fold) fold.open = isOpen;
   }
-  for (const [id, value] of old.reasons) {
-    const text = /** @type {HTMLTextAreaElement} */ (document.getElementById(id));
-    if (text) text.value = value;
+  for (const [id, value] of [...old.reasons, ...old.choices]) {
+    const field = /** @type {HTMLTextAreaElement | HTMLSelectElement} */ (document.getElementById(id));
+    if (field) field.value = value;
   }
   SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index] ?? 0));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });

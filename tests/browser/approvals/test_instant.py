@@ -110,7 +110,7 @@ def test_what_did_not_count_comes_back_with_its_reason_and_ones_words(
 
 
 def test_who_was_slower_is_told_who_won_on_the_next_item(
-    visit: Visit, watch: Any, propose: Any, ana: Any, ben: Any
+    visit: Visit, watch: Any, propose: Any, ana: Any, ben: Any, cyd: Any
 ) -> None:
     watch.expected = ["409"]
     first, second = propose(), propose()
@@ -122,6 +122,7 @@ def test_who_was_slower_is_told_who_won_on_the_next_item(
         decide.reject(first.pk, reviewer=ben, actor=actor_of(ben), reason="too much")
 
     expect(page.locator("#came-back")).to_contain_text("already rejected, by Ben")
+    expect(page.locator("#came-back")).not_to_contain_text("What you wrote")
     expect(page.locator(f"#proposal-{first.pk}")).to_contain_text("rejected by Ben")
     assert page.locator(f'#proposal[data-id="{second.pk}"]').is_visible()
     assert Decision.objects.get().reviewer == ben

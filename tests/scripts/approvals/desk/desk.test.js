@@ -666,6 +666,8 @@ describe("A decision goes on at once", () => {
     assert.equal(form, formOf(page, "reject"));
     assert.equal(typed.rank, "2");
     assert.ok(typed.reasons.some(([id, text]) => id === "reject-reason" && text === "Not ours"));
+    assert.equal(typed.reasons.some(([id]) => id === "to"), false); // which is chosen, not written
+    assert.equal(typed.choices.some(([id]) => id === "to"), true);
     draws(page, proposal("b"));
     page.tell("desk:put-back", { typed });
     assert.equal(page.find("#reject-reason").value, "Not ours");
