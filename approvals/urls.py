@@ -45,6 +45,7 @@ urlpatterns = [
     path("<uuid:proposal_id>/assign/", beside_views.assign, name="assign"),
     path("<uuid:proposal_id>/comment/", beside_views.comment, name="comment"),
     path("undoable/", beside_views.undoable, name="undoable"),
+    path("help/", beside_views.help_with_keys, name="help"),
     path("keys/", beside_views.keys, name="keys"),
     path("<uuid:proposal_id>/reopen/", views.reopen, name="reopen"),
     path("<uuid:proposal_id>/standing/", standing_views.draft, name="standing"),

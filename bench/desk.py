@@ -43,7 +43,8 @@ _CALM = """took => window.took.length >= took && !document.querySelector("#undo[
     && document.querySelector("#detail:not([data-settling], [data-fresh], .is-waiting) #proposal")
     && document.querySelector(".row:has([aria-current]) ~ .row[data-kept]")"""
 # What was fetched ahead is out of date in this very moment.
-_OUTDATED = "() => document.querySelectorAll('[data-kept]').forEach(row => row.dataset.version++)"
+_OUTDATED = """() => document.querySelectorAll('[data-kept]')
+    .forEach(row => row.dataset.contradicts = 'another')"""
 _OPEN = "() => document.querySelector('#rows .row-link').click()"
 
 

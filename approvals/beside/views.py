@@ -155,6 +155,14 @@ def _beside(
 
 @signed_in
 @permission_required("suggestions.view_proposal", raise_exception=True)
+@require_GET
+def help_with_keys(request: SignedInRequest) -> HttpResponse:
+    """Which key does what, and whether single ones do anything."""
+    return render(request, "approvals/desk/_help.html")
+
+
+@signed_in
+@permission_required("suggestions.view_proposal", raise_exception=True)
 @require_POST
 def keys(request: SignedInRequest) -> HttpResponse:
     """Single-key shortcuts on or off, for this person wherever they sign in."""

@@ -51,8 +51,6 @@ class Row:
     figures: tuple[Figure, ...]
     found: Finding | None
     order: str
-    due: str
-    made: str
     created: datetime
     revises: bool
     says: float | None = None
@@ -200,7 +198,7 @@ def _agreement(row: ReadProposal) -> Agreement | None:
 
 def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Contradiction]) -> Row:
     proposal = found.proposal
-    deadline, pending = proposal.deadline.astimezone(UTC), proposal.status == Proposal.Status.PENDING
+    pending = proposal.status == Proposal.Status.PENDING
     return Row(
         id=str(proposal.pk),
         version=proposal.version,
@@ -210,7 +208,7 @@ def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Cont
         action=shown(proposal.action),
         subject=subject_of(proposal),
         risk=Risk(proposal.risk).label,
-        deadline=deadline,
+        deadline=proposal.deadline.astimezone(UTC),
         status=DECIDED if found.blind else proposal.status,
         status_label=DECIDED if found.blind else status_label(proposal),
         teams=tuple(proposal.teams),
@@ -220,8 +218,6 @@ def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Cont
         found=_finding(proposal) if pending else None,
         order=f"{proposal.queue_order:03d}",
         priority=proposal.priority,
-        due=f"{deadline:%Y%m%dT%H%M%S%f}",
-        made=f"{proposal.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}",
         created=proposal.created_at.astimezone(UTC),
         revises=proposal.revises_id is not None,
         says=found.says,

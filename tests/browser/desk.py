@@ -36,6 +36,11 @@ def kept(page: Any, proposal: Any) -> Any:
     return page
 
 
+def outdate(page: Any, proposal: Any) -> None:
+    """What was fetched ahead of this one holds no more. It may be fetched anew, unless answers are held."""
+    page.locator(f"#proposal-{proposal.pk}").evaluate("row => row.dataset.contradicts = 'another'")
+
+
 def drawn(page: Any) -> Any:
     """The page, once what was done to it is on the screen, and who watches for that was told."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -52,6 +57,15 @@ def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
     for route in held:
         with suppress(Error):  # what was asked for after it made this one be called off
             route.continue_()
+
+
+def asked_for(page: Any, held: list[Any]) -> Any:
+    """What is held back of what htmx asked for, once it has: what is fetched ahead is not of it."""
+    until = time.monotonic() + 8
+    while not (by_htmx := [route for route in held if route.request.resource_type == "xhr"]):
+        assert time.monotonic() < until, "Nothing was asked for."
+        page.wait_for_timeout(10)  # which lets the browser tell of it
+    return by_htmx[-1]
 
 
 def opened(page: Any, proposal: Any) -> None:

@@ -12,7 +12,7 @@ const SOON = 80; // milliseconds of rest, for who runs through the list reads no
 const find = (selector, within = document) => within.querySelector(selector);
 const live = () => find("#live-status").dataset.state === "live";
 const waits = ({ dataset }) => dataset.status === "pending" && !("away" in dataset);
-const addressOf = (row) => find(".row-link", row).getAttribute("hx-get");
+const addressOf = (row) => find(".row-link", row).getAttribute("href");
 const stateOf = ({ dataset }) => `${dataset.version} ${dataset.contradicts}`;
 
 const kept = new Map(); // address → { html, state, at }
@@ -78,9 +78,9 @@ function show() {
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt, target, pathInfo } = event.detail;
   if (target?.id !== "detail" || !elt?.matches(".row-link")) return;
-  const one = kept.get(elt.getAttribute("hx-get"));
+  const one = kept.get(elt.getAttribute("href"));
   if (!holds(one, elt.closest(".row")) || isOld(one)) return;
-  kept.delete(elt.getAttribute("hx-get"));
+  kept.delete(elt.getAttribute("href"));
   event.preventDefault();
   event.stopImmediatePropagation(); // nobody waits for it
   htmx.trigger(target, "htmx:beforeSwap", event.detail);
@@ -107,7 +107,7 @@ for (const gesture of ["pointermove", "keydown", "wheel"]) document.addEventList
 
 document.addEventListener("desk:rows", lookAhead);
 document.addEventListener("visibilitychange", lookAhead);
-document.addEventListener("htmx:wsOpen", lookAhead);
+document.addEventListener("desk:live", lookAhead);
 const ended = ({ detail: { target } }) => target?.id === "detail" && lookAhead();
 document.addEventListener("htmx:afterSettle", ended);
 document.addEventListener("htmx:afterRequest", ended); // also where nothing came

@@ -25,8 +25,11 @@ function withFilters(link) {
   const filters = location.search; // a row is drawn once for everybody, so it can't know our filters
   if (!filters || link.search) return;
   link.setAttribute("href", link.getAttribute("href") + filters);
-  link.setAttribute("hx-get", link.getAttribute("hx-get") + filters);
 }
+// htmx has read a link when it was put into the list, which may be before.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.matches(".row-link")) detail.path = detail.elt.getAttribute("href");
+});
 
 function mark(id = opening ?? proposal()?.dataset.id) {
   for (const link of links()) {
@@ -75,8 +78,6 @@ const chosenForm = () => {
 const openPanel = () => find(".verb-panel[open]");
 /** @type {(rank: number | string) => HTMLInputElement | null} */
 const radioOf = (rank) => find(`.suggestion-radio[data-rank="${rank}"]`);
-/** @type {() => HTMLDialogElement} */
-const help = () => find("#help");
 
 let missed = false; // a suggestion was chosen while another item was on its way: the next approval would be of the wrong one
 
@@ -160,7 +161,7 @@ document.addEventListener("click", (event) => {
   }
   if (target.closest("[data-close]")) closePanel();
   else if (openPanel() && !target.closest(".decision")) keepOrClose();
-  if (target.closest("[data-help]")) help().showModal();
+  if (target.closest("[data-help]")) askHelp();
   if (target.closest("#came-back a")) readNext = true;
   if (target.closest("[data-next]") && move(1)) event.preventDefault();
 });
@@ -321,20 +322,22 @@ let glancing = null;
 const SCROLLERS = ["#proposal-scroll", "#proposal-main", ".why"]; // which one scrolls depends on the width
 let before = null; // what to put back when the same item is drawn again
 
+/** @param {"textarea" | "select"} kind */
+const valuesOf = (kind) => [...find(".decision")?.querySelectorAll(kind) ?? []].map(({ id, value }) => [id, value]);
+
 function remember() {
   const it = proposal();
   if (!it) return null;
   const form = openPanel();
   /** @type {NodeListOf<HTMLDetailsElement>} */
   const folds = it.querySelectorAll("details[id]");
-  /** @type {NodeListOf<HTMLTextAreaElement | HTMLSelectElement>} */
-  const reasons = it.querySelectorAll(".decision textarea, .decision select");
   return {
     id: it.dataset.id,
     tops: SCROLLERS.map((it) => find(it)?.scrollTop ?? 0),
     rank: find(".suggestion-radio:checked")?.dataset.rank,
     folds: [...folds].map((fold) => [fold.id, fold.open]),
-    reasons: [...reasons].map((text) => [text.id, text.value]),
+    reasons: valuesOf("textarea"),
+    choices: valuesOf("select"),
     panel: form?.id,
     focus: it.contains(document.activeElement) ? document.activeElement.id : null,
   };
@@ -343,10 +346,12 @@ function remember() {
 /** What was sent is not put back, and its panel closes; words in other panels stay. */
 function withoutPanel(old) {
   const sent = old.panel && `${old.panel.slice("verb-".length)}-`;
+  const isKept = ([id]) => !sent || !id.startsWith(sent);
   return {
     ...old,
     folds: old.folds.map(([id, isOpen]) => [id, isOpen && id !== old.panel]),
-    reasons: old.reasons.filter(([id]) => !sent || !id.startsWith(sent)),
+    reasons: old.reasons.filter(isKept),
+    choices: old.choices.filter(isKept),
   };
 }
 
@@ -357,9 +362,9 @@ function putBack(old) {
     const fold = /** @type {HTMLDetailsElement} */ (document.getElementById(id));
     if (fold) fold.open = isOpen;
   }
-  for (const [id, value] of old.reasons) {
-    const text = /** @type {HTMLTextAreaElement} */ (document.getElementById(id));
-    if (text) text.value = value;
+  for (const [id, value] of [...old.reasons, ...old.choices]) {
+    const field = /** @type {HTMLTextAreaElement | HTMLSelectElement} */ (document.getElementById(id));
+    if (field) field.value = value;
   }
   SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index] ?? 0));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
@@ -428,10 +433,22 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
 // What was refused after the page went on comes back to whoever opens it again.
 document.addEventListener("desk:put-back", ({ detail: { typed } }) => putBack({ ...typed, tops: [], focus: null }));
 
-// --- Keys ---------------------------------------------------------------------------------------------
+// --- Help ---------------------------------------------------------------------------------------------
 
-/** @type {HTMLInputElement} */
-const toggle = find("#keys-on"); // the server keeps it for this person; here it holds at once
+/** @type {() => HTMLDialogElement} */
+const help = () => find("#help");
+/** @type {() => HTMLInputElement | null} */
+const toggle = () => find("#keys-on"); // the server keeps it for this person; here it holds at once
+const singleKeys = () => toggle()?.checked ?? "singleKeys" in help().dataset;
+
+/** It comes when somebody first wants it, and stays. */
+function askHelp() {
+  if (toggle()) help().showModal();
+  else htmx.trigger(help(), "desk:help");
+}
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => target === help() && help().showModal());
+
+// --- Keys ---------------------------------------------------------------------------------------------
 
 const KEYS = {
   j: () => move(1),
@@ -450,7 +467,7 @@ const KEYS = {
   x: select,
   n: () => tell("desk:show-new"),
   "/": () => find("#q").focus(),
-  "?": () => help().showModal(),
+  "?": askHelp,
 };
 for (let rank = 1; rank <= 9; rank++) KEYS[rank] = () => choose(rank);
 
@@ -478,7 +495,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Enter" && event.target.closest?.(".row-link")) readNext = true;
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !toggle.checked) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !singleKeys()) return;
   if (type(event.key)) return event.preventDefault();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const act = KEYS[key];

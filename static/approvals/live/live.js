@@ -208,6 +208,13 @@ function follow(id, newest, row) {
   redraw();
 }
 
+// It may have changed while it was on its way, when another was open or none: its row was told.
+document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+  if (target.id !== "detail" || requestConfig.elt === document.body) return; // what we asked for is told by its pushes
+  const row = document.getElementById(`proposal-${proposal()?.dataset.id}`);
+  if (row) follow(idOf(row), version(row), row);
+});
+
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 let deciding = false; // our own decision is under way: its answer draws the detail
 document.addEventListener("submit", ({ target }) => (deciding ||= target.matches("[data-verb]")), true);
@@ -329,6 +336,7 @@ function shine(next) {
   if (state() === next) return;
   lamp.dataset.state = next;
   lamp.textContent = WORDS[next];
+  if (next === "live") tell("desk:live");
 }
 
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
@@ -379,6 +387,7 @@ const poll = () => document.hidden || quietly(look);
 
 setInterval(poll, POLL);
 document.addEventListener("visibilitychange", poll);
-addEventListener("online", () => setTimeout(() => connected || poll(), 5000)); // the socket is back before, as a rule
+// A socket that outlived the loss says nothing of it; another is back before, as a rule.
+addEventListener("online", () => (connected ? poll() : setTimeout(() => connected || poll(), 5000)));
 addEventListener("offline", () => shine("offline"));
 settle();

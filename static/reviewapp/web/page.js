@@ -1,7 +1,28 @@
 // @ts-check
-// What every page needs: menus that close, the theme, and two ways of telling (seen, and read aloud).
+// What every page needs: how htmx asks and draws, menus that close, the theme, and two ways of telling (seen, and read aloud).
 
 const root = document.documentElement;
+
+// --- htmx, which begins once all scripts have run ----------------------------------------
+
+Object.assign(htmx.config, {
+  allowEval: false,
+  allowScriptTags: false,
+  historyCacheSize: 0,
+  refreshOnHistoryMiss: true,
+  defaultSettleDelay: 0,
+  includeIndicatorStyles: false,
+  selfRequestsOnly: true,
+  scrollIntoViewOnBoost: false,
+  attributesToSettle: [],
+  timeout: 20_000,
+  responseHandling: [
+    { code: "204", swap: false },
+    { code: "[23]..", swap: true },
+    { code: "4(09|22)", swap: true },
+    { code: "...", swap: false, error: true },
+  ],
+});
 
 // --- Menus -------------------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ interface Htmx {
   ajax(verb: string, path: string, how: { target: string; swap: string }): Promise<void>;
   process(element: Element): void;
   swap(target: Element, html: string, how: object, more: { eventInfo: HtmxDetail; contextElement: Element }): void;
-  trigger(target: Element, type: string, detail: object): void;
+  trigger(target: Element, type: string, detail?: object): void;
   createWebSocket(address: string): WebSocket;
   config: { wsReconnectDelay: (tries: number) => number };
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 
 from approvals.beside import claims
 from approvals.deciding import decide
@@ -191,15 +192,37 @@ def test_the_owner_may_say_no_but_not_yes(proposal: Any, agent: Any, ana: Any) -
     assert browser(ana).post(f"/queue/{proposal.pk}/reject/", {"reason": "no"}).status_code == 303
 
 
+def test_who_writes_a_note_after_their_answer_is_told_of_changes_too(
+    propose: Any, policy: Any, ana: Any
+) -> None:
+    policy(TWO_PEOPLE)
+    proposal = propose()
+    approve(proposal, ana)
+
+    html = page(browser(ana), f"/queue/{proposal.pk}/")
+
+    assert 'id="comment-text"' in html
+    assert html.count("data-changed") == 1
+
+
+def told(client: Client) -> tuple[bool, bool]:
+    """What the desk and its help say of single keys."""
+    return "data-single-keys" in page(client, "/queue/"), 'value="yes" checked' in page(
+        client, "/queue/help/"
+    )
+
+
 def test_single_keys_are_kept_with_the_person(ana: Any) -> None:
     client = browser(ana)
 
     assert client.post("/queue/keys/", headers=part("keys-form")).status_code == 204
     assert not User.objects.get(pk=ana.pk).single_keys
+    assert told(client) == (False, False)
     client.post("/queue/keys/", {"on": "yes"})
     client.post("/queue/keys/", {"on": "yes"})
 
     assert User.objects.get(pk=ana.pk).single_keys
+    assert told(client) == (True, True)
     assert Event.objects.filter(type="preference.changed").count() == 2
 
 

@@ -16,7 +16,7 @@ from approvals.deciding import decide
 from approvals.models import Claim, Decision
 from approvals.queue import read
 from approvals.queue.read import Filters, Position
-from approvals.queue.rows import rows_of
+from approvals.queue.rows import Row, rows_of
 from audit.ground.refusals import Invalid
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
@@ -25,6 +25,7 @@ from tests.database import owner_connection
 from tests.queries import statements
 
 ALL = Filters()
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -144,14 +145,19 @@ def test_rows_cost_the_same_queries_for_one_and_twelve(many: list[Any]) -> None:
     assert asked(1) == asked(12) == 2  # the second for others of the same concern
 
 
+def said_by(row: Row, name: str) -> str:
+    told = re.search(rf'data-{name}="([^"]+)"', row.html)
+    assert told
+    return told[1]
+
+
 def test_a_row_sorts_in_text_as_the_queue_does(many: list[Any]) -> None:
-    places = {
-        "": lambda row: (row.order, row.due, row.id),
-        "deadline": lambda row: (row.due, row.id),
-        "age": lambda row: (row.made, row.id),
-    }
-    for sort, place in places.items():
-        keys = [place(row) for row in rows_of(walk(TEAMS, Filters(sort=sort)))]
+    on_the_second = many[7].created_at.replace(microsecond=0)  # which is told without a fraction
+    Proposal.objects.filter(pk=many[7].pk).update(created_at=on_the_second, deadline=on_the_second + DAY)
+    Proposal.objects.filter(pk=many[8].pk).update(deadline=on_the_second + DAY + timedelta(microseconds=1))
+    for sort, places in {"": ("order", "due"), "deadline": ("due",), "age": ("made",)}.items():
+        rows = rows_of(walk(TEAMS, Filters(sort=sort)))
+        keys = ["|".join([*(said_by(row, place) for place in places), row.id]) for row in rows]
         assert keys == sorted(keys)
         assert len(keys) == len(many)
 

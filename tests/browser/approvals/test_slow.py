@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from approvals.models import Claim, Decision
-from tests.browser.desk import live, opened, slow, status_of
+from tests.browser.desk import asked_for, kept, live, opened, outdate, slow, status_of
 
 Visit = Callable[..., Any]
 
@@ -18,14 +17,6 @@ Visit = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def noise(watch: Any) -> None:
     watch.expected = ["ERR_", "htmx:"]  # htmx says so when a newer request calls off an older one
-
-
-def asked_for(page: Any, held: list[Any]) -> Any:
-    """The request that is held back, once the page has made it."""
-    until = time.monotonic() + 8
-    while not held and time.monotonic() < until:
-        page.wait_for_timeout(10)  # which lets the browser tell of it
-    return held[-1]
 
 
 def said(page: Any, text: str) -> None:
@@ -53,9 +44,10 @@ def test_three_steps_on_and_a_refusal_reach_the_item_they_were_meant_for(
 
 def test_nobody_approves_an_item_that_is_not_there_yet(visit: Visit, propose: Any, ana: Any) -> None:
     first, second = propose(), propose()
-    page = live(visit(ana, f"/queue/{first.pk}/"))
+    page = kept(live(visit(ana, f"/queue/{first.pk}/")), second)
 
     with slow(page, "**/queue/*-*/"):
+        outdate(page, second)
         page.keyboard.press("j")
         page.keyboard.press("a")
         said(page, "Nothing was approved: the item was still on its way")
@@ -85,11 +77,11 @@ def test_a_key_between_a_claim_and_its_answer_waits_for_it(visit: Visit, propose
 
 
 def test_what_waits_is_called_off_aloud(visit: Visit, propose: Any, ana: Any) -> None:
-    first, _second = propose(), propose()
-    page = live(visit(ana, f"/queue/{first.pk}/"))
-    page.locator(".row[data-kept]").evaluate("row => row.dataset.version++")  # it has to be asked for
+    first, second = propose(), propose()
+    page = kept(live(visit(ana, f"/queue/{first.pk}/")), second)
 
     with slow(page, "**/queue/*-*/") as held:
+        outdate(page, second)
         page.keyboard.press("j")
         page.keyboard.press("r")
         page.keyboard.type("no")

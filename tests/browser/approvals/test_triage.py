@@ -15,12 +15,16 @@ from approvals.deciding import decide
 from approvals.models import Claim, SavedView
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.browser.desk import live
+from tests.browser.desk import kept, live, opened
 from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
 BREAK = "document.querySelector('#socket')['htmx-internal-data'].webSocket.socket?.close(4000)"
+
+
+OVER_THE_EDGE = """figures => figures.filter(figure => figure.getBoundingClientRect().right
+    > figure.closest(".row").getBoundingClientRect().right).map(figure => figure.textContent)"""
 
 
 def ids(page: Any) -> list[str]:
@@ -72,6 +76,9 @@ def test_every_row_has_its_lines_of_one_height_and_one_link(
     expect(page.locator(f"#proposal-{second.pk}")).to_contain_text("disagreement")
     expect(page.locator(f"#proposal-{third.pk}")).not_to_contain_text("says")
     check(page, "rows with everything")
+    for width in (320, 390, 768):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator("#rows .figure").evaluate_all(OVER_THE_EDGE) == []
 
 
 def test_who_comes_and_goes_is_seen_without_a_reload_and_oneself_is_no_news(
@@ -122,6 +129,20 @@ def test_searching_while_typing_keeps_the_focus_and_what_is_open(
     page.reload()
     expect(page.locator("#q")).to_have_value("parr")
     assert ids(page) == [str(parrot.pk), str(found.pk)]
+
+
+def test_a_row_that_is_drawn_anew_keeps_the_filters(visit: Visit, propose: Any, ana: Any, ben: Any) -> None:
+    first, second = propose(), propose()
+    page = kept(live(visit(ana, f"/queue/{first.pk}/?risk=medium")), second)
+    claims.claim(second.pk, user=ben, actor=actor_of(ben))
+    row = page.locator(f"#proposal-{second.pk}")
+    expect(row).to_contain_text("claimed by Ben")
+
+    row.locator("a").click()
+    opened(page, second)
+
+    assert page.url.endswith(f"/queue/{second.pk}/?risk=medium")
+    expect(row).to_be_visible()
 
 
 def test_in_every_order_nothing_moves_under_the_pointer(

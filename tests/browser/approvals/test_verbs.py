@@ -15,8 +15,8 @@ from governance.models import User
 from suggestions.models import Proposal, Resolution
 from tests.approvals.conftest import TWO_PEOPLE
 from tests.approvals.deciding.test_decide import approve
-from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, status_of
-from tests.browser.looks import check
+from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, slow, status_of
+from tests.browser.looks import check, troubles
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
@@ -173,8 +173,9 @@ def test_one_press_does_one_thing(visit: Visit, propose: Any, policy: Any, ana: 
     page.keyboard.press("a")
     opened(page, third)
     assert [status_of(p) for p in (first, second, third)] == ["approved", "approved", "pending"]
-    hold("u")
-    page.keyboard.press("u")
+    with slow(page, "**/undo/"):
+        hold("u")
+        page.keyboard.press("u")
     opened(page, second)
 
     assert [status_of(p) for p in (first, second, third)] == ["approved", "pending", "pending"]
@@ -272,7 +273,7 @@ def test_a_connection_lost_in_the_middle_of_a_decision(
         route.abort()
 
     page.route("**/approve/**", answer_lost)
-    with page.expect_event("requestfailed"):
+    with page.expect_event("requestfailed", lambda request: "/approve/" in request.url):
         page.keyboard.press("a")
     page.unroute("**/approve/**")
 
@@ -310,6 +311,8 @@ def test_the_verbs_fit_on_a_phone(visit: Visit, propose: Any, policy: Any, ana: 
 def test_single_keys_are_turned_off_for_the_person(visit: Visit, proposal: Any, ana: Any) -> None:
     page = live(visit(ana, f"/queue/{proposal.pk}/"))
     page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert troubles(page) == []
     page.get_by_label("Single-key shortcuts").uncheck()
     eventually(lambda: User.objects.get(pk=ana.pk).single_keys, False)
     page.keyboard.press("Escape")

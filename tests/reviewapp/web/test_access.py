@@ -79,6 +79,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:assign", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:comment", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:undoable", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:help", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:keys", "POST"): (LOGIN, 302, 302, 302, 302),
     ("approvals:check", "GET"): (LOGIN, 200, 200, 200, 200),
     ("figures:mine", "GET"): (LOGIN, 200, 200, 403, 403),

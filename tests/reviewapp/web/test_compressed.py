@@ -77,9 +77,17 @@ def test_answers_of_the_api_are_not(proposal: Any, ana: Any) -> None:
             "<p>\n  <pre>a\n  b</pre>\n  <pre\n  class='x'>c\n d</pre>",
             "<p>\n<pre>a\n  b</pre>\n<pre\n  class='x'>c\n d</pre>",
         ),
+        (
+            "<p>\n  {% if a %}\n    {% for b in c %}\n    b\n    {% endfor %}\n  {% endif %}\n</p>",
+            "<p>\n{% if a %}{% for b in c %}b\n{% endfor %}{% endif %}</p>",
+        ),
+        ("<p>{% if a %}\n  b{% endif %}\n</p>", "<p>{% if a %}\nb{% endif %}\n</p>"),
+        ("{% if a %}\n  <b>\n{% endif %}", "{% if a %}\n<b>\n{% endif %}"),
+        ("<p>\n  {% include 'a' %}\n  {{ b }}\n</p>", "<p>\n{% include 'a' %}\n{{ b }}\n</p>"),
+        ("<p>\n  {% if a %}b{% endif %}\n</p>", "<p>\n{% if a %}b{% endif %}\n</p>"),
     ],
 )
-def test_templates_are_sent_without_their_indentation(written: str, sent: str) -> None:
+def test_templates_are_sent_without_their_layout(written: str, sent: str) -> None:
     assert unindented(written) == sent
 
 

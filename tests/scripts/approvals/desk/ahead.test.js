@@ -7,7 +7,7 @@ const KEPT_FOR = 60_000;
 
 const row = (id, { status = "pending", version = 1, contradicts = "", current = false, away = "" } = {}) =>
   `<li class="row" id="proposal-${id}" data-status="${status}" data-version="${version}" data-contradicts="${contradicts}"${away}>
-   <a class="row-link" href="/queue/${id}/" hx-get="/queue/${id}/?risk=high"${current ? ' aria-current="true"' : ""}>${id}</a></li>`;
+   <a class="row-link" href="/queue/${id}/?risk=high"${current ? ' aria-current="true"' : ""}>${id}</a></li>`;
 const panel = (id) => `<article id="proposal" data-id="${id}"><form data-verb="reject"></form></article>`;
 const addressOf = (id) => `/queue/${id}/?risk=high`;
 const ROWS = row("a", { current: true }) + row("b") + row("c") + row("d");
@@ -17,7 +17,7 @@ async function desk(t, { rows = ROWS, state = "live", answers = ({ url }) => ({ 
   const html = `<body><p id="live-status" data-state="${state}"></p><ol id="rows">${rows}</ol><section id="detail">${panel("a")}</section></body>`;
   const before = (page) => (page.answers = answers);
   const page = open(t, html, "approvals/desk/ahead.js", { before, url: "https://desk.example/queue/a/?risk=high" });
-  page.tell("htmx:wsOpen");
+  page.tell("desk:live");
   await page.pass(SOON);
   return page;
 }

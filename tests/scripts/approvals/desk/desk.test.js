@@ -6,7 +6,7 @@ const SETTLE = 400;
 const GLANCE = 250;
 
 const row = (id, status = "pending") =>
-  `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/" hx-get="/queue/${id}/">${id}</a></li>`;
+  `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/">${id}</a></li>`;
 const panel = (verb, field = `<textarea id="${verb}-reason"></textarea>`) =>
   `<details class="verb-panel" id="verb-${verb}"><summary>${verb}</summary><form class="panel" data-verb="${verb}"${verb === "comment" ? " data-stays" : ""}>
    <p data-presets hidden><button type="button">Not our customer</button></p>${field}<button type="submit">Send</button>
@@ -23,11 +23,19 @@ const proposal = (id, { verbs = approve(1) + approve(2) + PANELS + CLAIM, more =
    ${suggestion(1)}${suggestion(2)}<details id="fold-raw"><summary>Raw</summary></details><a data-next href="/queue/">Next</a>
    <div class="decision" id="decision">${verbs}<button data-help hidden>Keys</button></div>${more}</article>`;
 const REST = `<div id="undo" class="undo-bar"><form class="undo-one" data-verb="undo"><button>Undo</button></form></div><input id="q" type="search">
-  <dialog id="help"></dialog><input id="keys-on" type="checkbox" checked><p id="elsewhere"></p>`;
+  <dialog id="help" data-single-keys></dialog><p id="elsewhere"></p>`;
 
-function desk(t, { rows = row("a") + row("b") + row("c"), detail = proposal("a"), rest = REST, ...more } = {}) {
+function desk(t, { rows = row("a") + row("b") + row("c"), detail = proposal("a"), rest = REST, helps = bringsHelp, ...more } = {}) {
   const html = `<body><ol id="rows">${rows}</ol><section id="detail">${detail}</section>${rest}</body>`;
-  return open(t, html, "approvals/desk/desk.js", more);
+  const page = open(t, html, "approvals/desk/desk.js", more);
+  page.find("#help")?.addEventListener("desk:help", () => helps(page));
+  return page;
+}
+function bringsHelp(page) {
+  const target = page.find("#help");
+  target.replaceChildren(page.fragment('<input id="keys-on" type="checkbox" checked>'));
+  page.tell("htmx:afterSwap", { target });
+  return target;
 }
 
 // What htmx does: it says that it asks, then it draws what came, or that nothing did.
@@ -120,7 +128,18 @@ describe("Going through the list by key", () => {
     keys(page, "j");
 
     assert.deepEqual(page.followed, ["/queue/b/?risk=high"]);
-    assert.equal(page.find("#proposal-b a").getAttribute("hx-get"), "/queue/b/?risk=high");
+  });
+
+  test("keeps them also where htmx has read the link before", (t) => {
+    const page = desk(t, { url: "https://desk.example/queue/?risk=high" });
+    const [link, other] = [page.find("#proposal-b a"), page.find("#q")];
+    const asked = { path: "/queue/b/" };
+    const search = { path: "/queue/" };
+
+    page.fire(link, "htmx:configRequest", { detail: Object.assign(asked, { elt: link }) });
+    page.fire(other, "htmx:configRequest", { detail: Object.assign(search, { elt: other }) });
+
+    assert.deepEqual([asked.path, search.path], ["/queue/b/?risk=high", "/queue/"]);
   });
 
   test("marks a row that is drawn again", (t) => {
@@ -263,6 +282,22 @@ describe("A key", () => {
     assert.equal(page.find("#help").open, true);
   });
 
+  test("? asks for help until it came, and keeps it", (t) => {
+    const page = desk(t, { helps: () => {} });
+    const help = page.find("#help");
+    let asked = 0;
+    help.addEventListener("desk:help", () => asked++);
+
+    keys(page, "?", "?");
+    assert.deepEqual([asked, help.open], [2, false]); // nothing came
+    bringsHelp(page);
+    assert.equal(help.open, true);
+    help.close();
+    keys(page, "?");
+
+    assert.deepEqual([asked, help.open], [2, true]);
+  });
+
   test("does nothing while help is open", (t) => {
     const page = desk(t);
 
@@ -311,6 +346,7 @@ describe("Single keys that are turned off", () => {
   test("do nothing, and hold at once", (t) => {
     const page = desk(t);
 
+    bringsHelp(page).close();
     page.find("#keys-on").checked = false;
     keys(page, "a", "j", "r", "?");
     assert.equal(sent(page), "");
@@ -323,9 +359,10 @@ describe("Single keys that are turned off", () => {
   });
 
   test("leave Escape and Ctrl+Enter as they are", (t) => {
-    const page = desk(t);
-    page.find("#keys-on").checked = false;
+    const page = desk(t, { rest: REST.replace(" data-single-keys", "") });
 
+    keys(page, "f");
+    assert.equal(opened(page), undefined);
     page.fold("#verb-reject");
     page.press("Enter", { ctrlKey: true });
     assert.equal(sent(page), "reject");
@@ -629,6 +666,8 @@ describe("A decision goes on at once", () => {
     assert.equal(form, formOf(page, "reject"));
     assert.equal(typed.rank, "2");
     assert.ok(typed.reasons.some(([id, text]) => id === "reject-reason" && text === "Not ours"));
+    assert.equal(typed.reasons.some(([id]) => id === "to"), false); // which is chosen, not written
+    assert.equal(typed.choices.some(([id]) => id === "to"), true);
     draws(page, proposal("b"));
     page.tell("desk:put-back", { typed });
     assert.equal(page.find("#reject-reason").value, "Not ours");

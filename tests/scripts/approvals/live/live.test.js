@@ -11,8 +11,8 @@ const ROW = {
 function row(id, how = {}) {
   const { deadline, state, claimed, looking, ...data } = { ...ROW, ...how };
   const attributes = Object.entries(data).map(([name, value]) => `data-${name}="${value}"`);
-  const age = data.status === "pending" ? '<time data-ago="2026-03-02T08:00:00Z" datetime="2026-03-02T08:00:00Z"></time>' : "";
-  const when = state ? `<b class="row-state">${state}</b>` : `<time data-deadline="${deadline}" datetime="${deadline}"></time>`;
+  const age = data.status === "pending" ? '<time data-ago datetime="2026-03-02T08:00:00Z"></time>' : "";
+  const when = state ? `<b class="row-state">${state}</b>` : `<time data-deadline datetime="${deadline}"></time>`;
   return `<li class="row" id="proposal-${id}" ${attributes.join(" ")}><a class="row-link" href="/queue/${id}/">
     <span class="row-sentence">Refund ${id}</span>${claimed ? '<span class="initials">AK</span>' : ""}<span>${age}</span>
     <b class="row-contradicts"${data.contradicts ? "" : " hidden"}>contradicts</b><i class="row-looking" data-looking='${looking ?? ""}' hidden></i>
@@ -445,6 +445,25 @@ describe("The open proposal", () => {
     assert.deepEqual(page.toasts, []);
   });
 
+  test("is drawn again where it changed on its way", async (t) => {
+    const page = desk(t, waiting("a", "b"), { detail: proposal("a") });
+    const comes = (elt, version = 1) => {
+      page.find("#detail").replaceChildren(page.fragment(proposal("b", { version })));
+      page.tell("htmx:afterSwap", { target: page.find("#detail"), requestConfig: { elt } });
+    };
+
+    push(page, done("b"));
+    comes(page.find("#proposal-b a"));
+    await page.pass(100);
+    comes(page.document.body); // not again and again
+    await page.pass(100);
+    comes(page.find("#proposal-b a"), 2);
+    await page.pass(100);
+
+    assert.deepEqual(page.drawn.map(({ path }) => path), ["/queue/b/"]);
+    assert.deepEqual(page.toasts, ["Approved by Ben"]);
+  });
+
   test("is drawn again for nobody where another was opened meanwhile", (t) => {
     const page = desk(t, waiting("a", "b"), { detail: proposal("b") });
     const swaps = (path, elt = page.document.body, target = page.find("#detail")) => {
@@ -633,7 +652,7 @@ describe("What waits to be shown", () => {
   test("stays counted when something else is drawn", (t) => {
     const page = withNews(t);
 
-    page.tell("htmx:afterSwap", { target: page.find("#detail") });
+    page.tell("htmx:afterSwap", { target: page.find("#detail"), requestConfig: { elt: page.find("#rows a") } });
 
     assert.equal(news(page), "1 new Refund a");
   });
@@ -915,6 +934,20 @@ describe("Without a connection", () => {
 
     assert.deepEqual(asked(page), [VERSION]);
     assert.equal(state(page), "Reconnecting");
+  });
+
+  test("a socket that outlived the loss is looked at as soon as there is one, and more may be fetched ahead", async (t) => {
+    const page = desk(t, waiting("a"));
+    const lived = [];
+    page.document.addEventListener("desk:live", () => lived.push(state(page)));
+    page.tell("htmx:wsOpen");
+
+    page.fire(page.window, "offline");
+    page.fire(page.window, "online");
+    await page.pass(0);
+
+    assert.deepEqual(asked(page), [VERSION]);
+    assert.deepEqual(lived, ["Live", "Live"]);
   });
 
   test("a socket that is back before makes that needless", async (t) => {

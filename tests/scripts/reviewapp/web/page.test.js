@@ -220,3 +220,9 @@ describe("A toast", () => {
     assert.deepEqual(toasts(page), []);
   });
 });
+
+test("htmx runs nothing that stands in an answer, asks nobody else, and keeps no page", (t) => {
+  const { allowEval, allowScriptTags, selfRequestsOnly, historyCacheSize } = drawn(t).window.htmx.config;
+
+  assert.deepEqual([allowEval, allowScriptTags, selfRequestsOnly, historyCacheSize], [false, false, true, 0]);
+});

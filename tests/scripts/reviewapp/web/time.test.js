@@ -34,12 +34,12 @@ describe("Time that is left", () => {
     [-9 * DAY, "time is up"],
   ]) {
     test(`${seconds} seconds are “${words}”`, (t) => {
-      assert.equal(said(one(t, `data-deadline="${at(seconds)}"`)), words);
+      assert.equal(said(one(t, `data-deadline datetime="${at(seconds)}"`)), words);
     });
   }
 
   test("has its suffix, but not once it is up", async (t) => {
-    const page = one(t, `data-deadline="${at(2)}" data-suffix=" left"`);
+    const page = one(t, `data-deadline datetime="${at(2)}" data-suffix=" left"`);
     assert.equal(said(page), "2 s left");
 
     await page.pass(1000);
@@ -56,31 +56,31 @@ describe("Time that is left", () => {
     [0, "late"],
   ]) {
     test(`${seconds} seconds are ${urgency ?? "not urgent"}`, (t) => {
-      assert.equal(one(t, `data-deadline="${at(seconds)}"`).find("#it").dataset.urgency, urgency);
+      assert.equal(one(t, `data-deadline datetime="${at(seconds)}"`).find("#it").dataset.urgency, urgency);
     });
   }
 
   test("becomes urgent while one looks, and calm again when it was put off", async (t) => {
-    const page = one(t, `data-deadline="${at(15 * MINUTE)}"`);
+    const page = one(t, `data-deadline datetime="${at(15 * MINUTE)}"`);
     const it = page.find("#it");
 
     await page.pass(1000);
     assert.equal(it.dataset.urgency, "soon");
-    it.dataset.deadline = at(HOUR);
+    it.dateTime = at(HOUR);
     await page.pass(1000);
 
     assert.equal(it.dataset.urgency, "");
   });
 
   test("that nobody can read is left as the server wrote it", (t) => {
-    const page = open(t, `<html data-now="${at(0)}"><body><i data-deadline="soon">by noon</i>`, TIME);
+    const page = open(t, `<html data-now="${at(0)}"><body><time data-deadline datetime="soon">by noon</time>`, TIME);
 
-    assert.equal(page.find("i").textContent, "by noon");
-    assert.equal(page.find("i").dataset.urgency, undefined);
+    assert.equal(page.find("time").textContent, "by noon");
+    assert.equal(page.find("time").dataset.urgency, undefined);
   });
 
   test("is not drawn again while its words are the same", async (t) => {
-    const page = one(t, `data-deadline="${at(2 * HOUR)}"`);
+    const page = one(t, `data-deadline datetime="${at(2 * HOUR)}"`);
     await page.pass(1000);
     const before = page.find("#it").firstChild;
 
@@ -103,12 +103,12 @@ describe("Time that has passed", () => {
     [-HOUR, "just now"],
   ]) {
     test(`${seconds} seconds are “${words}”`, (t) => {
-      assert.equal(said(one(t, `data-ago="${at(-seconds)}"`)), words);
+      assert.equal(said(one(t, `data-ago datetime="${at(-seconds)}"`)), words);
     });
   }
 
   test("goes on by itself", async (t) => {
-    const page = one(t, `data-ago="${at(0)}"`);
+    const page = one(t, `data-ago datetime="${at(0)}"`);
 
     await page.pass(9000);
     assert.equal(said(page), "just now");
@@ -121,7 +121,7 @@ describe("Time that has passed", () => {
 describe("A wrong clock at the desk", () => {
   for (const wrong of [-3 * DAY, -6, 6, 3 * DAY]) {
     test(`by ${wrong} seconds changes nothing`, async (t) => {
-      const page = one(t, `data-deadline="${at(90)}"`, { now: at(wrong) });
+      const page = one(t, `data-deadline datetime="${at(90)}"`, { now: at(wrong) });
       assert.equal(said(page), "1 min");
 
       await page.pass(31_000);
@@ -131,18 +131,18 @@ describe("A wrong clock at the desk", () => {
   }
 
   test("by as much as an answer may take on its way is taken for right", (t) => {
-    assert.equal(said(one(t, `data-deadline="${at(60)}"`, { now: at(5) })), "55 s");
-    assert.equal(said(one(t, `data-deadline="${at(60)}"`, { now: at(-5) })), "1 min");
+    assert.equal(said(one(t, `data-deadline datetime="${at(60)}"`, { now: at(5) })), "55 s");
+    assert.equal(said(one(t, `data-deadline datetime="${at(60)}"`, { now: at(-5) })), "1 min");
   });
 
   test("is believed where the server did not tell its own", (t) => {
-    const page = open(t, `<time data-deadline="${at(30)}"></time>`, TIME);
+    const page = open(t, `<time data-deadline datetime="${at(30)}"></time>`, TIME);
 
     assert.equal(page.find("time").textContent, "30 s");
   });
 
   test("does not move what happened today to another day", (t) => {
-    const page = one(t, `data-clock="${at(-HOUR)}"`, { now: at(3 * DAY) });
+    const page = one(t, `data-clock datetime="${at(-HOUR)}"`, { now: at(3 * DAY) });
 
     assert.equal(said(page), "08:00:00");
   });
@@ -150,31 +150,31 @@ describe("A wrong clock at the desk", () => {
 
 describe("A point in time", () => {
   test("of today is told by the clock alone, of another day with its date", (t) => {
-    assert.equal(said(one(t, `data-clock="${at(5)}"`)), "09:00:05");
-    assert.equal(said(one(t, `data-clock="${at(-9 * HOUR)}"`)), "00:00:00");
-    assert.equal(said(one(t, `data-clock="${at(-9 * HOUR - 1)}"`)), "1 Mar, 23:59:59");
+    assert.equal(said(one(t, `data-clock datetime="${at(5)}"`)), "09:00:05");
+    assert.equal(said(one(t, `data-clock datetime="${at(-9 * HOUR)}"`)), "00:00:00");
+    assert.equal(said(one(t, `data-clock datetime="${at(-9 * HOUR - 1)}"`)), "1 Mar, 23:59:59");
   });
 
   test("that an argument names is told by the clock of whoever reads it", (t) => {
-    const page = one(t, 'data-moment="2026-10-25T14:05:00+02:00"');
+    const page = one(t, 'data-moment datetime="2026-10-25T14:05:00+02:00"');
 
     assert.equal(said(page), "Sunday, 25 Oct 2026, 12:05, your time");
   });
 
   test("that is none is left as it was written", (t) => {
-    const page = open(t, '<i data-moment="tomorrow">tomorrow</i>', TIME);
+    const page = open(t, '<time data-moment datetime="tomorrow">tomorrow</time>', TIME);
 
-    assert.equal(page.find("i").textContent, "tomorrow");
+    assert.equal(page.find("time").textContent, "tomorrow");
   });
 
   test("can be read in full where only a span is shown", (t) => {
-    const page = one(t, `data-deadline="${at(HOUR)}" datetime="${at(HOUR)}"`);
+    const page = one(t, `data-deadline datetime="${at(HOUR)}"`);
 
     assert.equal(page.find("#it").title, "2 Mar 2026, 10:00:00");
   });
 
   test("is written out in full once, for it stands in every row of a list that changes often", (t) => {
-    const page = one(t, `data-deadline="${at(HOUR)}" datetime="${at(HOUR)}" title="in an hour"`);
+    const page = one(t, `data-deadline datetime="${at(HOUR)}" title="in an hour"`);
 
     page.tell("desk:rows");
 
@@ -194,7 +194,7 @@ test("What holds until a certain time goes by itself", async (t) => {
 
 test("What is drawn later tells its time at once", (t) => {
   const page = open(t, `<html data-now="${at(0)}"><body><div id="new"></div><ul></ul>`, TIME);
-  const time = (seconds) => page.fragment(`<time data-deadline="${at(seconds)}" datetime="${at(seconds)}"></time>`);
+  const time = (seconds) => page.fragment(`<time data-deadline datetime="${at(seconds)}"></time>`);
 
   page.find("#new").append(time(30));
   page.fire("#new", "htmx:afterSwap", { detail: {} });
