@@ -11,19 +11,24 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from django.db.models import Field, JSONField, Model
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+C = TypeVar("C", bound=psycopg.Cursor[Any])
 Part = tuple[str, Sequence[Any]]  # of a statement, with its parameters
 Computed = Part
 Row = tuple[type[Model], Any]
 Timed = tuple[Model, str]
+
+
+class FirstFailed(OperationalError):
+    """What was sent ahead of a statement failed, so that the statement was not run."""
 
 
 class NotInTransaction(RuntimeError):
@@ -163,15 +168,43 @@ def _default(value: Any) -> Any:
 def run(
     kind: type[psycopg.Cursor], statement: Any, parameters: Any, *, binary: bool = False
 ) -> list[tuple[Any, ...]]:
-    """The rows of a prepared statement, by a cursor that its connection keeps: a new one each time would cost
-    half of a short statement. Raises Django's database errors."""
+    """The rows of a prepared statement. Raises Django's database errors."""
     django = connections[DEFAULT_DB_ALIAS]
     django.ensure_connection()
-    kept = vars(django.connection).setdefault("kept_cursors", {})
-    cursor = kept.get(kind) or kept.setdefault(kind, kind(django.connection))
+    cursor = _kept(django.connection, kind)
     with django.wrap_database_errors:
         cursor.execute(statement, parameters, prepare=True, binary=binary)
         return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def run_after(first: Part, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
+    """`run` a statement in one trip and one transaction with another one that goes first.
+
+    It sees what was committed while the first one waited. Raises `FirstFailed`.
+    """
+    django = connections[DEFAULT_DB_ALIAS]
+    django.ensure_connection()
+    ahead, cursor = _kept(django.connection, _Ahead), _kept(django.connection, psycopg.Cursor)
+    with django.wrap_database_errors:
+        try:
+            with django.connection.pipeline():
+                ahead.execute(*first, prepare=True)
+                cursor.execute(statement, parameters, prepare=True)
+        except psycopg.Error as error:
+            if ahead.pgresult is None:
+                raise FirstFailed(str(error)) from error
+            raise
+        return cursor.fetchall()
+
+
+class _Ahead(psycopg.Cursor[Any]):
+    """A cursor of its own for what goes first."""
+
+
+def _kept(connection: psycopg.Connection[Any], kind: type[C]) -> C:
+    """A cursor that the connection keeps: a new one each time would cost half of a short statement."""
+    kept: dict[type, Any] = vars(connection).setdefault("kept_cursors", {})
+    return kept.get(kind) or kept.setdefault(kind, kind(connection))
 
 
 def _gathered() -> _Gathered | None:

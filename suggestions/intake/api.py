@@ -87,7 +87,7 @@ class Proposals(APIView):
         body = check(ProposalBody, request.data)
         subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
         with one_at_a_time(caller.agent.pk, [subject]) as turn:
-            prepared = _prepared(caller, body, request.data, key, request, turn)
+            prepared = _prepared(caller, body, request.data, key, request, turn, alone=True)
             [submitted] = submit(caller.agent, [prepared])
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response(_answer(submitted), status=201, headers=replayed)
@@ -285,11 +285,20 @@ def _key(request: Request) -> str:
 
 
 def _prepared(
-    caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request, turn: Turn
+    caller: AgentCaller,
+    body: ProposalBody,
+    value: Any,
+    key: str,
+    request: Request,
+    turn: Turn,
+    *,
+    alone: bool = False,
 ) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
-    return prepare(caller, body, key=key, body_digest=digest(value), traceparent=traceparent, turn=turn)
+    return prepare(
+        caller, body, key=key, body_digest=digest(value), traceparent=traceparent, turn=turn, alone=alone
+    )
 
 
 def _subject_key(item: dict[str, Any]) -> UUID | None:

@@ -11,14 +11,17 @@ from psycopg.types.json import Jsonb
 from audit.log.record import NOW_SQL
 from audit.statements.prepared import execute
 from governance.models import Agent
+from suggestions.allowance import budgets
+from suggestions.allowance.budgets import Draw
 from suggestions.intake import asking_again
 from suggestions.intake.prepare import Prepared
 from suggestions.models import Suggestion
+from suggestions.past.locks import turn_of
 
 # One statement writes any number of proposals with their suggestions and events, or of
 # none of them anything. A key that exists already makes its proposal drop out, with all
 # that belongs to it. An agent's own limit can only bring the deadline nearer. Where one of
-# them asks again for what was rejected, nothing is written.
+# them asks again for what was rejected, or a budget is spent, nothing is written.
 _INSERT = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
@@ -29,7 +32,7 @@ WITH given AS (
         remind float8, escalate_after float8, action text,
         sentence text, glance jsonb, numbers jsonb, shadow text, event_before text, event_after text,
         fingerprints text[], cleared uuid[], concern uuid)
-), {asking_again.REFUSED_SQL}, proposal AS (
+), {asking_again.REFUSED_SQL}, {{spent}}proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
@@ -46,7 +49,7 @@ WITH given AS (
            action, sentence, glance, numbers, shadow, concern, now()
       FROM given, LATERAL (
            SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
-     WHERE NOT EXISTS (SELECT FROM refused)
+     WHERE NOT EXISTS (SELECT FROM refused){{unspent}}
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
 ), suggestion AS (
@@ -66,21 +69,33 @@ WITH given AS (
 )
 SELECT id, created_at, deadline FROM proposal
 """
+_AT_ONCE = _INSERT.format(spent="", unspent="")
+_IN_TURN = _INSERT.format(spent=f"{budgets.SPENT_SQL}, ", unspent=" AND NOT EXISTS (SELECT FROM spent)")
 
 
 def insert(agent: Agent, prepared: Sequence[Prepared]) -> set[UUID]:
-    """Run the statement; the proposals that were new are told their times, and their ids returned."""
-    parameters = {
+    """Run the statement; the proposals that were new are told their times, and their ids returned.
+
+    What is drawn from budgets takes the agent's turn in the same trip. Raises `FirstFailed` where that does
+    not come.
+    """
+    parameters: dict[str, Any] = {
         "agent": agent.pk,
         "policy": prepared[0].proposal.policy_id,
         "proposals": Jsonb([_proposal_row(p) for p in prepared]),
         "suggestions": Jsonb([_suggestion_row(s) for p in prepared for s in p.suggestions]),
     }
-    rows = {row[0]: row[1:] for row in execute(_INSERT, parameters)}
+    rows = {row[0]: row[1:] for row in _inserted(agent, parameters, [d for p in prepared for d in p.draws])}
     for proposal in (p.proposal for p in prepared if p.proposal.pk in rows):
         proposal.created_at, proposal.deadline = rows[proposal.pk]
         proposal._state.adding = False
     return set(rows)
+
+
+def _inserted(agent: Agent, parameters: dict[str, Any], draws: list[Draw]) -> list[tuple[Any, ...]]:
+    if not draws:
+        return execute(_AT_ONCE, parameters)
+    return execute(_IN_TURN, parameters | budgets.parameters(draws), after=turn_of(agent.pk))
 
 
 def _proposal_row(prepared: Prepared) -> dict[str, Any]:
