@@ -39,7 +39,7 @@ def execute(
     if not apart:
         writes.send()
     if after:
-        return writes.run_after(after, statement, parameters)
+        return writes.run_after(after, statement, parameters)  # type: ignore[arg-type]
     return writes.run(psycopg.Cursor, statement, parameters, binary=binary)
 
 

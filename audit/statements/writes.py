@@ -7,7 +7,8 @@ None of what is gathered may rest on another part of it, but for the order of ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import cache, lru_cache
@@ -25,6 +26,8 @@ Part = tuple[str, Sequence[Any]]  # of a statement, with its parameters
 Computed = Part
 Row = tuple[type[Model], Any]
 Timed = tuple[Model, str]
+
+_NAME = re.compile(r"%\((\w+)\)s")
 
 
 class FirstFailed(OperationalError):
@@ -177,24 +180,32 @@ def run(
         return cursor.fetchall()  # type: ignore[no-any-return]
 
 
-def run_after(first: Part, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
+def run_after(first: Part, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """`run` a statement in one trip and one transaction with another one that goes first.
 
     It sees what was committed while the first one waited. Raises `FirstFailed`.
     """
     django = connections[DEFAULT_DB_ALIAS]
     django.ensure_connection()
-    ahead, cursor = _kept(django.connection, _Ahead), _kept(django.connection, psycopg.Cursor)
+    ahead, cursor = _kept(django.connection, _Ahead), _kept(django.connection, psycopg.RawCursor)
+    text, names = _numbered(statement)
     with django.wrap_database_errors:
         try:
             with django.connection.pipeline():
                 ahead.execute(*first, prepare=True)
-                cursor.execute(statement, parameters, prepare=True)
+                cursor.execute(text, [parameters[name] for name in names], prepare=True)
         except psycopg.Error as error:
             if ahead.pgresult is None:
                 raise FirstFailed(str(error)) from error
             raise
         return cursor.fetchall()
+
+
+@cache
+def _numbered(statement: str) -> tuple[bytes, list[str]]:
+    """A statement with `$1` for `%(name)s`, and the names: in a long one psycopg looks for them each time."""
+    names = list(dict.fromkeys(_NAME.findall(statement)))
+    return _NAME.sub(lambda found: f"${names.index(found[1]) + 1}", statement).encode(), names
 
 
 class _Ahead(psycopg.Cursor[Any]):
