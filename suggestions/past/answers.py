@@ -47,9 +47,9 @@ _ROWS_THEN = """
         CASE WHEN r.at < %(at)s THEN p.status ELSE 'pending' END AS status
    FROM suggestions_proposal p LEFT JOIN suggestions_resolution r ON r.proposal_id = p.id) AS _
 """
-# Of any action, where none is named.
+# Of any action, where none is named; null where the one that is named isn't asked for.
 _VALUE = """
-(CASE WHEN %(action)s = '' OR jsonb_typeof(numbers -> '') = 'string' THEN numbers -> %(argument)s
+(CASE WHEN %(action)s = '' OR numbers ->> '' = %(action)s THEN numbers -> %(argument)s
       ELSE numbers #> ARRAY['', %(action)s, %(argument)s] END)::numeric
 """
 _OF_ACTION = "(%(action)s = '' OR (numbers -> '') ? %(action)s)"
@@ -66,7 +66,12 @@ class _Sought:
 
 
 _SOUGHT = {
-    "count": _Sought("count(*)", "sum(n)", "sum(sign)", "coalesce(sum(found), 0)"),
+    "count": _Sought(
+        f"count(*) FILTER (WHERE {_OF_ACTION})",
+        "sum(n)",
+        f"sum(sign) FILTER (WHERE {_OF_ACTION})",
+        "coalesce(sum(found), 0)",
+    ),
     "sum": _Sought(
         "coalesce(sum(greatest({value}, 0)), 0)",
         "sum(total)",
@@ -85,7 +90,7 @@ _SOUGHT = {
 _OF_ROWS = """
 SELECT {sought} FROM {rows}
  WHERE {whose} AND created_at > {now} - make_interval(secs => %(seconds)s){until}
-   AND status = ANY(%(statuses)s) AND {of_action}
+   AND status = ANY(%(statuses)s)
 """
 # What is added up already (see `suggestions.past.rollups`) from its subtotals, the longest first, with the
 # corrections that are not in them yet; rows for what is newer, and for the first minute at most.
@@ -107,11 +112,11 @@ SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
  CROSS JOIN LATERAL (
     SELECT {of_rows}, count(*) FROM suggestions_proposal
      WHERE {whose} AND created_at > edge.since AND created_at >= edge.until
-       AND status = ANY(%(statuses)s) AND {of_action}
+       AND status = ANY(%(statuses)s)
      UNION ALL
     SELECT {of_rows}, count(*) FROM suggestions_proposal
      WHERE {whose} AND created_at > edge.since AND created_at < least(edge.fine, edge.until)
-       AND status = ANY(%(statuses)s) AND {of_action}
+       AND status = ANY(%(statuses)s)
      UNION ALL
     SELECT {of_subtotals}, 0 FROM suggestions_subtotal
      WHERE {subtotals} AND span = 60 AND start >= edge.fine AND start < edge.coarse
@@ -123,7 +128,7 @@ SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
      WHERE {subtotals} AND span = 86400 AND start >= edge.days
      UNION ALL
     SELECT {of_corrections}, 0 FROM suggestions_correction
-     WHERE key = %(key)s AND created_at >= edge.fine AND status = ANY(%(statuses)s) AND {of_action}
+     WHERE key = %(key)s AND created_at >= edge.fine AND status = ANY(%(statuses)s)
  ) AS piece (found, rows)
 """
 _SUBTOTALS = (
@@ -140,7 +145,7 @@ SELECT EXISTS (SELECT FROM suggestions_precedent
 def now_sql(kind: Kind, of: str) -> str:
     """A question that gives the figure, how many rows were read for it, and whether there are sums."""
     parts = {name: part.format(value=_VALUE) for name, part in asdict(_SOUGHT[kind]).items()}
-    return _NOW.format(**parts, whose=_WHOSE[of], of_action=_OF_ACTION, subtotals=_SUBTOTALS)
+    return _NOW.format(**parts, whose=_WHOSE[of], subtotals=_SUBTOTALS)
 
 
 class Past:
@@ -252,7 +257,6 @@ class Past:
             sought=_SOUGHT[question.kind].of_rows.format(value=_VALUE),
             rows=_ROWS_THEN if self.at else _ROWS,
             whose=whose,
-            of_action=_OF_ACTION,
         )
         return self._execute(statement, question, key)[0]  # type: ignore[no-any-return]
 
