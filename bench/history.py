@@ -181,7 +181,7 @@ def _keep_plan(stage: Stage) -> None:
     from suggestions.past import answers
 
     agent, _ = _keys(stage)
-    statement = answers._now("sum", "agent", True)
+    statement = answers.now_sql("sum", "agent")
     given = {"key": agent, "seconds": 90 * 86_400.0, "statuses": list(answers.STATUSES)}
     given |= {"argument": "amount", "action": "refund_payment"}
     with psycopg.connect(stage.services.superuser_url, dbname=DATABASE) as connection:

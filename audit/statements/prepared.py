@@ -24,18 +24,22 @@ def execute(
     *,
     apart: bool = False,
     binary: bool = False,
+    after: writes.Part | None = None,
 ) -> list[tuple[Any, ...]]:
     """Run a prepared statement that gives rows, in the current transaction if there is one.
 
     Values travel apart from the text. What `writes` has gathered is sent before, unless the answer stands
     `apart` from it. What comes back `binary` is read in half the time where it has many moments and ids; JSON
     has to be cast to text. Raises Django's database errors, like any other query.
+
+    `after` is a statement that goes first in the same trip and transaction, such as a lock: what was
+    committed while that one waited is seen. Raises `writes.FirstFailed` where that one fails.
     """
     if not apart:
         writes.send()
     text, names = writes.numbered(statement)
     values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
-    return writes.run(text, values, binary=binary)
+    return writes.run(text, values, after=after, binary=binary)
 
 
 class Rows(Generic[M]):

@@ -12,19 +12,24 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from django.db.models import Field, JSONField, Model
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+C = TypeVar("C", bound=psycopg.Cursor[Any])
 Part = tuple[str, Sequence[Any]]  # of a statement, with its parameters
 Computed = Part
 Row = tuple[type[Model], Any]
 Timed = tuple[Model, str]
+
+
+class FirstFailed(OperationalError):
+    """What was sent ahead of a statement failed, so that the statement was not run."""
 
 
 class NotInTransaction(RuntimeError):
@@ -161,19 +166,49 @@ def _default(value: Any) -> Any:
     return value.expression
 
 
-def run(statement: bytes, parameters: Sequence[Any], *, binary: bool = False) -> list[tuple[Any, ...]]:
+def run(
+    statement: bytes, parameters: Sequence[Any], *, after: Part | None = None, binary: bool = False
+) -> list[tuple[Any, ...]]:
     """The rows of a prepared statement whose parameters are `numbered`. Raises Django's database errors.
 
-    The connection keeps its cursor: a new one each time would cost half of a short statement.
+    With a statement that goes first, as `after`, both are one trip and one transaction, and it sees what was
+    committed while that one waited. Raises `FirstFailed`.
     """
     django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
     django.ensure_connection()
-    kept = vars(django.connection)
-    cursor = kept.get("kept_cursor") or kept.setdefault("kept_cursor", psycopg.RawCursor(django.connection))
+    cursor = _kept(django.connection, psycopg.RawCursor)
+    if after:
+        with django.wrap_database_errors, _after(after, django.connection):
+            cursor.execute(statement, parameters, prepare=True, binary=binary)
+        return cursor.fetchall()
     with django.wrap_database_errors:
         cursor.execute(statement, parameters, prepare=True, binary=binary)
         return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _after(first: Part, connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """What is executed in the block is sent in one trip with another one before it. Raises `FirstFailed`."""
+    ahead = _kept(connection, _Ahead)
+    try:
+        with connection.pipeline():
+            ahead.execute(numbered(first[0])[0], first[1], prepare=True)
+            yield
+    except psycopg.Error as error:
+        if ahead.pgresult is None:
+            raise FirstFailed(str(error)) from error
+        raise
+
+
+class _Ahead(psycopg.RawCursor[Any]):
+    """A cursor of its own for what goes first."""
+
+
+def _kept(connection: psycopg.Connection[Any], kind: type[C]) -> C:
+    """A cursor that the connection keeps: a new one each time would cost half of a short statement."""
+    kept: dict[type, Any] = vars(connection).setdefault("kept_cursors", {})
+    return kept.get(kind) or kept.setdefault(kind, kind(connection))
 
 
 @lru_cache(maxsize=1_024)

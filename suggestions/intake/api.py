@@ -277,7 +277,7 @@ def _admit(caller: AgentCaller, *, cost: int = 1) -> None:
 def _handed_in(request: Request, body: ProposalBody, key: str, caller: AgentCaller) -> Submitted:
     subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
     with one_at_a_time(caller.agent.pk, [subject]) as turn:
-        prepared = _prepared(caller, body, request.data, key, request, turn)
+        prepared = _prepared(caller, body, request.data, key, request, turn, alone=True)
         [submitted] = submit(caller.agent, [prepared], stands=caller.stands)
     return submitted
 
@@ -293,11 +293,20 @@ def _key(request: Request) -> str:
 
 
 def _prepared(
-    caller: AgentCaller, body: ProposalBody, value: Any, key: str, request: Request, turn: Turn
+    caller: AgentCaller,
+    body: ProposalBody,
+    value: Any,
+    key: str,
+    request: Request,
+    turn: Turn,
+    *,
+    alone: bool = False,
 ) -> Prepared:
     """`value` is the body as it came: its digest tells whether a key came with another one."""
     traceparent = request.META.get("HTTP_TRACEPARENT", "")[:64]
-    return prepare(caller, body, key=key, body_digest=digest(value), traceparent=traceparent, turn=turn)
+    return prepare(
+        caller, body, key=key, body_digest=digest(value), traceparent=traceparent, turn=turn, alone=alone
+    )
 
 
 def _subject_key(item: dict[str, Any]) -> UUID | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from governance.agents import boundaries
 from governance.door.authentication import AgentCaller
 from governance.models import Agent
 from suggestions.allowance import budgets
+from suggestions.allowance.budgets import Draw
 from suggestions.intake import asking_again
 from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.draft import drafted
@@ -31,6 +32,7 @@ class Prepared:
 
     `fingerprints` name what each suggestion asks for; `cleared` are rejected proposals that this
     one revises in a way that matters; `beside` is what the policy in the shadow says otherwise.
+    `draws` are what has still to be checked against budgets, by the statement that stores it.
     """
 
     proposal: Proposal
@@ -41,6 +43,7 @@ class Prepared:
     fingerprints: list[str]
     cleared: list[UUID]
     beside: Difference | None = None
+    draws: list[Draw] = field(default_factory=list)
 
 
 def prepare(
@@ -51,12 +54,14 @@ def prepare(
     body_digest: str,
     traceparent: str = "",
     turn: Turn | None = None,
+    alone: bool = False,
 ) -> Prepared:
     """Check a body against boundaries, schemas and policy.
 
     Raises a `BoundaryHit` that names the boundary, or `Invalid` naming each field. The
     policy's verdict is in the proposal; nothing is stored yet. With a `turn`, what the policy
-    asks of the past is exact: see `suggestions.past.locks`.
+    asks of the past is exact: see `suggestions.past.locks`. Budgets that have no room are found when it is
+    stored if it comes `alone`.
     """
     agent = caller.agent
     _check_boundaries(caller, body)
@@ -67,7 +72,11 @@ def prepare(
     )
     _check_revised(agent, body)
     past = Past.of(proposal, turn=turn)
-    budgets.check(proposal, suggestions, past=past, turn=turn)
+    draws: list[Draw] = []
+    if turn and alone:
+        draws = budgets.draws(proposal, suggestions, past=past, turn=turn)
+    else:
+        budgets.check(proposal, suggestions, past=past, turn=turn)
     unjudged = [copy(s) for s in suggestions] if caller.shadow else []
     verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
     beside = in_the_shadow(caller, proposal, unjudged, entries, verdict) if caller.shadow else None
@@ -91,7 +100,15 @@ def prepare(
     fingerprints = asking_again.fingerprints(proposal, suggestions)
     cleared = asking_again.cleared_by(proposal, suggestions) if body.revises else []
     return Prepared(
-        proposal, suggestions, verdict.decide_within, body.expires_at, event, fingerprints, cleared, beside
+        proposal,
+        suggestions,
+        verdict.decide_within,
+        body.expires_at,
+        event,
+        fingerprints,
+        cleared,
+        beside,
+        draws,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +13,17 @@ from audit.log.record import NOW_SQL
 from audit.statements.prepared import execute
 from governance.door.authentication import STANDS_SQL, Stands
 from governance.models import Agent
+from suggestions.allowance import budgets
 from suggestions.intake import asking_again
 from suggestions.intake.prepare import Prepared
 from suggestions.models import Suggestion
+from suggestions.past.locks import turn_of
 
 # One statement writes any number of proposals with their suggestions and events, or of
 # none of them anything. A key that exists already makes its proposal drop out, with all
 # that belongs to it. An agent's own limit can only bring the deadline nearer. Where one of
-# them asks again for what was rejected, nothing is written, and nothing where the agent stands
-# otherwise than the judgement had it.
+# them asks again for what was rejected, a budget is spent, or the agent stands otherwise than the
+# judgement had it, nothing is written.
 _INSERT = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(proposals)s) AS _ (
@@ -31,7 +34,7 @@ WITH given AS (
         remind float8, escalate_after float8, action text,
         sentence text, glance jsonb, numbers jsonb, shadow text, event_before text, event_after text,
         fingerprints text[], cleared uuid[], concern uuid)
-), {asking_again.REFUSED_SQL}, proposal AS (
+), {asking_again.REFUSED_SQL}, {{spent}}proposal AS (
     INSERT INTO suggestions_proposal (
         id, agent_id, idempotency_key, body_digest, status, version, title, summary, subject_type,
         subject_id, context, provenance, traceparent, callback_url, revises_id, salt, policy_id, verdict,
@@ -48,7 +51,7 @@ WITH given AS (
            action, sentence, glance, numbers, shadow, concern, now()
       FROM given, LATERAL (
            SELECT least(expires_at, now() + make_interval(secs => decide_within)) AS at) ends
-     WHERE NOT EXISTS (SELECT FROM refused)/* and as it stands */
+     WHERE NOT EXISTS (SELECT FROM refused){{unspent}}{{still}}
         ON CONFLICT (agent_id, idempotency_key) DO NOTHING
     RETURNING id, created_at, deadline
 ), suggestion AS (
@@ -68,13 +71,22 @@ WITH given AS (
 )
 SELECT id, created_at, deadline FROM proposal
 """
-_INSERT_AS_IT_STANDS = _INSERT.replace("/* and as it stands */", f" AND ({STANDS_SQL}) = %(stands)s")
+
+
+@cache
+def _insert(*, in_turn: bool, as_it_stands: bool) -> str:
+    return _INSERT.format(
+        spent=f"{budgets.SPENT_SQL}, " if in_turn else "",
+        unspent=" AND NOT EXISTS (SELECT FROM spent)" if in_turn else "",
+        still=f" AND ({STANDS_SQL}) = %(stands)s" if as_it_stands else "",
+    )
 
 
 def insert(agent: Agent, prepared: Sequence[Prepared], stands: Stands | None = None) -> set[UUID]:
     """Run the statement; the proposals that were new are told their times, and their ids returned.
 
-    With `stands` only where the agent still stands so.
+    With `stands` only where the agent still stands so. What is drawn from budgets takes the agent's turn in
+    the same trip. Raises `FirstFailed` where that does not come.
     """
     parameters: dict[str, Any] = {
         "agent": agent.pk,
@@ -84,8 +96,12 @@ def insert(agent: Agent, prepared: Sequence[Prepared], stands: Stands | None = N
     }
     if stands:
         parameters |= {"key_hash": stands.key_hash, "stands": stands.said}
-    statement = _INSERT_AS_IT_STANDS if stands else _INSERT
-    rows = {row[0]: row[1:] for row in execute(statement, parameters)}
+    draws = [draw for p in prepared for draw in p.draws]
+    if draws:
+        parameters |= budgets.parameters(draws)
+    statement = _insert(in_turn=bool(draws), as_it_stands=bool(stands))
+    found = execute(statement, parameters, after=turn_of(agent.pk) if draws else None)
+    rows = {row[0]: row[1:] for row in found}
     for proposal in (p.proposal for p in prepared if p.proposal.pk in rows):
         proposal.created_at, proposal.deadline = rows[proposal.pk]
         proposal._state.adding = False

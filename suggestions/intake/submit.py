@@ -16,18 +16,21 @@ from audit.ground.actors import Actor
 from audit.ground.announce import announce
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.statements.writes import FirstFailed
 from governance.door import recalled
 from governance.door.authentication import Stands
 from governance.models import Agent
 from governance.trust import halts, standing
 from governance.trust.autonomy import hold
 from governance.trust.passing import Circumstances
+from suggestions.allowance import budgets
 from suggestions.answering.resolve import resolve
 from suggestions.intake import asking_again, samples, shadow
 from suggestions.intake.prepare import Prepared
 from suggestions.intake.store import insert
 from suggestions.intake.submitted import event_of
 from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.past.answers import Past
 
 
 class KeyReused(Refusal):
@@ -55,8 +58,9 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
     """Store proposals, all or none, each at most once per idempotency key.
 
     A key that was used before gives back the proposal it made then. Raises `KeyReused` when
-    its body was another one, `StillInFlight` when that request is not finished, `AlreadyRejected`
-    when one asks again for what was rejected, `Outdated` when the agent does not stand as `stands` has it.
+    its body was another one, `StillInFlight` when that request is not finished, `BudgetSpent` when too
+    little is left of a budget, `AlreadyRejected` when one asks again for what was rejected, `Outdated`
+    when the agent does not stand as `stands` has it.
     """
     try:
         with _transaction_where_needed(prepared):
@@ -69,6 +73,8 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
             shadow.keep([(p.proposal.pk, p.beside) for p in prepared if p.proposal.pk in new])
             _settle_uses(used, new)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
+    except FirstFailed:
+        raise
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise StillInFlight from error
@@ -77,6 +83,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
         transaction.on_commit(partial(announce, *new), robust=True)
     earlier = {p.proposal.pk: _earlier(agent, p) for p in prepared if p.proposal.pk not in new}
     if refused := [p for p in prepared if earlier.get(p.proposal.pk, p) is None]:
+        budgets.check_room([d for p in refused for d in p.draws], past=Past(agent.pk))
         if refusal := asking_again.refusal(refused):
             raise refusal
         return submit(agent, prepared, stands=stands)

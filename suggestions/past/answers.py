@@ -47,12 +47,12 @@ _ROWS_THEN = """
         CASE WHEN r.at < %(at)s THEN p.status ELSE 'pending' END AS status
    FROM suggestions_proposal p LEFT JOIN suggestions_resolution r ON r.proposal_id = p.id) AS _
 """
-_VALUE = "(numbers -> %(argument)s)::numeric"
-_VALUE_OF_ACTION = """
-(CASE jsonb_typeof(numbers -> '') WHEN 'string' THEN numbers -> %(argument)s
+# Of any action, where none is named; null where the one that is named isn't asked for.
+_VALUE = """
+(CASE WHEN %(action)s = '' OR numbers ->> '' = %(action)s THEN numbers -> %(argument)s
       ELSE numbers #> ARRAY['', %(action)s, %(argument)s] END)::numeric
 """
-_OF_ACTION = " AND (numbers -> '') ? %(action)s"
+_OF_ACTION = "(%(action)s = '' OR (numbers -> '') ? %(action)s)"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class _Sought:
 
 
 _SOUGHT = {
-    "count": _Sought("count(*)", "sum(n)", "sum(sign)", "coalesce(sum(found), 0)"),
+    "count": _Sought(
+        f"count(*) FILTER (WHERE {_OF_ACTION})",
+        "sum(n)",
+        f"sum(sign) FILTER (WHERE {_OF_ACTION})",
+        "coalesce(sum(found), 0)",
+    ),
     "sum": _Sought(
         "coalesce(sum(greatest({value}, 0)), 0)",
         "sum(total)",
@@ -85,7 +90,7 @@ _SOUGHT = {
 _OF_ROWS = """
 SELECT {sought} FROM {rows}
  WHERE {whose} AND created_at > {now} - make_interval(secs => %(seconds)s){until}
-   AND status = ANY(%(statuses)s){of_action}
+   AND status = ANY(%(statuses)s)
 """
 # What is added up already (see `suggestions.past.rollups`) from its subtotals, the longest first, with the
 # corrections that are not in them yet; rows for what is newer, and for the first minute at most.
@@ -107,11 +112,11 @@ SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
  CROSS JOIN LATERAL (
     SELECT {of_rows}, count(*) FROM suggestions_proposal
      WHERE {whose} AND created_at > edge.since AND created_at >= edge.until
-       AND status = ANY(%(statuses)s){of_action}
+       AND status = ANY(%(statuses)s)
      UNION ALL
     SELECT {of_rows}, count(*) FROM suggestions_proposal
      WHERE {whose} AND created_at > edge.since AND created_at < least(edge.fine, edge.until)
-       AND status = ANY(%(statuses)s){of_action}
+       AND status = ANY(%(statuses)s)
      UNION ALL
     SELECT {of_subtotals}, 0 FROM suggestions_subtotal
      WHERE {subtotals} AND span = 60 AND start >= edge.fine AND start < edge.coarse
@@ -123,7 +128,7 @@ SELECT {together}, sum(rows)::int, bool_or(until > 'epoch')
      WHERE {subtotals} AND span = 86400 AND start >= edge.days
      UNION ALL
     SELECT {of_corrections}, 0 FROM suggestions_correction
-     WHERE key = %(key)s AND created_at >= edge.fine AND status = ANY(%(statuses)s){of_action}
+     WHERE key = %(key)s AND created_at >= edge.fine AND status = ANY(%(statuses)s)
  ) AS piece (found, rows)
 """
 _SUBTOTALS = (
@@ -137,11 +142,10 @@ SELECT EXISTS (SELECT FROM suggestions_precedent
 
 
 @lru_cache
-def _now(kind: Kind, of: str, of_action: bool) -> str:
-    value = _VALUE_OF_ACTION if of_action else _VALUE
-    parts = {name: part.format(value=value) for name, part in asdict(_SOUGHT[kind]).items()}
-    whose = _WHOSE[of]
-    return _NOW.format(**parts, whose=whose, of_action=_OF_ACTION if of_action else "", subtotals=_SUBTOTALS)
+def now_sql(kind: Kind, of: str) -> str:
+    """A question that gives the figure, how many rows were read for it, and whether there are sums."""
+    parts = {name: part.format(value=_VALUE) for name, part in asdict(_SOUGHT[kind]).items()}
+    return _NOW.format(**parts, whose=_WHOSE[of], subtotals=_SUBTOTALS)
 
 
 class Past:
@@ -239,24 +243,20 @@ class Past:
     def _figure(self, question: Question, key: UUID) -> int | Decimal:
         if self.at:
             return self._of_rows(question, key, _WHOSE[question.of])
-        found, rows, settled = self._execute(
-            _now(question.kind, question.of, bool(question.action)), question, key
-        )
+        found, rows, settled = self._execute(now_sql(question.kind, question.of), question, key)
         if rows > rollups.MANY_ROWS and not settled:
             ask = partial(rollups.ask_for, [key], of_subject=question.of == SUBJECT)
             transaction.on_commit(ask, robust=True)
         return found  # type: ignore[no-any-return]
 
     def _of_rows(self, question: Question, key: UUID, whose: str) -> int | Decimal:
-        value = _VALUE_OF_ACTION if question.action else _VALUE
         now, until = ("%(at)s", " AND created_at < %(at)s") if self.at else ("now()", "")
         statement = _OF_ROWS.format(
             now=now,
             until=until,
-            sought=_SOUGHT[question.kind].of_rows.format(value=value),
+            sought=_SOUGHT[question.kind].of_rows.format(value=_VALUE),
             rows=_ROWS_THEN if self.at else _ROWS,
             whose=whose,
-            of_action=_OF_ACTION if question.action else "",
         )
         return self._execute(statement, question, key)[0]  # type: ignore[no-any-return]
 

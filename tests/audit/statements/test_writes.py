@@ -13,10 +13,10 @@ from audit.ground.ids import uuid7
 from audit.log.record import record
 from audit.models import Event
 from audit.statements.prepared import Rows, execute
-from audit.statements.writes import NotInTransaction, add, as_one, change, store, write
+from audit.statements.writes import FirstFailed, NotInTransaction, add, as_one, change, store, write
 from governance.models import Absence, Team
 from suggestions.models import Proposal, Suggestion
-from tests.queries import sent
+from tests.queries import sent, spent
 
 pytestmark = pytest.mark.django_db
 
@@ -160,3 +160,41 @@ def test_rows_are_as_the_orm_has_them(proposal: Any) -> None:
     assert Proposal.objects.filter(created_at__lte=Now()).get() == found.proposal
     assert read([proposal.agent_id]) == []
     assert connection.in_atomic_block
+
+
+FIRST = "INSERT INTO governance_team (slug, name) VALUES (%s, %s) RETURNING 1"
+SECOND = """
+INSERT INTO governance_team (slug, name)
+SELECT %(slug)s::text, %(slug)s::text || %(name)s RETURNING slug, name
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_statements_of_one_trip_are_one_transaction() -> None:
+    with spent() as found:
+        assert execute(SECOND, {"slug": "b", "name": "!"}, after=(FIRST, ["a", "first"])) == [("b", "b!")]
+    assert len(found.statements) == 2
+    assert names() == ["first", "b!"]
+
+    with pytest.raises(IntegrityError):
+        execute(SECOND, {"slug": "b", "name": "?"}, after=(FIRST, ["c", "third"]))
+    assert names() == ["first", "b!"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_the_first_statement_fails_the_second_is_not_run() -> None:
+    Team.objects.create(slug="a", name="first")
+    with pytest.raises(FirstFailed):
+        execute(SECOND, {"slug": "b", "name": "!"}, after=(FIRST, ["a", "again"]))
+    assert names() == ["first"]
+
+
+def test_what_was_gathered_is_sent_before_both() -> None:
+    with transaction.atomic(), as_one():
+        store(Team(slug="a", name="first"))
+        asked = execute(
+            "SELECT count(*) FROM governance_team WHERE slug = ANY(%(slugs)s)",
+            {"slugs": ["a", "b"]},
+            after=(FIRST, ["b", "second"]),
+        )
+    assert asked == [(2,)]

@@ -21,8 +21,12 @@ from governance.agents import boundaries
 from governance.agents.boundaries import Budget
 from governance.models import Agent
 from suggestions.allowance.budgets import used
-from suggestions.models import Proposal
+from suggestions.models import Correction, Proposal, Settled, Subtotal
+from suggestions.past import rollups
+from suggestions.past.locks import one_at_a_time
+from tests import conftest
 from tests.conftest import REFUND, ApiClient, actor_of, proposal_body, suggestion_body
+from tests.queries import spent
 from tests.searching import searched
 
 
@@ -223,6 +227,132 @@ def test_an_edit_that_touches_other_data_is_refused(
     assert refused.value.facts["boundary"] == "data_classes"
 
 
+@pytest.mark.parametrize("first_of_two", [True, False])
+def test_of_two_budgets_the_first_that_refuses_is_told(
+    api: Any, agent: Agent, action_type: Any, first_of_two: bool
+) -> None:
+    small, spent_already = {"per": "1h", "most": 50}, {"per": "1d", "most": 60}
+    several = [small, spent_already] if first_of_two else [spent_already, small]
+    budget(agent, *({"argument": "amount", **one} for one in several))
+    assert api.submit(body(50)).status_code == 201
+    refused = api.submit(body(55))
+    assert (refused.status_code, refused.json()["most"]) == ((403, 50) if first_of_two else (429, 60))
+
+
+def test_what_is_new_to_a_lowered_budget_is_refused_and_what_comes_again_is_not(
+    api: Any, agent: Agent, action_type: Any
+) -> None:
+    first = api.submit(body(60), key="once")
+    budget(agent, most=50)
+    assert api.submit(body(60), key="once").content == first.content
+    assert api.submit(body(60), key="another").status_code == 403
+    assert api.submit(body(61), key="once").json()["type"] == "urn:reviewapp:problem:key-reused"
+
+
+def test_a_spent_budget_is_told_before_what_was_rejected(
+    api: Any, agent: Agent, action_type: Any, propose: Any, ana: Any
+) -> None:
+    decide.reject(propose(**body(30)).pk, reviewer=ana, actor=actor_of(ana), reason="no")
+    budget(agent, most=50)
+    assert api.submit(body(30)).status_code == 409
+    propose(**body(40))
+    assert api.submit(body(30)).status_code == 429
+
+
+def test_what_the_policy_blocks_has_to_fit_and_uses_nothing(api: Any, agent: Agent, action_type: Any) -> None:
+    budget(agent, most=100)
+    assert api.submit(body(40)).status_code == 201
+    conftest.in_force(
+        "version: 1\nrules:\n  - {name: all, when: args.amount > 0.0, then: {verdict: block}}\n"
+    )
+    answers = [api.submit(body(amount)) for amount in (60, 60, 61)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[0].json()["status"] == "blocked"
+    assert left(api) == [60]
+
+
+@pytest.mark.parametrize("verdict", ["review", "block"])
+def test_a_budget_costs_a_submission_one_statement_and_no_transaction(
+    api: Any, agent: Agent, action_type: Any, verdict: str
+) -> None:
+    conftest.in_force(
+        f"version: 1\nrules:\n  - {{name: all, when: args.amount > 0.0, then: {{verdict: {verdict}}}}}\n"
+    )
+
+    def submission() -> tuple[int, int]:
+        with spent() as found:
+            assert api.submit(body(1)).status_code == 201
+        return len(found.statements), found.commits
+
+    submission()  # what a process keeps ready is asked for once
+    statements, commits = submission()
+    budget(agent, {"argument": "amount", "most": 100}, {"argument": "amount", "most": 100, "per": "1h"})
+    assert submission() == (statements + 1, commits)
+
+
+AGES = {"now": 0, "2 minutes": 120, "58 minutes": 3_480, "62 minutes": 3_720, "5 hours": 18_000}
+ACTIONS = ("refund_payment", "send_voucher")
+STATUSES = st.sampled_from(["pending", "approved"]) | st.sampled_from(Proposal.Status.values)
+AMOUNTS = st.dictionaries(st.sampled_from(ACTIONS), st.integers(1, 40), min_size=1)
+
+
+@searched(40)
+@given(
+    past=st.lists(st.tuples(st.sampled_from(sorted(AGES)), STATUSES, AMOUNTS), min_size=1, max_size=5),
+    asked=AMOUNTS,
+    action=st.sampled_from([None, *ACTIONS]),
+    per=st.sampled_from(["1h", "3h", "1d"]),
+    added_up=st.booleans(),
+)
+def test_a_budget_counts_what_the_proposals_of_its_window_ask_for(
+    api: Any,
+    agent: Agent,
+    voucher: Any,
+    action_type: Any,
+    propose: Any,
+    past: list[tuple[str, str, dict[str, int]]],
+    asked: dict[str, int],
+    action: str | None,
+    per: str,
+    added_up: bool,
+) -> None:
+    def suggestions(amounts: dict[str, int]) -> list[dict[str, Any]]:
+        return [
+            suggestion_body(rank=rank, action=name, arguments={"order_id": "#W1", "amount": amount})
+            for rank, (name, amount) in enumerate(amounts.items(), start=1)
+        ]
+
+    def counted(amounts: dict[str, int]) -> int:
+        return max([amount for name, amount in amounts.items() if action in (None, name)], default=0)
+
+    Proposal.objects.update(status="withdrawn")
+    for kept in (Settled, Subtotal, Correction):
+        kept.objects.all().delete()
+    budget(agent, most=10_000)
+    for age, status, amounts in past:
+        made = Proposal.objects.filter(pk=propose(suggestions=suggestions(amounts)).pk)
+        made.update(created_at=Now() - timedelta(seconds=AGES[age]), status=status)
+    if added_up:
+        rollups.settle()
+    window = {"1h": 3_600, "3h": 10_800, "1d": 86_400}[per]
+    before = sum(
+        counted(amounts)
+        for age, status, amounts in past
+        if AGES[age] < window and status in ("pending", "approved")
+    )
+    wanted = before + counted(asked)
+
+    def submit(most: int) -> int:
+        budget(agent, action=action, most=most, per=per)
+        assert left(api) == [max(0, most - before)]
+        return int(api.submit(proposal_body(suggestions=suggestions(asked))).status_code)
+
+    if counted(asked):
+        assert submit(wanted - 1) == (429 if before else 403)
+    assert submit(wanted) == 201
+    assert left(api) == [0]
+
+
 # --- All at once -----------------------------------------------------------------------------
 
 
@@ -248,6 +378,23 @@ def test_of_32_at_once_exactly_as_many_get_in_as_the_budget_allows(
     answers = all_at_once([lambda: api.submit(body(54.04)) for _ in range(32)])
     assert sorted(answer.status_code for answer in answers) == [201] * 18 + [429] * 14
     assert used(agent, boundaries.of(agent).budgets[0]) == Decimal("972.72")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_turn_that_does_not_come_stores_nothing(api: Any, agent: Agent, action_type: Any) -> None:
+    budget(agent, most=60)
+
+    def submit() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+        return api.submit(body(60))
+
+    with one_at_a_time(agent.pk, []) as turn:
+        turn.take()
+        [answer] = all_at_once([submit])
+
+    assert (answer.status_code, Proposal.objects.count()) == (503, 0)
+    assert api.submit(body(60)).status_code == 201
 
 
 @pytest.mark.django_db(transaction=True)

@@ -545,7 +545,7 @@ def test_a_question_reads_indexes_alone_however_many_proposals_there_are(
         owner.execute("VACUUM (ANALYZE) suggestions_proposal")
         given = {"key": Past.of(proposal).keys[of], "seconds": 3_600.0, "statuses": list(STATUSES)}
         given |= {"argument": "amount" if kind != "count" else "", "action": "refund_payment"}
-        statement = history._now(kind, of, True)
+        statement = history.now_sql(kind, of)
         plan = "\n".join(line for (line,) in owner.execute(f"EXPLAIN {statement}", given))
         # Sums are few here, and read whole where statistics say so: there is an index for when they grow.
         owner.execute("SET enable_seqscan = off")
