@@ -287,6 +287,7 @@ def test_a_budget_costs_a_submission_one_statement_and_no_transaction(
     submission()  # what a process keeps ready is asked for once
     statements, commits = submission()
     budget(agent, {"argument": "amount", "most": 100}, {"argument": "amount", "most": 100, "per": "1h"})
+    submission()  # which finds that the agent stands otherwise
     assert submission() == (statements + 1, commits)
 
 
