@@ -1,4 +1,4 @@
-"""A number is the same, to the digest, however it goes from an agent to what is carried out; or is refused."""
+"""A number is the same, to the digest, from the agent to what is carried out; or it is refused."""
 
 from __future__ import annotations
 
