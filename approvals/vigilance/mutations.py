@@ -14,6 +14,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from audit.asking.gate import INTEGER
+
 Body = dict[str, Any]
 
 _WHO = re.compile(
@@ -60,9 +62,12 @@ def ten_times(body: Body, chance: Random) -> Mutated | None:
     if name is None or not _arguments(body)[name]:
         return None
     was = _arguments(body)[name]
-    _arguments(body)[name] = was * 10 if isinstance(was, int) else float(Decimal(str(was)) * 10)
+    made = was * 10 if isinstance(was, int) else float(Decimal(str(was)) * 10)
+    if not -INTEGER <= made <= INTEGER:  # no agent could have asked for it, and it would have no digest
+        return None
+    _arguments(body)[name] = made
     why = f"“{name}” was ten times what the rest of the proposal speaks of."
-    return Mutated("ten-times", body, why, {name: _arguments(body)[name]})
+    return Mutated("ten-times", body, why, {name: made})
 
 
 def only_a_tool_said_so(body: Body, chance: Random) -> Mutated | None:

@@ -229,12 +229,11 @@ def _past(team: str) -> list[Proposal]:
     before = datetime.now(UTC) - timedelta(days=settings.CHECK_FROM_PAST_DAYS)
     ids: list[UUID] = []
     for status in (Proposal.Status.APPROVED, Proposal.Status.REJECTED):
-        decided = Proposal.objects.filter(status=status, pk__lt=least_id(before)).order_by("-id")
+        decided = Proposal.objects.filter(team=team, status=status, pk__lt=least_id(before)).order_by("-id")
         ids += decided.values_list("pk", flat=True)[:LOOK_AT]
     used = set(Check.objects.filter(original__in=ids).values_list("original", flat=True))
     rows = Proposal.objects.filter(
         pk__in=ids,
-        team=team,
         agent__enabled=True,
         resolution__by=Resolution.By.HUMAN,
         resolution__at__lt=before,

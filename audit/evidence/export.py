@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Max, Min
 from django.http import StreamingHttpResponse
 
+from audit.evidence.cells import CELLS, rows_of_cells
 from audit.ground.actors import Actor
 from audit.log.read import Filters, conditions, numbers
 from audit.log.record import record
@@ -33,28 +34,14 @@ TO STDOUT (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', FORCE_QUOTE *)"""
 # What a spreadsheet takes for the beginning of a formula; an apostrophe before it makes it text.
 # As numbers: whether a cell begins so is then asked of one number, and not of a piece cut from it.
 _FORMULA = ", ".join(str(ord(character)) for character in "=+-@\t\r\n＝＋－＠")
-_CELLS = {
-    "id": "j.id",
-    "at": "j.at",
-    "type": "e.type",
-    "actor": "e.actor",
-    "actor_name": "e.actor_name",
-    "proposal": "e.proposal_id::text",
-    "data": "j.data",
-}
-_CSV = """
-COPY (SELECT {cells}
-        FROM (SELECT * FROM audit_event WHERE id >= %s AND id <= %s AND {where}) e,
-             json_to_record(e.body::json) AS j(id text, at text, data text)
-       ORDER BY e.id)
-TO STDOUT (FORMAT csv, HEADER)"""
+_CSV = "COPY ({rows}) TO STDOUT (FORMAT csv, HEADER)"
 
 
 def _guarded(cell: str) -> str:
     return f"CASE WHEN ascii({cell}) IN ({_FORMULA}) THEN chr(39) || {cell} ELSE {cell} END"
 
 
-_COLUMNS = ", ".join(f"{_guarded(cell)} AS {name}" for name, cell in _CELLS.items())
+_COLUMNS = ", ".join(f"{_guarded(cell)} AS {cell}" for cell in CELLS)
 
 
 def export(format: str, filters: Filters, *, actor: Actor) -> Iterator[bytes]:
@@ -66,14 +53,15 @@ def export(format: str, filters: Filters, *, actor: Actor) -> Iterator[bytes]:
     """
     with transaction.atomic():
         record("events.exported", actor=actor, data={"format": format, "filters": filters.as_json()})
-    where, values = conditions(filters)
+    conditioned, values = conditions(filters)
+    where = " AND ".join(conditioned) or "true"
     low, high = numbers(filters)
     ends = Event.objects.filter(pk__range=(low, high)).aggregate(low=Min("id"), high=Max("id"))
-    template, finish = (_JSONL, _unquoted) if format == "jsonl" else (_CSV, _ended)
-    statement = template.format(cells=_COLUMNS, where=" AND ".join(where) or "true")
     first, last = ends["low"] or 0, ends["high"] or 0
-    values = [first, last, *([last] if format == "jsonl" else []), *values]
-    return _copied(statement, values, finish)
+    if format == "jsonl":
+        return _copied(_JSONL.format(where=where), [first, last, last, *values], _blocks)
+    rows = rows_of_cells(_COLUMNS, where=where)
+    return _copied(_CSV.format(rows=rows), [first, last, *values], _records)
 
 
 def csv_of(cells: Mapping[str, str], rest: str, values: Mapping[str, Any]) -> Iterator[bytes]:
@@ -82,16 +70,16 @@ def csv_of(cells: Mapping[str, str], rest: str, values: Mapping[str, Any]) -> It
     `cells` are texts in SQL by the names of their columns. The caller has recorded that it was asked for.
     """
     columns = ", ".join(f'{_guarded(cell)} AS "{name}"' for name, cell in cells.items())
-    return _copied(f"COPY (SELECT {columns} {rest}) TO STDOUT (FORMAT csv, HEADER)", values, _ended)
+    return _copied(_CSV.format(rows=f"SELECT {columns} {rest}"), values, _records)
 
 
-def _copied(statement: str, values: Values, finish: Callable[[Any], bytes]) -> Iterator[bytes]:
+def _copied(statement: str, values: Values, joined: Callable[[list[Any]], bytes]) -> Iterator[bytes]:
     if connection.in_atomic_block:  # then what is not committed yet is meant as well
-        return _stream(connection, statement, values, finish)
+        return _stream(connection, statement, values, joined)
     # The answer may be written by another thread, and slowly: it gets a connection of its own,
     # and this one goes back so that a request never holds two.
     connection.close()
-    return _alone(statement, values, finish)
+    return _alone(statement, values, joined)
 
 
 def download(format: str, pieces: Iterator[bytes], *, name: str = "events") -> StreamingHttpResponse:
@@ -108,33 +96,35 @@ def download(format: str, pieces: Iterator[bytes], *, name: str = "events") -> S
     )
 
 
-def _unquoted(block: Any) -> bytes:
-    return bytes(block[1:-2]) + b"\n"
+def _blocks(pieces: list[Any]) -> bytes:
+    return b"\n".join([*(piece[1:-2] for piece in pieces), b""])
 
 
-def _ended(record: Any) -> bytes:
+def _records(pieces: list[Any]) -> bytes:
     """PostgreSQL ends a record as its machine ends a line, RFC 4180 with CR LF."""
-    return bytes(record[:-1]) + b"\r\n"
+    return b"\r\n".join([*(piece[:-1] for piece in pieces), b""])
 
 
-def _alone(statement: str, values: Values, finish: Callable[[Any], bytes]) -> Iterator[bytes]:
+def _alone(statement: str, values: Values, joined: Callable[[list[Any]], bytes]) -> Iterator[bytes]:
     own = connection.copy()
     own.inc_thread_sharing()
     try:
-        yield from _stream(own, statement, values, finish)
+        yield from _stream(own, statement, values, joined)
     finally:
         own.close()
 
 
 def _stream(
-    source: BaseDatabaseWrapper, statement: str, values: Values, finish: Callable[[Any], bytes]
+    source: BaseDatabaseWrapper, statement: str, values: Values, joined: Callable[[list[Any]], bytes]
 ) -> Iterator[bytes]:
     with source.cursor() as cursor, cursor.cursor.copy(statement, values) as pieces:
-        waiting = bytearray()
+        waiting: list[Any] = []
+        size = 0
         for piece in pieces:
-            waiting += finish(piece)
-            if len(waiting) >= CHUNK_BYTES:
-                yield bytes(waiting)
-                waiting.clear()
+            waiting.append(piece)
+            size += len(piece)
+            if size >= CHUNK_BYTES:
+                yield joined(waiting)
+                waiting, size = [], 0
         if waiting:
-            yield bytes(waiting)
+            yield joined(waiting)

@@ -52,6 +52,23 @@ def request_context(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def unbound(get_response: GetResponse) -> GetResponse:
+    """An answer of the API is freed once it is sent, with all that its view held.
+
+    View, request and response of the framework name each other in a circle. A list leaves a thousand objects
+    in it, and every hundredth answer waited until a garbage collection had looked through those of others.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if context := vars(response).pop("renderer_context", None):
+            context["request"].parser_context.clear()
+            vars(context["view"]).clear()
+        return response
+
+    return middleware
+
+
 class Htmx(HtmxMiddleware):
     """A page asked for in part is another answer than the whole page."""
 

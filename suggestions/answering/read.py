@@ -96,10 +96,14 @@ class Standing(NamedTuple):
 def standing(chosen: ProposalQuerySet) -> list[Standing]:
     """These proposals, newest first. Of each instance there is what `present` tells and nothing else."""
     try:
-        which, values = chosen.values("pk").query.sql_with_params()
+        return standing_of(*chosen.values("pk").query.sql_with_params())
     except EmptyResultSet:
         return []
-    return [_standing(row) for row in execute(_STANDING.format(chosen=which), values, binary=True)]
+
+
+def standing_of(chosen: str, values: Sequence[Any]) -> list[Standing]:
+    """The same of a statement that gives ids as `pk`."""
+    return [_standing(row) for row in execute(_STANDING.format(chosen=chosen), values, binary=True)]
 
 
 def _standing(row: Sequence[Any]) -> Standing:

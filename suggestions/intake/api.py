@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from audit.asking import gate
 from audit.asking.answers import FieldError
 from audit.asking.bodies import Strict, check
-from audit.asking.parameters import check_only, cut, one_of, slice_of, whole
+from audit.asking.parameters import check_only, cursor_of, cut, one_of, whole
 from audit.asking.who import actor_of
 from audit.ground.canonical import digest
 from audit.ground.refusals import Invalid, Refusal
@@ -32,8 +32,9 @@ from governance.door.permissions import IsAgent, has_permission, is_agent_or
 from governance.door.recalled import RecallingAuthentication, as_it_stands
 from governance.models import ActionType
 from suggestions.answering.answers import ProposalAnswer, ProposalPage
+from suggestions.answering.newest import Narrowed, newest_visible
 from suggestions.answering.present import all_presented, first_answer
-from suggestions.answering.read import standing
+from suggestions.answering.read import Standing, standing
 from suggestions.answering.withdraw import withdraw
 from suggestions.intake.answers import (
     AcceptedItem,
@@ -105,7 +106,7 @@ class Proposals(APIView):
     def get(self, request: Request) -> Response:
         """The caller's proposals, newest first, in pages."""
         check_only(request, {"status", "action", "agent", "cursor"})
-        page = cut(standing(slice_of(request, _chosen(request), size=PAGE)), size=PAGE)
+        page = cut(_newest(request, most=PAGE + 1), size=PAGE)
         return Response(ProposalPage(proposals=all_presented(page.rows), next=page.next))
 
 
@@ -431,16 +432,18 @@ def _one(request: Request, proposal_id: UUID) -> ProposalAnswer:
     return answers[0]
 
 
-def _chosen(request: Request) -> ProposalQuerySet:
+def _newest(request: Request, *, most: int) -> list[Standing]:
+    """The caller's newest proposals of those that were asked for."""
     asked = request.query_params
-    rows = _visible(request)
-    if status := one_of(request, "status", Proposal.Status.values):
-        rows = rows.filter(status=status)
-    if action := asked.get("action"):
-        rows = rows.filter(action=action)
-    if agent := asked.get("agent"):
-        rows = rows.filter(agent__name=agent)
-    return rows
+    narrowed = Narrowed(
+        status=one_of(request, "status", Proposal.Status.values),
+        action=asked.get("action", ""),
+        agent=asked.get("agent", ""),
+        after=cursor_of(asked["cursor"]) if asked.get("cursor") else None,
+    )
+    if not isinstance(request.user, AgentCaller):
+        return newest_visible(person_of(request), narrowed, most=most)
+    return standing(narrowed.of(_visible(request)).order_by("-pk")[:most])
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:

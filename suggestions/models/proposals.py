@@ -209,7 +209,8 @@ class Proposal(models.Model):
                 condition=~Q(subject_id="") & ~Q(status="pending"),
                 name="proposal_decided_by_subject",
             ),
-            models.Index(fields=["status", "-id"], name="proposal_by_status"),
+            models.Index(fields=["team", "status", "-id"], name="proposal_by_team_and_status"),
+            models.Index(fields=["-id"], condition=~Q(also_teams=[]), name="proposal_of_several_teams"),
             models.Index(
                 fields=["agent", "created_at"],
                 include=["status", "numbers"],

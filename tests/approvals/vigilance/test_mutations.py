@@ -69,6 +69,11 @@ def test_without_an_amount_there_is_nothing_to_multiply(arguments: dict[str, Any
     assert mutations.ten_times(body(arguments), Random(1)) is None
 
 
+@pytest.mark.parametrize("amount", [2**53 - 1, -(2**52), 5e15])
+def test_ten_times_more_than_any_agent_may_ask_for_is_not_asked_for(amount: float) -> None:
+    assert mutations.ten_times(body({"amount": amount}), Random(1)) is None
+
+
 @pytest.mark.parametrize("who", ["", "a", "aaa", None, 5, ["ana"]])
 @pytest.mark.parametrize("mutation", [mutations.other_recipient, mutations.only_a_tool_said_so])
 def test_who_can_be_nobody_else_stays(mutation: Any, who: Any) -> None:
