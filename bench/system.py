@@ -24,8 +24,8 @@ MOST_MIGRATING, MOST_STARTING = 4.0, 5.0  # seconds
 MOST_CPU, MOST_MEMORY = 3.0, 500.0  # per cent of a core, MB
 PARTS = {  # by a word of the command
     "worker": "celery -A reviewapp worker",
-    "beat": "celery -A reviewapp beat",
-    "web": "granian",
+    "beat": "reviewapp.processes.beat",
+    "web": "reviewapp.processes.serve",
     "PostgreSQL": "postgres",
     "Valkey": "valkey",
     "supervisor": "manage.py up",
