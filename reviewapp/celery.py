@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
@@ -60,6 +59,8 @@ def _keep_our_logging(**_: Any) -> None:
 @worker_before_create_process.connect
 def _share_memory(**_: Any) -> None:
     """What is loaded stays shared: a child that collected garbage among it would write to all of it."""
+    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
+
     with suppress(OSError):  # where there is no such thing
         get_pdeathsig()  # loads the 5 MB with which each child asks to die with its parent
     gc.collect()
