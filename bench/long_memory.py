@@ -1,4 +1,4 @@
-"""(t) What one web process holds after a million odd requests."""
+"""(t) What web processes hold after a million odd requests."""
 
 from __future__ import annotations
 
