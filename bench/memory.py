@@ -17,11 +17,11 @@ from bench.stage import Stage
 
 READINGS = 8
 MOST = 2.0  # per cent for each 100,000 requests
-CLIENTS = 4
+CLIENTS = 32  # so many that each process has some of them
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    warm, requests = scale.of((8_000, 12_000), (4_000, 8_000), (60, 120))
+    warm, requests = scale.of((16_000, 8_000), (14_000, 4_000), (60, 120))
     return [grown(stage, "o", warm=warm, requests=requests)]
 
 
@@ -30,7 +30,8 @@ def grown(stage: Stage, letter: str, *, warm: int, requests: int) -> Figure:
     stage.empty()
     odd = odd_requests(stage)
     with stage.process("web") as web:
-        _ask(web, odd, warm)
+        for _ in range(READINGS):  # by new connections each time, for a process keeps those that it took
+            _ask(web, odd, warm // READINGS)
         readings = [(0, web.own_memory())]
         for n in range(1, READINGS + 1):
             _ask(web, odd, requests // READINGS)
@@ -40,7 +41,7 @@ def grown(stage: Stage, letter: str, *, warm: int, requests: int) -> Figure:
         for (first, before), (then, after) in combinations(readings, 2)
     ]
     note = f"{readings[0][1]:.1f} MiB, and {readings[-1][1]:.1f} after {requests:,} requests"
-    return measured(letter, "memory grows in 100,000 odd requests", "%", values, most=MOST, note=note)
+    return measured(letter, "memory grows in 100,000 odd requests", "% more", values, most=MOST, note=note)
 
 
 def _ask(web: Running, odd: list[str], number: int) -> None:
