@@ -22,7 +22,7 @@ django.setup()
 STAMPS = "bench:stamps"
 app = Celery("bench")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.update(task_default_queue="bench", task_queues=None, task_routes=None)
+app.conf.update(task_default_queue="bench", task_routes=None)
 stamps = redis.Redis.from_url(settings.VALKEY_URL)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 BUSY = 0.15  # of the cores; above it nothing that takes time is judged
-COUNTED = {"errors", "queries", "statements", "kB", "MB", "MiB"}  # as many on a busy machine
+COUNTED = {"errors", "queries", "statements", "kB", "MB", "MiB", "% more"}  # the same on a busy machine
 FEW = 8  # below it a spread is of all pairs, above it of their middle half
 
 Pairs = Sequence[tuple[float, float]]

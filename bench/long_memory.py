@@ -1,4 +1,4 @@
-"""(t) What one web process holds after a million odd requests."""
+"""(t) What web processes hold after a million odd requests."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from bench.stage import Stage
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    warm, requests = scale.of((10_000, 1_000_000), (2_000, 40_000), (60, 120))
+    warm, requests = scale.of((20_000, 1_000_000), (16_000, 40_000), (60, 120))
     return [grown(stage, "t", warm=warm, requests=requests)]

@@ -44,10 +44,11 @@ MEASURES = (
     Measure("l", "pages", 0.8),
     Measure("m", "bulk", 0.3),
     Measure("n", "wire", 0.1),
-    Measure("o", "memory", 0.9),
+    Measure("o", "memory", 0.8),
     Measure("q", "desk", 1.5),
     Measure("t", "long_memory", 30, by_name_only=True),
-    Measure("p", "system", 1.9),
+    Measure("p", "system", 1.5),
+    Measure("u", "first_start", 0.6),
 )
 
 

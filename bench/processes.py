@@ -61,9 +61,9 @@ class Running:
         """Seconds of CPU that it and its children have used."""
         return cpu_of(family(self.process.pid))
 
-    def memory(self) -> float:
-        """What it and its children hold, in MiB; what they share is shared out among them."""
-        return sum(proportional_memory(pid) for pid in family(self.process.pid))
+    def own_memory(self) -> float:
+        """What it and its children hold, in MiB, but files: of these their part depends on others."""
+        return sum(_kilobytes(pid, "smaps_rollup", "Pss_Anon") for pid in family(self.process.pid)) / 1024
 
     def peak_memory(self) -> float:
         """The most that its largest process ever held, in MiB."""

@@ -24,8 +24,8 @@ MOST_MIGRATING, MOST_STARTING = 4.0, 5.0  # seconds
 MOST_CPU, MOST_MEMORY = 3.0, 500.0  # per cent of a core, MB
 PARTS = {  # by a word of the command
     "worker": "celery -A reviewapp worker",
-    "beat": "celery -A reviewapp beat",
-    "web": "granian",
+    "beat": "reviewapp.processes.beat",
+    "web": "reviewapp.processes.serve",
     "PostgreSQL": "postgres",
     "Valkey": "valkey",
     "supervisor": "manage.py up",
@@ -34,7 +34,7 @@ WINDOWS = 4
 
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
-    rounds, settling, seconds = scale.of((3, 10.0, 60.0), (1, 5.0, 20.0), (1, 0.0, 0.4))
+    rounds, settling, seconds = scale.of((3, 10.0, 45.0), (1, 5.0, 20.0), (1, 0.0, 0.4))
     tiny = scale is Scale.TINY  # then nothing is empty, and the services are ours
     migrating = [_migrate({}) if tiny else _migrated(stage) for _ in range(rounds)]
     environment = _environment(stage, left_out=() if tiny else NOT_OURS)

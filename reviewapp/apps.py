@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+import reviewapp.celery  # noqa: F401 - whose application is the one that tasks are sent with
+
 
 class ReviewappConfig(AppConfig):
     name = "reviewapp"

@@ -8,8 +8,10 @@ from typing import Any
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
 from kombu.transport import redis
+
+from reviewapp.processes import queues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
@@ -65,6 +67,8 @@ class _Messages(AMQP):  # type: ignore[misc]
 
 app = Celery("reviewapp", amqp=_Messages)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
+app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
 app.autodiscover_tasks()
 
 
@@ -76,6 +80,10 @@ def _keep_our_logging(**_: Any) -> None:
 @worker_before_create_process.connect
 def _share_memory(**_: Any) -> None:
     """What is loaded stays shared: a child that collected garbage among it would write to all of it."""
+    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
+
+    with suppress(OSError):  # where there is no such thing
+        get_pdeathsig()  # loads the 5 MB with which each child asks to die with its parent
     gc.collect()
     gc.freeze()
 

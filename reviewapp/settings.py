@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from kombu import Exchange, Queue
 
 from audit.asking import addresses
 from reviewapp import embedded, logs
-from reviewapp.processes import queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -158,8 +156,6 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-# What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
 CELERY_TASK_ROUTES = {
     "execution.tasks.execute": {"queue": "executions"},
     "suggestions.tasks.run_backtest": {"queue": "background"},

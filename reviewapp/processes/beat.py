@@ -13,11 +13,11 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import Error, connection
-from django.utils.log import configure_logging
 
 from audit.outbox import broker
 from audit.statements.prepared import execute
 from execution.running import heartbeats
+from reviewapp import logs
 from reviewapp.celery import app
 from reviewapp.processes.rounds import QUESTION, ROUNDS, Round
 
@@ -71,7 +71,7 @@ class Clock:
 
 def main() -> None:
     apps.populate(())
-    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    logs.configure(settings.LOGGING)  # without Django's own, whose mail to administrators loads its pages
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     clock = Clock()
     while True:

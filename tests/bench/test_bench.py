@@ -43,7 +43,7 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     assert report.exists(), done.stderr
     assert "failed" not in done.stderr, done.stderr
     figures = results.read(report)
-    assert {figure["measure"] for figure in figures} | {"q"} == set(letters)
+    assert {figure["measure"] for figure in figures} | {"q", "u"} == set(letters)
     assert any(figure["measure"] == "q" for figure in figures) or "there is no Chromium" in done.stderr
     assert all(math.isfinite(figure["ours"]) for figure in figures)
     assert all(0 <= figure["others"] <= 1 for figure in figures)
