@@ -131,6 +131,8 @@ def write(stage: Stage, size: int) -> None:
             """CREATE TEMPORARY TABLE its AS SELECT s.* FROM suggestions_suggestion s
                  JOIN first ON first.id = s.proposal_id WHERE rank = 1"""
         )
+        # The record of an agent begins with it.
+        connection.execute("UPDATE governance_agent SET created_at = now() - interval '10 years'")
         given = {"reviewer": stage.reviewer.pk, "second": stage.second.pk, "now": now, "size": size}
         with _without_indexes(connection), _without_autovacuum(connection, tables):
             for table, (like, own) in (_TABLES | _LATELY).items():
