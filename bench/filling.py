@@ -43,7 +43,7 @@ def first(stage: Stage) -> None:
 
 
 def fill(stage: Stage, size: int) -> None:
-    """Copy the first proposal until there are so many, with priorities and deadlines of their own."""
+    """Copy the newest proposal until there are so many, with priorities and deadlines of their own."""
     with psycopg.connect(stage.services.superuser_url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # copies need no second check
         have = connection.execute("SELECT count(*) FROM suggestions_proposal").fetchone()[0]  # type: ignore[index]
@@ -51,14 +51,6 @@ def fill(stage: Stage, size: int) -> None:
             connection.execute(_copies(min(AT_ONCE, size - start), uuid.uuid4().hex))  # type: ignore[arg-type]
         connection.execute("RESET session_replication_role")
         settle(connection, "suggestions_proposal", "suggestions_suggestion")
-
-
-def grow(stage: Stage, *, past: int, open_ones: int) -> None:
-    """So many were decided, and after them came so many that are open."""
-    for size in [*range(AT_ONCE, past, AT_ONCE), past]:
-        fill(stage, size)
-        decide(stage, share=1.0)
-    fill(stage, past + open_ones)
 
 
 def decide(stage: Stage, share: float = 0.75) -> None:
@@ -84,7 +76,7 @@ def _copies(number: int, mark: str) -> str:
     proposals = ", ".join(own.get(name, f"first.{name}") for name in columns["suggestions_proposal"])
     suggestions = ", ".join(of_one.get(name, f"its.{name}") for name in columns["suggestions_suggestion"])
     return f"""
-        WITH first AS (SELECT * FROM suggestions_proposal ORDER BY id LIMIT 1),
+        WITH first AS (SELECT * FROM suggestions_proposal ORDER BY id DESC LIMIT 1),
         its AS (
             SELECT s.* FROM suggestions_suggestion s JOIN first ON first.id = s.proposal_id WHERE rank = 1
         ),

@@ -31,7 +31,7 @@ MEASURES = (
     Measure("i", "history", 1.6),
     Measure("s", "long_history", 15, by_name_only=True),
     Measure("c", "lists", 2),
-    Measure("r", "growth", 60, by_name_only=True),
+    Measure("r", "growth", 30, by_name_only=True),
     Measure("a", "submit", 1.2),
     Measure("b", "batch", 0.4),
     Measure("d", "downstream", 0.8),

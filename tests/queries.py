@@ -101,3 +101,23 @@ def same_queries_at(few: int, many: int, add: Callable[[int], Any], ask: Callabl
             assert ask() == wanted
         counts.append(Counter(text[:60] for text in found))
     assert counts[0].total() == counts[1].total(), counts[1] - counts[0]
+
+
+@contextmanager
+def plans() -> Iterator[list[str]]:
+    """How PostgreSQL would answer what is asked meanwhile, if it read whole only what has no index."""
+    found: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def explained(cursor: Any, query: Any, params: Any = None, **kwargs: Any) -> Any:
+        text = query.decode() if isinstance(query, bytes) else str(query)
+        if text.lstrip(" (\n").startswith(("SELECT", "WITH")):
+            with cursor.connection.cursor() as aside:
+                execute(aside, "SET LOCAL enable_seqscan = off")
+                rows = execute(aside, f"EXPLAIN {text}", params).fetchall()
+                execute(aside, "SET LOCAL enable_seqscan = on")
+            found.append("\n".join([text, *(line for (line,) in rows)]))
+        return execute(cursor, query, params, **kwargs)
+
+    with patch.object(psycopg.Cursor, "execute", explained):
+        yield found

@@ -70,7 +70,7 @@ def candidates(ids: Iterable[UUID], reader: User) -> list[Candidate]:
     others = {team for p in proposals if teams.isdisjoint(p.teams) for team in p.teams}
     names = dict(Team.objects.filter(pk__in=others).values_list("pk", "name")) if others else {}
     found = [_candidate(p, reader, teams, names) for p in proposals]
-    against = contradictions([one.proposal for one in found], Proposal.objects.visible_to(reader))
+    against = contradictions([one.proposal for one in found], reader)
     return [
         replace(one, against=tuple(c.sentence for c in against.get(one.proposal.pk, ()))) for one in found
     ]

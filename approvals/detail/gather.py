@@ -268,7 +268,7 @@ def _contradictions(whole: Whole, reader: User) -> list[Other]:
     if not whole.is_contradicted:
         return []
     proposal = whole.proposal
-    found = contradictions([proposal], Proposal.objects.visible_to(reader)).get(proposal.pk, ())
+    found = contradictions([proposal], reader).get(proposal.pk, ())
     return [Other(reverse("approvals:proposal", args=[c.other]), pieces(c.sentence)) for c in found]
 
 

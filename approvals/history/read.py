@@ -91,8 +91,10 @@ class Filters:
 
 @dataclass(frozen=True)
 class ReadyFilters:
-    """Filters made ready: conditions on resolutions (`r`) and on proposals (`p`), with their values."""
+    """Filters made ready: conditions on resolutions (`r`), those that an index knows and others, and on
+    proposals (`p`), with their values."""
 
+    indexed: list[str]
     of_resolutions: list[str]
     of_proposals: list[str]
     values: dict[str, Any]
@@ -103,8 +105,8 @@ def ready(filters: Filters, reader: User) -> ReadyFilters:
     """The filters as SQL, within what this person may see. Raises `Invalid`, naming each bad one."""
     errors: list[dict[str, Any]] = []
     values: dict[str, Any] = {}
-    first: list[str] = []
-    then = ["NOT p.is_check"]
+    conditions: list[list[str]] = [[], [], ["NOT p.is_check"]]
+    indexed, answered, then = conditions
     if asked_again := list(SecondReview.objects.asked_of(reader).values_list("proposal", flat=True)):
         values["asked_again"] = asked_again  # what they are to decide without knowing of the first
         then.append("p.id <> ALL(%(asked_again)s)")
@@ -113,8 +115,8 @@ def ready(filters: Filters, reader: User) -> ReadyFilters:
         if not value:
             continue
         try:
-            condition, values[name], of_resolution = check(value)
-            (first if of_resolution else then).append(condition)
+            condition, values[name], kind = check(value)
+            conditions[kind].append(condition)
         except ValueError as error:
             errors.append({"pointer": f"?{name}", "detail": str(error)})
     if not reader.has_perm("suggestions.view_every_proposal"):
@@ -122,16 +124,16 @@ def ready(filters: Filters, reader: User) -> ReadyFilters:
         then.append("(p.team_id = ANY(%(teams)s) OR p.also_teams && %(teams)s::varchar[])")
     if errors:
         raise Invalid(errors)
-    searched_for = _search(filters.q, first, then, values)
-    return ReadyFilters(first, then, values, by_subject=searched_for)
+    searched_for = _search(filters.q, indexed, then, values)
+    return ReadyFilters(indexed, answered, then, values, by_subject=searched_for)
 
 
-def _search(q: str, first: list[str], then: list[str], values: dict[str, Any]) -> bool:
+def _search(q: str, indexed: list[str], then: list[str], values: dict[str, Any]) -> bool:
     """By the id of a proposal; else by its subject, as it is or as lists print it. True for the latter."""
     if not q:
         return False
     if wanted := read_uuid(q):
-        first.append("r.proposal_id = %(q)s")
+        indexed.append("r.proposal_id = %(q)s")
         values["q"] = wanted
         return False
     kind, _, name = q.partition(" ")
@@ -141,55 +143,56 @@ def _search(q: str, first: list[str], then: list[str], values: dict[str, Any]) -
     return True
 
 
-_Condition = tuple[str, Any, bool]
+_INDEXED, _OF_RESOLUTION, _OF_PROPOSAL = range(3)
+_Condition = tuple[str, Any, int]
 
 
 def _outcome(value: str) -> _Condition:
     if value not in OUTCOMES:
         raise ValueError(f"outcome is one of {', '.join(OUTCOMES)}.")
-    return "r.status = %(outcome)s", value, False
+    return "r.status = %(outcome)s", value, _OF_RESOLUTION
 
 
 def _by(value: str) -> _Condition:
     if value not in Resolution.By.values:
         raise ValueError(f"by is one of {', '.join(Resolution.By.values)}.")
-    return "r.by = %(by)s", value, False
+    return "r.by = %(by)s", value, _OF_RESOLUTION
 
 
 def _reviewer(value: str) -> _Condition:
     found = User.objects.filter(username=value).values_list("pk", flat=True).first()
     if found is None:
         raise ValueError(f"There is nobody with the log-in name “{value}”.")
-    return "r.user_id = %(reviewer)s", found, True
+    return "r.user_id = %(reviewer)s", found, _INDEXED
 
 
 def _agent(value: str) -> _Condition:
     found = Agent.objects.filter(name=value).values_list("pk", flat=True).first()
     if found is None:
         raise ValueError(f"There is no agent “{value}”.")
-    return "r.agent_id = %(agent)s", found, True
+    return "r.agent_id = %(agent)s", found, _INDEXED
 
 
 def _action(value: str) -> _Condition:
-    return "p.action = %(action)s", value, False
+    return "p.action = %(action)s", value, _OF_PROPOSAL
 
 
 def _team(value: str) -> _Condition:
-    return "(p.team_id = %(team)s OR p.also_teams @> ARRAY[%(team)s]::varchar[])", value, False
+    return "(p.team_id = %(team)s OR p.also_teams @> ARRAY[%(team)s]::varchar[])", value, _OF_PROPOSAL
 
 
 def _risk(value: str) -> _Condition:
     if value not in Risk.labels:
         raise ValueError(f"risk is one of {', '.join(Risk.labels)}.")
-    return "p.risk = %(risk)s", int(Risk[value.upper()]), False
+    return "p.risk = %(risk)s", int(Risk[value.upper()]), _OF_PROPOSAL
 
 
 def _since(value: str) -> _Condition:
-    return "r.at >= %(since)s", _time(value), True
+    return "r.at >= %(since)s", _time(value), _INDEXED
 
 
 def _until(value: str) -> _Condition:
-    return "r.at < %(until)s", _time(value), True
+    return "r.at < %(until)s", _time(value), _INDEXED
 
 
 def _time(value: str) -> datetime:
@@ -219,21 +222,20 @@ _CHECKS = {
 
 # What may be looked at for a page, from an index in its order; then the filters, and where to go on.
 _SEEN = """
-SELECT r.proposal_id, r.at FROM suggestions_resolution r
- WHERE {first} ORDER BY r.at DESC, r.proposal_id DESC LIMIT %(look_at)s"""
+SELECT r.proposal_id, r.at, {answered} AS fits FROM suggestions_resolution r
+ WHERE {indexed} ORDER BY r.at DESC, r.proposal_id DESC LIMIT %(look_at)s"""
 _SEEN_OF_SUBJECT = """
-SELECT r.proposal_id, r.at
+SELECT r.proposal_id, r.at, {answered} AS fits
   FROM (SELECT id FROM suggestions_proposal p
          WHERE {then} AND subject_id <> '' AND status <> 'pending'
          ORDER BY p.id DESC LIMIT %(look_at)s) p
   JOIN suggestions_resolution r ON r.proposal_id = p.id
- WHERE {first} ORDER BY r.at DESC, r.proposal_id DESC"""
+ WHERE {indexed} ORDER BY r.at DESC, r.proposal_id DESC"""
 _PAGE = """
 WITH seen AS MATERIALIZED ({seen}), found AS (
     SELECT seen.proposal_id, seen.at
       FROM seen JOIN suggestions_proposal p ON p.id = seen.proposal_id
-      JOIN suggestions_resolution r ON r.proposal_id = seen.proposal_id
-     WHERE {then} ORDER BY seen.at DESC, seen.proposal_id DESC LIMIT %(limit)s
+     WHERE seen.fits AND {then} ORDER BY seen.at DESC, seen.proposal_id DESC LIMIT %(limit)s
 )
 SELECT proposal_id, at, false FROM found
  UNION ALL
@@ -264,13 +266,17 @@ def page(asked: ReadyFilters, *, before: Position | None = None, size: int = PAG
 
 def statement(asked: ReadyFilters, before: Position | None, size: int) -> tuple[str, dict[str, Any]]:
     """SQL and values for a page and one row more."""
-    first, then = list(asked.of_resolutions), asked.of_proposals
+    indexed, then = list(asked.indexed), asked.of_proposals
     values = {**asked.values, "limit": size + 1, "look_at": LOOK_AT}
     if before:
-        first.append("(r.at, r.proposal_id) < (%(before_at)s, %(before_id)s)")
+        indexed.append("(r.at, r.proposal_id) < (%(before_at)s, %(before_id)s)")
         values |= {"before_at": before.at, "before_id": before.id}
     source = _SEEN_OF_SUBJECT if asked.by_subject else _SEEN
-    seen = source.format(first=" AND ".join(first) or "true", then=_of_subject(then))
+    seen = source.format(
+        answered=" AND ".join(asked.of_resolutions) or "true",
+        indexed=" AND ".join(indexed) or "true",
+        then=_of_subject(then),
+    )
     return _PAGE.format(seen=seen, then=" AND ".join(then)), values
 
 
@@ -344,5 +350,5 @@ def export(filters: Filters, reader: User, *, actor: Actor) -> Iterator[bytes]:
     asked = ready(filters, reader)
     with transaction.atomic():
         record("history.exported", actor=actor, data={"format": "csv", "filters": filters.as_json()})
-    where = " AND ".join([*asked.of_resolutions, *asked.of_proposals])
+    where = " AND ".join([*asked.indexed, *asked.of_resolutions, *asked.of_proposals])
     return csv_of(_CELLS, _FROM.format(where=where), asked.values)

@@ -86,7 +86,11 @@ class Decision(models.Model):
                 name="decision_escalated_to_a_team",
             ),
         ]
-        indexes = [models.Index(fields=["reviewer", "-at"], name="decision_by_reviewer")]
+        indexes = [
+            models.Index(fields=["reviewer", "-at"], name="decision_by_reviewer"),
+            # Those that were taken back are asked for as well; the constraints know what stands.
+            models.Index(fields=["proposal"], name="decision_by_proposal"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.reviewer_id}"

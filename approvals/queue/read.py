@@ -370,10 +370,12 @@ def version() -> str:
 
 
 OVERLAP = 1_000
+# In the order of the log, so that its end is read, and not an index in another order from end to end.
 VERSION = f"""
 WITH newest AS (SELECT id FROM audit_event WHERE proposal_id IS NOT NULL ORDER BY id DESC LIMIT 1)
-SELECT coalesce(max(e.id), 0) || '.' || count(e.id)
-  FROM newest JOIN audit_event e ON e.id > newest.id - {OVERLAP} AND e.proposal_id IS NOT NULL
+SELECT coalesce(max(id), 0) || '.' || count(id)
+  FROM (SELECT e.id FROM newest JOIN audit_event e ON e.id > newest.id - {OVERLAP}
+         WHERE e.proposal_id IS NOT NULL ORDER BY e.id DESC LIMIT {OVERLAP}) last
 """
 
 

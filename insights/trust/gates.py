@@ -339,15 +339,16 @@ SELECT judged.decisions, judged.unchanged, judged.unstated, judged.error, judged
     SELECT count(*)::int AS ended,
            (count(*) FILTER (WHERE status = 'succeeded' AND steps.proved AND NOT steps.on_its_word))::int
                AS verified
-      FROM (SELECT id, status FROM execution_execution
-             WHERE agent_id = pair.agent_id AND action = pair.action AND created_at >= pair.since
+      FROM (SELECT id, status, created_at FROM execution_execution
+             WHERE agent_id = pair.agent_id AND action = pair.action
                AND status IN ('succeeded', 'failed', 'needs_attention')
              ORDER BY id DESC LIMIT %(looked_at)s) newest
       LEFT JOIN LATERAL (
         SELECT bool_or(vouched) AS proved, bool_or(receipt ? 'reported_by' AND NOT vouched) AS on_its_word
           FROM (SELECT receipt, coalesce(receipt->>'verified' = 'true', false) OR receipt ? 'marked_done_by'
                            AS vouched
-                  FROM execution_step WHERE execution_id = newest.id) step) steps ON true) ran
+                  FROM execution_step WHERE execution_id = newest.id) step) steps ON true
+     WHERE newest.created_at >= pair.since) ran
  CROSS JOIN LATERAL (
     SELECT count(*)::int AS incidents FROM governance_incident
      WHERE agent_id = pair.agent_id AND closed_at IS NULL AND action IN ('', pair.action)) open

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+from audit.statements.prepared import execute
+from governance.models import User
 from governance.showing.names import SHORT
-from suggestions.models import Proposal, ProposalQuerySet, Suggestion
+from suggestions.models import Proposal, Suggestion, seen_by, visible_sql
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NAMES = {"id", "ids", "uuid", "guid", "key", "slug", "sku", "number", "no", "nr", "ref", "reference"}
@@ -41,6 +42,7 @@ _CONTENT = {
 _CONTENT |= {"assignee", "house", "tracking", "template", "idempotency", "request"}
 _THING, _PART, _PERSON = "thing", "part", "person"
 MOST = 20  # contradicting proposals of one that are named
+LOOK_AT = 1_000  # open ones for all that are asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,49 +109,54 @@ def _plain(value: str | int) -> str:
 
 
 def contradictions(
-    proposals: Iterable[Proposal], among: ProposalQuerySet | None = None
+    proposals: Iterable[Proposal], reader: User | None = None
 ) -> dict[UUID, list[Contradiction]]:
     """Of these open proposals, those that others contradict, in one query from an index.
 
-    Without `among` only others that exactly the same teams may see, so that it can be told to everybody
-    who sees the one; with a queryset (`Proposal.objects.visible_to(reader)`) whatever that reader may see.
+    Without a reader only others that exactly the same teams may see, so that it can be told to everybody
+    who sees the one; with a reader whatever that person may see. Of many that are about the same some are
+    looked at, of many that would do the same some are named.
     """
-    known = {one.pk: one for one in proposals if one.concern and one.status == Proposal.Status.PENDING}
+    known = [one for one in proposals if one.concern and one.status == Proposal.Status.PENDING]
     if not known:
         return {}
-    concerns = {one.concern for one in known.values()}
-    seen = Proposal.objects.all() if among is None else among
-    others = seen.pending().asked().filter(concern__in=concerns)
-    first = Suggestion.objects.filter(rank=1, proposal__in=others.values("pk")).order_by("pk")
-    by_concern: dict[UUID | None, dict[UUID, _Open]] = {}
-    for concern, *row in first.values_list("proposal__concern", *_OPEN)[: MOST * 50]:
-        one = _Open(*row)
-        by_concern.setdefault(concern, {})[one.proposal] = one
-    found = {pk: _against(one, by_concern.get(one.concern, {}), among is None) for pk, one in known.items()}
-    return {pk: those for pk, those in found.items() if those}
+    concerns = list({one.concern for one in known})
+    asked = {
+        "ids": [one.pk for one in known],
+        "concerns": concerns,
+        "look_at": max(MOST, LOOK_AT // len(concerns)),
+        "most": MOST,
+    }
+    rows = execute(_SAME_TEAMS, asked) if reader is None else execute(_VISIBLE, {**asked, **seen_by(reader)})
+    found: dict[UUID, list[Contradiction]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(Contradiction(*row))
+    return found
 
 
-class _Open(NamedTuple):
-    """An open proposal and its first suggestion."""
-
-    proposal: UUID
-    digest: str
-    sentence: str
-    team: str
-    also_teams: list[str]
-
-
-_OPEN = ("proposal_id", "action_digest", "sentence", "proposal__team_id", "proposal__also_teams")
-
-
-def _against(proposal: Proposal, same: Mapping[UUID, _Open], only_teams: bool) -> list[Contradiction]:
-    own = same.get(proposal.pk)
-    if own is None:  # a check that was slipped in contradicts nothing
-        return []
-    teams = set(proposal.teams)
-    others = (
-        Contradiction(proposal.pk, one.proposal, one.sentence)
-        for one in same.values()
-        if one.digest != own.digest and (not only_teams or {one.team, *one.also_teams} == teams)
-    )
-    return list(islice(others, MOST))
+# Of those that would do the same a few are enough. The index of what is open about something finds them in
+# no order: to put a great many in order would cost more than to look at some.
+_CONTRADICTING = """
+WITH open AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT o.*, s.action_digest, s.sentence AS first, row_number() OVER (
+                   PARTITION BY o.concern, s.action_digest, o.team_id, o.also_teams ORDER BY o.id) AS nth
+          FROM unnest(%(concerns)s::uuid[]) AS about(concern), LATERAL (
+               SELECT p.id, p.concern, p.team_id, p.also_teams FROM suggestions_proposal p
+                WHERE p.concern = about.concern AND p.status = 'pending' AND NOT p.is_check AND {visible}
+                LIMIT %(look_at)s) o
+          JOIN suggestions_suggestion s ON s.proposal_id = o.id AND s.rank = 1) numbered
+     WHERE nth <= %(most)s
+)
+SELECT p.id, other.id, other.first
+  FROM suggestions_proposal p
+  JOIN suggestions_suggestion s ON s.proposal_id = p.id AND s.rank = 1, LATERAL (
+       SELECT open.id, open.first FROM open
+        WHERE open.concern = p.concern AND open.action_digest <> s.action_digest AND {beside}
+        ORDER BY open.id LIMIT %(most)s) other
+ WHERE p.id = ANY(%(ids)s) AND p.status = 'pending' AND NOT p.is_check
+"""
+_SAME = """(open.team_id || open.also_teams) @> (p.team_id || p.also_teams)
+    AND (open.team_id || open.also_teams) <@ (p.team_id || p.also_teams)"""
+_SAME_TEAMS = _CONTRADICTING.format(visible="true", beside=_SAME)
+_VISIBLE = _CONTRADICTING.format(visible=visible_sql("p"), beside="true")
