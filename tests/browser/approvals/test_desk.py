@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from approvals.deciding import decide
 from approvals.deciding.expire import expire_overdue
 from approvals.models import Decision
+from governance.models import Team
 from suggestions.models import Proposal, Resolution
 from tests.browser.desk import eventually, live, opened, slow, status_of
 from tests.browser.looks import check, shoot
@@ -160,6 +161,24 @@ def test_words_whose_form_was_decided_away_stand_to_be_copied(
     opened(page, proposal)
     check(page, "words whose form is gone")
     shoot(page, "unsent")
+
+
+def test_on_a_phone_one_sees_that_it_went_to_another_team(
+    visit: Visit, watch: Any, proposal: Any, ana: Any, ben: Any, cyd: Any
+) -> None:
+    watch.expected = ["404"]  # the last beat of a page that showed what is another team's by now
+    page = live(visit(ana, f"/queue/{proposal.pk}/", width=390))
+    page.locator("#verb-reject summary").click()
+    page.keyboard.type("The photo shows another kettle.")
+
+    finance = Team.objects.get(pk="finance")
+    decide.escalate(proposal.pk, to=finance, reviewer=ben, actor=actor_of(ben), reason="too much")
+
+    expect(page.locator("#proposal-title")).to_have_text("This went to another team")
+    expect(page.locator("#proposal-title")).to_be_in_viewport()
+    expect(page.locator(".unsent textarea")).to_have_value("The photo shows another kettle.")
+    check(page, "what went to another team")
+    shoot(page, "moved")
 
 
 def test_a_note_goes_on_while_its_proposal_expires(visit: Visit, propose: Any, ana: Any) -> None:
