@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from tests.browser.conftest import HERE, WIDTHS
+from tests.browser.desk import drawn
+
+SHOTS = os.environ.get("SHOTS", "")  # a folder to look at the pages in
 
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -32,3 +37,12 @@ def check(page: Any, what: str) -> None:
             page.evaluate(_STILL)
             assert troubles(page, *rules) == [], f"{what}, {width} px, {theme}"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{what}, {width} px"
+
+
+def shoot(page: Any, name: str) -> None:
+    if SHOTS:
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            for width, height in WIDTHS.items():
+                page.set_viewport_size({"width": width, "height": height})
+                drawn(page).screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png")

@@ -323,7 +323,12 @@ const SCROLLERS = ["#proposal-scroll", "#proposal-main", ".why"]; // which one s
 let before = null; // what to put back when the same item is drawn again
 
 /** @param {"textarea" | "select"} kind */
-const valuesOf = (kind) => [...find(".decision")?.querySelectorAll(kind) ?? []].map(({ id, value }) => [id, value]);
+const valuesOf = (kind) =>
+  [...document.querySelectorAll(`:is(.decision, .unsent) ${kind}`)].map((/** @type {HTMLTextAreaElement | HTMLSelectElement} */ it) => [
+    it.id,
+    it.value,
+    it.labels[0]?.textContent.trim(),
+  ]);
 
 function remember() {
   const it = proposal();
@@ -355,7 +360,7 @@ function withoutPanel(old) {
   };
 }
 
-function putBack(old) {
+function putBack(old, why = "") {
   const radio = radioOf(old.rank);
   if (radio) radio.checked = true;
   for (const [id, isOpen] of old.folds) {
@@ -366,9 +371,33 @@ function putBack(old) {
     const field = /** @type {HTMLTextAreaElement | HTMLSelectElement} */ (document.getElementById(id));
     if (field) field.value = value;
   }
+  keepUnsent(old.reasons.filter(([id, text]) => text.trim() && !document.getElementById(id)), why);
   SCROLLERS.forEach((it, index) => find(it) && (find(it).scrollTop = old.tops[index] ?? 0));
   if (old.focus) (document.getElementById(old.focus) ?? heading()).focus({ preventScroll: true });
 }
+
+/** Words whose form is gone stand in its place, with why they were not sent; where all have a form, that alone is said. */
+function keepUnsent(words, why) {
+  if (!words.length && !why) return;
+  const form = /** @type {HTMLTemplateElement} */ (find(words.length ? "#unsent-form" : "#refusal-form"));
+  const said = /** @type {HTMLElement} */ (document.importNode(form.content, true).firstElementChild);
+  find("[data-why]", said).textContent = why || whyNot();
+  const field = find(".field", said);
+  field?.replaceWith(...words.map((one) => filled(field, one)));
+  (find("#decision") ?? proposal()).prepend(said);
+}
+
+/** It has the id of the field that is gone: drawn again, it is put back like any other, into a form that came back too. */
+function filled(field, [id, text, label]) {
+  const it = field.cloneNode(true);
+  Object.assign(find("label", it), { htmlFor: id, textContent: label });
+  Object.assign(find("textarea", it), { id, value: text });
+  return it;
+}
+
+const SAID_IN = ["p.decision-why", "#check", "#resolution", ".verbs-why", "#detail h1"]; // what comes first is nearest to the words
+/** As the page says itself: how it ended, or why this person decides nothing more, or where it went. */
+const whyNot = () => find(SAID_IN.find((it) => find(it))).innerText.replace(/\s+/g, " ").trim();
 
 document.addEventListener("change", ({ target }) => {
   if (target.matches("#detail .suggestion-radio")) document.title = titled();
@@ -431,7 +460,7 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig, 
   if (decided && here() < 0 && !links().some(waits)) tell("desk:ran-out");
 });
 // What was refused after the page went on comes back to whoever opens it again.
-document.addEventListener("desk:put-back", ({ detail: { typed } }) => putBack({ ...typed, tops: [], focus: null }));
+document.addEventListener("desk:put-back", ({ detail: { typed, why } }) => putBack({ ...typed, tops: [], focus: null }, why));
 
 // --- Help ---------------------------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ function refused(one, { why, url }) {
   const row = rowOf(one.id);
   if (row) unmark(row);
   cameBack.set(one.id, { ...one, why });
-  const words = wordsOf(one).length ? " What you wrote is kept." : "";
+  const words = hasWords(one) ? " What you wrote is kept." : "";
   sayBack(one, why + words, { what: `Not ${DONE[one.verb].toLowerCase()}`, url });
   tell("desk:decided", { refused: true });
 }
@@ -145,14 +145,9 @@ function giveBack() {
   putAway(proposal()?.dataset.id);
   if (!one) return;
   cameBack.delete(one.id);
-  const bar = find("#decision");
-  const said = document.createElement("p");
-  said.className = "decision-refusal";
-  said.textContent = find(`[data-verb="${one.verb}"]`, bar) ? one.why : [one.why, ...wordsOf(one)].join(" ");
-  bar.prepend(said);
-  tell("desk:put-back", { typed: one.typed });
+  tell("desk:put-back", { typed: one.typed, why: one.why });
 }
-const wordsOf = ({ typed }) => typed.reasons.filter(([, text]) => text).map(([, text]) => `You had written: “${text}”`);
+const hasWords = ({ typed }) => typed.reasons.some(([, text]) => text.trim());
 
 // --- What can be seen of it ---------------------------------------------------------------------------
 
@@ -244,6 +239,6 @@ addEventListener(
 
 // What comes of it would be seen by nobody, and what was written would be gone.
 addEventListener("beforeunload", (event) => {
-  const unsaid = [...cameBack.values()].some((one) => wordsOf(one).length);
+  const unsaid = [...cameBack.values()].some(hasWords);
   if (onTheWay.size || unsaid) event.preventDefault();
 });

@@ -197,7 +197,7 @@ function follow(id, newest, row) {
   if (!open || open.dataset.id !== id || !(newest > version(open)) || find("#detail.is-opening")) return;
   const resolved = row && row.dataset.status !== "pending" && open.dataset.status === "pending";
   if (resolved) {
-    find("#decision")?.setAttribute("inert", "");
+    shut(find("#decision"));
     if (!deciding) tell("page:toast", { text: sentence(stateOf(row)) });
     tell("page:announce", { text: `${sentence(stateOf(row))}: ${sentenceOf(row)}`, now: true });
     if (editing()) return; // what was typed stays to be read
@@ -206,6 +206,13 @@ function follow(id, newest, row) {
     return;
   }
   redraw();
+}
+
+/** Nothing of it is pressed any more; only who is writing goes on, until it is drawn again. */
+function shut(part, text = find(".verb-panel[open] textarea")) {
+  if (part === text) return;
+  if (part?.contains(text)) for (const it of part.children) shut(it, text);
+  else part?.setAttribute("inert", "");
 }
 
 // It may have changed while it was on its way, when another was open or none: its row was told.

@@ -67,7 +67,7 @@ interface DocumentEventMap {
   "page:toast": CustomEvent<{ text: string }>;
   "page:refused": CustomEvent<{ status: number; why: string | null }>;
   "desk:decided": CustomEvent<{ refused: boolean }>;
-  "desk:put-back": CustomEvent<{ typed: any }>;
+  "desk:put-back": CustomEvent<{ typed: any; why: string }>;
   "desk:send": CustomEvent<{ form: HTMLFormElement; submitter: HTMLElement | null; typed: any }>;
   "desk:select": From<CustomEvent, HTMLElement>;
 }

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.db.models.functions import Now
 from playwright.sync_api import expect
 
 from approvals.deciding import decide
+from approvals.deciding.expire import expire_overdue
 from approvals.models import Decision
-from suggestions.models import Resolution
-from tests.browser.desk import eventually, live, opened, status_of
+from governance.models import Team
+from suggestions.models import Proposal, Resolution
+from tests.browser.desk import eventually, live, opened, slow, status_of
+from tests.browser.looks import check, shoot
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
@@ -131,6 +136,74 @@ def test_what_is_decided_elsewhere_fades_in_place_and_says_who(
     assert page.locator(".button-approve:visible").count() == 0
     after = page.locator("#rows .row").evaluate_all("rows => rows.map(row => [row.id, row.offsetTop])")
     assert after == before
+
+
+def test_words_whose_form_was_decided_away_stand_to_be_copied(
+    visit: Visit, propose: Any, ana: Any, ben: Any
+) -> None:
+    proposal, _next = propose(), propose()
+    page = live(visit(ana, f"/queue/{proposal.pk}/"))
+    page.keyboard.press("r")
+    page.keyboard.type("The photo shows")
+
+    with slow(page, f"**/queue/{proposal.pk}/"):
+        decide.reject(proposal.pk, reviewer=ben, actor=actor_of(ben), reason="too much")
+        expect(page.locator(f"#proposal-{proposal.pk}")).to_contain_text("rejected by Ben")
+        page.keyboard.type(" just another kettle")  # not one letter is lost, or taken for a command
+
+    words = page.get_by_role("region", name="What you wrote")
+    expect(words).to_contain_text("What you wrote was not sent. Rejected by Ben")
+    expect(words.get_by_label("Why is none of this to happen?")).to_be_focused()
+    expect(page.locator("#verb-reject")).to_have_count(0)
+    page.keyboard.type("jjj")
+    page.keyboard.press("Control+a")
+    assert page.evaluate("getSelection().toString()") == "The photo shows just another kettle"
+    opened(page, proposal)
+    check(page, "words whose form is gone")
+    shoot(page, "unsent")
+
+
+def test_on_a_phone_one_sees_that_it_went_to_another_team(
+    visit: Visit, watch: Any, proposal: Any, ana: Any, ben: Any, cyd: Any
+) -> None:
+    watch.expected = ["404"]  # the last beat of a page that showed what is another team's by now
+    page = live(visit(ana, f"/queue/{proposal.pk}/", width=390))
+    page.locator("#verb-reject summary").click()
+    page.keyboard.type("The photo shows another kettle.")
+
+    finance = Team.objects.get(pk="finance")
+    decide.escalate(proposal.pk, to=finance, reviewer=ben, actor=actor_of(ben), reason="too much")
+
+    expect(page.locator("#proposal-title")).to_have_text("This went to another team")
+    expect(page.locator("#proposal-title")).to_be_in_viewport()
+    expect(page.locator(".unsent textarea")).to_have_value("The photo shows another kettle.")
+    check(page, "what went to another team")
+    shoot(page, "moved")
+
+
+def test_a_note_goes_on_while_its_proposal_expires(visit: Visit, propose: Any, ana: Any) -> None:
+    proposal, _next = propose(), propose()
+    page = live(visit(ana, f"/queue/{proposal.pk}/"))
+    page.keyboard.press("r")
+    page.keyboard.type("Nobody answered.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.keyboard.type("I called her")
+
+    with slow(page, f"**/queue/{proposal.pk}/"):
+        Proposal.objects.filter(pk=proposal.pk).update(deadline=Now() - timedelta(seconds=1))
+        expire_overdue()
+        expect(page.locator(f"#proposal-{proposal.pk}")).to_contain_text("expired")
+        page.keyboard.type(" just now.")
+
+    expect(page.locator(".unsent")).to_contain_text("What you wrote was not sent. Expired")
+    expect(page.locator(".unsent textarea")).to_have_value("Nobody answered.")
+    expect(page.locator("#verb-comment[open] #comment-text")).to_have_value("I called her just now.")
+    expect(page.locator("#comment-text")).to_be_focused()
+    shoot(page, "unsent-beside-a-note")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".notes")).to_contain_text("I called her just now.")
+    expect(page.locator(".unsent textarea")).to_have_value("Nobody answered.")
 
 
 def test_losing_the_race_says_who_won(visit: Visit, watch: Any, proposal: Any, ana: Any, ben: Any) -> None:

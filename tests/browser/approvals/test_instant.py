@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
 from approvals.deciding import decide
 from approvals.models import Decision, Look
-from tests.browser.desk import GRACE, drawn, eventually, kept, live, opened, settled, slow, status_of
-from tests.browser.looks import WIDTHS, check
+from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, slow, status_of
+from tests.browser.looks import check, shoot
 from tests.conftest import actor_of
 
 Visit = Callable[..., Any]
-SHOTS = os.environ.get("SHOTS", "")  # a folder to look at the pages in
 
 
 # However slow the machine is, nothing comes between these presses.
 PRESSED_AT_ONCE = """keys => { for (const key of keys)
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
-
-
-def shoot(page: Any, name: str) -> None:
-    if SHOTS:
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            for width, height in WIDTHS.items():
-                page.set_viewport_size({"width": width, "height": height})
-                drawn(page).screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png")
 
 
 def looked_at() -> set[Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,28 +12,17 @@ from playwright.sync_api import expect
 
 from governance.people import absences
 from suggestions.models import Proposal
-from tests.browser.desk import drawn, live, opened
-from tests.browser.looks import check, troubles
+from tests.browser.desk import live, opened
+from tests.browser.looks import check, shoot, troubles
 from tests.conftest import actor_of, suggestion_body
 
 Visit = Callable[..., Any]
-SHOTS = os.environ.get("SHOTS", "")  # a folder to look at the pages in
 
 
 @pytest.fixture
 def critical(propose: Any) -> Any:
     figures = {"order_id": "#W1", "amount": 12000}
     return propose(suggestions=[suggestion_body(risk={"level": "critical"}, arguments=figures)])
-
-
-def shoot(page: Any, name: str) -> None:
-    if SHOTS:
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            for width in (390, 768, 1440):
-                page.set_viewport_size({"width": width, "height": 844 if width == 390 else 900})
-                drawn(page)
-                page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png")
 
 
 def test_what_is_critical_is_approved_by_keyboard_with_everything_typed_kept(

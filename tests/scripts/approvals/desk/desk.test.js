@@ -7,7 +7,7 @@ const GLANCE = 250;
 
 const row = (id, status = "pending") =>
   `<li class="row" id="proposal-${id}" data-status="${status}"><a class="row-link" href="/queue/${id}/">${id}</a></li>`;
-const panel = (verb, field = `<textarea id="${verb}-reason"></textarea>`) =>
+const panel = (verb, field = `<label for="${verb}-reason">Why ${verb}?</label><textarea id="${verb}-reason"></textarea>`) =>
   `<details class="verb-panel" id="verb-${verb}"><summary>${verb}</summary><form class="panel" data-verb="${verb}"${verb === "comment" ? " data-stays" : ""}>
    <p data-presets hidden><button type="button">Not our customer</button></p>${field}<button type="submit">Send</button>
    <button type="button" data-close>Close</button></form></details>`;
@@ -23,7 +23,9 @@ const proposal = (id, { verbs = approve(1) + approve(2) + PANELS + CLAIM, more =
    ${suggestion(1)}${suggestion(2)}<details id="fold-raw"><summary>Raw</summary></details><a data-next href="/queue/">Next</a>
    <div class="decision" id="decision">${verbs}<button data-help hidden>Keys</button></div>${more}</article>`;
 const REST = `<div id="undo" class="undo-bar"><form class="undo-one" data-verb="undo"><button>Undo</button></form></div><input id="q" type="search">
-  <dialog id="help" data-single-keys></dialog><p id="elsewhere"></p>`;
+  <dialog id="help" data-single-keys></dialog><p id="elsewhere"></p>
+  <template id="refusal-form"><p class="decision-refusal"><span data-why></span></p></template>
+  <template id="unsent-form"><section class="unsent"><p data-why></p><div class="field"><label></label><textarea readonly></textarea></div></section></template>`;
 
 function desk(t, { rows = row("a") + row("b") + row("c"), detail = proposal("a"), rest = REST, helps = bringsHelp, ...more } = {}) {
   const html = `<body><ol id="rows">${rows}</ol><section id="detail">${detail}</section>${rest}</body>`;
@@ -669,10 +671,23 @@ describe("A decision goes on at once", () => {
     assert.equal(typed.reasons.some(([id]) => id === "to"), false); // which is chosen, not written
     assert.equal(typed.choices.some(([id]) => id === "to"), true);
     draws(page, proposal("b"));
-    page.tell("desk:put-back", { typed });
+    page.tell("desk:put-back", { typed, why: "Say it in fewer characters." });
     assert.equal(page.find("#reject-reason").value, "Not ours");
     assert.equal(page.find("#s2").checked, true);
     assert.equal(opened(page), "verb-reject");
+    assert.equal(page.find("#decision > .decision-refusal").textContent, "Say it in fewer characters.");
+    assert.equal(page.find(".unsent"), null);
+  });
+
+  test("and what was written stands where it fits into no form any more, with why it did not count", (t) => {
+    const page = desk(t, { detail: proposal("a", { verbs: "" }) });
+    const typed = { folds: [], choices: [], reasons: [["reject-reason", "Not ours", "Why reject?"], ["comment-text", " ", "A note"]] };
+
+    page.tell("desk:put-back", { typed, why: "This was already rejected, by Ben." });
+
+    assert.equal(page.find("#decision > .unsent").textContent, "This was already rejected, by Ben.Why reject?");
+    assert.equal(page.find(".unsent textarea").value, "Not ours");
+    assert.equal(page.find(".decision-refusal"), null);
   });
 
   for (const verb of ["return", "escalate"]) {
@@ -1043,6 +1058,66 @@ describe("The item that arrives", () => {
 
     draws(page, proposal("a", { verbs: approve(1) }));
 
+    assert.equal(page.focused, page.find("h1"));
+  });
+
+  const ENDED = '<p id="resolution"><strong>Rejected</strong>\n by Ben: too much</p>';
+  const over = ({ verbs = "" } = {}) => proposal("a", { verbs, more: ENDED });
+
+  test("has the words whose form is gone, and says why they were not sent", (t) => {
+    const page = atWork(t);
+    page.find("#comment-reason").value = "I called her.";
+
+    draws(page, over({ verbs: panel("comment") }));
+
+    assert.equal(page.find("#decision > .unsent").textContent, "Rejected by Ben: too muchWhy reject?");
+    const [words, ...more] = page.all(".unsent textarea");
+    assert.deepEqual([words.value, words.readOnly, words.form, more.length], ["Not our", true, null, 0]);
+    assert.equal(page.find(".panel #comment-reason").value, "I called her."); // whose form is there
+    assert.equal(page.focused, words);
+    keys(page, "j"); // who goes on writing goes nowhere
+    assert.deepEqual(page.followed, []);
+  });
+
+  test("has them as long as they have no form, and in it once that is back", (t) => {
+    const page = atWork(t);
+    page.find("#return-reason").value = "Add a photo.";
+
+    draws(page, over());
+    draws(page, over());
+    assert.deepEqual(page.all(".unsent textarea").map((it) => it.value), ["Not our", "Add a photo."]);
+    assert.deepEqual(page.all(".unsent label").map((it) => it.textContent), ["Why reject?", "Why return?"]);
+    draws(page, proposal("a"));
+
+    assert.equal(page.find(".unsent"), null);
+    assert.equal(page.find(".panel #reject-reason").value, "Not our");
+    assert.equal(page.find(".panel #return-reason").value, "Add a photo.");
+  });
+
+  for (const [where, html, why] of [
+    ["this person has decided already", proposal("a", { verbs: '<p class="verbs-why">You have approved this.</p>' }), "You have approved this."],
+    ["others answered what was asked", over().replace("<h1", '<p id="check">It was right, says Ben.</p><h1'), "It was right, says Ben."],
+    ["it went to another team", '<article id="proposal" data-id="a"><h1>This went to another team</h1></article>', "This went to another team"],
+  ]) {
+    test(`says why words were not sent where ${where}`, (t) => {
+      const page = atWork(t);
+
+      draws(page, html);
+      draws(page, html);
+
+      assert.equal(page.find("#proposal .unsent [data-why]").textContent, why);
+      assert.equal(page.find(".unsent textarea").value, "Not our");
+    });
+  }
+
+  test("says nothing of forms that were open and empty", (t) => {
+    const page = desk(t);
+    keys(page, "r");
+    page.find("#reject-reason").value = " ";
+
+    draws(page, over());
+
+    assert.equal(page.find(".unsent"), null);
     assert.equal(page.focused, page.find("h1"));
   });
 

@@ -228,22 +228,11 @@ describe("A decision that did not count", () => {
     assert.equal(leaves(page), false); // the words would be gone
     opens(page, "a");
 
-    assert.deepEqual(back, [{ typed: TYPED }]);
-    assert.equal(page.find("#decision .decision-refusal").textContent, "Say it in fewer characters.");
+    assert.deepEqual(back, [{ typed: TYPED, why: "Say it in fewer characters." }]);
     assert.equal(said(page), "");
     assert.equal(leaves(page), true);
     opens(page, "a");
     assert.equal(back.length, 1);
-  });
-
-  test("shows the words where they fit into no form any more", async (t) => {
-    const page = desk(t, { answer: REFUSED("This was already rejected, by Ben.") });
-    sends(page, "reject", TYPED);
-    await answered();
-
-    opens(page, "a", "Rejected");
-
-    assert.equal(page.find(".decision-refusal").textContent, "This was already rejected, by Ben. You had written: “Not ours”");
   });
 
   test("can be put away", async (t) => {

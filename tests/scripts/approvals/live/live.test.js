@@ -29,8 +29,8 @@ function queue(rows, how = {}) {
 }
 const proposal = (id, { version = 1, status = "pending", inside = "" } = {}) =>
   `<article id="proposal" data-id="${id}" data-version="${version}" data-status="${status}" data-url="/queue/${id}/"><h1>${id}</h1>
-   <p data-changed hidden><button data-reload>Show</button></p><div id="decision"></div>${inside}</article>`;
-const PANEL = '<details class="verb-panel" open><form data-verb="reject"><textarea></textarea></form></details>';
+   <p data-changed hidden><button data-reload>Show</button></p><div id="decision">${inside}</div></article>`;
+const PANEL = '<details class="verb-panel" open><form data-verb="reject"><textarea></textarea><button>Reject</button></form></details>';
 const LAMP = '<p id="live-status" data-state="reconnecting">Reconnecting</p>';
 
 /** Rows in order of their age: `made` is their place in the list. */
@@ -546,10 +546,19 @@ describe("The open proposal", () => {
     push(page, done("a"));
     await page.pass(100);
 
-    assert.ok(page.find("#decision").hasAttribute("inert"));
+    assert.ok(page.find("[data-verb] button").closest("[inert]"));
+    assert.equal(page.find("textarea").closest("[inert]"), null); // no letter is lost until it is drawn again
     assert.deepEqual(page.toasts, ["Approved by Ben"]);
     assert.deepEqual(page.announced, ["Approved by Ben: Refund a"]);
     assert.equal(page.drawn.length, 1);
+  });
+
+  test("takes nothing at all where nobody writes", (t) => {
+    const page = opened(t, PANEL.replace(" open", ""));
+
+    push(page, done("a"));
+
+    assert.ok(page.find("#decision").hasAttribute("inert"));
   });
 
   test("keeps an edit to be read, though it was decided elsewhere", async (t) => {
