@@ -9,23 +9,49 @@ import redis
 from django.conf import settings
 
 
+class Asked:
+    """A command that was sent, over a connection of its own until its answer is read, which has to be once.
+
+    Raises `redis.RedisError`, as `answer` does, within a second.
+    """
+
+    def __init__(self, *command: str | int) -> None:
+        self._connection = _pool().get_connection()
+        try:
+            self._connection.send_command(*command)
+        except BaseException:
+            self._let_go(broken=True)
+            raise
+
+    def answer(self) -> Any:
+        """What Valkey says, bytes where it is text."""
+        broken = True
+        try:
+            answer = self._connection.read_response()
+            broken = False
+            return answer
+        finally:
+            self._let_go(broken=broken)
+
+    def _let_go(self, *, broken: bool) -> None:
+        if broken:
+            self._connection.disconnect()
+        _pool().release(self._connection)
+
+
 def ask(*command: str | int) -> Any:
     """The answer to one command, bytes where it is text. Raises `redis.RedisError` within a second."""
-    pool = _pool()
-    connection = pool.get_connection()
-    try:
-        connection.send_command(*command)
-        return connection.read_response()
-    except BaseException:
-        connection.disconnect()
-        raise
-    finally:
-        pool.release(connection)
+    return Asked(*command).answer()
 
 
-def run_script(script: str, keys: list[str], *numbers: int) -> list[int]:
+def script(text: str, keys: list[str], *numbers: int) -> Asked:
+    """A script that was sent."""
+    return Asked("EVAL", text, len(keys), *keys, *numbers)
+
+
+def run_script(text: str, keys: list[str], *numbers: int) -> list[int]:
     """What a script answers, over a connection of the pool."""
-    answer: list[int] = ask("EVAL", script, len(keys), *keys, *numbers)
+    answer: list[int] = script(text, keys, *numbers).answer()
     return answer
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import Any
+from uuid import UUID
 
 import redis
 import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
-from audit.ground.valkey import run_script
+from audit.ground.valkey import Asked, run_script, script
 from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit
 from governance.models import Agent
@@ -41,6 +46,7 @@ for i = 1, #KEYS do
 end
 return found
 """
+_used_up: dict[UUID, float] = {}  # of an agent a window, until when by this process's clock
 _log = structlog.get_logger(__name__)
 
 
@@ -68,20 +74,65 @@ class Left:
     ends_in: float | None  # seconds; None before the window has begun
 
 
-def spend(agent: Agent, *, cost: int = 1) -> None:
-    """Count `cost` submissions of an agent in every window it has. Raises `TooOften`, and counts nothing.
+class Spending:
+    """What one request counts in every window that its agent has: asked for first, and answered before
+    anything comes of it; the request is worked on meanwhile.
 
     Without Valkey nothing is counted: a rate protects reviewers, it must not lose proposals.
     """
-    rates = boundaries.of(agent).rates_in_force
-    limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
-    try:
-        window, wait = run_script(_SPEND, _keys(agent, rates), cost, *chain.from_iterable(limits))
-    except redis.RedisError as error:
-        _log.warning("rate not counted", error=type(error).__name__)
-        return
-    if window:
-        raise TooOften(math.ceil(wait / 1_000), rates[window - 1])
+
+    def __init__(self, *, cost: int = 1) -> None:
+        self.cost = cost
+        self._asked: Asked | None = None
+        self._agent: Agent | None = None  # who was asked for
+
+    @contextmanager
+    def by(self, agent: Agent) -> Iterator[None]:
+        """Ask; that it was too often goes before whatever else is refused in the block. Counts once, though
+        a request may do its work again. Raises `TooOften`."""
+        if self._agent is None:
+            self._agent = agent
+            self._ask()
+        if _used_up.get(agent.pk, 0.0) > time.monotonic():
+            self.settle()  # whoever asks too often costs no more than the question
+        try:
+            yield
+        finally:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the answer. Raises `TooOften`, and nothing is counted."""
+        asked, self._asked = self._asked, None
+        if asked is None or self._agent is None:
+            return
+        try:
+            window, wait = asked.answer()
+        except redis.RedisError as error:
+            _not_counted(error)
+            return
+        if window:
+            agent, self._agent = self._agent, None
+            _used_up[agent.pk] = time.monotonic() + wait / 1_000
+            raise TooOften(math.ceil(wait / 1_000), boundaries.of(agent).rates_in_force[window - 1])
+
+    def _ask(self) -> None:
+        agent: Any = self._agent
+        rates = boundaries.of(agent).rates_in_force
+        limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
+        try:
+            self._asked = script(_SPEND, _keys(agent, rates), self.cost, *chain.from_iterable(limits))
+        except redis.RedisError as error:
+            _not_counted(error)
+
+
+def spend(agent: Agent, *, cost: int = 1) -> None:
+    """Count `cost` submissions of an agent, as `Spending` does. Raises `TooOften`, and counts nothing."""
+    with Spending(cost=cost).by(agent):
+        pass
+
+
+def _not_counted(error: redis.RedisError) -> None:
+    _log.warning("rate not counted", error=type(error).__name__)
 
 
 def left(agent: Agent) -> list[Left]:

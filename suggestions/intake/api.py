@@ -87,9 +87,7 @@ class Proposals(APIView):
         """Hand in a proposal for review; safe to send twice with one `Idempotency-Key`."""
         _agent(request)
         key = _key(request)
-        as_it_stands(request, _admit)
-        body = check(ProposalBody, request.data)
-        submitted = as_it_stands(request, partial(_handed_in, request, body, key))
+        submitted = as_it_stands(request, partial(_handed_in, request, key, rate.Spending()))
         replayed = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response(_answer(submitted), status=201, headers=replayed)
 
@@ -275,11 +273,15 @@ def _admit(caller: AgentCaller, *, cost: int = 1) -> None:
     rate.spend(caller.agent, cost=cost)
 
 
-def _handed_in(request: Request, body: ProposalBody, key: str, caller: AgentCaller) -> Submitted:
-    subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
-    with one_at_a_time(caller.agent.pk, [subject]) as turn:
-        prepared = _prepared(caller, body, request.data, key, request, turn, alone=True)
-        [submitted] = submit(caller.agent, [prepared], stands=caller.stands)
+def _handed_in(request: Request, key: str, spending: rate.Spending, caller: AgentCaller) -> Submitted:
+    boundaries.check_enabled_and_within_hours(caller.agent, caller.at)
+    with spending.by(caller.agent):
+        body = check(ProposalBody, request.data)
+        subject = subject_key(body.subject.type, body.subject.id) if body.subject else None
+        with one_at_a_time(caller.agent.pk, [subject]) as turn:
+            prepared = _prepared(caller, body, request.data, key, request, turn, alone=True)
+            spending.settle()
+            [submitted] = submit(caller.agent, [prepared], stands=caller.stands)
     return submitted
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.ground.actors import SYSTEM
 from audit.models import Event
+from governance.agents import rate
 from governance.door import keys, recalled
 from governance.models import Agent, AgentKey
 from governance.trust import halts
@@ -146,11 +147,11 @@ def test_a_kill_switch_is_told_at_once(busy: ApiClient, olga: Any) -> None:
 
 
 def test_what_changes_in_between_is_judged_anew_and_counted_once(
-    busy: ApiClient, monkeypatch: pytest.MonkeyPatch
+    busy: ApiClient, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from suggestions.intake import api as views
 
-    prepared, spent, changes = views.prepare, [], [change(name="another-name")]
+    prepared, changes = views.prepare, [change(name="another-name")]
 
     def prepare(*args: Any, **kwargs: Any) -> Any:
         found = prepared(*args, **kwargs)
@@ -158,13 +159,13 @@ def test_what_changes_in_between_is_judged_anew_and_counted_once(
             changes.pop()()
         return found
 
-    spend = views.rate.spend
     monkeypatch.setattr(views, "prepare", prepare)
-    monkeypatch.setattr(views.rate, "spend", lambda *a, **k: (spent.append(a), spend(*a, **k)))
+    before = [one.left for one in rate.left(agent)]
 
     answer = busy.submit()
 
-    assert (answer.status_code, len(spent)) == (201, 1)
+    assert answer.status_code == 201
+    assert [one.left + 1 for one in rate.left(agent)] == before
     assert '"name":"another-name"' in Event.objects.latest("pk").body
     assert Proposal.objects.count() == 2
 
