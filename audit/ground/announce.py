@@ -17,6 +17,7 @@ from channels.layers import channel_layers
 
 GROUP = "changes"
 GATHER_SECONDS = 0.025  # hints of so long travel together
+BUSY_SECONDS = 0.1  # and of so long where some have just left: each journey costs as much as a submission
 _log = structlog.get_logger(__name__)
 
 
@@ -30,6 +31,7 @@ class _Announcer:
         self.notice = False
         self.looks = False
         self.access = False
+        self.left_at = 0.0  # by this clock, when hints left last
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
         self.layer = channel_layers.make_backend("default")
@@ -52,7 +54,11 @@ class _Announcer:
             self.looks = self.looks or looks
             self.access = self.access or access
         if first:
-            self.loop.call_soon_threadsafe(self.loop.call_later, GATHER_SECONDS, self._flush)
+            self.loop.call_soon_threadsafe(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        busy = self.left_at + BUSY_SECONDS - self.loop.time()
+        self.loop.call_later(max(GATHER_SECONDS, busy), self._flush)
 
     def _flush(self) -> None:
         with self.lock:
@@ -66,6 +72,7 @@ class _Announcer:
             }
             self.waiting, self.people = {}, set()
             self.notice = self.looks = self.access = False
+        self.left_at = self.loop.time()
         self.loop.create_task(self._send(hint))
 
     async def _send(self, hint: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -51,8 +52,16 @@ def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) ->
     method = request.method if request.method in METHODS else "other"
     match = request.resolver_match
     route = (match.view_name or match.route) if match else "unmatched"
-    _requests.labels(method, route, str(response.status_code)).inc()
-    _seconds.labels(method, route).observe(seconds)
+    counted, timed = _of_route(method, route, response.status_code)
+    counted.inc()
+    timed.observe(seconds)
+
+
+@lru_cache(
+    maxsize=4_096
+)  # routes by methods and statuses are few; to look two series up takes as long as both
+def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(method, route, str(status)), _seconds.labels(method, route)
 
 
 def page() -> bytes:
