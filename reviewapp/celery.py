@@ -68,7 +68,7 @@ class _Messages(AMQP):  # type: ignore[misc]
 app = Celery("reviewapp", amqp=_Messages)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
-app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
+app.conf["task_queues"] = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
 app.autodiscover_tasks()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -136,7 +136,10 @@ class UnknownKey(AuthenticationFailed):
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people)."""
+    """`Authorization: Bearer rk_…` (agents) or `Bearer rt_…` (people).
+
+    A view may have its own `agent_by`.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
         kind, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -146,15 +149,11 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send `Authorization: Bearer` and a key.")
         key_hash = hash_of(key)
         strangers.let_through(request, key_hash)
-        found = _person(key_hash) if key.startswith(API_TOKEN) else self.agent(request, key_hash)
+        found = _person(key_hash) if key.startswith(API_TOKEN) else _look_up(request)(key_hash)
         if found is None:
             raise UnknownKey
         strangers.opened(key_hash)
         return found, key[:PREFIX_LENGTH]
-
-    def agent(self, request: Request, key_hash: str) -> AgentCaller | None:
-        """Whose key this is, and how it stands now; None where the key opens nothing."""
-        return agent_by(key_hash)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="reviewapp"'
@@ -164,6 +163,10 @@ def caller_of(agent: Agent) -> AgentCaller:
     """The agent as it would stand before the API now, without a key being shown."""
     [row] = execute(_BY_ID, [agent.pk])
     return _caller(row)
+
+
+def _look_up(request: Request) -> Callable[[str], AgentCaller | None]:
+    return getattr(request.parser_context["view"], "agent_by", agent_by)
 
 
 def agent_by(key_hash: str) -> AgentCaller | None:

@@ -16,14 +16,8 @@ from typing import TypeVar
 from rest_framework.request import Request
 
 from audit.ground.refusals import Refusal
-from governance.door.authentication import (
-    AgentCaller,
-    BearerAuthentication,
-    Stands,
-    UnknownKey,
-    agent_by,
-    agent_of,
-)
+from governance.door import authentication
+from governance.door.authentication import AgentCaller, Stands, UnknownKey, agent_of
 
 T = TypeVar("T")
 SECONDS = 1.0  # after which a key is looked up anyway
@@ -37,13 +31,14 @@ class Outdated(Refusal):
     detail = "How this agent stands has just changed. Try again."
 
 
-class RecallingAuthentication(BearerAuthentication):
-    """For views whose `post` does all that rests on the agent's standing within `as_it_stands`."""
-
-    def agent(self, request: Request, key_hash: str) -> AgentCaller | None:
-        if request.method != "POST":
-            return super().agent(request, key_hash)
-        return _recalled(key_hash) or _looked_up(key_hash)
+def agent_by(key_hash: str) -> AgentCaller | None:
+    """As `authentication.agent_by`, for requests that do all that rests on it within `as_it_stands`: how the
+    agent stood less than `SECONDS` ago, at this moment by the database's clock."""
+    looked_up_at, caller = _before.get(key_hash, (0.0, None))
+    since = time.monotonic() - looked_up_at
+    if caller is None or since >= SECONDS:
+        return _looked_up(key_hash)
+    return replace(caller, at=caller.at + timedelta(seconds=since), recalled=True)
 
 
 def as_it_stands(request: Request, work: Callable[[AgentCaller], T]) -> T:
@@ -68,18 +63,9 @@ def check(stands: Stands | None) -> None:
         raise Outdated
 
 
-def _recalled(key_hash: str) -> AgentCaller | None:
-    """As it stood less than `SECONDS` ago, at this moment by the database's clock."""
-    looked_up_at, caller = _before.get(key_hash, (0.0, None))
-    since = time.monotonic() - looked_up_at
-    if caller is None or since >= SECONDS:
-        return None
-    return replace(caller, at=caller.at + timedelta(seconds=since), recalled=True)
-
-
 def _looked_up(key_hash: str) -> AgentCaller | None:
     now = time.monotonic()
-    caller = agent_by(key_hash)
+    caller = authentication.agent_by(key_hash)
     if caller is None:
         _before.pop(key_hash, None)
         return None

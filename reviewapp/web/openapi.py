@@ -11,7 +11,6 @@ from reviewapp.web.problems import Problem
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "governance.door.authentication.BearerAuthentication"
-    match_subclasses = True
     name = "key"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -27,9 +27,10 @@ from governance.actions import action_types
 from governance.actions.changes import Change, Registered
 from governance.agents import boundaries, hits, rate
 from governance.agents.boundaries import BoundaryHit
+from governance.door import authentication, recalled
 from governance.door.authentication import AgentCaller, person_of
 from governance.door.permissions import IsAgent, has_permission, is_agent_or
-from governance.door.recalled import RecallingAuthentication, as_it_stands
+from governance.door.recalled import as_it_stands
 from governance.models import ActionType
 from suggestions.answering.answers import ProposalAnswer, ProposalPage
 from suggestions.answering.newest import Narrowed, newest_visible
@@ -74,8 +75,12 @@ class WithdrawBody(Strict):
 
 
 class Proposals(APIView):
-    authentication_classes = [RecallingAuthentication]
     permission_classes = [is_agent_or("suggestions.view_proposal")]
+
+    def agent_by(self, key_hash: str) -> AgentCaller | None:
+        """Who is recalled hands in `as_it_stands`; whatever else is asked is answered after a look."""
+        look_up = recalled.agent_by if self.request.method == "POST" else authentication.agent_by
+        return look_up(key_hash)
 
     @extend_schema(
         operation_id="submit_proposal",
