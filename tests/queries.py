@@ -112,7 +112,8 @@ def plans() -> Iterator[list[str]]:
     def explained(cursor: Any, query: Any, params: Any = None, **kwargs: Any) -> Any:
         text = query.decode() if isinstance(query, bytes) else str(query)
         if text.lstrip(" (\n").startswith(("SELECT", "WITH")):
-            with cursor.connection.cursor() as aside:
+            kind = psycopg.RawCursor if isinstance(cursor, psycopg.RawCursor) else psycopg.Cursor
+            with kind(cursor.connection) as aside:
                 execute(aside, "SET LOCAL enable_seqscan = off")
                 rows = execute(aside, f"EXPLAIN {text}", params).fetchall()
                 execute(aside, "SET LOCAL enable_seqscan = on")

@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 
 
-class Asked:
+class Sent:
     """A command that was sent, over a connection of its own until its answer is read, which has to be once.
 
     Raises `redis.RedisError`, as `answer` does, within a second.
@@ -41,12 +41,12 @@ class Asked:
 
 def ask(*command: str | int) -> Any:
     """The answer to one command, bytes where it is text. Raises `redis.RedisError` within a second."""
-    return Asked(*command).answer()
+    return Sent(*command).answer()
 
 
-def script(text: str, keys: list[str], *numbers: int) -> Asked:
+def script(text: str, keys: list[str], *numbers: int) -> Sent:
     """A script that was sent."""
-    return Asked("EVAL", text, len(keys), *keys, *numbers)
+    return Sent("EVAL", text, len(keys), *keys, *numbers)
 
 
 def run_script(text: str, keys: list[str], *numbers: int) -> list[int]:

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
 
-from audit.ground.valkey import Asked, run_script, script
+from audit.ground.valkey import Sent, run_script, script
 from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit
 from governance.models import Agent
@@ -83,7 +83,7 @@ class Spending:
 
     def __init__(self, *, cost: int = 1) -> None:
         self.cost = cost
-        self._asked: Asked | None = None
+        self._sent: Sent | None = None
         self._agent: Agent | None = None  # who was asked for
 
     @contextmanager
@@ -102,11 +102,11 @@ class Spending:
 
     def settle(self) -> None:
         """Wait for the answer. Raises `TooOften`, and nothing is counted."""
-        asked, self._asked = self._asked, None
-        if asked is None or self._agent is None:
+        sent, self._sent = self._sent, None
+        if sent is None or self._agent is None:
             return
         try:
-            window, wait = asked.answer()
+            window, wait = sent.answer()
         except redis.RedisError as error:
             _not_counted(error)
             return
@@ -120,7 +120,7 @@ class Spending:
         rates = boundaries.of(agent).rates_in_force
         limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
         try:
-            self._asked = script(_SPEND, _keys(agent, rates), self.cost, *chain.from_iterable(limits))
+            self._sent = script(_SPEND, _keys(agent, rates), self.cost, *chain.from_iterable(limits))
         except redis.RedisError as error:
             _not_counted(error)
 

@@ -62,7 +62,7 @@ def test_no_connection_stays_taken(once: ApiClient, body: dict[str, Any]) -> Non
 def test_without_valkey_nothing_is_counted_and_nothing_lost(
     api: ApiClient, action_type: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hangs_up(asked: valkey.Asked) -> Any:
+    def hangs_up(asked: valkey.Sent) -> Any:
         asked._let_go(broken=True)
         raise redis.ConnectionError
 
@@ -70,7 +70,7 @@ def test_without_valkey_nothing_is_counted_and_nothing_lost(
         raise redis.ConnectionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(valkey.Asked, "answer", hangs_up)
+        patched.setattr(valkey.Sent, "answer", hangs_up)
         assert api.submit().status_code == 201
     with monkeypatch.context() as patched:
         patched.setattr(rate, "script", is_away)
