@@ -44,7 +44,7 @@ _CALM = """took => window.took.length >= took && !document.querySelector("#undo[
     && document.querySelector(".row:has([aria-current]) ~ .row[data-kept]")"""
 # What was fetched ahead is out of date in this very moment.
 _OUTDATED = """() => document.querySelectorAll('[data-kept]')
-    .forEach(row => row.dataset.contradicts = 'another')"""
+    .forEach(row => row.dataset.contradicts = `another ${performance.now()}`)"""
 _OPEN = "() => document.querySelector('#rows .row-link').click()"
 
 

@@ -101,7 +101,7 @@ def test_a_hundred_wait_without_a_thread_or_a_connection_each(
 
     async def scenario() -> int:
         waiting = [await ask(proposal, agent_key, 50) for _ in range(100)]
-        await until(lambda: len(looked) == 100)
+        await until(lambda: len(looked) >= 100)  # more, where a hint of the one before arrives meanwhile
         held = await sync_to_async(connections, thread_sensitive=False)()
         for communicator in waiting:
             with contextlib.suppress(asyncio.CancelledError):
