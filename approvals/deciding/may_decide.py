@@ -70,9 +70,6 @@ SELECT a.person_id
 """
 
 
-_ASSISTED = Autonomy.Stage.ASSISTED.value
-
-
 class Locked(NamedTuple):
     """A locked proposal that somebody may decide on; whose place they take, being asked themselves by none
     of its teams; for how many seconds they had it open, as far as anybody knows; and the actions for which
@@ -90,7 +87,7 @@ def lock_open(proposal_id: UUID, reviewer: User) -> Locked:
     Raises `AlreadyResolved`, `NotInTeam`, `TooLate`, `AlreadyDecided`.
     """
     proposal = lock_pending(proposal_id)
-    asked = {"reviewer": reviewer.pk, "proposal": proposal_id, "assisted": _ASSISTED}
+    asked = {"reviewer": reviewer.pk, "proposal": proposal_id, "assisted": Autonomy.Stage.ASSISTED.value}
     [(in_team, overdue, decided, spoken_for, looked, assisted)] = execute(_STANDING, asked)
     absent = [] if in_team else execute(_ABSENT, asked)
     if not in_team and not absent:

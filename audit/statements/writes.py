@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, TypeVar
@@ -178,13 +178,10 @@ def run(
     django.close_if_health_check_failed()
     django.ensure_connection()
     cursor = _kept(django.connection, psycopg.RawCursor)
-    if after:
-        with django.wrap_database_errors, _after(after, django.connection):
+    with django.wrap_database_errors:
+        with _after(after, django.connection) if after else nullcontext():
             cursor.execute(statement, parameters, prepare=True, binary=binary)
         return cursor.fetchall()
-    with django.wrap_database_errors:
-        cursor.execute(statement, parameters, prepare=True, binary=binary)
-        return cursor.fetchall()  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
 import redis
@@ -92,7 +91,7 @@ class Spending:
         a request may do its work again. Raises `TooOften`."""
         if self._agent is None:
             self._agent = agent
-            self._ask()
+            self._ask(agent)
         if _used_up.get(agent.pk, 0.0) > time.monotonic():
             self.settle()  # whoever asks too often costs no more than the question
         try:
@@ -115,8 +114,7 @@ class Spending:
             _used_up[agent.pk] = time.monotonic() + wait / 1_000
             raise TooOften(math.ceil(wait / 1_000), boundaries.of(agent).rates_in_force[window - 1])
 
-    def _ask(self) -> None:
-        agent: Any = self._agent
+    def _ask(self, agent: Agent) -> None:
         rates = boundaries.of(agent).rates_in_force
         limits = [(limit.amount, limit.get_expiry() * 1_000) for limit in map(_parsed, rates)]
         try:
