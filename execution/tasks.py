@@ -5,8 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from execution.halting.release import settle
+from execution.holding.outbox import EXECUTIONS
 from execution.running import heartbeats, overdue
-from execution.running.outbox import EXECUTIONS
 from execution.running.run import run_what_is_due
 from execution.running.schedule import adopt
 

@@ -14,12 +14,12 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.desk.doubt import in_doubt
+from execution.holding import attempts, news
+from execution.holding.outbox import EXECUTIONS
+from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Attempt, Execution, Step
-from execution.running import attempts, news
-from execution.running.outbox import EXECUTIONS
 from execution.running.run import REPORT_WITHIN, complete
 from execution.running.schedule import MARGIN, longest
-from execution.running.workflow import InvalidWorkflow, workflow_of
 from governance.models import User
 
 STATUS = Execution.Status

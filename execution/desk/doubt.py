@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Execution
-from execution.running.workflow import InvalidWorkflow, workflow_of
 
 
 def in_doubt(execution: Execution) -> bool:

@@ -14,8 +14,9 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from execution.holding import news
+from execution.incidents import failures
 from execution.models import Attempt, Execution, Step
-from execution.running import failures, news
 from execution.running.approval import broken
 from execution.running.moves import BY_AGENT
 from governance.agents.boundaries import AgentDisabled

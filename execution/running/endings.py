@@ -10,10 +10,11 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER
 from audit.log.record import record
+from execution.holding import news
+from execution.holding.lease import Lease
+from execution.holding.outbox import EXECUTIONS
+from execution.incidents import failures
 from execution.models import Execution, Step
-from execution.running import failures, news
-from execution.running.lease import Lease
-from execution.running.outbox import EXECUTIONS
 
 STATUS = Execution.Status
 

@@ -11,9 +11,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from execution.holding.workflow import HandBack, HttpRoute, WorkflowStep, label
 from execution.models import Attempt
 from execution.models.work import Tried
-from execution.running.workflow import HandBack, HttpRoute, WorkflowStep, label
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 

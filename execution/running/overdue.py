@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER
 from audit.log.record import record
+from execution.holding import attempts, news
+from execution.incidents import failures
 from execution.models import Execution
-from execution.running import attempts, failures, news
 
 AT_ONCE = 500
 STATUS = Execution.Status

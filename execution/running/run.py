@@ -18,17 +18,18 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.statements.writes import as_one
+from execution.holding import attempts, news
+from execution.holding.lease import Lease, LeaseLost, take
+from execution.holding.outbox import EXECUTIONS
+from execution.holding.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch, http
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
-from execution.running import attempts, moves, news
+from execution.running import moves
 from execution.running.approval import broken
 from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
-from execution.running.lease import Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
-from execution.running.outbox import EXECUTIONS
-from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
 

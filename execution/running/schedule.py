@@ -8,11 +8,11 @@ from django.db import IntegrityError, connection, transaction
 from audit.ground.actors import Actor
 from audit.log.record import record
 from audit.statements.writes import Computed, store
+from execution.holding import news
+from execution.holding.outbox import EXECUTIONS
+from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
 from execution.models import Execution, Step
-from execution.running import news
-from execution.running.outbox import EXECUTIONS
 from execution.running.run import REPORT, REPORT_WITHIN
-from execution.running.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance.models import Autonomy, Halt
 from governance.trust import halts
 from suggestions.answering.news import changed

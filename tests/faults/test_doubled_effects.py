@@ -19,9 +19,9 @@ import pytest
 from django.db.models.functions import Now
 
 from execution.desk import attend
+from execution.holding.outbox import EXECUTIONS
 from execution.models import Attempt, Execution
 from execution.running import overdue
-from execution.running.outbox import EXECUTIONS
 from execution.running.run import run
 from tests.execution.conftest import run_to_rest, step, wait_for, workflow
 from tests.execution.running.test_frozen import is_stopped

@@ -25,8 +25,8 @@ from approvals.vigilance import slip_in
 from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
 from audit.models import Event
+from execution.holding.lease import take
 from execution.models import Execution
-from execution.running.lease import take
 from governance.actions.action_types import register
 from governance.models import Agent
 from suggestions.models import Proposal, Resolution

@@ -29,8 +29,8 @@ from approvals.deciding.expire import expire_overdue
 from approvals.models import Claim, Comment, Decision
 from audit.ground.refusals import Refusal
 from audit.models import Event
+from execution.holding.lease import take
 from execution.models import Execution
-from execution.running.lease import take
 from governance.actions import catalogue
 from governance.models import Team, User
 from suggestions.answering.withdraw import withdraw

@@ -15,8 +15,8 @@ from approvals.deciding import decide, may_decide, undo
 from approvals.models import Claim, Comment, Decision, Look
 from audit.ground.refusals import Invalid
 from audit.models import Event
+from execution.holding.lease import take
 from execution.models import Execution
-from execution.running.lease import take
 from execution.running.undo import TooLateToUndo
 from governance.models import Team
 from suggestions.models import Precedent, Proposal, Resolution

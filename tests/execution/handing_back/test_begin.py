@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 from approvals.models import Decision
 from audit.models import Event
 from execution.desk import attend
+from execution.holding.outbox import EXECUTIONS
 from execution.models import Attempt, Execution, Step
 from execution.running import overdue
-from execution.running.outbox import EXECUTIONS
 from execution.running.run import run
 from governance.models import Incident
 from governance.trust import halts

@@ -45,8 +45,8 @@ def main() -> None:
 
     django.setup()
     from audit.ground import egress
+    from execution.holding.lease import Lease
     from execution.routes import http
-    from execution.running.lease import Lease
     from execution.running.run import run
 
     for execution_id, _, point in (given.partition(":") for given in sys.argv[1:]):

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection, connections, transaction
 
 from audit.ground.actors import SYSTEM
+from execution.holding.lease import take
 from execution.models import Execution
 from execution.running import run as running
-from execution.running.lease import take
 from execution.running.run import run_next, run_what_is_due
 from governance.trust import halts
 from tests.execution.conftest import step, workflow

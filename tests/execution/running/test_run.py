@@ -11,8 +11,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.models import Event
+from execution.holding.lease import LeaseLost, take
 from execution.models import Attempt, Execution, Step
-from execution.running.lease import LeaseLost, take
 from execution.running.run import Turn, run
 from suggestions.models import Callback, Proposal, Resolution
 from tests.conftest import suggestion_body

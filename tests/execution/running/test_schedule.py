@@ -8,10 +8,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
+from execution.holding.lease import take
+from execution.holding.outbox import EXECUTIONS
 from execution.models import Execution, Heartbeat, Step
 from execution.running import heartbeats, overdue
-from execution.running.lease import take
-from execution.running.outbox import EXECUTIONS
 from execution.running.schedule import adopt, schedule
 from execution.tasks import heartbeat
 from governance.models import ActionType

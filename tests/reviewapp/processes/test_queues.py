@@ -13,8 +13,8 @@ from kombu.exceptions import OperationalError
 
 from audit.outbox import broker, tell_worker
 from audit.outbox.tell_worker import Room, Sender
+from execution.holding.outbox import EXECUTIONS
 from execution.models import Execution
-from execution.running.outbox import EXECUTIONS
 from reviewapp.celery import app
 from reviewapp.processes import queues
 from reviewapp.processes.beat import QUEUE

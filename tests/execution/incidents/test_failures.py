@@ -61,7 +61,7 @@ def test_two_failures_are_chance_and_three_are_not(passed: Any, shop: Any) -> No
 def test_what_fell_out_of_sight_and_what_was_before_the_stage_does_not_count(
     passed: Any, shop: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("execution.running.failures.LOOKED_AT", 3)
+    monkeypatch.setattr("execution.incidents.failures.LOOKED_AT", 3)
     shop.will("/refunds", 404, 404, 201, 404, 404)
     for execution in passed(5):
         run(execution.pk)

@@ -12,10 +12,10 @@ from audit.ground.actors import WORKER, Actor
 from audit.log.record import NOW_SQL, compose, record
 from audit.statements.prepared import execute, unsaved
 from audit.statements.writes import add, write
+from execution.holding import news
+from execution.holding.lease import Lease, LeaseLost
 from execution.models import Attempt, Execution, Step
 from execution.routes.result import Result
-from execution.running import news
-from execution.running.lease import Lease, LeaseLost
 
 _CHANGED = "UPDATE suggestions_proposal SET version = version + 1 WHERE id = %s"
 _INTO = "execution_attempt (step_id, number, route, fence, round, outcome, detail, response)"
