@@ -20,7 +20,7 @@ def in_doubt(execution: Execution) -> bool:
         return True
     plans = workflow.steps if workflow else []
     plan = next((plan for plan in plans if plan.name == execution.doubtful_step), None)
-    if plan is None or execution.assisted:
+    if plan is None or execution.assisted or not plan.routes:
         return True
     [first, *others] = plan.routes
     honours_key = first.idempotent and not others

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from governance.actions.route_kinds import HandBack, HttpRoute
+from governance.actions.route_kinds import HandBack
 from governance.actions.workflow import InvalidWorkflow, Workflow, WorkflowStep, parse
 from governance.models import ActionType
 
-__all__ = ["HandBack", "HttpRoute", "InvalidWorkflow", "Workflow", "WorkflowStep", "label", "workflow_of"]
+__all__ = ["HandBack", "InvalidWorkflow", "Workflow", "WorkflowStep", "label", "workflow_of"]
 
 
 def workflow_of(action_type: ActionType) -> Workflow | None:

@@ -1,11 +1,16 @@
 """The tables of execution, a file for each concern."""
 
-from execution.models.executions import Attempt, Execution, Step
+from execution.models.executions import Attempt, Execution, Step, Verdict
+from execution.models.healing import Breaker, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
 
 __all__ = [
     "Attempt",
+    "Breaker",
+    "Compensation",
     "Execution",
     "Heartbeat",
+    "Signal",
     "Step",
+    "Verdict",
 ]

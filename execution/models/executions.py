@@ -37,6 +37,15 @@ _TAKE_NEXT = _TAKE.format(
 )
 
 
+class Verdict(models.TextChoices):
+    """Whether what was claimed was found to be so, from good to bad."""
+
+    VERIFIED = "verified", "verified"
+    UNVERIFIED = "unverified", "not verified"  # nobody looked
+    UNVERIFIABLE = "unverifiable", "could not be verified"
+    MISMATCH = "mismatch", "not as claimed"
+
+
 class Taken(NamedTuple):
     """What `take` answers: its fencing number, and whether its deadline has passed."""
 
@@ -126,6 +135,15 @@ class Execution(models.Model):
         db_default=Now(), help_text="Since when its times run: what a kill switch holds later is added."
     )
     reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
+    verdict = models.CharField(
+        max_length=12, choices=Verdict, blank=True, db_default="", help_text="The worst of its steps."
+    )
+    chosen = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="By a person: the number of the route that is taken next, by the step's name.",
+    )
+    undoing = models.BooleanField(db_default=False, help_text="What was done is being taken back.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -166,17 +184,32 @@ class Execution(models.Model):
 
 
 class Step(models.Model):
-    """One step of an execution. A completed step is a checkpoint and is never repeated."""
+    """One step of an execution. A completed step is a checkpoint and is never repeated.
+
+    A skipped one was not called for, or a person knows that it is not. What takes a step back is a step too.
+    """
 
     class Status(models.TextChoices):
         WAITING = "waiting"
         COMPLETED = "completed"
+        SKIPPED = "skipped"
+
+    class Kind(models.TextChoices):
+        DO = "do"
+        UNDO = "undo"
 
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps", db_index=False)
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=100)
     status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
+    kind = models.CharField(max_length=4, choices=Kind, default=Kind.DO, db_default=Kind.DO)
     receipt = models.JSONField(null=True, help_text="The evidence that it took effect.")
+    answer = models.JSONField(null=True, help_text="What came back, for the steps that come later.")
+    verdict = models.CharField(max_length=12, choices=Verdict, blank=True, db_default="")
+    probes = models.PositiveSmallIntegerField(db_default=0, help_text="How often the proof was asked for.")
+    wait_until = models.DateTimeField(
+        null=True, help_text="How long the proof, or the event that ends it, is waited for."
+    )
     completed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -184,7 +217,7 @@ class Step(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["execution", "position"], name="step_once_per_position"),
             models.CheckConstraint(
-                condition=~Q(status="completed") | Q(receipt__isnull=False),
+                condition=Q(status="waiting") | Q(receipt__isnull=False),
                 name="step_completed_has_a_receipt",
             ),
         ]

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.routes import http
-from execution.routes.result import How, Result
+from execution.routes.result import How, Read, Result
 from governance.actions.route_kinds import HttpRoute
 
-_KINDS = {HttpRoute: http}  # each a module with `call(route, known, how)`
+# Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
+_KINDS: dict[type, Any] = {HttpRoute: http}
 
 
 def call(route: Any, known: Mapping[str, Any], how: How) -> Result:
     """Take a route once, and judge what came of it. Never raises for what the other side does."""
     result: Result = _KINDS[type(route)].call(route, known, how)
     return result
+
+
+def read(route: Any, known: Mapping[str, Any], timeout: float) -> Read:
+    """Ask a route, changing nothing. Raises `NoRead` where no answer can be had."""
+    answer: Read = _KINDS[type(route)].read(route, known, timeout)
+    return answer

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
-
-import uritemplate
 
 from audit.ground import egress
-from execution.routes.result import FAILED, REFUSED, SUCCEEDED, UNKNOWN, How, Result, Unusable
-from governance.actions.route_kinds import KNOWN, KNOWN_AFTER, HttpRoute
-from governance.actions.workflow import Verify
+from execution.routes.filling import address_of, filled
+from execution.routes.result import (
+    FAILED,
+    REFUSED,
+    SUCCEEDED,
+    UNKNOWN,
+    How,
+    NoRead,
+    Read,
+    Result,
+    Unusable,
+)
+from governance.actions.route_kinds import HttpRoute
+from governance.actions.templates import KNOWN_AFTER
 from governance.expressions import cel_bounds
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
 KEPT = 2_000  # characters of an answer
-LONGEST_URL = 64 * 1024  # characters; no service takes half as much
-LONGEST_VALUES = 256 * 1024  # bytes that are put into one at all
 NOT_DONE = {425, 429}  # the service says that it has not begun
 LATER = {408, 425, 429}  # and the server's errors: they may pass
 
@@ -28,7 +33,7 @@ LATER = {408, 425, 429}  # and the server's errors: they may pass
 def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
     """Make one call and judge it. Never raises for what the other side does."""
     try:
-        url = expand(route.template, known["args"])
+        url = address_of(route, known)
         content = _content(route, known)
         sent = {**route.headers, **how.headers}
         if content:
@@ -81,22 +86,20 @@ def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str,
 
 
 def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0) -> Result:
-    return Result(outcome, detail, retry_after, answer.status, kept(answer), digest_of(answer))
+    told = response(answer)["json"] if outcome == SUCCEEDED else None
+    return Result(outcome, detail, retry_after, answer.status, kept(answer), digest_of(answer), told)
 
 
-def probe(verify: Verify, known: Mapping[str, Any], *, timeout: float) -> tuple[bool, str]:
-    """Ask whether the effect is there: True, or False and why it is not proved."""
+def read(route: HttpRoute, known: Mapping[str, Any], timeout: float) -> Read:
+    """Ask, changing nothing. Raises `NoRead` where no answer can be had."""
     try:
-        url = expand(verify.template, known["args"])
-        answer = egress.request("GET", url, door=egress.Door.ROUTES, headers=verify.headers, timeout=timeout)
-        facts = {**known, "response": response(answer)}
-        if Expression(verify.expect, KNOWN_AFTER).holds(facts):
-            return True, ""
+        url = address_of(route, known)
+        answer = egress.request(
+            route.method, url, door=egress.Door.ROUTES, headers=route.headers, timeout=timeout
+        )
     except (Unusable, egress.Refused, egress.NotSent, egress.Lost) as error:
-        return False, f"the probe got no answer: {error}"
-    except (NoAnswer, BadExpression) as error:
-        return False, f"HTTP {answer.status}, and the expectation cannot be told: {error}"
-    return False, f"HTTP {answer.status}, and it is not as expected"
+        raise NoRead(str(error)) from error
+    return Read(**response(answer), digest=digest_of(answer))
 
 
 def response(answer: egress.Answer) -> dict[str, Any]:
@@ -118,66 +121,11 @@ def digest_of(answer: egress.Answer) -> str:
     return "sha256:" + hashlib.sha256(answer.body).hexdigest()
 
 
-def expand(template: uritemplate.URITemplate, arguments: Mapping[str, Any]) -> str:
-    """The address for these arguments. Raises `Unusable` where they would lead somewhere else."""
-    values: dict[str, Any] = {}
-    for variable in template.variables:
-        for name in variable.variable_names:
-            value = arguments.get(name)
-            if value in (None, "", [], {}) and variable.operator.value not in ("?", "&"):
-                raise Unusable(f"the address needs the argument {name}")
-            values[name] = _plain(value)
-    if sum(_length(name, value) for name, value in values.items()) > LONGEST_VALUES:
-        raise Unusable("the arguments are too long for an address")
-    url = template.expand(values)
-    if len(url) > LONGEST_URL:
-        raise Unusable(f"the address would have more than {LONGEST_URL:,} characters")
-    path = url.partition("://")[2].partition("?")[0]
-    if any(unquote(part) in (".", "..") for part in re.split(r"[/;]", path)):
-        raise Unusable("the arguments would lead to another address")
-    return url
-
-
-def _length(name: str, value: Any) -> int:
-    """The bytes of a value in an address, before they are escaped; its name may stand at every item."""
-    items = len(value) if isinstance(value, list | dict) else 1
-    return len(str(value).encode("utf-8", "replace")) + items * len(name)
-
-
-def _plain(value: Any) -> Any:
-    """A value as an address writes it: `true` for True, members one by one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return [_text(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _text(item) for key, item in value.items()}
-    return value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _content(route: HttpRoute, known: Mapping[str, Any]) -> bytes:
     if route.body is None and route.method in ("GET", "DELETE"):
         return b""
-    body = known["args"] if route.body is None else _filled(route.body, known)
+    body = known["args"] if route.body is None else filled(route.body, known)
     try:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise Unusable("the body cannot be written as JSON") from error
-
-
-def _filled(value: Any, known: Mapping[str, Any]) -> Any:
-    """A body with every `"=<CEL>"` in it replaced by its answer."""
-    if isinstance(value, str) and value.startswith("="):
-        try:
-            return Expression(value[1:], KNOWN).evaluate(known)
-        except (NoAnswer, BadExpression) as error:
-            raise Unusable(f"{value[:100]} cannot be told: {error}") from error
-    if isinstance(value, dict):
-        return {key: _filled(item, known) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, known) for item in value]
-    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from execution.models import Attempt, Execution
@@ -16,11 +16,31 @@ class Unusable(Exception):
     """These arguments do not fit this route. Nothing was sent."""
 
 
+class NoRead(Exception):
+    """No answer can be had, and why."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was answered to a question, as expressions see it (`response`), and the digest of its body."""
+
+    status: int
+    json: Any = None
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    digest: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"status": self.status, "json": self.json, "text": self.text, "headers": self.headers}
+
+
 @dataclass(frozen=True)
 class Result:
     """How a call ended. `retry_after` is what the service asked for, in seconds.
 
-    Of the answer, where there was one: its HTTP `status`, the start of it (`kept`) and its `digest`.
+    Of the answer, where there was one: its HTTP `status`, the start of it (`kept`) and its `digest`. Of
+    a success `answer`, the JSON that came back, as later steps may use it.
     """
 
     outcome: str
@@ -29,6 +49,7 @@ class Result:
     status: int | None = None
     kept: str = ""
     digest: str | None = None
+    answer: Any = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +68,11 @@ class How:
     repeatable: bool
 
 
-def facts(execution: Execution) -> dict[str, Any]:
-    """What a workflow's expressions know: the approved arguments, the proposal, the execution."""
+def facts(execution: Execution, steps: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a workflow's expressions know: the approved arguments, the proposal, the execution.
+
+    `steps` holds what earlier steps answered, by their names; `look` is what was found last, if anything was.
+    """
     proposal = execution.proposal
     return {
         "args": proposal.resolution.arguments,
@@ -60,4 +84,6 @@ def facts(execution: Execution) -> dict[str, Any]:
             "agent": proposal.agent.name,
         },
         "execution": {"id": str(execution.pk)},
+        "steps": dict(steps or {}),
+        "look": {"known": False},
     }

@@ -11,9 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from execution.holding.workflow import HandBack, HttpRoute, WorkflowStep, label
+from execution.holding.workflow import HandBack, WorkflowStep, label
 from execution.models import Attempt
 from execution.models.work import Tried
+from governance.actions.route_kinds import Called
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
@@ -26,7 +27,7 @@ MOST_BEGUN = 3  # of an idempotent action, that were never reported
 class Call:
     """Try this route; `tried` says how often it was tried before."""
 
-    route: HttpRoute
+    route: Called
     name: str
     tried: int
 

@@ -18,13 +18,14 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.statements.writes import as_one
+from execution.healing.proof import probe
 from execution.holding import attempts, news
 from execution.holding.lease import Lease, LeaseLost, take
 from execution.holding.outbox import EXECUTIONS
 from execution.holding.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
-from execution.routes import dispatch, http
+from execution.routes import dispatch
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
 from execution.running import moves
 from execution.running.approval import broken
@@ -327,7 +328,7 @@ class Turn:
         proved, why = False, ""
         for wait in waits:
             time.sleep(wait)
-            proved, why = http.probe(verify, facts(self.execution), timeout=PROBE_TIMEOUT)
+            proved, why = probe(verify, facts(self.execution), PROBE_TIMEOUT)
             if proved:
                 break
         return proved, why

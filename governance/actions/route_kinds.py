@@ -5,139 +5,75 @@ A new kind is a class here, in `Route`, and a row in `execution/routes/dispatch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import uritemplate
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from audit.ground import egress
 from audit.ground.durations import Duration
-from governance.expressions.cel import BadExpression, Expression
+from governance.actions.templates import Headers, Url, Values
 
 LONGEST_CALL = 25.0  # seconds; a call has to fit into a task's time limit, and that into a lease
-KNOWN = ("args", "proposal", "execution")
-KNOWN_AFTER = (*KNOWN, "response")
-
-# The worker's own: a workflow that set them could lie about length, host or identity.
-OUR_HEADERS = {
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "idempotency-key",
-    "te",
-    "traceparent",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-}
+_NAMED = re.compile(r"\{secret:([A-Za-z0-9_.-]{1,64})\}")
+NameOfSecret = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def address(url: str) -> str:
-    """An RFC 6570 template whose scheme, host and port are written out."""
-    template = uritemplate.URITemplate(url)
-    for variable in template.variables:
-        if variable.operator.value in ("+", "#"):
-            raise ValueError(f"{{{variable.original}}} would put an argument into the address unescaped")
-    start, _, _ = url.partition("{")
-    if template.variables and start.count("/") < 3:
-        raise ValueError("the host must be written out, not taken from the arguments")
-    remains = url
-    for variable in template.variables:
-        remains = remains.replace("{" + variable.original + "}", "")
-    if "{" in remains or "}" in remains:
-        raise ValueError("has a brace without its other half")
-    try:
-        egress.read_url(template.expand(dict.fromkeys(template.variable_names, "x")))
-    except egress.Refused as error:
-        raise ValueError(str(error)) from error
-    return url
-
-
-def condition(source: str) -> str:
-    try:
-        Expression(source, KNOWN_AFTER)
-    except BadExpression as error:
-        raise ValueError(str(error)) from error
-    return source
-
-
-def sendable(headers: dict[str, str]) -> dict[str, str]:
-    """Headers that can be sent, none of them the worker's own. Raises `ValueError`."""
-    for name, value in headers.items():
-        if name.lower() in OUR_HEADERS:
-            raise ValueError(f"{name} is set by the worker")
-        if not egress.is_header(name, value):
-            raise ValueError(f"{name} is not a header that can be sent")
-    return headers
-
-
-MOST_BODY = 16e6  # bytes that the answers of all expressions in one body may take
-
-
-def _body(value: Any) -> Any:
-    size = 0.0
-    for source in _expressions(value):
-        try:
-            size += Expression(source, KNOWN).cost.memory
-        except BadExpression as error:
-            raise ValueError(f"{source[:200]!r}: {error}") from error
-        if size > MOST_BODY:
-            raise ValueError(
-                f"{source[:200]!r}: with this one the body can take more than "
-                f"{MOST_BODY / 1e6:.0f} MB; it says too much too often"
-            )
-    return value
-
-
-def _expressions(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and value.startswith("="):
-        yield value[1:]
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _expressions(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _expressions(item)
-
-
 class RouteModel(Checked):
     """What every kind of route answers to."""
 
-    is_called: ClassVar[bool] = True  # by a worker; else the agent is asked
+    is_called: ClassVar[bool]  # by a worker; else somebody else is asked
 
     def templates(self) -> Iterator[tuple[str, uritemplate.URITemplate]]:
-        """The parts that are built from arguments, by their names."""
+        """The addresses that are built from arguments, by the names of their fields."""
+        return iter(())
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        """The values that expressions fill in, by the names of their fields."""
+        return iter(())
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """The secrets that it uses: the field, and the name of the secret."""
+        return iter(())
+
+    def hosts(self) -> Iterator[tuple[str, str]]:
+        """The addresses that it calls, by the names of their fields: the egress list has to allow them."""
         return iter(())
 
 
-class HttpRoute(RouteModel):
-    """A call. Its address is built from the arguments, its body from CEL (`"=args.amount"`).
+class CalledRoute(RouteModel):
+    """A route that a worker takes.
 
-    Without a body the arguments are sent as they are. `idempotent` says that this
-    service honours `Idempotency-Key`: asked twice, it acts once.
+    `idempotent` says that this service acts once where it is asked twice with the same key. `cost` is
+    what one attempt costs, in the currency of the workflow.
     """
 
-    kind: Literal["http"]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: str = Field(min_length=8, max_length=2_000)
-    headers: dict[str, str] = Field({}, max_length=20)
-    body: dict[str, Any] | None = None
-    timeout: Duration = Field(10.0, gt=0, le=LONGEST_CALL)
+    is_called: ClassVar[bool] = True
     idempotent: bool = False
-    _check_url = field_validator("url")(address)
-    _check_body = field_validator("body")(_body)
+    cost: Decimal = Field(Decimal(0), ge=0, max_digits=15, decimal_places=6)
 
-    _check_headers = field_validator("headers")(sendable)
+
+def in_headers(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The secrets that headers name (`Bearer {secret:shop-token}`), with the field that names each."""
+    for name, value in headers.items():
+        for secret in _NAMED.findall(value):
+            yield f"headers.{name}", secret
+
+
+class Addressed(CalledRoute):
+    """A route to an address that may be built from the arguments, and from what `with` adds to them."""
+
+    url: Url
+    headers: Headers = {}
+    with_: Values = Field({}, alias="with", max_length=20)
+    timeout: Duration = Field(10.0, gt=0, le=LONGEST_CALL)
 
     @cached_property
     def template(self) -> uritemplate.URITemplate:
@@ -146,22 +82,120 @@ class HttpRoute(RouteModel):
     def templates(self) -> Iterator[tuple[str, uritemplate.URITemplate]]:
         yield "url", self.template
 
+    def given(self) -> Iterator[tuple[str, Any]]:
+        yield "with", self.with_
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        yield from in_headers(self.headers)
+
+    def hosts(self) -> Iterator[tuple[str, str]]:
+        yield "url", self.url
+
+
+class HttpRoute(Addressed):
+    """A call. Its address is built from the arguments, its body from CEL (`"=args.amount"`).
+
+    Without a body the arguments are sent as they are.
+    """
+
+    kind: Literal["http"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    body: Values | None = None
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        yield from super().given()
+        yield "body", self.body
+
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
 
 
+class McpRoute(Addressed):
+    """A tool of an MCP server, over streamable HTTP. Without `arguments` it gets those that were approved."""
+
+    kind: Literal["mcp"]
+    tool: str = Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")
+    arguments: Values | None = None
+    timeout: Duration = Field(20.0, gt=0, le=LONGEST_CALL)
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        yield from super().given()
+        yield "arguments", self.arguments
+
+    def __str__(self) -> str:
+        return f"MCP {self.tool} at {self.url}"
+
+
+class PythonRoute(CalledRoute):
+    """A function of an app that is installed here, registered under `reviewapp.routes`."""
+
+    kind: Literal["python"]
+    callable: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")
+    arguments: Values | None = None
+    timeout: Duration = Field(10.0, gt=0, le=LONGEST_CALL)
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        yield "arguments", self.arguments
+
+    def __str__(self) -> str:
+        return f"Python {self.callable}"
+
+
+class MessageRoute(CalledRoute):
+    """A message to a broker (AMQP 0-9-1), or a Celery task by its name; done once the broker confirms it.
+
+    `broker` names the secret that holds its address. A `task` gets the body as its keyword arguments.
+    """
+
+    kind: Literal["message"]
+    broker: NameOfSecret
+    exchange: str = Field("", max_length=255)
+    routing_key: str = Field("", max_length=255)
+    task: str = Field("", pattern=r"^[A-Za-z0-9_.]{0,255}$")
+    body: Values | None = None
+    timeout: Duration = Field(10.0, gt=0, le=LONGEST_CALL)
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> MessageRoute:
+        if not (self.task or self.exchange or self.routing_key):
+            raise ValueError("say where the message goes: exchange, routing_key or task")
+        return self
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        yield "body", self.body
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        yield "broker", self.broker
+
+    def __str__(self) -> str:
+        if self.task:
+            return f"task {self.task} at {self.broker}"
+        to = f"{self.exchange or 'the default exchange'} {self.routing_key}".strip()
+        return f"message to {to} at {self.broker}"
+
+
+class ToTeam(Checked):
+    """People who carry it out by hand: the team, what they are asked, and what they fill in."""
+
+    team: str = Field(min_length=1, max_length=100)
+    title: str = Field("", max_length=300)
+    form: dict[str, Any] | None = None
+
+
 class HandBack(RouteModel):
-    """The agent does it itself and reports the result."""
+    """The agent, or a team, does it and reports the result."""
 
     is_called: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     kind: Literal["handback"]
-    to: Literal["agent"] = "agent"
+    to: Literal["agent"] | ToTeam = "agent"
     within: Duration = Field(4 * 3600.0, ge=1, le=30 * 86400)
 
     def __str__(self) -> str:
-        return "hand back to the agent"
+        return "hand back to the agent" if self.to == "agent" else f"hand to the team {self.to.team}"
 
 
-Route = Annotated[HttpRoute | HandBack, Field(discriminator="kind")]
-KINDS = ("http", "handback")
+Called = HttpRoute | McpRoute | PythonRoute | MessageRoute
+Route = Annotated[Called | HandBack, Field(discriminator="kind")]
+Readable = Annotated[HttpRoute | McpRoute | PythonRoute, Field(discriminator="kind")]
+KINDS = ("http", "mcp", "python", "message", "handback")

@@ -6,37 +6,45 @@ This is the shape and its check, made when an action type is registered. `execut
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
-from governance.actions.route_kinds import KINDS, Checked, HandBack, Route, address, condition, sendable
+from governance.actions.route_kinds import KINDS, Checked, HandBack, HttpRoute, Readable, Route, RouteModel
+from governance.actions.templates import (
+    KNOWN,
+    KNOWN_AFTER,
+    KNOWN_BEFORE,
+    KNOWN_SIGNAL,
+    Before,
+    OfAnswer,
+    OfSignal,
+    Premise,
+    Values,
+    compiled,
+    expressions,
+    members_of,
+)
 from governance.schemas.data_classes import object_in
+
+Path = tuple[int | str, ...]
 
 
 class InvalidWorkflow(ValueError):
     """It cannot be run as it is written; the message begins with the path to the mistake."""
 
 
-def parse(workflow: Any) -> Workflow:
-    """The workflow, checked: addresses, durations and every expression. Raises `InvalidWorkflow`."""
-    try:
-        return Workflow.model_validate(workflow)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise InvalidWorkflow(f"{_path(first['loc'])}: {_sentence(first['msg'])}") from error
+class Mistake(NamedTuple):
+    """What is wrong in a workflow, and where."""
 
+    path: Path
+    text: str
 
-def check(workflow: Any, schema: dict[str, Any]) -> None:
-    """Also that addresses are built from arguments the schema knows. Raises `InvalidWorkflow`."""
-    known = object_in(schema, "properties")
-    for path, template in parse(workflow).addresses():
-        for name in template.variable_names:
-            if name not in known:
-                raise InvalidWorkflow(f"{path}: {{{name}}} is not an argument in the schema")
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path)) or 'workflow'}: {self.text}"
 
 
 class Retry(Checked):
@@ -49,76 +57,255 @@ class Retry(Checked):
 
 
 class Verify(Checked):
-    """A question whose answer proves that the step took effect."""
+    """A question whose answer proves that the step took effect; asked again for a while where it does not.
 
-    method: Literal["GET"] = "GET"
-    url: str = Field(min_length=8, max_length=2_000)
-    headers: dict[str, str] = Field({}, max_length=20)
-    expect: str = Field(min_length=1, max_length=4_000)
+    Once it was written as an address alone (`method`, `url`, `headers`), which is still read.
+    """
 
-    _check_url = field_validator("url")(address)
-    _check_expect = field_validator("expect")(condition)
-    _check_headers = field_validator("headers")(sendable)
+    route: Readable
+    expect: OfAnswer
+    within: Duration = Field(default=2.0, ge=0, le=7 * 86400)
 
-    @cached_property
-    def template(self) -> uritemplate.URITemplate:
-        return uritemplate.URITemplate(self.url)
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_address(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "url" not in given:
+            return given
+        rest = {name: value for name, value in given.items() if name not in ("method", "url", "headers")}
+        route = {name: given[name] for name in ("url", "headers") if name in given}
+        return {**rest, "route": {"kind": "http", "method": given.get("method", "GET"), **route}}
+
+    @field_validator("route")
+    @classmethod
+    def _only_reads(cls, route: Any) -> Any:
+        return only_reads(route)
+
+
+def only_reads(route: RouteModel) -> RouteModel:
+    """A route that may be asked as often as one likes. Raises `ValueError`."""
+    if isinstance(route, HttpRoute) and route.method != "GET":
+        raise ValueError("a question is asked with GET: it changes nothing")
+    return route
+
+
+class Await(Checked):
+    """An outside event that ends the step, told over the API; after `within` a person is asked."""
+
+    signal: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")
+    within: Duration = Field(default=86400.0, ge=1, le=90 * 86400)
+    expect: OfSignal | None = None
+
+
+class Undo(Checked):
+    """What takes a step back. It may use what that step answered."""
+
+    routes: list[Route] = Field(min_length=1, max_length=10)
+    retry: Retry = Retry()
+    success_when: OfAnswer = "response.status < 300"
+
+
+class Look(Checked):
+    """A question of what is there now, asked before people decide and again before anything is done.
+
+    `show` names what the desk shows of the answer; without it the members of the answer are shown.
+    """
+
+    route: Readable
+    cached: Duration = Field(default=30.0, ge=1, le=3600)
+    show: Annotated[Values, Field(max_length=20)] = {}
+    says: str = Field("the service", min_length=1, max_length=60)
+
+    @field_validator("route")
+    @classmethod
+    def _only_reads(cls, route: Any) -> Any:
+        return only_reads(route)
+
+
+class Preview(Checked):
+    """A dry run of the service: what would change. The service itself has to know that it is one."""
+
+    route: Readable
 
 
 class WorkflowStep(Checked):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
-    routes: list[Route] = Field(min_length=1, max_length=10)
-    retry: Retry = Retry()
-    success_when: str = Field("response.status < 300", min_length=1, max_length=4_000)
-    verify: Verify | None = None
+    """One step: routes in order of preference, or an event to wait for, or the one and then the other."""
 
-    _check_success_when = field_validator("success_when")(condition)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    if_: Before | None = Field(None, alias="if")
+    routes: list[Route] = Field([], max_length=10)
+    retry: Retry = Retry()
+    success_when: OfAnswer = "response.status < 300"
+    verify: Verify | None = None
+    await_: Await | None = Field(None, alias="await")
+    undo: Undo | None = None
 
     @field_validator("routes")
     @classmethod
-    def _hand_back_last(cls, routes: list[Any]) -> list[Any]:
+    def _each_once_and_hand_back_last(cls, routes: list[Any]) -> list[Any]:
         if not all(route.is_called for route in routes[:-1]):
             raise ValueError("only the last route can hand back: nothing comes after it")
+        if len({str(route) for route in routes}) < len(routes):
+            raise ValueError("two routes are the same: the second would lead back to the first")
         return routes
 
-
-class Workflow(Checked):
-    steps: list[WorkflowStep] = Field(min_length=1, max_length=20)
-
     @model_validator(mode="after")
-    def _names_once(self) -> Workflow:
-        names = [step.name for step in self.steps]
-        if len(set(names)) != len(names):
-            raise ValueError("two steps have the same name")
+    def _does_something(self) -> WorkflowStep:
+        if not self.routes and self.await_ is None:
+            raise ValueError("a step needs routes, or an event to wait for (await)")
+        if not self.routes and (self.verify or self.undo):
+            raise ValueError("a step without routes has nothing to verify or to undo")
         return self
-
-    def addresses(self) -> Iterator[tuple[str, uritemplate.URITemplate]]:
-        for i, step in enumerate(self.steps):
-            for j, route in enumerate(step.routes):
-                for name, template in route.templates():
-                    yield f"steps.{i}.routes.{j}.{name}", template
-            if step.verify:
-                yield f"steps.{i}.verify.url", step.verify.template
 
     @property
     def longest(self) -> float:
-        """The seconds after which every route has used up its time."""
-        return sum(
-            route.within if isinstance(route, HandBack) else step.retry.within
-            for step in self.steps
-            for route in step.routes
-        )
+        """The seconds after which it has used up its time."""
+        routes = sum(r.within if isinstance(r, HandBack) else self.retry.within for r in self.routes)
+        proof = self.verify.within if self.verify else 0
+        return routes + proof + (self.await_.within if self.await_ else 0)
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+class Workflow(Checked):
+    """Steps in order, and what holds for all of them."""
+
+    steps: list[WorkflowStep] = Field(min_length=1, max_length=20)
+    currency: str = Field("", pattern=r"^([A-Z]{3})?$")
+    budget: Decimal | None = Field(None, gt=0, max_digits=15, decimal_places=6)
+    within: Duration | None = Field(None, ge=1, le=90 * 86400)
+    compensate: Literal["ask", "automatic"] = "ask"
+    look: Look | None = None
+    preview: Preview | None = None
+    require: Premise | None = None
+    stale_when: list[Premise] = Field([], max_length=20)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Workflow:
+        names = [step.name for step in self.steps]
+        if len(set(names)) != len(names):
+            raise ValueError("two steps have the same name")
+        if self.budget is not None and not self.currency:
+            raise ValueError("a budget needs a currency")
+        if self.look is None and (self.require or self.stale_when):
+            raise ValueError("require and stale_when need a look: what is there now")
+        return self
+
+    def routes(self) -> Iterator[tuple[Path, RouteModel]]:
+        """Every route, with its path."""
+        for i, step in enumerate(self.steps):
+            for j, route in enumerate(step.routes):
+                yield ("steps", i, "routes", j), route
+            if step.verify:
+                yield ("steps", i, "verify", "route"), step.verify.route
+            for j, route in enumerate(step.undo.routes if step.undo else []):
+                yield ("steps", i, "undo", "routes", j), route
+        if self.look:
+            yield ("look", "route"), self.look.route
+        if self.preview:
+            yield ("preview", "route"), self.preview.route
+
+    def addresses(self) -> Iterator[tuple[Path, RouteModel, uritemplate.URITemplate]]:
+        """Every address that is built from arguments, with its path."""
+        for path, route in self.routes():
+            for field, template in route.templates():
+                yield (*path, field), route, template
+
+    def secrets(self) -> Iterator[tuple[Path, str]]:
+        """The names of the secrets that it uses, with the path to each."""
+        for path, route in self.routes():
+            for field, name in route.secrets():
+                yield (*path, *field.split(".", 1)), name
+
+    @property
+    def longest(self) -> float:
+        """The seconds after which a person is asked, whatever happened."""
+        longest = sum(step.longest for step in self.steps)
+        return longest if self.within is None else min(longest, self.within)
+
+
+def parse(workflow: Any) -> Workflow:
+    """The workflow, checked by itself: addresses, spans, expressions. Raises `InvalidWorkflow`."""
+    try:
+        return Workflow.model_validate(workflow)
+    except ValidationError as error:
+        raise InvalidWorkflow(str(_of_form(error)[0])) from error
+
+
+def check(workflow: Any, schema: dict[str, Any]) -> None:
+    """Also that its names are those of arguments and steps. Raises `InvalidWorkflow`."""
+    if found := mistakes(workflow, schema):
+        raise InvalidWorkflow(str(found[0]))
+
+
+def mistakes(workflow: Any, schema: dict[str, Any]) -> list[Mistake]:
+    """Everything that is wrong with it; what has not even the form is not looked at further."""
+    try:
+        plan = Workflow.model_validate(workflow)
+    except ValidationError as error:
+        return _of_form(error)
+    return [*_unknown_arguments(plan, schema), *_unknown_steps(plan)]
+
+
+def _unknown_arguments(plan: Workflow, schema: dict[str, Any]) -> Iterator[Mistake]:
+    known = object_in(schema, "properties")
+    for path, route, template in plan.addresses():
+        for name in template.variable_names:
+            if name not in known and name not in getattr(route, "with_", {}):
+                yield Mistake(path, f"{{{name}}} is not an argument in the schema")
+
+
+def _unknown_steps(plan: Workflow) -> Iterator[Mistake]:
+    """Where an expression uses the answer of a step that does not come before it."""
+    for path, source, known in _expressions(plan):
+        before = _steps_before(plan, path)
+        for name in members_of("steps", compiled(source, known).tree):
+            if name not in before:
+                yield Mistake(path, f"there is no step {name} before this one")
+
+
+def _steps_before(plan: Workflow, path: Path) -> list[str]:
+    if path[0] != "steps":
+        return []
+    index = int(path[1])
+    # What comes after the call may use the step's own answer.
+    own = index + (path[2] in ("verify", "undo", "await"))
+    return [step.name for step in plan.steps[:own]]
+
+
+def _expressions(plan: Workflow) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Every expression, with its path and what it may ask for."""
+    for path, route in plan.routes():
+        for field, value in route.given():
+            for inside, source in expressions(value):
+                yield (*path, field, *inside), source, KNOWN
+    for i, step in enumerate(plan.steps):
+        at: Path = ("steps", i)
+        if step.if_:
+            yield (*at, "if"), step.if_, KNOWN
+        yield (*at, "success_when"), step.success_when, KNOWN_AFTER
+        if step.verify:
+            yield (*at, "verify", "expect"), step.verify.expect, KNOWN_AFTER
+        if step.await_ and step.await_.expect:
+            yield (*at, "await", "expect"), step.await_.expect, KNOWN_SIGNAL
+        if step.undo:
+            yield (*at, "undo", "success_when"), step.undo.success_when, KNOWN_AFTER
+    if plan.require:
+        yield ("require",), plan.require, KNOWN_BEFORE
+    for i, source in enumerate(plan.stale_when):
+        yield ("stale_when", i), source, KNOWN_BEFORE
+    for inside, source in expressions(plan.look.show if plan.look else {}):
+        yield ("look", "show", *inside), source, KNOWN
+
+
+def _of_form(error: ValidationError) -> list[Mistake]:
+    found = error.errors(include_url=False, include_context=False)
+    return [Mistake(_path(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in found]
+
+
+def _path(location: Path) -> Path:
     """`steps.0.routes.1.url`, without the names of the kinds that pydantic adds."""
-    parts = [str(part) for i, part in enumerate(location) if not _is_kind(location, i)]
-    return ".".join(parts) or "workflow"
+    return tuple(part for i, part in enumerate(location) if not _is_kind(location, i))
 
 
-def _is_kind(location: tuple[int | str, ...], index: int) -> bool:
-    return index >= 2 and location[index] in KINDS and location[index - 2] == "routes"
-
-
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _is_kind(location: Path, index: int) -> bool:
+    if location[index] not in KINDS:
+        return False
+    return location[index - 1] == "route" or (index >= 2 and location[index - 2] == "routes")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from cel_expr_python import cel
 
 from governance.expressions import cel_bounds, cel_cost, effort
-from governance.expressions.cel_tree import place, tree
+from governance.expressions.cel_tree import Node, place, tree
 
 LONGEST = 4_000  # characters
 
@@ -60,6 +60,11 @@ class Expression:
         self.source = source
         self._env = environment(tuple(variables), tuple(functions))
         self._compiled, self.cost = _compile(source, tuple(variables), tuple(functions))
+
+    @property
+    def tree(self) -> Node:
+        """What it is made of."""
+        return tree(self._compiled)
 
     def evaluate(self, facts: Mapping[str, Any] | cel.Activation) -> Any:
         """The answer as plain Python. Raises `NoAnswer`.

@@ -78,6 +78,10 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
     "tool_text": SAID,
     "now": PLAIN,
     "execution": {"id": WORD},
+    "steps": ANSWER,
+    "look": {"json": ANSWER, "status": PLAIN, "text": ANSWER, "known": PLAIN, "at": WORD},
+    "signal": JSON,
+    "decision": {"at": WORD, "by": WORDS, "edited": PLAIN},
     "response": {
         "status": PLAIN,
         "json": ANSWER,

@@ -33,7 +33,7 @@ def test_a_workflow_as_the_design_shows_it():
     assert (step.retry.base, step.retry.cap, step.retry.within) == (0.5, 60.0, 600.0)
     assert (step.routes[0].timeout, step.routes[0].idempotent) == (10.0, False)
     assert isinstance(step.routes[1], HandBack)
-    assert workflow.longest == 600 + 4 * 3600
+    assert workflow.longest == 600 + 4 * 3600 + 2
 
 
 def test_what_is_left_out_has_a_careful_default():
@@ -61,7 +61,7 @@ def route(**changes):
         ({"steps": [REFUND], "extra": 1}, "extra: Extra inputs"),
         ({"steps": [REFUND, REFUND]}, "workflow: two steps have the same name"),
         (step(name="a/b"), "steps.0.name"),
-        (step(routes=[]), "steps.0.routes"),
+        (step(routes=[]), "steps.0: a step needs routes"),
         (step(routes=[{"kind": "python"}]), "steps.0.routes.0"),
         (step(routes=[{"kind": "handback"}, ROUTE]), "steps.0.routes: only the last route can hand back"),
         (route(idempotent_key=True), "steps.0.routes.0.idempotent_key: Extra inputs"),
@@ -83,7 +83,7 @@ def route(**changes):
         (step(retry={"attempts": 0}), "steps.0.retry.attempts"),
         (step(retry={"attempts": 21}), "steps.0.retry.attempts"),
         (step(verify={"url": "http://shop/", "expect": "foo"}), "steps.0.verify.expect: 1:1: undeclared"),
-        (step(verify={"method": "POST", "url": "http://shop/", "expect": "true"}), "steps.0.verify.method"),
+        (step(verify={"method": "POST", "url": "http://shop/", "expect": "true"}), "steps.0.verify.route: a question"),
     ],
 )
 def test_a_mistake_is_named_with_its_path(workflow, said):
