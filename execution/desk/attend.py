@@ -16,9 +16,9 @@ from audit.log.record import record
 from execution.desk.doubt import in_doubt
 from execution.holding import attempts, news
 from execution.holding.outbox import EXECUTIONS
+from execution.holding.steps import REPORT_WITHIN, complete
 from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Attempt, Execution, Step
-from execution.running.run import REPORT_WITHIN, complete
 from execution.running.schedule import MARGIN, longest
 from governance.models import User
 

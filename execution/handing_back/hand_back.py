@@ -15,11 +15,11 @@ from audit.log.record import record
 from execution.handing_back.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.holding import news
 from execution.holding.outbox import EXECUTIONS
+from execution.holding.steps import complete
 from execution.holding.workflow import workflow_of
 from execution.incidents import failures
 from execution.models import Attempt, Execution, Step
 from execution.running.moves import BY_AGENT, WITHOUT_BEGIN
-from execution.running.run import complete
 from execution.running.schedule import longest
 from governance.models import Agent
 from suggestions.intake.submit import StillInFlight

@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from execution.models import Verdict
 from execution.routes import dispatch
 from execution.routes.result import NoRead
 from governance.actions.templates import KNOWN_AFTER
 from governance.actions.workflow import Verify
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
+TIMEOUT = 4.0  # seconds for one question
+_FIRST, _LONGEST = 0.3, 60.0  # seconds between two
 
-def probe(verify: Verify, known: Mapping[str, Any], timeout: float) -> tuple[bool, str]:
-    """Ask whether the effect is there: True, or False and why it is not proved."""
+
+@dataclass(frozen=True)
+class Probe:
+    """What a question found: the verdict, why it is not proved, and what of it is kept with the receipt."""
+
+    verdict: str
+    why: str = ""
+    status: int | None = None
+    digest: str | None = None
+
+    @property
+    def is_proof(self) -> bool:
+        return self.verdict == Verdict.VERIFIED
+
+    def evidence(self, verify: Verify) -> dict[str, Any]:
+        kept = {"expect": verify.expect, "verified": self.is_proof, "verdict": self.verdict}
+        return {**kept, "probe_status": self.status, "probe_digest": self.digest}
+
+
+def probe(verify: Verify, known: Mapping[str, Any]) -> Probe:
+    """Ask once whether the effect is there."""
     try:
-        answer = dispatch.read(verify.route, known, timeout)
+        answer = dispatch.read(verify.route, known, TIMEOUT)
     except NoRead as error:
-        return False, f"the probe got no answer: {error}"
+        return Probe(Verdict.UNVERIFIABLE, f"the probe got no answer: {error}")
+    found = (answer.status, answer.digest)
     try:
         if Expression(verify.expect, KNOWN_AFTER).holds({**known, "response": answer.facts}):
-            return True, ""
+            return Probe(Verdict.VERIFIED, "", *found)
     except (NoAnswer, BadExpression) as error:
-        return False, f"HTTP {answer.status}, and the expectation cannot be told: {error}"
-    return False, f"HTTP {answer.status}, and it is not as expected"
+        why = f"HTTP {answer.status}, and the expectation cannot be told: {error}"
+        return Probe(Verdict.UNVERIFIABLE, why, *found)
+    return Probe(Verdict.MISMATCH, f"HTTP {answer.status}, and it is not as expected", *found)
+
+
+def wait_before(probes: int) -> float:
+    """Seconds until the effect is looked for again, after so many times."""
+    return min(_LONGEST, _FIRST * 2.0**probes)

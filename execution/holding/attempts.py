@@ -27,7 +27,8 @@ WITH mine AS (
            status = CASE WHEN %(succeeds)s THEN 'succeeded' ELSE status END,
            lease_until = CASE WHEN %(succeeds)s THEN NULL ELSE lease_until END,
            finished_at = CASE WHEN %(succeeds)s THEN statement_timestamp() ELSE finished_at END,
-           reason = CASE WHEN %(succeeds)s THEN '' ELSE reason END
+           reason = CASE WHEN %(succeeds)s THEN '' ELSE reason END,
+           verdict = coalesce(%(verdict)s, verdict)
      WHERE id = %(execution)s AND fence = %(fence)s AND status = 'running'
  RETURNING id
 ), ended AS (
@@ -38,7 +39,8 @@ WITH mine AS (
  RETURNING step_id
 ), step AS (
     UPDATE execution_step
-       SET receipt = %(receipt)s,
+       SET receipt = %(receipt)s, answer = coalesce(%(answer)s, answer),
+           verdict = CASE WHEN %(completes)s THEN 'unverified' ELSE verdict END,
            status = CASE WHEN %(completes)s THEN 'completed' ELSE status END,
            completed_at = CASE WHEN %(completes)s THEN statement_timestamp() ELSE completed_at END
      WHERE id IN (SELECT step_id FROM ended) AND %(receipt)s::jsonb IS NOT NULL
@@ -74,13 +76,16 @@ def end(
     result: Result,
     *,
     receipt: Mapping[str, Any] | None = None,
+    answer: Mapping[str, Any] | None = None,
+    verdict: str | None = None,
     completes: bool = False,
     succeeds: bool = False,
 ) -> None:
     """Write down what came of an attempt, once: a second call changes nothing. A transaction by itself.
 
-    With `receipt` for its step; `completes` where that is done, and `succeeds` where the execution is. Raises
-    `LeaseLost`, as a second call does where the first one ended the execution.
+    With `receipt` and `answer` for its step; `completes` where that is done with nobody having looked, and
+    `succeeds` where the execution is, whose `verdict` it changes then. Raises `LeaseLost`, as a second call
+    does where the first one ended the execution.
     """
     proposal = execution.proposal_id
     finished = {"outcome": result.outcome, "http_status": result.status, "response_digest": result.digest}
@@ -101,6 +106,8 @@ def end(
         "http_status": result.status,
         "response": result.kept,
         "receipt": None if receipt is None else Jsonb(receipt),
+        "answer": None if answer is None else Jsonb(answer),
+        "verdict": verdict,
         "completes": completes,
         "succeeds": succeeds,
         "proposal": proposal,

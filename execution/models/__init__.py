@@ -1,12 +1,13 @@
 """The tables of execution, a file for each concern."""
 
 from execution.models.executions import Attempt, Execution, Step, Verdict
-from execution.models.healing import Breaker, Compensation, Signal
+from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
 
 __all__ = [
     "Attempt",
     "Breaker",
+    "BreakerChange",
     "Compensation",
     "Execution",
     "Heartbeat",

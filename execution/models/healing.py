@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from audit.ground.canonical import new_salt
 from audit.ground.ids import uuid7
 from execution.models.executions import Execution
 
@@ -33,8 +34,29 @@ class Breaker(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["changed_at"], condition=~Q(state="closed"), name="breaker_not_closed")
+            models.Index(
+                fields=["changed_at"],
+                condition=~Q(state="closed") | Q(failures__gt=0),
+                name="breaker_in_trouble",
+            )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.state}"
+
+
+class BreakerChange(models.Model):
+    """One change of a breaker, and why: its history."""
+
+    route = models.CharField(max_length=300)
+    state = models.CharField(max_length=9, choices=Breaker.State)
+    reason = models.CharField(max_length=500, blank=True)
+    by = models.CharField(max_length=200, blank=True, help_text="Who did it, if somebody did.")
+    salt = models.BinaryField(max_length=16, default=new_salt)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["route", "-id"], name="breaker_change_by_route")]
 
     def __str__(self) -> str:
         return f"{self.route} {self.state}"

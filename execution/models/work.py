@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from governance.models import ActionType, Agent
 from suggestions.models import Proposal, Resolution, Suggestion
 
 _COLUMNS: dict[str, tuple[type[Model], str]] = {
-    "e": (Execution, "id action_digest agent_id action passed assisted round"),
+    "e": (Execution, "id action_digest agent_id action passed assisted round chosen undoing verdict"),
     "p": (
         Proposal,
         "id status title summary subject_type subject_id traceparent callback_url is_check"
@@ -29,12 +29,16 @@ _COLUMNS: dict[str, tuple[type[Model], str]] = {
 }
 _READ = f"""
 SELECT {", ".join(f"{of}.{column}" for of, (_, columns) in _COLUMNS.items() for column in columns.split())},
-       (SELECT json_agg(json_build_array(st.id, st.name, st.status, st.receipt, (
+       (SELECT json_agg(json_build_array(st.id, st.name, st.status, st.kind, st.receipt, st.answer,
+               st.verdict, st.probes, extract(epoch FROM st.wait_until - statement_timestamp()), (
                    SELECT coalesce(json_agg(json_build_array(
                               at.route, at.outcome, extract(epoch FROM statement_timestamp() - at.started_at),
                               at.detail, at.round) ORDER BY at.number), '[]')
                      FROM execution_attempt at WHERE at.step_id = st.id)) ORDER BY st.position)
-          FROM execution_step st WHERE st.execution_id = e.id)
+          FROM execution_step st WHERE st.execution_id = e.id),
+       (SELECT json_agg(json_build_array(
+                  route, state, extract(epoch FROM until - statement_timestamp()), failures))
+          FROM execution_breaker WHERE state <> 'closed' OR failures > 0)
   FROM execution_execution e
   JOIN suggestions_proposal p ON p.id = e.proposal_id
   JOIN governance_agent a ON a.id = p.agent_id
@@ -55,16 +59,32 @@ class Tried(NamedTuple):
     round: int = 1
 
 
+class Troubled(NamedTuple):
+    """A route that failed lately: its breaker's state, and seconds until it may be tried.
+
+    None where only a person lets it be tried again.
+    """
+
+    route: str
+    state: str
+    wait: float | None
+    failures: int
+
+
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is: its row, and its attempts of all rounds, oldest first."""
+    """How far a step is: its row, and its attempts of all rounds, oldest first.
+
+    `waits` says how many seconds its proof, or the event that ends it, is still waited for.
+    """
 
     step: Step
     attempts: list[Tried]
+    waits: float | None = None
 
     @property
-    def is_completed(self) -> bool:
-        return self.step.status == Step.Status.COMPLETED
+    def is_over(self) -> bool:
+        return self.step.status != Step.Status.WAITING
 
     def of_round(self, number: int) -> list[Tried]:
         return [attempt for attempt in self.attempts if attempt.round == number]
@@ -76,6 +96,7 @@ class Work:
 
     execution: Execution
     steps: list[Progress]
+    troubled: list[Troubled] = field(default_factory=list)
 
     @property
     def is_cut_off(self) -> bool:
@@ -87,7 +108,7 @@ class Work:
 
     def ends_with(self, step: Step) -> bool:
         """Whether nothing is left to do once this step is completed."""
-        return all(one.is_completed or one.step is step for one in self.steps)
+        return all(one.is_over or one.step is step for one in self.steps)
 
 
 def work_on(execution_id: UUID) -> Work:
@@ -95,17 +116,19 @@ def work_on(execution_id: UUID) -> Work:
     found = execute(_READ, [execution_id], apart=True)  # of events, which are all that waits to be written
     if not found:
         raise Execution.DoesNotExist
-    *values, steps = found[0]
+    *values, steps, troubled = found[0]
     rest = iter(values)
     execution, proposal, agent, suggestion, action_type, resolution = (
         _made(model, columns, rest) for model, columns in _COLUMNS.values()
     )
     action_type.__dict__["workflow"] = _read(action_type.__dict__["workflow"])
+    execution.__dict__["chosen"] = _read(execution.__dict__["chosen"])
     resolution.__dict__["arguments"] = _read(resolution.__dict__["arguments"])
     _join(suggestion, action_type=action_type)
     _join(proposal, agent=agent, resolution=resolution if resolution.pk else None)
     _join(execution, proposal=proposal, suggestion=suggestion)
-    return Work(execution, [_progress(execution, *row) for row in steps or []])
+    progress = [_progress(execution, *row) for row in steps or []]
+    return Work(execution, progress, [Troubled(*row) for row in troubled or []])
 
 
 def _made(model: type[Model], columns: str, values: Iterator[Any]) -> Any:
@@ -123,8 +146,10 @@ def _read(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def _progress(
-    execution: Execution, pk: int, name: str, status: str, receipt: Any, attempts: list[Any]
-) -> Progress:
-    step = unsaved(Step, id=pk, execution=execution, name=name, status=status, receipt=receipt)
-    return Progress(step, [Tried(*row) for row in attempts])
+def _progress(execution: Execution, pk: int, *row: Any) -> Progress:
+    *columns, waits, attempts = row
+    step = unsaved(Step, id=pk, execution=execution, **dict(zip(_OF_STEP, columns, strict=True)))
+    return Progress(step, [Tried(*tried) for tried in attempts], waits)
+
+
+_OF_STEP = ("name", "status", "kind", "receipt", "answer", "verdict", "probes")

@@ -80,3 +80,20 @@ def filled(value: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [filled(item, known) for item in value]
     return value
+
+
+def told(route: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a route would be told, for people to see and for a digest: its kind, where it leads, what it says.
+
+    What can't be told stands there as an `error`.
+    """
+    call: dict[str, Any] = {"kind": route.kind, "route": str(route)}
+    try:
+        if isinstance(route, Addressed):
+            call["url"] = address_of(route, known)
+        for name, value in route.given():
+            if name != "with" and value is not None:
+                call[name] = filled(value, known)
+    except Unusable as error:
+        call["error"] = str(error)
+    return call

@@ -8,19 +8,35 @@ have taken effect: it is tried again only where asking twice acts once.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from execution.holding.workflow import HandBack, WorkflowStep, label
 from execution.models import Attempt
 from execution.models.work import Tried
-from governance.actions.route_kinds import Called
+from governance.actions.route_kinds import Called, Route
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
 BY_AGENT = "carried out by the agent"  # what attempts call it that were begun over the API
 WITHOUT_BEGIN = "reported by the agent"
 MOST_BEGUN = 3  # of an idempotent action, that were never reported
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a move depends on beside the attempts.
+
+    `acts_once` says that the action is idempotent by itself, whatever route it takes. `closed_off` holds the
+    routes that are not asked at the moment, with the seconds until they may be. `left` is what attempts may
+    still cost; `chosen` the number of the route that a person wants first.
+    """
+
+    acts_once: bool = False
+    closed_off: Mapping[str, float] = field(default_factory=dict)
+    left: Decimal | None = None
+    chosen: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,14 +50,29 @@ class Call:
 
 @dataclass(frozen=True)
 class GiveBack:
-    """Hand the step to the agent."""
+    """Hand the step to the agent, or to a team."""
 
-    within: float
+    route: HandBack
 
 
 @dataclass(frozen=True)
 class Prove:
-    """The call succeeded: verify it and complete the step."""
+    """The call succeeded: wait for what is to come, verify it and complete the step."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """It may have taken effect, and another call could do it again: find out, or ask a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nobody may ask the routes that are left for so many seconds."""
+
+    seconds: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -51,31 +82,42 @@ class Ask:
     reason: str
 
 
-Move = Call | GiveBack | Prove | Ask
+Move = Call | GiveBack | Prove | Doubt | Wait | Ask
 
 
-def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool) -> Move:
-    """The next move of a step after these attempts of the present round, oldest first.
-
-    `acts_once` says that the action is idempotent by itself, whatever route it takes.
-    """
+def next_move(step: WorkflowStep, attempts: Sequence[Tried], around: Around) -> Move:
+    """The next move of a step after these attempts of the present round, oldest first."""
     if any(attempt.outcome == SUCCEEDED for attempt in attempts):
         return Prove()
-    if reason := begun_in_vain(step.name, attempts, acts_once=acts_once):
+    if reason := begun_in_vain(step.name, attempts, acts_once=around.acts_once):
         return Ask(reason)
-    for index, route in enumerate(step.routes):
+    waits: list[float] = []
+    for name, route in _in_order(step, around.chosen):
         if isinstance(route, HandBack):
-            return GiveBack(route.within)
-        tried = [attempt for attempt in attempts if attempt.route == label(step, index)]
+            return GiveBack(route)
+        tried = [attempt for attempt in attempts if attempt.route == name]
         in_doubt = next((attempt for attempt in reversed(tried) if attempt.outcome == UNKNOWN), None)
-        if in_doubt and not (acts_once or route.idempotent):
-            return Ask(_in_doubt(step, in_doubt))
-        if _may_try(step, tried):
-            return Call(route, label(step, index), len(tried))
-        if in_doubt and not acts_once:
+        if in_doubt and not (around.acts_once or route.idempotent):
+            return Doubt(_in_doubt(step, in_doubt))
+        may_try = _may_try(step, tried) and (around.left is None or route.cost <= around.left)
+        shut = around.closed_off.get(breaker_of(route))
+        if may_try and shut is None:
+            return Call(route, name, len(tried))
+        if may_try and shut is not None:
+            waits.append(shut)
+        if in_doubt and not around.acts_once:
             # The key is honoured here and nowhere else: another route could act a second time.
-            return Ask(_in_doubt(step, in_doubt))
-    return Ask(f"Step {step.name}: every route is spent. {_last(attempts)}".strip())
+            if not waits:
+                return Doubt(_in_doubt(step, in_doubt))
+            break
+    if waits:
+        return Wait(min(waits), f"Step {step.name} waits: its routes failed too often and are let alone.")
+    return Ask(_spent(step, attempts, around))
+
+
+def breaker_of(route: Called) -> str:
+    """What a route is called wherever it is taken: those that ask the same have one breaker."""
+    return str(route)[:300]
 
 
 def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> str:
@@ -86,6 +128,12 @@ def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> s
     if len(silent) >= MOST_BEGUN:
         return f"Step {step}: the agent began it {len(silent)} times and never reported."
     return ""
+
+
+def _in_order(step: WorkflowStep, chosen: int | None) -> Iterator[tuple[str, Route]]:
+    """The routes with the names that attempts have for them, the chosen one first."""
+    for index in sorted(range(len(step.routes)), key=lambda i: (i != chosen, i)):
+        yield label(step, index), step.routes[index]
 
 
 def _may_try(step: WorkflowStep, tried: Sequence[Tried]) -> bool:
@@ -105,5 +153,10 @@ def _in_doubt(step: WorkflowStep, attempt: Tried) -> str:
     return f"Step {step.name}: the outcome is unknown, it may have taken effect. {attempt.detail}".strip()
 
 
-def _last(attempts: Sequence[Tried]) -> str:
-    return f"The last answer: {attempts[-1].detail}" if attempts and attempts[-1].detail else ""
+def _spent(step: WorkflowStep, attempts: Sequence[Tried], around: Around) -> str:
+    why = f"Step {step.name}: every route is spent."
+    routes = [route for route in step.routes if not isinstance(route, HandBack)]
+    if around.left is not None and any(route.cost > around.left for route in routes):
+        why = f"Step {step.name}: what its attempts may cost is used up."
+    last = f"The last answer: {attempts[-1].detail}" if attempts and attempts[-1].detail else ""
+    return f"{why} {last}".strip()

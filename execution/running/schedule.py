@@ -10,9 +10,9 @@ from audit.log.record import record
 from audit.statements.writes import Computed, store
 from execution.holding import news
 from execution.holding.outbox import EXECUTIONS
+from execution.holding.steps import REPORT, REPORT_WITHIN
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
 from execution.models import Execution, Step
-from execution.running.run import REPORT, REPORT_WITHIN
 from governance.models import Autonomy, Halt
 from governance.trust import halts
 from suggestions.answering.news import changed
@@ -99,7 +99,7 @@ def is_halted(proposal: Proposal, suggestion: Suggestion) -> bool:
 
 def longest(workflow: Workflow) -> float:
     """The seconds after which a person is asked."""
-    return workflow.longest + MARGIN
+    return workflow.longest + (0 if workflow.within else MARGIN)
 
 
 def adopt() -> int:

@@ -15,11 +15,11 @@ from audit.ground.actors import SYSTEM
 from execution.desk import attend
 from execution.halting.release import held_by, lift, settle
 from execution.handing_back.hand_back import report_result
+from execution.healing.endings import put_off
 from execution.holding.lease import take
 from execution.holding.outbox import EXECUTIONS
 from execution.models import Execution
 from execution.running import overdue
-from execution.running.endings import put_off
 from execution.running.run import run
 from governance.models import Halt
 from governance.trust import halts

@@ -83,7 +83,10 @@ def route(**changes):
         (step(retry={"attempts": 0}), "steps.0.retry.attempts"),
         (step(retry={"attempts": 21}), "steps.0.retry.attempts"),
         (step(verify={"url": "http://shop/", "expect": "foo"}), "steps.0.verify.expect: 1:1: undeclared"),
-        (step(verify={"method": "POST", "url": "http://shop/", "expect": "true"}), "steps.0.verify.route: a question"),
+        (
+            step(verify={"method": "POST", "url": "http://shop/", "expect": "true"}),
+            "steps.0.verify.route: a question",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(workflow, said):

@@ -10,11 +10,12 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER
 from audit.log.record import record
+from execution.healing import compensation
 from execution.holding import news
 from execution.holding.lease import Lease
 from execution.holding.outbox import EXECUTIONS
 from execution.incidents import failures
-from execution.models import Execution, Step
+from execution.models import Compensation, Execution, Step
 
 STATUS = Execution.Status
 
@@ -24,6 +25,15 @@ def succeed(lease: Lease, execution: Execution) -> None:
     lease.write(status=STATUS.SUCCEEDED, lease_until=None, finished_at=Now(), reason="")
     _tell(execution, "execution.succeeded", {"action_digest": execution.action_digest})
     news.owe_agent(execution, STATUS.SUCCEEDED)
+
+
+@transaction.atomic(savepoint=False)
+def undone(lease: Lease, execution: Execution) -> None:
+    """Every step that was done, and can be, is taken back."""
+    lease.write(status=STATUS.CANCELLED, lease_until=None, finished_at=Now(), reason=compensation.UNDONE)
+    compensation.ended(execution, Compensation.Status.DONE)
+    news.owe_agent(execution, STATUS.CANCELLED, compensation.UNDONE)
+    news.changed(execution)
 
 
 @transaction.atomic(savepoint=False)
@@ -61,7 +71,7 @@ def give_back(lease: Lease, execution: Execution, step: Step, within: float) -> 
 
 
 @transaction.atomic(savepoint=False)
-def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
+def put_off(lease: Lease, execution: Execution, seconds: float, reason: str = "") -> None:
     """Go on later: the time stands in PostgreSQL, where a restarted worker finds it."""
     lease.write(
         status=STATUS.SCHEDULED,
@@ -69,6 +79,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
         due_at=Now() + timedelta(seconds=seconds),
         queued_at=Now() if seconds <= 0 else None,
         timed_from=Now(),
+        reason=reason[:500],
     )
     _tell(execution, "execution.put_off", {"wait_ms": round(seconds * 1000)})
     if seconds <= 0:

@@ -1,0 +1,136 @@
+"""Breakers: a route that fails again and again is let alone for a while, by all workers.
+
+The truth stands in PostgreSQL, so that it outlives every worker and the broker. A breaker opens after
+`FAILURES` failures in a row, for 30 seconds at first and for twice as long each time, up to ten minutes.
+Then it is half open: one execution tries the route once, and closes it or opens it again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from audit.ground.actors import WORKER, Actor
+from audit.ground.canonical import commitment
+from audit.ground.refusals import Refusal
+from audit.log.record import record
+from audit.statements.prepared import execute
+from execution.models import Breaker, BreakerChange
+from execution.models.work import Troubled
+
+FAILURES = 5  # in a row
+FIRST = 30.0  # seconds that it stays open
+LONGEST = 600.0
+TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
+AGAIN = 3.0  # seconds after which those who wait look again while one tries
+STATE = Breaker.State
+
+
+class NoReason(Refusal):
+    detail = "Say why: others will read it."
+
+
+_TRY = """
+UPDATE execution_breaker
+   SET state = 'half_open', holder = %s, until = statement_timestamp() + make_interval(secs => %s),
+       changed_at = statement_timestamp()
+ WHERE route = %s AND state <> 'closed' AND until <= statement_timestamp()
+RETURNING route
+"""
+
+
+def closed_off(troubled: list[Troubled]) -> dict[str, float]:
+    """The routes that nobody may ask at the moment, with the seconds after which to look again."""
+    return {
+        one.route: LONGEST if one.wait is None else _until(one)
+        for one in troubled
+        if one.state != STATE.CLOSED and (one.wait is None or one.wait > 0)
+    }
+
+
+def _until(one: Troubled) -> float:
+    wait = one.wait or 0.0
+    return min(wait, AGAIN) if one.state == STATE.HALF_OPEN else wait
+
+
+def try_once(route: str, execution_id: UUID, proposal_id: UUID) -> bool:
+    """Become the one that tries a route whose time is over; in the transaction that begins the attempt."""
+    if not execute(_TRY, [execution_id, TRIAL, route]):
+        return False
+    record("breaker.half_opened", actor=WORKER, proposal=proposal_id, data={"route": route})
+    return True
+
+
+@transaction.atomic(savepoint=False)
+def failed(route: str, said: str, *, proposal_id: UUID) -> None:
+    """Count a failure, and open the breaker after too many; in the transaction that ends the attempt."""
+    breaker, _ = Breaker.objects.select_for_update().get_or_create(route=route)
+    breaker.failures += 1
+    if breaker.state == STATE.HALF_OPEN or (breaker.state == STATE.CLOSED and breaker.failures >= FAILURES):
+        seconds = min(LONGEST, FIRST * 2.0**breaker.opened)
+        breaker.opened += 1
+        _change(breaker, STATE.OPEN, reason=said, until=Now() + timedelta(seconds=seconds))
+        data = {"route": route, "failures": breaker.failures, "seconds": seconds}
+        record("breaker.opened", actor=WORKER, proposal=proposal_id, data=data)
+    else:
+        breaker.save(update_fields=["failures"])
+
+
+@transaction.atomic(savepoint=False)
+def worked(route: str, *, proposal_id: UUID) -> None:
+    """A call over it succeeded: nothing speaks against the route any more, unless a person opened it."""
+    breaker = Breaker.objects.select_for_update().filter(route=route).first()
+    if breaker is None or (breaker.state == STATE.OPEN and breaker.until is None):
+        return
+    was_closed = breaker.state == STATE.CLOSED
+    breaker.failures = breaker.opened = 0
+    _change(breaker, STATE.CLOSED)
+    if not was_closed:
+        record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
+
+
+@transaction.atomic
+def open_by_hand(route: str, *, actor: Actor, reason: str) -> Breaker:
+    """Let a route alone until somebody closes its breaker. Raises `NoReason`."""
+    return _by_hand(route, STATE.OPEN, actor, reason)
+
+
+@transaction.atomic
+def close_by_hand(route: str, *, actor: Actor, reason: str) -> Breaker:
+    """Let workers ask a route again. Raises `NoReason`."""
+    return _by_hand(route, STATE.CLOSED, actor, reason)
+
+
+def _by_hand(route: str, state: str, actor: Actor, reason: str) -> Breaker:
+    reason = reason.strip()[:500]
+    if not reason:
+        raise NoReason
+    breaker, _ = Breaker.objects.select_for_update().get_or_create(route=route[:300])
+    breaker.failures = breaker.opened = 0
+    change = _change(breaker, state, reason=reason, by=actor.name)
+    data = {"route": breaker.route, "reason": commitment(bytes(change.salt), reason)}
+    record("breaker.opened" if state == STATE.OPEN else "breaker.closed", actor=actor, data=data)
+    return breaker
+
+
+def _change(
+    breaker: Breaker, state: str, *, reason: str = "", by: str = "", until: Any = None
+) -> BreakerChange:
+    breaker.state, breaker.reason, breaker.by = state, reason[:500], by[:200]
+    breaker.until, breaker.holder, breaker.changed_at = until, None, Now()
+    breaker.save()
+    return BreakerChange.objects.create(
+        route=breaker.route, state=state, reason=breaker.reason, by=breaker.by
+    )
+
+
+def states(routes: list[str] | None = None) -> list[Breaker]:
+    """The breakers of these routes, or all that are open or near it, the newest change first."""
+    rows = Breaker.objects.order_by("-changed_at")
+    wanted = Q(route__in=routes) if routes is not None else ~Q(state=STATE.CLOSED) | Q(failures__gt=0)
+    return list(rows.filter(wanted).order_by(F("changed_at").desc())[:200])

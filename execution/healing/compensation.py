@@ -1,0 +1,214 @@
+"""Taking back what was done, where a later step failed for good.
+
+What would be called is worked out and shown; a person approves exactly that, as many people as the action
+itself asked for. Each call is a step of the execution, carried out like any other. Only where the workflow
+asks for it and the policy allows it nobody is asked.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.db.models.functions import Now
+
+from audit.ground.actors import WORKER, Actor
+from audit.ground.canonical import commitment, digest
+from audit.ground.refusals import Refusal
+from audit.log.record import record
+from execution.holding import news
+from execution.holding.outbox import EXECUTIONS
+from execution.holding.steps import Task, answers_of, tasks_of, undoing
+from execution.holding.workflow import Workflow, workflow_of
+from execution.models import Compensation, Execution, Step
+from execution.models.work import Work, work_on
+from execution.routes.filling import told
+from execution.routes.result import facts
+from governance.models import User
+
+POLICY = Actor("policy", "policy", "Policy")
+STATUS, OFFER = Execution.Status, Compensation.Status
+MARGIN = 600  # seconds beyond what every route may use up
+UNDONE = "What was done has been undone."
+
+
+class NothingToUndo(Refusal):
+    detail = "No step that was carried out says what would undo it."
+
+
+class NotOffered(Refusal):
+    detail = "This offer is no longer open; look again."
+
+
+class AnotherUndo(Refusal):
+    detail = "What would be called has changed since you looked; look again."
+
+
+class ApprovedAlready(Refusal):
+    detail = "You have approved it; somebody else has to."
+
+
+def calls_to_undo(workflow: Workflow | None, work: Work) -> list[dict[str, Any]]:
+    """What would be called to take back every completed step that can be, the last one first."""
+    known = facts(work.execution, answers_of(work.steps))
+    done = tasks_of(workflow, [one for one in work.steps if one.step.kind == Step.Kind.DO]) or []
+    undone = {one.step.name for one in work.steps if one.step.kind == Step.Kind.UNDO and one.is_over}
+    plans = [
+        undoing(task.plan)
+        for task in reversed(done)
+        if task.plan.undo and task.step.status == Step.Status.COMPLETED
+    ]
+    return [
+        {"step": plan.name, "routes": [told(route, known) for route in plan.routes]}
+        for plan in plans
+        if plan.name not in undone
+    ]
+
+
+def is_automatic(workflow: Workflow, execution: Execution) -> bool:
+    """Whether nobody is asked: the workflow says so, and the policy that judged the action allows it."""
+    verdict = execution.proposal.verdict or {}
+    return workflow.compensate == "automatic" and verdict.get("compensate") == "automatic"
+
+
+@transaction.atomic
+def offer(execution: Execution, *, actor: Actor = WORKER) -> Compensation:
+    """Offer to undo what was done, or tell the offer that is open already. Raises `NothingToUndo`."""
+    work = work_on(execution.pk)
+    workflow = workflow_of(work.execution.suggestion.action_type)
+    open_one = Compensation.objects.filter(execution=execution.pk, status__in=[OFFER.OFFERED, OFFER.APPROVED])
+    found = open_one.first()
+    if found is not None:
+        return found
+    calls = calls_to_undo(workflow, work)
+    if not calls:
+        raise NothingToUndo
+    made = Compensation.objects.create(
+        execution_id=execution.pk,
+        digest=digest(calls),
+        calls=calls,
+        approvals_needed=work.execution.proposal.approvals_needed,
+    )
+    _record("compensation.offered", made, work.execution, actor, approvals=made.approvals_needed)
+    news.changed(work.execution)
+    return made
+
+
+@transaction.atomic
+def approve(
+    compensation: Compensation, *, by: User, digest: str, reason: str = "", actor: Actor | None = None
+) -> Compensation:
+    """Agree to exactly these calls; with enough people the undoing begins.
+
+    Raises `NotOffered`, `AnotherUndo` where the digest is not that of the calls, `ApprovedAlready`.
+    """
+    locked, execution = _lock(compensation)
+    if digest != locked.digest:
+        raise AnotherUndo
+    if any(one["user"] == str(by.pk) for one in locked.approvals):
+        raise ApprovedAlready
+    salt = bytes(execution.proposal.salt)
+    locked.approvals = [
+        *locked.approvals,
+        {"user": str(by.pk), "name": by.printed_name, "reason": reason[:500]},
+    ]
+    enough = len(locked.approvals) >= locked.approvals_needed
+    locked.status = OFFER.APPROVED if enough else OFFER.OFFERED
+    locked.save(update_fields=["approvals", "status"])
+    who, said = actor or by.as_actor(), commitment(salt, reason)
+    _record("compensation.approved", locked, execution, who, said=said)
+    if enough:
+        begin(execution, locked)
+    news.changed(execution)
+    return locked
+
+
+@transaction.atomic
+def decline(
+    compensation: Compensation, *, by: User, reason: str = "", actor: Actor | None = None
+) -> Compensation:
+    """Leave what was done as it is. Raises `NotOffered`."""
+    locked, execution = _lock(compensation)
+    locked.status, locked.reason, locked.ended_at = OFFER.DECLINED, reason[:500], Now()
+    locked.save(update_fields=["status", "reason", "ended_at"])
+    said = commitment(bytes(execution.proposal.salt), reason)
+    _record("compensation.declined", locked, execution, actor or by.as_actor(), said=said)
+    news.changed(execution)
+    return locked
+
+
+def begin_by_itself(execution: Execution) -> None:
+    """Undo what was done without asking anybody, in the transaction that gives it up."""
+    made = offer(execution)
+    made.status = OFFER.APPROVED
+    made.save(update_fields=["status"])
+    _record("compensation.approved", made, execution, POLICY)
+    begin(execution, made)
+
+
+def begin(execution: Execution, compensation: Compensation) -> None:
+    """Let workers undo it, in the transaction that allowed it."""
+    last = Step.objects.filter(execution=execution).aggregate(last=Max("position"))["last"]
+    there = set(Step.objects.filter(execution=execution).values_list("name", flat=True))
+    calls = [call["step"] for call in compensation.calls if call["step"] not in there]
+    for position, name in enumerate(calls, last + 1):
+        Step.objects.create(execution=execution, position=position, name=name, kind=Step.Kind.UNDO)
+    workflow = workflow_of(execution.suggestion.action_type)
+    plans = [undoing(plan) for plan in (workflow.steps if workflow else []) if plan.undo]
+    lasts = sum(plan.longest for plan in plans) + MARGIN
+    Execution.objects.filter(pk=execution.pk).update(
+        status=STATUS.SCHEDULED,
+        undoing=True,
+        lease_until=None,
+        due_at=Now(),
+        queued_at=Now(),
+        deadline=Now() + timedelta(seconds=lasts),
+        timed_from=Now(),
+        round=F("round") + 1,
+        version=F("version") + 1,
+        reason="What was done is being undone.",
+    )
+    EXECUTIONS.tell(execution.pk)
+
+
+def is_still_meant(execution: Execution, tasks: list[Task]) -> bool:
+    """Whether what would be undone now is to the letter what was approved."""
+    approved = Compensation.objects.filter(execution=execution.pk, status=OFFER.APPROVED).first()
+    if approved is None:
+        return False
+    known = facts(execution, answers_of(task.progress for task in tasks))
+    plans = {task.step.name: task.plan for task in tasks}
+    calls = [
+        {"step": call["step"], "routes": [told(route, known) for route in plans[call["step"]].routes]}
+        for call in approved.calls
+        if call["step"] in plans
+    ]
+    return digest(calls) == approved.digest
+
+
+def ended(execution: Execution, status: str) -> None:
+    """Write down what became of the undoing; in the transaction that ends it."""
+    approved = Compensation.objects.filter(execution=execution.pk, status=OFFER.APPROVED).first()
+    if approved is not None:
+        approved.status, approved.ended_at = status, Now()
+        approved.save(update_fields=["status", "ended_at"])
+        _record(f"compensation.{status}", approved, execution, WORKER)
+
+
+def _lock(compensation: Compensation) -> tuple[Compensation, Execution]:
+    execution = (
+        Execution.objects.select_for_update(of=("self",))
+        .select_related("proposal__agent", "suggestion__action_type")
+        .get(pk=compensation.execution_id)
+    )
+    locked = Compensation.objects.select_for_update().get(pk=compensation.pk)
+    if locked.status != OFFER.OFFERED or execution.status != STATUS.NEEDS_ATTENTION:
+        raise NotOffered
+    return locked, execution
+
+
+def _record(event: str, compensation: Compensation, execution: Execution, actor: Actor, **more: Any) -> None:
+    data = {"execution": str(execution.pk), "action_digest": compensation.digest, **more}
+    record(event, actor=actor, proposal=execution.proposal_id, data=data)
