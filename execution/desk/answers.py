@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, Id, OneOf, left_out
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Execution, Step, Verdict
 
 
 class AttemptAnswer(Answer):
@@ -44,7 +44,11 @@ class StepAnswer(Answer):
     """One step; one that is completed is never repeated."""
 
     name: str
+    kind: Annotated[str, OneOf(Step.Kind)] = Field(description="`undo`: it takes another step back.")
     status: Annotated[str, OneOf(Step.Status)]
+    verdict: Annotated[str, OneOf(Verdict)] | None = Field(
+        description="Whether its effect was found: `unverified` where nobody looked; null before its end."
+    )
     completed_at: datetime | None
     receipt: Annotated[dict[str, Any], DocumentedAs(ReceiptAnswer)] | None
     attempts: list[AttemptAnswer]
@@ -64,6 +68,8 @@ class ExecutionAnswer(Answer):
     id: Id
     proposal: Id
     status: Annotated[str, OneOf(Execution.Status)]
+    verdict: Annotated[str, OneOf(Verdict)] | None = Field(description="The worst of those of its steps.")
+    undoing: bool = Field(description="What was done is being taken back, or has been.")
     reason: str
     held: bool = Field(description="A kill switch is on: do nothing yet. A report is still taken.")
     held_reason: str | None

@@ -14,11 +14,12 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.desk.doubt import in_doubt
+from execution.healing import compensation
 from execution.holding import attempts, news
 from execution.holding.outbox import EXECUTIONS
-from execution.holding.steps import REPORT_WITHIN, complete
+from execution.holding.steps import REPORT_WITHIN, ahead, complete, worst
 from execution.holding.workflow import InvalidWorkflow, workflow_of
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Compensation, Execution, Step
 from execution.running.schedule import MARGIN, longest
 from governance.models import User
 
@@ -64,6 +65,7 @@ def retry(
     unknown = in_doubt(locked)
     if unknown and not checked:
         raise MayHaveHappened
+    locked.steps.filter(status=Step.Status.WAITING).update(wait_until=None, probes=0)
     lasts = _lasts(locked)
     _move(
         locked,
@@ -80,7 +82,7 @@ def retry(
 
 @transaction.atomic
 def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | None = None) -> None:
-    """State that it took effect, and by which evidence.
+    """State that it took effect, and by which evidence; of one that is being undone, that it is undone.
 
     Also of what was handed back, where a person carried it out. Raises `NotWaiting`, `NoEvidence`.
     """
@@ -88,12 +90,17 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
     if not evidence:
         raise NoEvidence
     locked = _lock(execution, *CAN_BE_MARKED_DONE)
-    for step in locked.steps.exclude(status=Step.Status.COMPLETED):
+    for step in ahead(locked):
         receipt = step.receipt or {}
         complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})
-    _move(locked, STATUS.SUCCEEDED, finished_at=Now(), reason=f"Marked done by {by.printed_name}."[:500])
+    status = STATUS.CANCELLED if locked.undoing else STATUS.SUCCEEDED
+    said = "Undone by hand" if locked.undoing else "Marked done"
+    verdict = worst(locked.steps.filter(kind=Step.Kind.DO).values_list("verdict", flat=True))
+    _move(locked, status, finished_at=Now(), reason=f"{said} by {by.printed_name}."[:500], verdict=verdict)
     _record("execution.marked_done", locked, actor or by.as_actor(), evidence)
-    news.owe_agent(locked, STATUS.SUCCEEDED, "Marked done by a person.")
+    if locked.undoing:
+        compensation.ended(locked, Compensation.Status.DONE)
+    news.owe_agent(locked, status, f"{said} by a person.")
 
 
 @transaction.atomic

@@ -86,6 +86,8 @@ def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
         id=execution.pk,
         proposal=execution.proposal_id,
         status=execution.status,
+        verdict=execution.verdict or None,
+        undoing=execution.undoing,
         reason=execution.reason,
         held=halt is not None,
         held_reason=halt.sentence if halt else None,
@@ -121,6 +123,8 @@ def _begun(execution: Execution) -> BegunAnswer | None:
 def _step(step: Step, with_responses: bool) -> StepAnswer:
     return StepAnswer(
         name=step.name,
+        kind=step.kind,
+        verdict=step.verdict or None,
         status=step.status,
         completed_at=step.completed_at,
         receipt=step.receipt,

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.holding import news
+from execution.holding.steps import ahead
 from execution.incidents import failures
 from execution.models import Attempt, Execution, Step
 from execution.running.approval import broken
@@ -83,7 +84,7 @@ def _begin(proposal: Proposal, agent: Agent, key: str, holder: str, seconds: int
     if reason := broken(execution):
         _refuse(execution, agent, reason)
         return NotProved()
-    step = execution.steps.exclude(status=Step.Status.COMPLETED).first()
+    step = ahead(execution).first()
     if step is None:
         raise NotHandedBack
     token = secrets.token_urlsafe(32)

@@ -15,7 +15,7 @@ from audit.log.record import record
 from execution.handing_back.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.holding import news
 from execution.holding.outbox import EXECUTIONS
-from execution.holding.steps import complete
+from execution.holding.steps import ahead, complete
 from execution.holding.workflow import workflow_of
 from execution.incidents import failures
 from execution.models import Attempt, Execution, Step
@@ -65,7 +65,7 @@ def _take(proposal: Proposal, agent: Agent, outcome: str, detail: str, token: st
     if attempt is not None and (why := _too_late(execution, attempt, outcome)):
         _keep(execution, attempt, agent, outcome, detail)
         return ReportedTooLate(why)
-    step = attempt.step if attempt else execution.steps.exclude(status=Step.Status.COMPLETED).first()
+    step = attempt.step if attempt else ahead(execution).first()
     if step is None:
         raise NotHandedBack
     if outcome == "succeeded":
@@ -102,7 +102,7 @@ def _too_late(execution: Execution, attempt: Attempt, outcome: str) -> str:
     later = Attempt.objects.filter(step__execution=execution).filter(
         Q(step=attempt.step, number__gt=attempt.number) | Q(fence__gt=attempt.fence)
     )
-    if later.exists() or attempt.step.status == Step.Status.COMPLETED:
+    if later.exists() or attempt.step.status != Step.Status.WAITING:
         return "It was begun again since, or done by somebody else. A person can see what was reported."
     if execution.status == STATUS.RUNNING and execution.fence != attempt.fence:
         raise StillInFlight("A worker looks after it at this moment. Try again shortly.", retry_after=1)
@@ -125,7 +125,7 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
     receipt = {"route": route, "reported_by": agent.name, "begun": attempt is not None, "verified": None}
     _record("execution.result_reported", execution, step, agent, "succeeded", detail)
     workflow = workflow_of(execution.suggestion.action_type)
-    for done in execution.steps.exclude(status=Step.Status.COMPLETED) if execution.assisted else [step]:
+    for done in ahead(execution) if execution.assisted else [step]:
         _told(execution, done, attempt if done == step else None, Attempt.Outcome.SUCCEEDED, detail, route)
         done.receipt = receipt
         done.save(update_fields=["receipt"])

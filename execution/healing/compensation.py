@@ -80,17 +80,15 @@ def offer(execution: Execution, *, actor: Actor = WORKER) -> Compensation:
     workflow = workflow_of(work.execution.suggestion.action_type)
     open_one = Compensation.objects.filter(execution=execution.pk, status__in=[OFFER.OFFERED, OFFER.APPROVED])
     found = open_one.first()
-    if found is not None:
-        return found
     calls = calls_to_undo(workflow, work)
     if not calls:
         raise NothingToUndo
-    made = Compensation.objects.create(
-        execution_id=execution.pk,
-        digest=digest(calls),
-        calls=calls,
-        approvals_needed=work.execution.proposal.approvals_needed,
-    )
+    if found is not None and found.digest == digest(calls):
+        return found
+    made = found or Compensation(execution_id=execution.pk)
+    made.calls, made.digest, made.approvals = calls, digest(calls), []
+    made.approvals_needed = work.execution.proposal.approvals_needed
+    made.save()
     _record("compensation.offered", made, work.execution, actor, approvals=made.approvals_needed)
     news.changed(work.execution)
     return made

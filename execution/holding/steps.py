@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from execution.holding.workflow import HandBack, Workflow, WorkflowStep, label
-from execution.models import Step, Verdict
+from execution.models import Execution, Step, Verdict
 from execution.models.work import Progress, Work
 from governance.actions.workflow import Undo
 
@@ -94,6 +95,12 @@ _FROM_GOOD_TO_BAD = list(Verdict.values)
 def worst(verdicts: Iterable[str]) -> str:
     """The worst of these verdicts; empty where there is none."""
     return max(filter(None, verdicts), key=_FROM_GOOD_TO_BAD.index, default="")
+
+
+def ahead(execution: Execution) -> QuerySet[Step]:
+    """The steps that are still to be taken, in order; of an execution that is undone those that undo."""
+    kind = Step.Kind.UNDO if execution.undoing else Step.Kind.DO
+    return execution.steps.filter(status=Step.Status.WAITING, kind=kind)
 
 
 def complete(step: Step, receipt: dict[str, Any], verdict: str = Verdict.UNVERIFIED) -> None:

@@ -86,6 +86,11 @@ class Progress:
     def is_over(self) -> bool:
         return self.step.status != Step.Status.WAITING
 
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether a call went well, in whichever round."""
+        return any(tried.outcome == Attempt.Outcome.SUCCEEDED for tried in self.attempts)
+
     def of_round(self, number: int) -> list[Tried]:
         return [attempt for attempt in self.attempts if attempt.round == number]
 

@@ -91,28 +91,33 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], around: Around) -> 
         return Prove()
     if reason := begun_in_vain(step.name, attempts, acts_once=around.acts_once):
         return Ask(reason)
+    routes = list(_in_order(step, around.chosen))
+    in_doubt = next((tried for tried in reversed(attempts) if tried.outcome == UNKNOWN), None)
+    if in_doubt is not None and not around.acts_once:
+        # A key is honoured by its own route and nowhere else: another one could act a second time.
+        routes = [(name, route) for name, route in routes if name == in_doubt.route and route.idempotent]
+        return _over(routes, step, attempts, around) or Doubt(_in_doubt(step, in_doubt))
+    return _over(routes, step, attempts, around) or Ask(_spent(step, attempts, around))
+
+
+def _over(
+    routes: Sequence[tuple[str, Route]], step: WorkflowStep, attempts: Sequence[Tried], around: Around
+) -> Move | None:
+    """What may be done over these routes; None where they are spent."""
     waits: list[float] = []
-    for name, route in _in_order(step, around.chosen):
+    for name, route in routes:
         if isinstance(route, HandBack):
             return GiveBack(route)
         tried = [attempt for attempt in attempts if attempt.route == name]
-        in_doubt = next((attempt for attempt in reversed(tried) if attempt.outcome == UNKNOWN), None)
-        if in_doubt and not (around.acts_once or route.idempotent):
-            return Doubt(_in_doubt(step, in_doubt))
-        may_try = _may_try(step, tried) and (around.left is None or route.cost <= around.left)
+        if not _may_try(step, tried) or (around.left is not None and route.cost > around.left):
+            continue
         shut = around.closed_off.get(breaker_of(route))
-        if may_try and shut is None:
+        if shut is None:
             return Call(route, name, len(tried))
-        if may_try and shut is not None:
-            waits.append(shut)
-        if in_doubt and not around.acts_once:
-            # The key is honoured here and nowhere else: another route could act a second time.
-            if not waits:
-                return Doubt(_in_doubt(step, in_doubt))
-            break
-    if waits:
-        return Wait(min(waits), f"Step {step.name} waits: its routes failed too often and are let alone.")
-    return Ask(_spent(step, attempts, around))
+        waits.append(shut)
+    if not waits:
+        return None
+    return Wait(min(waits), f"Step {step.name} waits: its routes failed too often and are let alone.")
 
 
 def breaker_of(route: Called) -> str:

@@ -151,7 +151,7 @@ class Turn:
                     return self._skip(task)
             except (NoAnswer, BadExpression) as error:
                 return self.ask(f"Step {task.step.name}: whether to take it cannot be told: {error}.")
-        if not task.plan.routes:
+        if not task.plan.routes or (task.plan.await_ and task.progress.has_succeeded):
             return self._waiting(task).after_call()
         if task.plan.verify and self._may_be_proved_already(task.progress):
             return self.in_time(partial(self._prove_earlier, task))

@@ -138,6 +138,13 @@ class Obligations(BaseModel):
     bulk: Annotated[
         bool | None, Asks(all, _either("decided together with others", "never decided together with others"))
     ] = Field(None, description="False: never decided together with others, one by one only.")
+    compensate: Annotated[
+        Literal["ask", "automatic"] | None,
+        Asks(
+            lambda ways: "ask" if "ask" in ways else "automatic",
+            lambda way: f"what was done is undone {'by itself' if way == 'automatic' else 'on request only'}",
+        ),
+    ] = Field(None, description="Whether what was done may be undone without anybody being asked.")
     reason: str | None = Field(None, max_length=300)
 
     @cached_property

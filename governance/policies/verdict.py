@@ -187,6 +187,7 @@ class FurtherObligations(Answer):
     step_up: bool = left_out("A fresh log-in, and the key figure typed in.")
     second_review: float = left_out("The share of what people decide that a second one decides too, blind.")
     bulk: bool = left_out("False: decided one by one only.")
+    compensate: str = left_out("`automatic`: what was done may be undone without anybody being asked.")
     remind_seconds: float = left_out("So long before the end people are reminded.")
     escalate_to: str = left_out("The team that is asked once the first was silent.")
     escalate_after_seconds: float = left_out("So long the first may be silent.")

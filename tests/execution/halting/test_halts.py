@@ -430,7 +430,7 @@ def test_a_worker_that_takes_while_it_is_being_thrown_waits_and_gets_nothing(thr
 @pytest.mark.django_db(transaction=True)
 def test_an_attempt_that_begins_while_it_is_being_thrown_does_not(throw, approved, shop):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
-    from execution.running.run import Turn
+    from execution.running.turn import Turn
 
     begins = Turn(take(execution.pk).renew)
 

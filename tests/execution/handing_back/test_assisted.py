@@ -22,7 +22,8 @@ def assisted(agent: Any) -> Any:
 
 
 def plan(shop: Any) -> Any:
-    verify = {"method": "GET", "url": f"{shop.url}/order", "expect": "response.json.refunded >= args.amount"}
+    expect = "response.json.refunded >= args.amount"
+    verify = {"method": "GET", "url": f"{shop.url}/order", "expect": expect, "within": "1ms"}
     return workflow(step(f"{shop.url}/refunds", verify=verify), step(f"{shop.url}/mail", name="mail"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import uritemplate
 
 from audit.ground.egress import Answer
-from execution.routes import http
+from execution.routes import filling, http
 from governance.actions.route_kinds import HttpRoute
 from governance.expressions import cel_bounds
 from tests.governance.expressions.test_cel_cost import ATTACK
@@ -32,7 +32,7 @@ def answer(content: Any, status: int = 200) -> Answer:
 )
 def test_an_address_that_would_grow_too_long_is_not_made(template: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(http.Unusable, match=r"too long|more than"):
-        http.expand(uritemplate.URITemplate(template), arguments)
+        filling.expand(uritemplate.URITemplate(template), arguments)
 
 
 def test_an_answer_with_too_much_in_it_reads_as_no_json() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.ground.egress import Answer
-from execution.routes import http
+from execution.routes import filling, http
 from execution.routes.result import FAILED, REFUSED, SUCCEEDED, UNKNOWN, Result, Unusable
 from governance.actions.route_kinds import HttpRoute
 from tests.searching import searched
@@ -141,7 +141,7 @@ SHOP = "http://shop.internal"
 
 
 def expanded(template: str, **arguments: Any) -> str:
-    return http.expand(uritemplate.URITemplate(SHOP + template), arguments).removeprefix(SHOP)
+    return filling.expand(uritemplate.URITemplate(SHOP + template), arguments).removeprefix(SHOP)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_no_argument_leads_a_folder_up(template: str, value: Any) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_whatever_an_argument_is_the_host_and_the_path_before_it_stay(value: str) -> None:
     try:
-        url = http.expand(uritemplate.URITemplate(f"{SHOP}/orders/{{id}}/refunds"), {"id": value})
+        url = filling.expand(uritemplate.URITemplate(f"{SHOP}/orders/{{id}}/refunds"), {"id": value})
     except Unusable:
         assert value in (".", "..")
         return

@@ -13,7 +13,9 @@ from django.db.models.functions import Now
 from audit.models import Event
 from execution.holding.lease import LeaseLost, take
 from execution.models import Attempt, Execution, Step
-from execution.running.run import Turn, run
+from execution.running.run import run
+from execution.running.turn import Turn
+from execution.running.waiting import Waiting
 from suggestions.models import Callback, Proposal, Resolution
 from tests.conftest import suggestion_body
 from tests.execution.conftest import events_of, run_to_rest, step, tamper, tried, wait_for, workflow
@@ -248,9 +250,8 @@ def test_a_success_that_cannot_be_told_is_in_doubt(approved, shop):
 
 def verified(shop, **rest):
     expect = "response.json.refunded >= args.amount"
-    return step(
-        f"{shop.url}/refunds", verify={"url": shop.url + "/orders/{order_id}", "expect": expect}, **rest
-    )
+    verify = {"url": shop.url + "/orders/{order_id}", "expect": expect, "within": "1ms"}
+    return step(f"{shop.url}/refunds", verify=verify, **rest)
 
 
 def test_the_proof_is_on_the_receipt(approved, shop):
@@ -462,7 +463,7 @@ def test_a_completed_step_is_never_repeated(approved, shop):
 def test_a_call_that_succeeded_is_not_repeated_when_the_proof_is_cut_off(approved, shop, monkeypatch):
     shop.will("/orders/%23W1", (200, {"refunded": 100}, {}))
     execution = approved(workflow(verified(shop)))
-    monkeypatch.setattr(Turn, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Waiting, "_prove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(execution.pk)
     monkeypatch.undo()
@@ -549,7 +550,7 @@ def test_a_fault_in_the_worker_itself_is_shown_to_a_person(approved, shop, monke
 
 def test_a_fault_before_anything_began_is_shown_to_a_person_too(approved, shop, monkeypatch):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
-    monkeypatch.setattr("execution.running.run.broken", lambda *_: 1 / 0)
+    monkeypatch.setattr("execution.running.turn.broken", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         run(execution.pk)
@@ -565,7 +566,7 @@ def test_a_fault_before_anything_began_is_shown_to_a_person_too(approved, shop, 
 def test_a_worker_that_is_killed_before_anything_began_leaves_it_for_the_next(approved, shop, monkeypatch):
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     with monkeypatch.context() as killed:
-        killed.setattr("execution.running.run.broken", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr("execution.running.turn.broken", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(execution.pk)
     execution.refresh_from_db()

@@ -35,6 +35,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "owner_may_approve": FLAGS,
     "step_up": FLAGS,
     "bulk": FLAGS,
+    "compensate": st.sampled_from(["ask", "automatic"]),
     "escalate_to": st.sampled_from(["board", "legal"]),
     "escalate_after": SPANS,
     "escalate_within": SPANS,
@@ -90,6 +91,7 @@ STRICTEST: dict[str, tuple[Any, Any, Any]] = {
     "owner_may_approve": (False, True, False),
     "step_up": (False, True, True),
     "bulk": (False, True, False),
+    "compensate": ("automatic", "ask", "ask"),
 }
 TOLD = {  # as a verdict tells it, where by another name than it is written
     "decide_within": "decide_within_seconds",

@@ -36,6 +36,7 @@ def asks(**said: Any) -> Obligations:
         ("ask_again_after", "1h", "7d"),
         ("second_review", 0.0, 0.5),
         ("bulk", True, False),
+        ("compensate", "automatic", "ask"),
     ],
 )
 def test_the_strictest_word_counts_whoever_says_it(name: str, mild: Any, strict: Any) -> None:

@@ -107,6 +107,7 @@ ONE_OF_EACH = {
     "verdict": "review",
     "team": "finance",
     "risk": "high",
+    "compensate": "automatic",
     "escalate_to": "board",
     "sample": "5%",
     "second_review": 0.1,
