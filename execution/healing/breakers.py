@@ -27,6 +27,8 @@ FAILURES = 5  # in a row
 FIRST = 30.0  # seconds that it stays open
 LONGEST = 600.0
 TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
+WAITS = "It waits: its routes failed too often and are let alone."  # the reason of who does
+SPREAD = 5.0  # seconds over which those who waited begin again
 AGAIN = 3.0  # seconds after which those who wait look again while one tries
 STATE = Breaker.State
 
@@ -41,6 +43,15 @@ UPDATE execution_breaker
        changed_at = statement_timestamp()
  WHERE route = %s AND state <> 'closed' AND until <= statement_timestamp()
 RETURNING route
+"""
+
+
+# Who waits for another breaker finds that, and waits on.
+_WAKE = """
+UPDATE execution_execution SET due_at = statement_timestamp() + random() * make_interval(secs => %s)
+ WHERE id IN (SELECT id FROM execution_execution WHERE status = 'scheduled' AND reason = %s
+                 FOR UPDATE SKIP LOCKED)
+RETURNING id
 """
 
 
@@ -89,9 +100,12 @@ def worked(route: str, *, proposal_id: UUID) -> None:
         return
     was_closed = breaker.state == STATE.CLOSED
     breaker.failures = breaker.opened = 0
+    if was_closed:
+        breaker.save(update_fields=["failures", "opened"])
+        return
     _change(breaker, STATE.CLOSED)
-    if not was_closed:
-        record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
+    execute(_WAKE, [SPREAD, WAITS])
+    record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
 
 
 @transaction.atomic
@@ -113,6 +127,8 @@ def _by_hand(route: str, state: str, actor: Actor, reason: str) -> Breaker:
     breaker, _ = Breaker.objects.select_for_update().get_or_create(route=route[:300])
     breaker.failures = breaker.opened = 0
     change = _change(breaker, state, reason=reason, by=actor.name)
+    if state == STATE.CLOSED:
+        execute(_WAKE, [SPREAD, WAITS])
     data = {"route": breaker.route, "reason": commitment(bytes(change.salt), reason)}
     record("breaker.opened" if state == STATE.OPEN else "breaker.closed", actor=actor, data=data)
     return breaker

@@ -69,10 +69,9 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nobody may ask the routes that are left for so many seconds."""
+    """Nobody may ask the routes that are left for so many seconds: their breakers are open."""
 
     seconds: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _over(
         waits.append(shut)
     if not waits:
         return None
-    return Wait(min(waits), f"Step {step.name} waits: its routes failed too often and are let alone.")
+    return Wait(min(waits))
 
 
 def breaker_of(route: Called) -> str:

@@ -169,8 +169,8 @@ class Turn:
                 return self._waiting(task).in_doubt(reason)
             case GiveBack(route):
                 return self._give_back(task.step, route.within)
-            case Wait(seconds, reason):
-                return self._wait(seconds, reason)
+            case Wait(seconds):
+                return self._wait(seconds)
             case Ask(reason):
                 return self._heal_or_ask(reason)
 
@@ -229,9 +229,9 @@ class Turn:
             compensation.offer(self.execution)
         return None
 
-    def _wait(self, seconds: float, reason: str) -> Act | None:
+    def _wait(self, seconds: float) -> Act | None:
         if self._may_begin():
-            put_off(self.lease, self.execution, seconds, reason)
+            put_off(self.lease, self.execution, seconds, breakers.WAITS)
         return None
 
     def _give_back(self, step: Step, within: float) -> Act | None:

@@ -106,7 +106,11 @@ def test_what_a_person_opens_stays_open_until_a_person_closes_it(approved: Any, 
     breakers.worked(route, proposal_id=execution.proposal_id)  # a call that was under way
     assert (shop.calls, Breaker.objects.get().state) == ([], "open")
 
+    execution.refresh_from_db()
+    assert execution.due_at > execution.created_at + timedelta(seconds=500)
     breakers.close_by_hand(route, actor=SYSTEM, reason="It has moved.")
+    execution.refresh_from_db()
+    assert execution.due_at < execution.created_at + timedelta(seconds=20 + breakers.SPREAD)
     Execution.objects.update(due_at=Now())
 
     assert run_to_rest(execution).status == "succeeded"
