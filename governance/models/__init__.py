@@ -2,7 +2,7 @@
 
 from governance.models.absences import Absence
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
-from governance.models.agents import Agent, AgentKey, ApiToken, Secret
+from governance.models.agents import Agent, AgentKey, ApiToken
 from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
 from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.door import AccountLink, KnownDevice
@@ -28,7 +28,6 @@ __all__ = [
     "PolicyVersion",
     "PromptTemplate",
     "Risk",
-    "Secret",
     "StageChange",
     "StandingApproval",
     "Team",
