@@ -89,12 +89,14 @@ def _fresh_caches() -> Iterator[None]:
     from governance.actions import catalogue
     from governance.door import strangers
     from governance.policies import policy
+    from governance.secrets import vault
 
     yield
     valkey.ask("EVAL", _FORGET, 0, f"{settings.VALKEY_PREFIX}:refused*")
     strangers._shut.clear()
     catalogue._catalogue.newest = -1
     policy.ready.cache_clear()
+    vault.forget()
 
 
 # --- People ---------------------------------------------------------------------------------

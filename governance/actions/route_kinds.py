@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from audit.ground import egress
 from audit.ground.durations import Duration
+from governance.actions.credentials import OPENING, Credentials, check_secrets_in, secrets_in
 from governance.expressions.cel import BadExpression, Expression
 
 LONGEST_CALL = 25.0  # seconds; a call has to fit into a task's time limit, and that into a lease
@@ -44,6 +45,8 @@ class Checked(BaseModel):
 
 def address(url: str) -> str:
     """An RFC 6570 template whose scheme, host and port are written out."""
+    if OPENING in url:
+        raise ValueError("a secret stands in headers, never in an address")
     template = uritemplate.URITemplate(url)
     for variable in template.variables:
         if variable.operator.value in ("+", "#"):
@@ -78,6 +81,7 @@ def sendable(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name} is set by the worker")
         if not egress.is_header(name, value):
             raise ValueError(f"{name} is not a header that can be sent")
+    check_secrets_in(headers)
     return headers
 
 
@@ -119,8 +123,12 @@ class RouteModel(Checked):
         """The parts that are built from arguments, by their names."""
         return iter(())
 
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """The secrets that it uses: the field that names each, and its name."""
+        return iter(())
 
-class HttpRoute(RouteModel):
+
+class HttpRoute(Credentials, RouteModel):
     """A call. Its address is built from the arguments, its body from CEL (`"=args.amount"`).
 
     Without a body the arguments are sent as they are. `idempotent` says that this
@@ -145,6 +153,10 @@ class HttpRoute(RouteModel):
 
     def templates(self) -> Iterator[tuple[str, uritemplate.URITemplate]]:
         yield "url", self.template
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        yield from secrets_in(self.headers)
+        yield from super().secrets()
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"

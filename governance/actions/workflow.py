@@ -13,6 +13,7 @@ import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
+from governance.actions.credentials import Path, secrets_in
 from governance.actions.route_kinds import KINDS, Checked, HandBack, Route, address, condition, sendable
 from governance.schemas.data_classes import object_in
 
@@ -99,6 +100,15 @@ class Workflow(Checked):
                     yield f"steps.{i}.routes.{j}.{name}", template
             if step.verify:
                 yield f"steps.{i}.verify.url", step.verify.template
+
+    def secrets(self) -> Iterator[tuple[Path, str]]:
+        """The names of the secrets that it uses, with the path to each."""
+        for i, step in enumerate(self.steps):
+            for j, route in enumerate(step.routes):
+                for field, name in route.secrets():
+                    yield ("steps", i, "routes", j, *field.split(".", 1)), name
+            for field, name in secrets_in(step.verify.headers) if step.verify else ():
+                yield ("steps", i, "verify", *field.split(".", 1)), name
 
     @property
     def longest(self) -> float:

@@ -9,6 +9,7 @@ from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
 from governance.models.people import Team, User
 from governance.models.policies import PolicyVersion
+from governance.models.secrets import Secret, SecretUse
 from governance.models.standing import StandingApproval
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "PolicyVersion",
     "PromptTemplate",
     "Risk",
+    "Secret",
+    "SecretUse",
     "StageChange",
     "StandingApproval",
     "Team",
