@@ -86,6 +86,7 @@ _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL'
 def _fresh_caches() -> Iterator[None]:
     """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
     from audit.ground import valkey
+    from execution.routes import oauth2
     from governance.actions import catalogue
     from governance.door import strangers
     from governance.policies import policy
@@ -97,6 +98,7 @@ def _fresh_caches() -> Iterator[None]:
     catalogue._catalogue.newest = -1
     policy.ready.cache_clear()
     vault.forget()
+    oauth2.forget()
 
 
 # --- People ---------------------------------------------------------------------------------

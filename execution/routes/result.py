@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from execution.models import Attempt, Execution
@@ -14,6 +14,25 @@ REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
 class Unusable(Exception):
     """These arguments do not fit this route. Nothing was sent."""
+
+
+class NoRead(Exception):
+    """No answer can be had, and why."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was answered to a question, as expressions see it (`response`), and the digest of its body."""
+
+    status: int
+    json: Any = None
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    digest: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"status": self.status, "json": self.json, "text": self.text, "headers": self.headers}
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,7 @@ def facts(execution: Execution) -> dict[str, Any]:
             "summary": proposal.summary,
             "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
             "agent": proposal.agent.name,
+            "action": str(execution.suggestion.action_type),
         },
         "execution": {"id": str(execution.pk)},
     }

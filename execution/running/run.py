@@ -20,8 +20,8 @@ from audit.outbox.insist import insist
 from audit.statements.writes import as_one
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
-from execution.routes import dispatch, http
-from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
+from execution.routes import dispatch
+from execution.routes.result import SUCCEEDED, UNKNOWN, How, NoRead, Result, facts
 from execution.running import attempts, moves, news
 from execution.running.approval import broken
 from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
@@ -29,8 +29,9 @@ from execution.running.lease import Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
 from execution.running.outbox import EXECUTIONS
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
-from governance.actions.route_kinds import LONGEST_CALL
+from governance.actions.route_kinds import KNOWN_AFTER, LONGEST_CALL
 from governance.actions.workflow import Verify
+from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
 REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it
@@ -326,7 +327,7 @@ class Turn:
         proved, why = False, ""
         for wait in waits:
             time.sleep(wait)
-            proved, why = http.probe(verify, facts(self.execution), timeout=PROBE_TIMEOUT)
+            proved, why = _asked(verify, facts(self.execution))
             if proved:
                 break
         return proved, why
@@ -344,6 +345,19 @@ class Turn:
             return True
         succeed(self.lease, self.execution)
         return False
+
+
+def _asked(verify: Verify, known: dict[str, Any]) -> tuple[bool, str]:
+    """Whether the effect is there: True, or False and why it is not proved."""
+    try:
+        answer = dispatch.read(verify.route, known, PROBE_TIMEOUT)
+        if Expression(verify.expect, KNOWN_AFTER).holds({**known, "response": answer.facts}):
+            return True, ""
+    except NoRead as error:
+        return False, f"the probe got no answer: {error}"
+    except (NoAnswer, BadExpression) as error:
+        return False, f"HTTP {answer.status}, and the expectation cannot be told: {error}"
+    return False, f"HTTP {answer.status}, and it is not as expected"
 
 
 def complete(step: Step, receipt: dict[str, Any]) -> None:

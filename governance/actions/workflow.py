@@ -13,8 +13,17 @@ import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
-from governance.actions.credentials import Path, secrets_in
-from governance.actions.route_kinds import KINDS, Checked, HandBack, Route, address, condition, sendable
+from governance.actions.credentials import Path
+from governance.actions.route_kinds import (
+    KINDS,
+    Checked,
+    HandBack,
+    HttpRoute,
+    Route,
+    address,
+    condition,
+    sendable,
+)
 from governance.schemas.data_classes import object_in
 
 
@@ -62,8 +71,9 @@ class Verify(Checked):
     _check_headers = field_validator("headers")(sendable)
 
     @cached_property
-    def template(self) -> uritemplate.URITemplate:
-        return uritemplate.URITemplate(self.url)
+    def route(self) -> HttpRoute:
+        """The question as a route."""
+        return HttpRoute(kind="http", method=self.method, url=self.url, headers=self.headers)
 
 
 class WorkflowStep(Checked):
@@ -99,7 +109,7 @@ class Workflow(Checked):
                 for name, template in route.templates():
                     yield f"steps.{i}.routes.{j}.{name}", template
             if step.verify:
-                yield f"steps.{i}.verify.url", step.verify.template
+                yield f"steps.{i}.verify.url", step.verify.route.template
 
     def secrets(self) -> Iterator[tuple[Path, str]]:
         """The names of the secrets that it uses, with the path to each."""
@@ -107,7 +117,7 @@ class Workflow(Checked):
             for j, route in enumerate(step.routes):
                 for field, name in route.secrets():
                     yield ("steps", i, "routes", j, *field.split(".", 1)), name
-            for field, name in secrets_in(step.verify.headers) if step.verify else ():
+            for field, name in step.verify.route.secrets() if step.verify else ():
                 yield ("steps", i, "verify", *field.split(".", 1)), name
 
     @property
