@@ -4,6 +4,7 @@ from governance.actions import views as action_type_views
 from governance.agents import deployment_views, views
 from governance.people import absence_views
 from governance.policies import views as policy_views
+from governance.secrets import views as secret_views
 
 app_name = "governance"
 urlpatterns = [
@@ -28,6 +29,12 @@ urlpatterns = [
     path("new-action-types/take/", action_type_views.take, name="take-action-types"),
     path("action-types/<str:action>/", action_type_views.one, name="action-type"),
     path("out-of-office/", absence_views.everybody, name="absences"),
+    path("secrets/", secret_views.listed, name="secrets"),
+    path("new-secret/", secret_views.new, name="new-secret"),
+    path("secrets/<str:secret>/", secret_views.one, name="secret"),
+    path("secrets/<str:secret>/replace/", secret_views.replace, name="replace-secret"),
+    path("secrets/<str:secret>/grant/", secret_views.grant, name="grant-secret"),
+    path("secrets/<str:secret>/delete/", secret_views.delete, name="delete-secret"),
     path("agents/", views.agents, name="agents"),
     path("agents/new/", views.new_agent, name="new-agent"),
     path("agents/<slug:name>/keys/", views.issue_key, name="issue-key"),

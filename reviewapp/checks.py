@@ -100,6 +100,17 @@ def proxies_are_named(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register(Tags.security, deploy=True)
+def secrets_have_keys_of_their_own(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whoever learns SECRET_KEY can't read the secrets of workflows with it, and it can be changed alone."""
+    if settings.SECRETS_KEYS:
+        return []
+    hint = "Set it to what `rotate_secrets --new-key` prints, then run `manage.py rotate_secrets`."
+    return [
+        Warning("SECRETS_KEYS is not set: a key is derived from SECRET_KEY.", hint=hint, id="reviewapp.W004")
+    ]
+
+
 def _is_wide(network: addresses.Network) -> bool:
     """Is it more than somebody's own networks: much of the Internet?"""
     return not network.is_private and network.prefixlen < (16 if network.version == 4 else 32)

@@ -10,6 +10,7 @@ from typing import Any
 import environ
 
 from audit.asking import addresses
+from governance.secrets import box
 from reviewapp import embedded, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,6 +23,9 @@ embedded.fill_environment(VAR_DIR)
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")  # no default: a missing one stops the start and says its name
+# Encrypt the secrets of workflows, newest first; without any a key is derived from SECRET_KEY.
+SECRETS_KEYS = env.list("SECRETS_KEYS", default=[])
+box.check(SECRETS_KEYS)  # one that is none stops the start and says which
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")

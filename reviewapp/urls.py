@@ -16,6 +16,7 @@ from execution.halting.api import Halts, LiftHalt
 from governance.agents import deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
+from governance.secrets import api as secrets_api
 from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
 from reviewapp.processes import health
@@ -73,6 +74,10 @@ api = [
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
     path("absences/", absence_api.Absences.as_view(), name="absences"),
     path("absences/<uuid:absence_id>/end/", absence_api.EndAbsence.as_view(), name="end-absence"),
+    path("secrets/", secrets_api.Secrets.as_view(), name="secrets"),
+    path("secrets/<str:secret>/", secrets_api.OneSecret.as_view(), name="secret"),
+    path("secrets/<str:secret>/value/", secrets_api.SecretValue.as_view(), name="secret-value"),
+    path("secrets/<str:secret>/grants/", secrets_api.SecretGrants.as_view(), name="secret-grants"),
     path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
     path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
     path("action-types/", ActionTypes.as_view(), name="action-types"),

@@ -86,15 +86,19 @@ _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL'
 def _fresh_caches() -> Iterator[None]:
     """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
     from audit.ground import valkey
+    from execution.routes import oauth2
     from governance.actions import catalogue
     from governance.door import strangers
     from governance.policies import policy
+    from governance.secrets import vault
 
     yield
     valkey.ask("EVAL", _FORGET, 0, f"{settings.VALKEY_PREFIX}:refused*")
     strangers._shut.clear()
     catalogue._catalogue.newest = -1
     policy.ready.cache_clear()
+    vault.forget()
+    oauth2.forget()
 
 
 # --- People ---------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import os
 import queue
 import re
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +36,7 @@ LARGEST_HEAD = 100 * 1024  # bytes of its status and headers
 PIECE = 64 * 1024  # bytes of a request that are handed over at once
 CALLBACK_PORTS = {80, 443, 8080, 8443}
 USER_AGENT = "reviewapp"
+LONGEST_SAID = 2_000  # characters of what went wrong
 LONGEST_WAIT = 86_400.0  # seconds that a Retry-After can ask for
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -44,7 +47,7 @@ class Refused(Exception):
 
 
 class NotSent(Exception):
-    """No connection came about. Nothing was sent."""
+    """No connection came about, or the server broke it off before it read anything of the request."""
 
 
 class Lost(Exception):
@@ -104,14 +107,17 @@ def request(
     timeout: float,
     began: float | None = None,
     may_send: Callable[[], bool] = lambda: True,
+    certificate: str = "",
 ) -> Answer:
     """Ask, and return whatever was answered. Raises `Refused`, `NotSent` or `Lost`.
 
     `timeout` is for everything together, so that a slow drip ends too; it counts from `began` (of
     `time.monotonic`), or from now. `may_send` is asked when the connection stands, immediately before
-    the first byte of the request: where it says no, nothing is sent.
+    the first byte of the request: where it says no, nothing is sent. `certificate` is PEM of a client
+    certificate and its key, shown where the server asks for one; it never goes over a line that is not TLS.
     """
     asked = read_url(url)
+    tls = _tls(asked, certificate)
     deadline = (time.monotonic() if began is None else began) + timeout
     addresses = _judged(asked, door, deadline)
     sent = {"host": _host_header(asked), "user-agent": USER_AGENT, "accept-encoding": "identity"}
@@ -123,11 +129,13 @@ def request(
         sent["content-length"] = str(len(content))
     line = _Line(deadline, may_send)
     try:
-        line.connect(addresses, asked)
+        line.connect(addresses, asked, tls)
         with line.stream:
             return _exchange(line, _request(method, asked, sent), content)
     except (h11.ProtocolError, OSError, _TooLate) as error:
-        said = str(error)[:200] or type(error).__name__
+        said = str(error)[:LONGEST_SAID] or type(error).__name__
+        if _is_about_certificate(error):
+            raise NotSent(f"the server does not take the client certificate: {said}") from error
         raise (Lost(said) if line.wrote else NotSent(said)) from error
 
 
@@ -151,8 +159,9 @@ def read_url(url: str) -> httpx.URL:
 
 
 def is_header(name: str, value: str) -> bool:
+    """Whether it can be sent: letters that HTTP knows, and no blank around the value."""
     return bool(re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name)) and bool(
-        re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value)
+        re.fullmatch(r"([\x21-\x7e\xa0-\xff]([\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?)?", value)
     )
 
 
@@ -342,7 +351,7 @@ class _Line:
         self.may_send = may_send
         self.wrote = False
 
-    def connect(self, addresses: list[str], asked: httpx.URL) -> None:
+    def connect(self, addresses: list[str], asked: httpx.URL, tls: ssl.SSLContext | None) -> None:
         """To one of these, whatever name it is asked for; the certificate has to be of the name."""
         said = "no connection in time"
         for index, address in enumerate(addresses):
@@ -354,10 +363,10 @@ class _Line:
                 if index == len(addresses) - 1:
                     raise (_TooLate(said) if isinstance(error, TimeoutError) else error) from error
         self.stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if asked.scheme == "https":
+        if tls is not None:
             with self._in_time(said):
                 host = asked.raw_host.decode("ascii")
-                self.stream = _trusted().wrap_socket(self.stream, server_hostname=host)
+                self.stream = tls.wrap_socket(self.stream, server_hostname=host)
 
     def send(self, content: bytes) -> None:
         """All of a request, or nothing where the sender may not any more."""
@@ -422,8 +431,64 @@ def _next(talk: h11.Connection, line: _Line) -> Any:
     return event
 
 
+# --- TLS --------------------------------------------------------------------------------------
+
+
+def _tls(asked: httpx.URL, certificate: str) -> ssl.SSLContext | None:
+    """How a line to this address is encrypted; None where it is not. Raises `Refused`."""
+    if asked.scheme == "https":
+        return _showing(certificate) if certificate else _trusted()
+    if certificate:
+        raise Refused("a client certificate is shown to addresses with https:// alone")
+    return None
+
+
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
+    return _context()
+
+
+def _context() -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _showing(certificate: str) -> ssl.SSLContext:
+    """The same with a client certificate; made anew, so that no key is remembered. Raises `Refused`."""
+    context = _context()
+    with _as_file(certificate.encode()) as path:
+        try:
+            # A password, or OpenSSL would ask the terminal for one where the key is encrypted.
+            context.load_cert_chain(path, password="")
+        except (ssl.SSLError, ValueError) as error:
+            said = getattr(error, "reason", None) or "it can't be read"
+            raise Refused(f"the client certificate can't be used: {said}") from None
+    return context
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Where OpenSSL, which reads files alone, finds this: in memory, where the system can do that."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield file.name
+        return
+    with os.fdopen(os.memfd_create("certificate"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+# What a server says of a client's certificate, under TLS 1.3 only after the request has left: it says so
+# before it reads any of that.
+_OF_CERTIFICATES = re.compile(
+    r"ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN|REQUIRED)"
+    r"|UNKNOWN_CA|ACCESS_DENIED)"
+)
+
+
+def _is_about_certificate(error: Exception) -> bool:
+    return isinstance(error, ssl.SSLError) and bool(_OF_CERTIFICATES.search(error.reason or ""))

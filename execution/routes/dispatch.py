@@ -1,13 +1,20 @@
-"""Which kind of route is called how: a new kind is a file beside this one, and a row here."""
+"""Which kind of route is called how: a new kind is a file beside this one, and a row here.
+
+Whatever a kind reveals of secrets is covered in all that comes back from it, and where it gets none because
+it may not, or can't now, nothing was sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 from execution.routes import http
-from execution.routes.result import How, Read, Result
+from execution.routes.result import FAILED, REFUSED, How, NoRead, Read, Result
 from governance.actions.route_kinds import HttpRoute
+from governance.secrets import masking, vault
 
 # Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
 _KINDS: dict[type, Any] = {HttpRoute: http}
@@ -15,11 +22,53 @@ _KINDS: dict[type, Any] = {HttpRoute: http}
 
 def call(route: Any, known: Mapping[str, Any], how: How) -> Result:
     """Take a route once, and judge what came of it. Never raises for what the other side does."""
-    result: Result = _KINDS[type(route)].call(route, known, how)
-    return result
+    with _covered() as mask:
+        try:
+            result: Result = _KINDS[type(route)].call(route, known, how)
+        except vault.NotRevealed as error:
+            outcome = FAILED if isinstance(error, vault.NotNow) else REFUSED
+            return Result(outcome, f"Not sent: {error}.")
+        return _without_secrets(result, mask)
 
 
 def read(route: Any, known: Mapping[str, Any], timeout: float) -> Read:
     """Ask a route, changing nothing. Raises `NoRead` where no answer can be had."""
-    answer: Read = _KINDS[type(route)].read(route, known, timeout)
-    return answer
+    with _covered() as mask:
+        try:
+            found: Read = _KINDS[type(route)].read(route, known, timeout)
+        except (NoRead, vault.NotRevealed) as error:
+            raise NoRead(mask.text(str(error))) from None
+        return _without_secrets(found, mask)
+
+
+class Broken(Exception):
+    """Something went wrong in the middle of a call, and told of a secret: this tells it without."""
+
+
+@contextmanager
+def _covered() -> Iterator[masking.Mask]:
+    """The mask of what is revealed within; an error that goes through it tells of no secret either."""
+    with masking.listening() as mask:
+        try:
+            yield mask
+        except Exception as error:
+            said = "; ".join(f"{type(one).__name__}: {one}" for one in _chain(error))
+            if (covered := mask.text(said)) == said:
+                raise
+            raise Broken(covered).with_traceback(error.__traceback__) from None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+_OWN = {"outcome", "status", "digest", "retry_after"}  # of our own making, and no words of the other side
+Came = TypeVar("Came", Result, Read)
+
+
+def _without_secrets(came: Came, mask: masking.Mask) -> Came:
+    names = [field.name for field in fields(came) if field.name not in _OWN]
+    return replace(came, **{name: mask.json(getattr(came, name)) for name in names})

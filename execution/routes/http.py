@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from audit.ground import egress
+from audit.ground.ids import uuid7
+from execution.routes import authorising, oauth2
 from execution.routes.filling import address_of, filled
 from execution.routes.result import (
     FAILED,
@@ -31,11 +34,16 @@ LATER = {408, 425, 429}  # and the server's errors: they may pass
 
 
 def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
-    """Make one call and judge it. Never raises for what the other side does."""
+    """Make one call and judge it. Never raises for what the other side does.
+
+    Raises `vault.NotRevealed` where a secret that it needs is not to be had: nothing was sent.
+    """
     try:
         url = address_of(route, known)
         content = _content(route, known)
-        sent = {**route.headers, **how.headers}
+        message = how.headers.get("idempotency-key", "")
+        carried = authorising.carried(route, known, content, message=message, until=how.began + how.timeout)
+        sent = {**carried.headers, **how.headers}
         if content:
             sent["content-type"] = "application/json"
         answer = egress.request(
@@ -47,14 +55,27 @@ def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
             timeout=how.timeout,
             began=how.began,
             may_send=how.may_send,
+            certificate=carried.certificate,
         )
+    except oauth2.NoToken as error:
+        return Result(error.outcome, f"Not sent: {error}.", error.retry_after)
     except (Unusable, egress.Refused) as error:
         return Result(REFUSED, f"Not sent: {error}.")
     except egress.NotSent as error:
         return Result(FAILED, f"Not sent: {error}.")
     except egress.Lost as error:
         return Result(UNKNOWN, f"Sent, but no answer: {error}.")
-    return judge(answer, known, success_when=how.success_when, repeatable=how.repeatable)
+    result = judge(answer, known, success_when=how.success_when, repeatable=how.repeatable)
+    if answer.status == 401 and carried.token and result.outcome != SUCCEEDED:
+        return _token_refused(answer, carried.token)
+    return result
+
+
+def _token_refused(answer: egress.Answer, token: oauth2.Token) -> Result:
+    """401 says that nothing was done for want of good credentials. One that was kept may have been taken back
+    early: it is tried again with another one, which is not given up in its turn."""
+    token.drop()
+    return _of(answer, REFUSED if token.is_new else FAILED, "HTTP 401: the token was not taken.")
 
 
 def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str, repeatable: bool) -> Result:
@@ -91,14 +112,24 @@ def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0
 
 
 def read(route: HttpRoute, known: Mapping[str, Any], timeout: float) -> Read:
-    """Ask, changing nothing. Raises `NoRead` where no answer can be had."""
+    """Ask, changing nothing. Raises `NoRead` where no answer can be had, and `vault.NotRevealed`."""
+    began = time.monotonic()
     try:
         url = address_of(route, known)
+        carried = authorising.carried(route, known, b"", message=str(uuid7()), until=began + timeout)
         answer = egress.request(
-            route.method, url, door=egress.Door.ROUTES, headers=route.headers, timeout=timeout
+            route.method,
+            url,
+            door=egress.Door.ROUTES,
+            headers=carried.headers,
+            timeout=timeout,
+            began=began,
+            certificate=carried.certificate,
         )
-    except (Unusable, egress.Refused, egress.NotSent, egress.Lost) as error:
+    except (Unusable, oauth2.NoToken, egress.Refused, egress.NotSent, egress.Lost) as error:
         raise NoRead(str(error)) from error
+    if answer.status == 401 and carried.token:
+        carried.token.drop()
     return Read(**response(answer), digest=digest_of(answer))
 
 

@@ -82,6 +82,7 @@ def facts(execution: Execution, steps: Mapping[str, Any] | None = None) -> dict[
             "summary": proposal.summary,
             "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
             "agent": proposal.agent.name,
+            "action": str(execution.suggestion.action_type),
         },
         "execution": {"id": str(execution.pk)},
         "steps": dict(steps or {}),

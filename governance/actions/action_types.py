@@ -19,6 +19,7 @@ from audit.ground.refusals import Refusal
 from audit.log.record import record
 from governance.actions import schema_reading
 from governance.actions.changes import Change, MilderHazards, Registered, TakenOver, change_of
+from governance.actions.credentials import Path, unusable
 from governance.actions.tool_forms import BadForm, ToolsOfAFile, ours, tools_in
 from governance.models import ActionType
 from governance.models.property_order import order_of
@@ -131,6 +132,9 @@ def preview(tools: Sequence[Any], *, source: str = "") -> list[Change]:
     if problems := [problem for one in looked for problem in one.problems]:
         raise InvalidActionType.of(problems)
     complete = [one.complete for one in looked if one.complete is not None]
+    lacking = [_without_secrets(one, index) for index, one in enumerate(complete)]
+    if problems := [problem for of_one in lacking for problem in of_one]:
+        raise InvalidActionType.of(problems)
     names = [one["name"] for one in complete]
     current = {of.name: of for of in ActionType.objects.current().filter(name__in=names)}
     return [change_of(current.get(one["name"]), one, source) for one in complete]
@@ -195,6 +199,8 @@ def register(definition: dict[str, Any], *, actor: Actor, source: str = "") -> t
     `InvalidActionType`, which names the type and each wrong path in it.
     """
     complete = normalised(definition)
+    if problems := _without_secrets(complete):
+        raise InvalidActionType.of(problems)
     name, digest_ = complete["name"], digest(complete)
     _lock(name)
     current = ActionType.objects.current().filter(name=name).first()
@@ -230,6 +236,7 @@ def described(complete: dict[str, Any], *, version: int = 1) -> ActionType:
         data_classes=complete["data_classes"],
         template=complete["template"],
         workflow=complete["workflow"],
+        secrets=sorted({name for _, name in _secrets_of(complete)}),
     )
 
 
@@ -301,11 +308,16 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
+def is_name(name: Any) -> bool:
+    """Whether an action type can be called so."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
+
+
 def _name(called: str, definition: dict[str, Any]) -> str:
     name = definition.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidActionType(called, "name", _NAMES)
-    return name
+    return str(name)
 
 
 def _bounded(name: str, definition: dict[str, Any]) -> None:
@@ -402,6 +414,24 @@ def _workflow(name: str, value: Any, schema: dict[str, Any]) -> dict[str, Any] |
     except workflow.InvalidWorkflow as error:
         raise InvalidActionType(name, "workflow", str(error)) from error
     return value
+
+
+def _secrets_of(complete: dict[str, Any]) -> list[tuple[Path, str]]:
+    """What secrets a workflow names, each with its path in it."""
+    if complete["workflow"] is None:
+        return []
+    from governance.actions import workflow
+
+    return list(workflow.parse(complete["workflow"]).secrets())
+
+
+def _without_secrets(complete: dict[str, Any], index: int = 0) -> list[Problem]:
+    """Where its workflow names secrets that its routes could not be given."""
+    name = complete["name"]
+    return [
+        Problem(name, f"workflow.{'.'.join(map(str, path))}", problem, index)
+        for path, problem in unusable(_secrets_of(complete), action=name)
+    ]
 
 
 def _lock(name: str) -> None:

@@ -5,7 +5,6 @@ A new kind is a class here, in `Route`, and a row in `execution/routes/dispatch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
@@ -15,11 +14,10 @@ import uritemplate
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audit.ground.durations import Duration
+from governance.actions.credentials import Credentials, SecretName, secrets_in
 from governance.actions.templates import Headers, Url, Values
 
 LONGEST_CALL = 25.0  # seconds; a call has to fit into a task's time limit, and that into a lease
-_NAMED = re.compile(r"\{secret:([A-Za-z0-9_.-]{1,64})\}")
-NameOfSecret = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Checked(BaseModel):
@@ -60,13 +58,6 @@ class CalledRoute(RouteModel):
     cost: Decimal = Field(Decimal(0), ge=0, max_digits=15, decimal_places=6)
 
 
-def in_headers(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """The secrets that headers name (`Bearer {secret:shop-token}`), with the field that names each."""
-    for name, value in headers.items():
-        for secret in _NAMED.findall(value):
-            yield f"headers.{name}", secret
-
-
 class Addressed(CalledRoute):
     """A route to an address that may be built from the arguments, and from what `with` adds to them."""
 
@@ -86,13 +77,13 @@ class Addressed(CalledRoute):
         yield "with", self.with_
 
     def secrets(self) -> Iterator[tuple[str, str]]:
-        yield from in_headers(self.headers)
+        yield from secrets_in(self.headers)
 
     def hosts(self) -> Iterator[tuple[str, str]]:
         yield "url", self.url
 
 
-class HttpRoute(Addressed):
+class HttpRoute(Credentials, Addressed):
     """A call. Its address is built from the arguments, its body from CEL (`"=args.amount"`).
 
     Without a body the arguments are sent as they are.
@@ -105,6 +96,15 @@ class HttpRoute(Addressed):
     def given(self) -> Iterator[tuple[str, Any]]:
         yield from super().given()
         yield "body", self.body
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        yield from secrets_in(self.headers)
+        yield from Credentials.secrets(self)
+
+    def hosts(self) -> Iterator[tuple[str, str]]:
+        yield "url", self.url
+        if self.oauth2:
+            yield "oauth2.token_url", self.oauth2.token_url
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
@@ -148,7 +148,7 @@ class MessageRoute(CalledRoute):
     """
 
     kind: Literal["message"]
-    broker: NameOfSecret
+    broker: SecretName
     exchange: str = Field("", max_length=255)
     routing_key: str = Field("", max_length=255)
     task: str = Field("", pattern=r"^[A-Za-z0-9_.]{0,255}$")

@@ -12,6 +12,7 @@ import uritemplate
 from pydantic import AfterValidator, Field
 
 from audit.ground import egress
+from governance.actions.credentials import OPENING, check_secrets_in
 from governance.expressions.cel import BadExpression, Expression
 from governance.expressions.cel_tree import Node
 
@@ -41,6 +42,8 @@ OUR_HEADERS = {
 
 def address(url: str) -> str:
     """An address whose host is written out, built from values that can't leave it. Raises `ValueError`."""
+    if OPENING in url:
+        raise ValueError("a secret stands in headers, never in an address")
     template = uritemplate.URITemplate(url)
     for variable in template.variables:
         if variable.operator.value in ("+", "#"):
@@ -67,6 +70,7 @@ def sendable(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name} is set by the worker")
         if not egress.is_header(name, value):
             raise ValueError(f"{name} is not a header that can be sent")
+    check_secrets_in(headers)
     return headers
 
 

@@ -13,6 +13,7 @@ import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
+from governance.actions.credentials import Path
 from governance.actions.route_kinds import KINDS, Checked, HandBack, HttpRoute, Readable, Route, RouteModel
 from governance.actions.templates import (
     KNOWN,
@@ -29,8 +30,6 @@ from governance.actions.templates import (
     members_of,
 )
 from governance.schemas.data_classes import object_in
-
-Path = tuple[int | str, ...]
 
 
 class InvalidWorkflow(ValueError):

@@ -33,6 +33,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     AUDITOR: (
         *_GOVERNANCE_SEEN,
         "governance.view_agent",
+        "governance.view_secret",
         "approvals.view_checkplan",
         "audit.view_event",
         "audit.export_event",
@@ -55,6 +56,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "governance.change_standingapproval",
         "governance.throw_halt",
         "governance.lift_halt",
+        "governance.view_secret",
+        "governance.change_secret",
         "governance.view_agentkey",
         "governance.view_apitoken",
         "governance.view_team",

@@ -49,6 +49,7 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
         # In workflows.
         "id": WORD,
         "agent": WORD,
+        "action": WORD,
         "subject": Bound(_KIB, 4 * _KIB, 10, 10),
     },
     "suggestion": {

@@ -2,13 +2,14 @@
 
 from governance.models.absences import Absence
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
-from governance.models.agents import Agent, AgentKey, ApiToken, Secret
+from governance.models.agents import Agent, AgentKey, ApiToken
 from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
 from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
 from governance.models.people import Team, User
 from governance.models.policies import PolicyVersion
+from governance.models.secrets import Secret, SecretUse
 from governance.models.standing import StandingApproval
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PromptTemplate",
     "Risk",
     "Secret",
+    "SecretUse",
     "StageChange",
     "StandingApproval",
     "Team",

@@ -52,6 +52,13 @@ class ActionType(models.Model):
     data_classes = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     template = models.CharField(max_length=300, blank=True)
     workflow = models.JSONField(null=True, blank=True)
+    secrets = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        db_default=models.Value([], ArrayField(models.CharField(max_length=64))),
+        help_text="Names of the secrets that the workflow uses.",
+    )
     source = models.CharField(
         max_length=100,
         blank=True,

@@ -40,7 +40,7 @@ class Agent(models.Model):
         return Actor("agent", str(self.pk), self.name)
 
 
-class Secret(models.Model):
+class Credential(models.Model):
     """Something shown once and kept as a hash: 256 random bits need no slow hashing."""
 
     prefix = models.CharField(max_length=16, help_text="Its first characters, to recognise it by.")
@@ -58,13 +58,13 @@ class Secret(models.Model):
         return f"{self.prefix}…"
 
 
-class AgentKey(Secret):
+class AgentKey(Credential):
     """What an agent shows to the API."""
 
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="keys")
 
 
-class ApiToken(Secret):
+class ApiToken(Credential):
     """What a person's program shows to the API; it may do what the person may."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")

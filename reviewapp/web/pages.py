@@ -50,6 +50,7 @@ GOVERNANCE = (
     ("Incidents", "/governance/incidents/", "governance.view_incident"),
     ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
+    ("Secrets", "/governance/secrets/", "governance.view_secret"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
     ("People", "/governance/people/", "governance.change_user"),
     ("Out of office", "/governance/out-of-office/", "governance.change_absence"),

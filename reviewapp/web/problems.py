@@ -55,6 +55,7 @@ from governance.door import strangers
 from governance.door.authentication import AgentCaller
 from governance.people.absences import NothingToEnd, NotYourAbsence
 from governance.policies.lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
+from governance.secrets.keep import NameTaken, StillUsed
 from governance.trust import standing
 from governance.trust.autonomy import (
     IncidentIsClosed,
@@ -77,6 +78,8 @@ from suggestions.trying.backtest import BacktestOver, BacktestRuns
 
 STATUS: dict[type[Refusal], int] = {
     NotYourAgent: 403,
+    NameTaken: 409,
+    StillUsed: 409,
     MayNotApprove: 403,
     OwnDeployment: 403,
     LabelTaken: 409,

@@ -16,8 +16,9 @@ from django.db import connection
 class Downstream(ThreadingHTTPServer):
     """Answers calls by a script, counts effects, and remembers what it was asked.
 
-    A script is a list of answers for a path: a status, `(status, body, headers)`, or one of
-    "hang up", "silent". The last one is repeated. Without a script everything is 201.
+    A script is a list of answers for a path: a status, `(status, body, headers)`, what makes one of the
+    headers and the body that came, or one of "hang up", "silent". The last one is repeated. Without a
+    script everything is 201.
     """
 
     daemon_threads = True
@@ -54,12 +55,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-        body = json.loads(raw) if raw else None
         headers = {name.lower(): value for name, value in self.headers.items()}
+        is_json = headers.get("content-type", "application/json") == "application/json"
+        body = json.loads(raw) if raw and is_json else raw.decode() or None
         with self.server.lock:
             self.server.calls.append((self.command, self.path, headers, body))
             script = self.server.scripts.get(self.path, [201])
             answer = script.pop(0) if len(script) > 1 else script[0]
+        if callable(answer):
+            answer = answer(headers, body)
         if answer == "hang up":
             self.close_connection = True
             return

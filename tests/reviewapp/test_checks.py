@@ -31,6 +31,7 @@ def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
         "DEBUG": "0",
         "TRUSTED_PROXIES": "10.0.0.5",
         "STATIC_UNHASHED": "0",
+        "SECRETS_KEYS": "A" * 43 + "=",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     everything = {**os.environ, **production, **environment}
@@ -76,8 +77,9 @@ def test_a_superuser_is_refused_as_the_applications_role(transactional_db: None,
 
 
 def test_a_database_that_does_not_answer_is_one_line(transactional_db: None) -> None:
-    found = named(TRUSTED_PROXIES="::/0", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
-    assert found == ["reviewapp.E001", "reviewapp.W003"]
+    nowhere = "postgres://nobody@127.0.0.1:1/none"
+    found = named(TRUSTED_PROXIES="::/0", DATABASE_URL=nowhere, SECRETS_KEYS="")
+    assert found == ["reviewapp.E001", "reviewapp.W003", "reviewapp.W004"]
 
 
 def test_each_weakness_of_the_database_has_its_own_number() -> None:

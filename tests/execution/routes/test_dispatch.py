@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from execution.routes import dispatch
-from execution.routes.result import How
+from execution.routes.result import How, Result
 from governance.actions.route_kinds import KINDS, Route, RouteModel
 
 ALL: tuple[type[RouteModel], ...] = get_args(get_args(Route)[0])
@@ -39,6 +39,10 @@ def test_every_kind_says_whether_asking_twice_acts_once_and_what_is_built_from_a
 def test_a_route_is_taken_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     [called] = [kind for kind in ALL if kind.is_called]
     route = called.model_validate({"kind": "http", "url": "https://shop.example/x"})
-    monkeypatch.setattr("execution.routes.http.call", lambda *told: told)
+    told = []
+    monkeypatch.setattr(
+        "execution.routes.http.call", lambda *asked: told.append(asked) or Result("succeeded")
+    )
 
-    assert dispatch.call(route, {"args": {}}, HOW) == (route, {"args": {}}, HOW)
+    assert dispatch.call(route, {"args": {}}, HOW) == Result("succeeded")
+    assert told == [(route, {"args": {}}, HOW)]

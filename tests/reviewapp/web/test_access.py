@@ -34,6 +34,7 @@ from audit.models import Event
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.people import absences
+from governance.secrets import keep
 from governance.trust import halts
 from governance.trust.gate_bounds import DEFAULTS
 from governance.trust.standing import Bound
@@ -180,6 +181,14 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("end-absence", "POST"): (LOGIN, 302, 404, 404, 302),  # it is ana's, and ben stands in
     ("governance:absences", "GET"): (LOGIN, 403, 403, 403, 200),
     ("governance:absences", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:secrets", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("governance:new-secret", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:new-secret", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:secret", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("governance:replace-secret", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:grant-secret", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:delete-secret", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:delete-secret", "POST"): (LOGIN, 403, 403, 403, 302),
     ("tokens", "GET"): (LOGIN, 200, 200, 200, 200),
     ("tokens", "POST"): (LOGIN, 200, 200, 200, 200),
     ("rotate-token", "POST"): (LOGIN, 404, 404, 404, 200),  # it is olga's
@@ -268,6 +277,12 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:absences", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:absences", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:end-absence", "POST"): (401, 200, 404, 404, 200, 403, 403, 401),
+    ("api:secrets", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:secrets", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:secret", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:secret", "DELETE"): (401, 403, 403, 403, 204, 403, 403, 401),
+    ("api:secret-value", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:secret-grants", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:own-boundaries", "GET"): (401, 403, 403, 403, 403, 200, 200, 401),
     ("api:agent-boundaries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:agent-boundaries", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -439,6 +454,7 @@ def make_world(
         "proposal_id": proposal.pk,
         "execution_id": Proposal.objects.get(pk=approved.pk).execution.pk,
         "action": "refund_payment",
+        "secret": keep.write("shop-token", "what-nobody-reads", actor=SYSTEM, by=olga).name,
         "halt_id": halts.throw("agent", agent=other, reason="It repeats itself.", actor=SYSTEM).pk,
         "key_id": AgentKey.objects.get(hash=keys.hash_of(shown["agent"])).pk,
         "pk": 1,  # of a security key, which nobody has
@@ -695,6 +711,12 @@ def forms(world: World) -> dict[str, Any]:
             "register": 1,
         },
         "api:action-types": [{"name": "ship", "schema": {"type": "object"}}],
+        "governance:new-secret": {"name": "bank-token", "secret": "what-nobody-reads"},
+        "governance:replace-secret": {"secret": "what-nobody-reads-either"},
+        "governance:grant-secret": {"granted_to": "refund_payment"},
+        "api:secrets": {"name": "bank-token", "value": "what-nobody-reads"},
+        "api:secret-value": {"value": "what-nobody-reads-either"},
+        "api:secret-grants": {"granted_to": ["refund_payment"]},
         "halts:throw": {"scope": "everything", "reason": "no"},
         "halts:lift": {"reason": "no"},
         "api:halts": {"scope": "everything", "reason": "no"},
