@@ -124,7 +124,8 @@ def test_the_secrets_of_a_probe_are_looked_at_too(db: None) -> None:
     verify = {"url": URL, "headers": {"x-key": "{secret:key}"}, "expect": "response.status == 200"}
     definition["workflow"]["steps"][0]["verify"] = verify
 
-    with pytest.raises(InvalidActionType, match=r"workflow\.steps\.0\.verify\.headers\.x-key: there is no"):
+    path = r"workflow\.steps\.0\.verify\.route\.headers\.x-key"
+    with pytest.raises(InvalidActionType, match=rf"{path}: there is no"):
         register(definition, actor=SYSTEM)
 
 
