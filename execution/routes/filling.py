@@ -80,3 +80,11 @@ def filled(value: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [filled(item, known) for item in value]
     return value
+
+
+def written(value: Any) -> bytes:
+    """A value that was filled in, as JSON. Raises `Unusable`."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise Unusable("the body cannot be written as JSON") from error

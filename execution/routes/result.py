@@ -57,7 +57,8 @@ class How:
     """`success_when` judges the answer; `headers` go with the call, where there are any.
 
     `timeout` (seconds), `began` and `may_send` are as `egress.request` has them. `repeatable` says that
-    asking twice acts once; it decides what an error of the other side means.
+    asking twice acts once; it decides what an error of the other side means. `place` says which route of
+    which step it is, for the log of what secrets are used for.
     """
 
     success_when: str
@@ -66,6 +67,7 @@ class How:
     began: float
     may_send: Callable[[], bool]
     repeatable: bool
+    place: str = ""
 
 
 def facts(execution: Execution, steps: Mapping[str, Any] | None = None) -> dict[str, Any]:
