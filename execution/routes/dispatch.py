@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from execution.routes import http, mcp_tool
+from execution.routes import http, mcp_tool, python_callable
 from execution.routes.result import How, Read, Result
-from governance.actions.route_kinds import HttpRoute, McpRoute
+from governance.actions.route_kinds import HttpRoute, McpRoute, PythonRoute
 
 # Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
-_KINDS: dict[type, Any] = {HttpRoute: http, McpRoute: mcp_tool}
+_KINDS: dict[type, Any] = {HttpRoute: http, McpRoute: mcp_tool, PythonRoute: python_callable}
 
 
 def call(route: Any, known: Mapping[str, Any], how: How) -> Result:

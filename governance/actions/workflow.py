@@ -13,7 +13,17 @@ import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
-from governance.actions.route_kinds import KINDS, Checked, HandBack, HttpRoute, Readable, Route, RouteModel
+from governance.actions import callables
+from governance.actions.route_kinds import (
+    KINDS,
+    Checked,
+    HandBack,
+    HttpRoute,
+    PythonRoute,
+    Readable,
+    Route,
+    RouteModel,
+)
 from governance.actions.templates import (
     KNOWN,
     KNOWN_AFTER,
@@ -241,7 +251,7 @@ def mistakes(workflow: Any, schema: dict[str, Any]) -> list[Mistake]:
         plan = Workflow.model_validate(workflow)
     except ValidationError as error:
         return _of_form(error)
-    return [*_unknown_arguments(plan, schema), *_unknown_steps(plan)]
+    return [*_unknown_arguments(plan, schema), *_unknown_steps(plan), *_unknown_callables(plan)]
 
 
 def _unknown_arguments(plan: Workflow, schema: dict[str, Any]) -> Iterator[Mistake]:
@@ -250,6 +260,12 @@ def _unknown_arguments(plan: Workflow, schema: dict[str, Any]) -> Iterator[Mista
         for name in template.variable_names:
             if name not in known and name not in getattr(route, "with_", {}):
                 yield Mistake(path, f"{{{name}}} is not an argument in the schema")
+
+
+def _unknown_callables(plan: Workflow) -> Iterator[Mistake]:
+    for path, route in plan.routes():
+        if isinstance(route, PythonRoute) and (problem := callables.unknown(route.callable)):
+            yield Mistake((*path, "callable"), problem)
 
 
 def _unknown_steps(plan: Workflow) -> Iterator[Mistake]:
