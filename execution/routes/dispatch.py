@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from execution.routes import http, mcp_tool, python_callable
+from execution.routes import http, mcp_tool, message, python_callable
 from execution.routes.result import How, Read, Result
-from governance.actions.route_kinds import HttpRoute, McpRoute, PythonRoute
+from governance.actions.route_kinds import HttpRoute, McpRoute, MessageRoute, PythonRoute
 
 # Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
-_KINDS: dict[type, Any] = {HttpRoute: http, McpRoute: mcp_tool, PythonRoute: python_callable}
+_KINDS: dict[type, Any] = {
+    HttpRoute: http,
+    McpRoute: mcp_tool,
+    PythonRoute: python_callable,
+    MessageRoute: message,
+}
 
 
 def call(route: Any, known: Mapping[str, Any], how: How) -> Result:

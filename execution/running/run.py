@@ -253,6 +253,7 @@ class Turn:
             began=self.held_from,
             may_send=self.lease.is_held,
             repeatable=execution.suggestion.action_type.idempotent_hint or route.idempotent,
+            place=_place(execution, attempt),
         )
         result = dispatch.call(route, facts(execution), how)
         # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
@@ -346,6 +347,12 @@ class Turn:
             return True
         succeed(self.lease, self.execution)
         return False
+
+
+def _place(execution: Execution, attempt: Attempt) -> str:
+    """Which route of which step this is: `shop.refund@3 refund 1`."""
+    action_type = execution.suggestion.action_type
+    return f"{action_type.name}@{action_type.version} {attempt.step.name} {attempt.route.partition('.')[0]}"
 
 
 def complete(step: Step, receipt: dict[str, Any]) -> None:
