@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from execution.holding.workflow import HandBack, WorkflowStep, label
 from execution.models import Attempt
 from execution.models.work import Tried
-from governance.actions.route_kinds import Called
+from governance.actions.route_kinds import Called, ToTeam
 
 SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
@@ -34,9 +35,11 @@ class Call:
 
 @dataclass(frozen=True)
 class GiveBack:
-    """Hand the step to the agent."""
+    """Hand the step to the agent, or to a team; `name` is what attempts call that route."""
 
     within: float
+    to: Literal["agent"] | ToTeam = "agent"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool)
         return Ask(reason)
     for index, route in enumerate(step.routes):
         if isinstance(route, HandBack):
-            return GiveBack(route.within)
+            return _hand_back(step, route, label(step, index), attempts)
         tried = [attempt for attempt in attempts if attempt.route == label(step, index)]
         in_doubt = next((attempt for attempt in reversed(tried) if attempt.outcome == UNKNOWN), None)
         if in_doubt and not (acts_once or route.idempotent):
@@ -76,6 +79,14 @@ def next_move(step: WorkflowStep, attempts: Sequence[Tried], *, acts_once: bool)
             # The key is honoured here and nowhere else: another route could act a second time.
             return Ask(_in_doubt(step, in_doubt))
     return Ask(f"Step {step.name}: every route is spent. {_last(attempts)}".strip())
+
+
+def _hand_back(step: WorkflowStep, route: HandBack, name: str, attempts: Sequence[Tried]) -> Move:
+    """People who said that it could not be done are not asked again before somebody has looked."""
+    could_not = next((one for one in attempts if one.route == name and one.outcome == REFUSED), None)
+    if could_not:
+        return Ask(f"Step {step.name}: {could_not.detail}")
+    return GiveBack(route.within, route.to, name)
 
 
 def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> str:

@@ -29,9 +29,9 @@ from execution.routes import dispatch
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
 from execution.running import moves
 from execution.running.approval import broken
-from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
+from execution.running.endings import ask_person, give_back, hand_to_team, hold, put_off, refuse, succeed
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
-from governance.actions.route_kinds import LONGEST_CALL
+from governance.actions.route_kinds import LONGEST_CALL, ToTeam
 from governance.actions.workflow import Verify
 
 REPORT = "report"  # the one step where the agent carries it out itself
@@ -183,6 +183,8 @@ class Turn:
                 return self._in_time(partial(self._prove, progress.step, verify), LONGEST_PROOF)
             case Prove():
                 return partial(self._complete, progress.step, {})
+            case GiveBack(within, ToTeam() as asked, route):
+                return self._hand_to_team(progress.step, asked, within, route)
             case GiveBack(within):
                 return self._give_back(progress.step, within)
             case Ask(reason):
@@ -207,6 +209,11 @@ class Turn:
     def _give_back(self, step: Step, within: float) -> Act | None:
         if self._may_begin():
             give_back(self.lease, self.execution, step, within)
+        return None
+
+    def _hand_to_team(self, step: Step, asked: ToTeam, within: float, route: str) -> Act | None:
+        if self._may_begin():
+            hand_to_team(self.lease, self.execution, step, asked, within=within, route=route)
         return None
 
     def _may_begin(self) -> bool:
