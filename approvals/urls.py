@@ -4,6 +4,7 @@ from approvals.beside import views as beside_views
 from approvals.bulk import views as bulk_views
 from approvals.desk import edit_views, first_views, look_views, pace_views, second_views, views
 from approvals.history import views as history_views
+from approvals.manual import views as manual_views
 from approvals.queue import saved_view_pages
 from approvals.standing import views as standing_views
 
@@ -23,6 +24,10 @@ urlpatterns = [
     path("second/<uuid:review_id>/answer/", second_views.answer, name="answer-second"),
     path("first/", first_views.first, name="first"),
     path("first/send/", first_views.send_sample, name="send-sample"),
+    path("by-hand/", manual_views.listed, name="by-hand"),
+    path("by-hand/<uuid:task_id>/", manual_views.one, name="task"),
+    path("by-hand/<uuid:task_id>/claim/", manual_views.claim, name="claim-task"),
+    path("by-hand/<uuid:task_id>/release/", manual_views.release, name="release-task"),
     path("today/", first_views.today, name="today"),
     path("history/", history_views.history, name="history"),
     path("history/export/", history_views.export, name="history-export"),

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from execution.halting.release import settle
 from execution.holding.outbox import EXECUTIONS
+from execution.manual.remind import remind_due
 from execution.running import heartbeats, overdue
 from execution.running.run import run_what_is_due
 from execution.running.schedule import adopt
@@ -30,6 +31,12 @@ def release(halt_id: str) -> None:
     """A kill switch was lifted: what it held goes on now rather than at the next sweep."""
     settle()
     EXECUTIONS.tell_due()
+
+
+@shared_task
+def remind() -> None:
+    """Remind teams of what they do by hand, before its time is over."""
+    remind_due()
 
 
 @shared_task

@@ -216,6 +216,7 @@ API_BODY_BYTES = 256 * 1024
 API_BATCH_BYTES = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES
 EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # host:port that workflows may reach
+ROUTE_ENVIRONMENT = env.list("ROUTE_ENVIRONMENT", default=[])  # variables that Python callables get
 CALLBACK_ALLOW = env.list("CALLBACK_ALLOW", default=[])  # private host:port that callbacks may reach
 NOTICE_ALLOW = env.list("NOTICE_ALLOW", default=[])  # host:port that people's notices may be sent to
 SILENT_AFTER_SECONDS = 60

@@ -8,6 +8,7 @@ from approvals.beside import api as beside_api
 from approvals.deciding.api import Decisions, Reopen
 from approvals.editing.api import Edits
 from approvals.explaining import simulator
+from approvals.manual import api as manual_api
 from approvals.standing import api as standing_api
 from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
@@ -70,6 +71,13 @@ api = [
     path("policies/<str:policy>/approve/", policy_api.ApprovePolicy.as_view(), name="approve-policy"),
     path("policies/<str:policy>/activate/", policy_api.ActivatePolicy.as_view(), name="activate-policy"),
     path("policies/<str:policy>/shadow/", policy_api.ShadowPolicy.as_view(), name="shadow-policy"),
+    path("manual-tasks/", manual_api.ManualTasks.as_view(), name="manual-tasks"),
+    path("manual-tasks/<uuid:task_id>/", manual_api.OneManualTask.as_view(), name="manual-task"),
+    path("manual-tasks/<uuid:task_id>/claim/", manual_api.ClaimTask.as_view(), name="claim-manual-task"),
+    path("manual-tasks/<uuid:task_id>/done/", manual_api.TaskDone.as_view(), name="manual-task-done"),
+    path(
+        "manual-tasks/<uuid:task_id>/given-up/", manual_api.TaskGivenUp.as_view(), name="manual-task-given-up"
+    ),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
     path("absences/", absence_api.Absences.as_view(), name="absences"),

@@ -25,6 +25,7 @@ class Around:
     views: list[SavedView]
     to_check: str
     second_looks: int
+    by_hand: int
     undoable: list[Undoable]
     decisions: list[TimedDecision]
 
@@ -34,13 +35,15 @@ def around_of(user: User) -> Around:
     look again, and is never missed."""
     teams = [team.slug for team in read.teams_of(user)]
     asked = {"reader": user.pk, "teams": teams, "limit": read.COUNT_TO + 1, "proposal": None}
-    [(version, waiting, views, to_check, second_looks, undoable, decisions)] = execute(_AROUND, asked)
+    [found] = execute(_AROUND, asked)
+    version, waiting, views, to_check, second_looks, by_hand, undoable, decisions = found
     return Around(
         version,
         Waiting.of(waiting),
         [stored(SavedView, row) for row in views],
         samples.in_words(to_check),
         second_looks,
+        by_hand,
         [Undoable.read(*row) for row in undoable],
         [TimedDecision.read(*row) for row in decisions],
     )
@@ -52,12 +55,18 @@ def _lists(select: str, columns: str) -> str:
     return f"(SELECT coalesce(json_agg({listed}), '[]') FROM ({select}) found({columns}))"
 
 
+# Counted to a limit, as all counts of the desk are.
+_BY_HAND = """
+    SELECT count(*) FROM (
+        SELECT FROM execution_manualtask t JOIN execution_execution e ON e.id = t.execution_id
+         WHERE t.status = 'open' AND t.team_id = ANY (%(teams)s)
+           AND e.status = 'handed_back' AND e.round = t.round LIMIT %(limit)s) open"""
 _AROUND = " ".join(
     f"""
 SELECT ({read.VERSION}), {_lists(read.WAITING, "team, agent, action, n")},
        (SELECT coalesce(json_agg(v ORDER BY v.name), '[]')
           FROM approvals_savedview v WHERE v.user_id = %(reader)s),
-       ({samples.WAITING}), ({second.WAITING}),
+       ({samples.WAITING}), ({second.WAITING}), ({_BY_HAND}),
        {_lists(undo.UNDOABLE, '"proposal", "sentence", "until", "left"')},
        {_lists(pace.LATEST, "id, verdict, looked, reading")}
 """.split()

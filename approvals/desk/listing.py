@@ -43,6 +43,7 @@ def list_of(request: SignedInRequest, around: Around) -> dict[str, Any]:
         "queue_version": around.version,
         "to_check": around.to_check,
         "second_looks": around.second_looks,
+        "by_hand": around.by_hand,
     }
 
 

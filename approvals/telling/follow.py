@@ -235,6 +235,15 @@ def _to_be_checked(event: LogEvent, proposal: Proposal, world: _World, gathered:
         )
 
 
+def _by_hand(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    """Also those who have the desk before them: what is done by hand does not stand in its list."""
+    team = event.data["team"]
+    for user, teams in teams_of_each(set(who_may_decide().values_list("pk", flat=True))).items():
+        if team in teams:
+            urgent = is_urgent(proposal.risk)
+            gathered.bundles[user, Kind.BY_HAND, team, urgent][proposal.pk] = proposal.risk
+
+
 def _escalated(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
     _to_teams(gathered, world, Kind.ESCALATED, proposal, [event.data["to"]], {event.actor})
 
@@ -287,6 +296,7 @@ _ASKS: dict[Tells, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
     Tells.NEXT_TEAM: _escalated,
     Tells.ON_IT: _reminded,
     Tells.CHECKERS: _to_be_checked,
+    Tells.BY_HAND: _by_hand,
     Tells.UNDONE: _to_approvers(Kind.UNDONE),
     Tells.ASKED_NEXT: _decided,
     Tells.ASSIGNED: _assigned,

@@ -17,7 +17,7 @@ from approvals.models.notices import Delivery, Here, Message, Notice, Target, Wi
 from approvals.telling.due import due
 from approvals.telling.outbox import DELIVERIES
 from approvals.telling.words import NoticeInWords, message, said
-from execution.models import Execution
+from execution.models import Execution, ManualTask
 from suggestions.models import Proposal, Sample
 
 AT_ONCE = 200  # people of one turn
@@ -114,6 +114,7 @@ class News:
 def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
     """What of each of these was neither decided nor read, nor on the person's screen since."""
     ids = {proposal for notice in notices for proposal in notice.proposals}
+    by_hand = ManualTask.objects.open().filter(execution__proposal__in=ids)
     failing = Execution.objects.filter(status=Execution.Status.NEEDS_ATTENTION)
     world = _World(
         here=Here.objects.filter(user=user).first(),
@@ -121,6 +122,7 @@ def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
         looked=dict(Look.objects.filter(user=user, proposal__in=ids).values_list("proposal", "until")),
         claimed=set(Claim.objects.live().filter(user=user, proposal__in=ids).values_list("pk", flat=True)),
         failing=set(failing.filter(proposal__in=ids).values_list("proposal", flat=True)),
+        by_hand=set(by_hand.values_list("execution__proposal", flat=True)),
         unchecked=set(Sample.objects.open().filter(proposal__in=ids).values_list("proposal", flat=True)),
     )
     return {notice.pk: _news(notice, world) for notice in notices}
@@ -134,6 +136,7 @@ class _World:
     claimed: set[UUID]
     failing: set[UUID]
     unchecked: set[UUID]
+    by_hand: set[UUID]
 
 
 def _news(notice: Notice, world: _World) -> News:
@@ -166,6 +169,8 @@ def _concerns(proposal_id: UUID, notice: Notice, world: _World) -> bool:
         return proposal_id in world.claimed
     if notice.kind == Kind.ATTENTION:
         return proposal_id in world.failing
+    if notice.kind == Kind.BY_HAND:
+        return proposal_id in world.by_hand
     if notice.kind == Kind.CHECK:
         return proposal_id in world.unchecked
     return True

@@ -76,6 +76,10 @@ _WORDS: dict[Kind, tuple[str, str]] = {
         "Something for {team} passed by itself and is to be checked",
         "{count} things for {team} passed by themselves and are to be checked",
     ),
+    Kind.BY_HAND: (
+        "Something is to be done by hand by {team}",
+        "{count} things are to be done by hand by {team}",
+    ),
 }
 
 
@@ -86,6 +90,8 @@ def _path(kind: str, team: str, count: int, proposals: Sequence[UUID]) -> str:
         return reverse("account_change_password")
     if kind == Kind.CHECK:
         return reverse("approvals:check")
+    if kind == Kind.BY_HAND:
+        return f"{reverse('approvals:by-hand')}?{urlencode({'team': team})}"
     if count == 1 and proposals:
         return reverse("approvals:proposal", args=[proposals[0]])
     return f"{reverse('approvals:queue')}?{urlencode({'team': team})}" if team else reverse("approvals:queue")

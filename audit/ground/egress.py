@@ -189,6 +189,13 @@ def is_listed(url: str, door: Door) -> bool:
 # --- Judging ----------------------------------------------------------------------------------
 
 
+def addresses_of(host: str, port: int, *, door: Door, deadline: float) -> list[str]:
+    """Every address of a host, each of them allowed: where a connection of another kind may go, and
+    nowhere else. Raises `Refused` or `NotSent`."""
+    name = f"[{host}]" if ":" in host else host
+    return _judged(read_url(f"http://{name}:{port}"), door, deadline)
+
+
 def _judged(asked: httpx.URL, door: Door, deadline: float) -> list[str]:
     """Every address of this host, each of them allowed. Raises `Refused` or `NotSent`."""
     listed = _is_listed(asked, door)

@@ -155,6 +155,7 @@ FIELDS: dict[str, Field] = {
     "steps": Field(LIST, "names of the steps"),
     "suggestions": Field(LIST, "rank, action, version and digest of each"),
     "taken_over_from": Field(TEXT, "id of the person who had taken it on"),
+    "task": Field(TEXT, "id of what is to be done by hand"),
     "target": Field(TEXT, "id of a place where notices go"),
     "team": Field(TEXT, "name of the team"),
     "teams": Field(LIST, "names of the teams that are asked"),
@@ -171,6 +172,6 @@ FIELDS: dict[str, Field] = {
     "wait_ms": Field(COUNT, "milliseconds until the next try"),
     "was": Field(TEXT, "status before"),
     "why": Field(TEXT, "the reason, in our words"),
-    "within_seconds": Field(NUMBER, "how long the agent has to report"),
+    "within_seconds": Field(NUMBER, "how long there is to report"),
     "written_singly": Field(COUNT, "how many more are events of their own"),
 }

@@ -27,6 +27,7 @@ class Tells(Enum):
     UNDONE = "those who approved it, for they may approve again"
     FAILED = "those who approved it, for it did not work"
     CHECKERS = "the team, to check it afterwards"
+    BY_HAND = "the team that is to do it by hand"
 
 
 class WrongEvent(ValueError):
@@ -446,6 +447,44 @@ _ROWS = [
         "opened an incident against {agent_name}.",
         "incident agent agent_name action kind detail=commitment demoted",
         "An incident was opened against the agent",
+    ),
+    _row(
+        "manual_task.claimed",
+        "execution",
+        "took on what is to be done by hand.",
+        "execution task team taken_over_from?",
+        "{actor} took on doing it by hand",
+    ),
+    _row(
+        "manual_task.done",
+        "execution",
+        "did by hand what was asked.",
+        "execution task team step answer=commitment said",
+        "{actor} did it by hand",
+    ),
+    _row(
+        "manual_task.given_up",
+        "execution",
+        "said that it could not be done by hand.",
+        "execution task team step said",
+        "{actor} could not do it by hand",
+    ),
+    _row(
+        "manual_task.opened",
+        "execution",
+        "handed a step to a team, to be done by hand.",
+        "execution task team step within_seconds",
+        "Handed to the team {team}, to be done by hand",
+        tells=Tells.BY_HAND,
+    ),
+    _row("manual_task.released", "execution", "let go of what is to be done by hand.", "execution task team"),
+    _row(
+        "manual_task.reminded",
+        "execution",
+        "reminded a team of what is to be done by hand.",
+        "execution task team",
+        "The team {team} was reminded of doing it by hand",
+        tells=Tells.BY_HAND,
     ),
     _row("notice.given_up", "approvals", "gave up sending a notice.", "delivery target user attempts error"),
     _row("notice.sent", "approvals", "sent a notice.", "delivery target user attempts"),

@@ -35,6 +35,8 @@ class ReceiptAnswer(Answer):
     verified: bool | None = left_out("Whether the effect was looked for and found; null: nobody looked.")
     expect: str = left_out("What was looked for: a condition in CEL.")
     reported_by: str = left_out("The agent that carried it out.")
+    done_by: str = left_out("The person of a team who did it by hand.")
+    task: str = left_out("What they did, by the id of the manual task.")
     begun: bool = left_out("Whether it was granted to that agent before.")
     marked_done_by: str = left_out("The person who vouched for it.")
     evidence: str = left_out("By what that person knew.")

@@ -148,7 +148,7 @@ def _is_over(execution: Execution) -> bool:
 def _may_still_happen(execution: Execution) -> str:
     """What cancelling can't take back, as a sentence; empty where nothing was begun."""
     if execution.status == STATUS.HANDED_BACK:
-        return " The agent was asked for it, and may have carried it out without saying so."
+        return " Whoever was asked for it may have carried it out without saying so."
     unknown = Attempt.objects.filter(step__execution=execution, outcome=Attempt.Outcome.UNKNOWN)
     return " The outcome of an attempt is unknown: it may have taken effect." if unknown.exists() else ""
 

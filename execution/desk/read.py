@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Execution, ManualTask, Step
 from execution.running.approval import broken
 from governance.models import Halt, User
 from suggestions.answering.present import WAITING
@@ -108,6 +108,8 @@ def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
 def go_ahead(execution: Execution) -> dict[str, Any] | None:
     """What an agent may carry out now: the approved arguments of what is handed back to it."""
     if execution.status != Execution.Status.HANDED_BACK or broken(execution):
+        return None
+    if ManualTask.objects.open().filter(execution=execution).exists():
         return None
     return execution.proposal.resolution.arguments
 

@@ -109,7 +109,7 @@ def _next(execution: Any, *, attends: bool) -> str:
     return {
         status.SCHEDULED: "It runs by itself.",
         status.RUNNING: "A worker is on it.",
-        status.HANDED_BACK: "The agent carries it out and reports.",
+        status.HANDED_BACK: "Whoever it was handed to carries it out and reports.",
     }.get(execution.status, "")
 
 

@@ -17,7 +17,7 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.steps import ahead
 from execution.incidents import failures
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Execution, ManualTask, Step
 from execution.running.approval import broken
 from execution.running.moves import BY_AGENT
 from governance.agents.boundaries import AgentDisabled
@@ -191,6 +191,8 @@ def _check_free(execution: Execution) -> None:
         raise NotHandedBack(
             f"There is nothing to begin: the execution is {execution.get_status_display().lower()}."
         )
+    if ManualTask.objects.open().filter(execution=execution).exists():
+        raise NotHandedBack("There is nothing to begin: people carry it out by hand.")
     action = execution.suggestion.action_type.name
     halt = Halt.objects.on().covering(execution.proposal.agent_id, [action]).first()
     if halt is not None:

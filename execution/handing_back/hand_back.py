@@ -18,7 +18,7 @@ from execution.holding.outbox import EXECUTIONS
 from execution.holding.steps import ahead, complete
 from execution.holding.workflow import workflow_of
 from execution.incidents import failures
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Execution, ManualTask, Step
 from execution.running.moves import BY_AGENT, WITHOUT_BEGIN
 from execution.running.schedule import longest
 from governance.models import Agent
@@ -81,6 +81,8 @@ def _without_begin(execution: Execution) -> Attempt | None:
     if (attempt := begun(execution)) is not None:
         raise already_begun(execution, attempt)
     if execution.status == STATUS.HANDED_BACK:
+        if ManualTask.objects.open().filter(execution=execution).exists():
+            raise NotHandedBack("People carry it out by hand, and tell what came of it.")
         return None
     last = Attempt.objects.filter(step__execution=execution).order_by("-step__position", "-number").first()
     if last is None or last.route != WITHOUT_BEGIN:

@@ -15,9 +15,13 @@ from execution.holding import news
 from execution.holding.lease import Lease
 from execution.holding.outbox import EXECUTIONS
 from execution.incidents import failures
-from execution.models import Compensation, Execution, Step
+from execution.models import Compensation, Execution, ManualTask, Step
+from governance.actions.by_hand import team_named
+from governance.actions.route_kinds import ToTeam
 
 STATUS = Execution.Status
+REMIND_AT = 0.25  # of the time that a team has, before it is over
+LONGEST_REMIND = 86400.0  # seconds
 
 
 @transaction.atomic(savepoint=False)
@@ -68,6 +72,36 @@ def give_back(lease: Lease, execution: Execution, step: Step, within: float) -> 
     )
     _tell(execution, "execution.handed_back", {"step": step.name, "within_seconds": within})
     news.owe_agent(execution, STATUS.HANDED_BACK)
+
+
+@transaction.atomic(savepoint=False)
+def hand_to_team(
+    lease: Lease, execution: Execution, step: Step, asked: ToTeam, *, within: float, route: str
+) -> None:
+    """Let people do it, who tell what came of it. The agent is asked for nothing, so it gets no callback."""
+    team = team_named(asked.team)
+    if team is None:
+        ask_person(lease, execution, f"Step {step.name}: there is no team {asked.team} to hand it to.")
+        return
+    lease.write(
+        status=STATUS.HANDED_BACK,
+        lease_until=None,
+        deadline=Now() + timedelta(seconds=within),
+        timed_from=Now(),
+        reason=f"The team {team.name} carries it out by hand.",
+    )
+    task = ManualTask.objects.create(
+        execution=execution,
+        step=step,
+        round=execution.round,
+        route=route,
+        team=team,
+        title=asked.title,
+        form=asked.form,
+        remind_before=min(within * REMIND_AT, LONGEST_REMIND),
+    )
+    facts = {"task": str(task.pk), "team": team.pk, "step": step.name, "within_seconds": within}
+    _tell(execution, "manual_task.opened", facts)
 
 
 @transaction.atomic(savepoint=False)

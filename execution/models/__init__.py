@@ -3,6 +3,7 @@
 from execution.models.executions import Attempt, Execution, Step, Verdict
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
+from execution.models.manual import ManualTask
 
 __all__ = [
     "Attempt",
@@ -11,6 +12,7 @@ __all__ = [
     "Compensation",
     "Execution",
     "Heartbeat",
+    "ManualTask",
     "Signal",
     "Step",
     "Verdict",

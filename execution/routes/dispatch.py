@@ -11,13 +11,18 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from execution.routes import http
+from execution.routes import http, mcp_tool, message, python_callable
 from execution.routes.result import FAILED, REFUSED, How, NoRead, Read, Result
-from governance.actions.route_kinds import HttpRoute
+from governance.actions.route_kinds import HttpRoute, McpRoute, MessageRoute, PythonRoute
 from governance.secrets import masking, vault
 
 # Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
-_KINDS: dict[type, Any] = {HttpRoute: http}
+_KINDS: dict[type, Any] = {
+    HttpRoute: http,
+    McpRoute: mcp_tool,
+    PythonRoute: python_callable,
+    MessageRoute: message,
+}
 
 
 def call(route: Any, known: Mapping[str, Any], how: How) -> Result:

@@ -82,6 +82,14 @@ def filled(value: Any, known: Mapping[str, Any]) -> Any:
     return value
 
 
+def written(value: Any) -> bytes:
+    """A value that was filled in, as JSON. Raises `Unusable`."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise Unusable("the body cannot be written as JSON") from error
+
+
 def told(route: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     """What a route would be told, for people to see and for a digest: its kind, where it leads, what it says.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from audit.ground import egress
 from audit.ground.ids import uuid7
 from execution.routes import authorising, oauth2
-from execution.routes.filling import address_of, filled
+from execution.routes.filling import address_of, filled, written
 from execution.routes.result import (
     FAILED,
     REFUSED,
@@ -78,15 +77,17 @@ def _token_refused(answer: egress.Answer, token: oauth2.Token) -> Result:
     return _of(answer, REFUSED if token.is_new else FAILED, "HTTP 401: the token was not taken.")
 
 
-def judge(answer: egress.Answer, known: Mapping[str, Any], *, success_when: str, repeatable: bool) -> Result:
-    """What an answer means.
+def judge(
+    answer: egress.Answer, known: Mapping[str, Any], *, success_when: str, repeatable: bool, said: str = ""
+) -> Result:
+    """What an answer means. Other kinds of route, whose answers are judged alike, have `said` it in words.
 
     Success is what the condition says. Otherwise: 429 and 425, and 503 with `Retry-After`, say that
     nothing was begun: later again. 408 and the server's other errors may follow an effect: unknown,
     unless asking twice acts once. Everything else is a refusal, final for this route where asking
     twice could act twice or where the request itself is at fault.
     """
-    said = f"HTTP {answer.status}."
+    said = said or f"HTTP {answer.status}."
     try:
         succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": response(answer)})
     except (NoAnswer, BadExpression) as error:
@@ -155,8 +156,4 @@ def digest_of(answer: egress.Answer) -> str:
 def _content(route: HttpRoute, known: Mapping[str, Any]) -> bytes:
     if route.body is None and route.method in ("GET", "DELETE"):
         return b""
-    body = known["args"] if route.body is None else filled(route.body, known)
-    try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise Unusable("the body cannot be written as JSON") from error
+    return written(known["args"] if route.body is None else filled(route.body, known))

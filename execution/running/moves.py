@@ -50,9 +50,10 @@ class Call:
 
 @dataclass(frozen=True)
 class GiveBack:
-    """Hand the step to the agent, or to a team."""
+    """Hand the step to the agent, or to a team; `name` is what attempts call that route."""
 
     route: HandBack
+    name: str
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _over(
     waits: list[float] = []
     for name, route in routes:
         if isinstance(route, HandBack):
-            return GiveBack(route)
+            return _hand_back(step, route, name, attempts)
         tried = [attempt for attempt in attempts if attempt.route == name]
         if not _may_try(step, tried) or (around.left is not None and route.cost > around.left):
             continue
@@ -117,6 +118,12 @@ def _over(
     if not waits:
         return None
     return Wait(min(waits))
+
+
+def _hand_back(step: WorkflowStep, route: HandBack, name: str, attempts: Sequence[Tried]) -> Move:
+    """People who said that it could not be done are not asked again before somebody has looked."""
+    could_not = next((one for one in attempts if one.route == name and one.outcome == REFUSED), None)
+    return Ask(f"Step {step.name}: {could_not.detail}") if could_not else GiveBack(route, name)
 
 
 def breaker_of(route: Called) -> str:

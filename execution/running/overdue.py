@@ -12,7 +12,7 @@ from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution.holding import attempts, news
 from execution.incidents import failures
-from execution.models import Execution
+from execution.models import Execution, ManualTask
 
 AT_ONCE = 500
 STATUS = Execution.Status
@@ -46,7 +46,7 @@ def _end(execution_id: UUID) -> bool:
     if execution is None:
         return False
     reasons = {
-        STATUS.HANDED_BACK: "The agent did not report a result in time.",
+        STATUS.HANDED_BACK: _nobody_reported(execution),
         STATUS.RUNNING: "The deadline passed in the middle of an attempt: its outcome is unknown.",
     }
     reason = reasons.get(STATUS(execution.status), "The deadline passed before it was finished.")
@@ -60,3 +60,8 @@ def _end(execution_id: UUID) -> bool:
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
     failures.count_against(execution)
     return True
+
+
+def _nobody_reported(execution: Execution) -> str:
+    task = ManualTask.objects.open().select_related("team").filter(execution=execution).first()
+    return f"{f'The team {task.team.name}' if task else 'The agent'} did not report a result in time."

@@ -16,7 +16,16 @@ from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.statements.writes import as_one
 from execution.healing import breakers, compensation
-from execution.healing.endings import ask_person, give_back, hold, put_off, refuse, succeed, undone
+from execution.healing.endings import (
+    ask_person,
+    give_back,
+    hand_to_team,
+    hold,
+    put_off,
+    refuse,
+    succeed,
+    undone,
+)
 from execution.holding import attempts, news
 from execution.holding.lease import Lease, take
 from execution.holding.steps import (
@@ -40,7 +49,7 @@ from execution.running import moves
 from execution.running.approval import broken
 from execution.running.moves import Around, Ask, Call, Doubt, GiveBack, Prove, Wait, next_move
 from execution.running.waiting import Waiting
-from governance.actions.route_kinds import LONGEST_CALL
+from governance.actions.route_kinds import LONGEST_CALL, HandBack
 from governance.actions.templates import KNOWN
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
@@ -167,8 +176,8 @@ class Turn:
                 return self._waiting(task).after_call()
             case Doubt(reason):
                 return self._waiting(task).in_doubt(reason)
-            case GiveBack(route):
-                return self._give_back(task.step, route.within)
+            case GiveBack(route, name):
+                return self._hand_back(task.step, route, name)
             case Wait(seconds):
                 return self._wait(seconds)
             case Ask(reason):
@@ -237,6 +246,13 @@ class Turn:
     def _give_back(self, step: Step, within: float) -> Act | None:
         if self._may_begin():
             give_back(self.lease, self.execution, step, within)
+        return None
+
+    def _hand_back(self, step: Step, route: HandBack, name: str) -> Act | None:
+        if route.to == "agent":
+            return self._give_back(step, route.within)
+        if self._may_begin():
+            hand_to_team(self.lease, self.execution, step, route.to, within=route.within, route=name)
         return None
 
     def _may_begin(self) -> bool:

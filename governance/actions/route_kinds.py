@@ -111,11 +111,16 @@ class HttpRoute(Credentials, Addressed):
 
 
 class McpRoute(Addressed):
-    """A tool of an MCP server, over streamable HTTP. Without `arguments` it gets those that were approved."""
+    """A tool of an MCP server, over streamable HTTP. Without `arguments` it gets those that were approved.
+
+    `errors` says what it means where the tool itself answers with an error: that it may have done a part of
+    it, or that it refused and did nothing.
+    """
 
     kind: Literal["mcp"]
     tool: str = Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")
     arguments: Values | None = None
+    errors: Literal["unknown", "refused"] = "unknown"
     timeout: Duration = Field(20.0, gt=0, le=LONGEST_CALL)
 
     def given(self) -> Iterator[tuple[str, Any]]:

@@ -13,8 +13,18 @@ import uritemplate
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from audit.ground.durations import Duration
+from governance.actions import by_hand, callables
 from governance.actions.credentials import Path
-from governance.actions.route_kinds import KINDS, Checked, HandBack, HttpRoute, Readable, Route, RouteModel
+from governance.actions.route_kinds import (
+    KINDS,
+    Checked,
+    HandBack,
+    HttpRoute,
+    PythonRoute,
+    Readable,
+    Route,
+    RouteModel,
+)
 from governance.actions.templates import (
     KNOWN,
     KNOWN_AFTER,
@@ -240,7 +250,12 @@ def mistakes(workflow: Any, schema: dict[str, Any]) -> list[Mistake]:
         plan = Workflow.model_validate(workflow)
     except ValidationError as error:
         return _of_form(error)
-    return [*_unknown_arguments(plan, schema), *_unknown_steps(plan)]
+    return [
+        *_unknown_arguments(plan, schema),
+        *_unknown_steps(plan),
+        *_unknown_callables(plan),
+        *_handed_wrongly(plan),
+    ]
 
 
 def _unknown_arguments(plan: Workflow, schema: dict[str, Any]) -> Iterator[Mistake]:
@@ -249,6 +264,23 @@ def _unknown_arguments(plan: Workflow, schema: dict[str, Any]) -> Iterator[Mista
         for name in template.variable_names:
             if name not in known and name not in getattr(route, "with_", {}):
                 yield Mistake(path, f"{{{name}}} is not an argument in the schema")
+
+
+def _unknown_callables(plan: Workflow) -> Iterator[Mistake]:
+    for path, route in plan.routes():
+        if isinstance(route, PythonRoute) and (problem := callables.unknown(route.callable)):
+            yield Mistake((*path, "callable"), problem)
+
+
+def _handed_wrongly(plan: Workflow) -> Iterator[Mistake]:
+    """Where a step goes to a team that is not there, or with a form that can't be filled in."""
+    for path, route in plan.routes():
+        if not isinstance(route, HandBack) or route.to == "agent":
+            continue
+        if problem := by_hand.unknown_team(route.to.team):
+            yield Mistake((*path, "to", "team"), problem)
+        for inside, problem in by_hand.mistakes_of_form(route.to.form):
+            yield Mistake((*path, "to", "form", *filter(None, inside.split("."))), problem)
 
 
 def _unknown_steps(plan: Workflow) -> Iterator[Mistake]:

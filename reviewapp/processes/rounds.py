@@ -49,6 +49,10 @@ _ORPHANS = f"""
     OR EXISTS (SELECT FROM suggestions_resolution r
                 WHERE r.status = 'approved' AND r.at > {_ADOPTED} - interval '10 minutes'
                   AND NOT EXISTS (SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))"""
+_NEARLY_OVER_BY_HAND = """
+    SELECT FROM execution_manualtask t JOIN execution_execution e ON e.id = t.execution_id
+     WHERE t.status = 'open' AND t.reminded_at IS NULL AND e.status = 'handed_back' AND e.round = t.round
+       AND e.deadline - make_interval(secs => t.remind_before) <= statement_timestamp()"""
 _UNREAD = """
     (SELECT max(id) FROM audit_event)
     > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), -1)"""
@@ -92,6 +96,7 @@ ROUNDS = (
         )
         + f" OR {_ORPHANS}",
     ),
+    Round("execution.tasks.remind", 5, f"EXISTS ({_NEARLY_OVER_BY_HAND})"),
     Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
     Round(
         "suggestions.tasks.sweep_backtests",

@@ -37,6 +37,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
 from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
+from execution.manual.tasks import NotOfTheTeam, SaysNothing, TaskIsOver
 from execution.running.undo import TooLateToUndo
 from governance.actions.changes import NeedsConsent
 from governance.agents import hits
@@ -135,6 +136,9 @@ STATUS: dict[type[Refusal], int] = {
     AlreadyRetired: 409,
     NotAskedOfYou: 409,
     NotHandedBack: 409,
+    NotOfTheTeam: 403,
+    TaskIsOver: 409,
+    SaysNothing: 422,
     AlreadyBegun: 409,
     LeaseOver: 409,
     OnHold: 409,
