@@ -74,7 +74,7 @@ def test_a_team_does_it_and_its_answer_and_name_are_the_receipt(handed: Any, cyd
 
     assert (execution.status, tried(execution)) == ("succeeded", [("1", "succeeded")])
     done = execution.steps.get()
-    assert done.answer == ANSWER
+    assert done.answer == {"status": None, "json": ANSWER}
     assert done.receipt == {
         "route": "1. hand to the team Finance",
         "done_by": cyd.printed_name,
