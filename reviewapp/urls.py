@@ -16,6 +16,7 @@ from execution.halting.api import Halts, LiftHalt
 from governance.agents import deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
+from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
 from reviewapp.processes import health
@@ -90,8 +91,15 @@ api = [
     path("autonomy/", insights_api.AutonomyBoard.as_view(), name="autonomy"),
     path("autonomy/promote/", insights_api.Promote.as_view(), name="promote"),
     path("autonomy/lower/", insights_api.Lower.as_view(), name="lower"),
-    path("incidents/", insights_api.Incidents.as_view(), name="incidents"),
-    path("incidents/<uuid:incident_id>/close/", insights_api.CloseIncident.as_view(), name="close-incident"),
+    path("incidents/", incidents_api.Incidents.as_view(), name="incidents"),
+    path("incidents/<uuid:incident_id>/", incidents_api.OneIncident.as_view(), name="incident"),
+    path(
+        "incidents/<uuid:incident_id>/acknowledge/",
+        incidents_api.AcknowledgeIncident.as_view(),
+        name="acknowledge-incident",
+    ),
+    path("incidents/<uuid:incident_id>/notes/", incidents_api.NoteIncident.as_view(), name="note-incident"),
+    path("incidents/<uuid:incident_id>/close/", incidents_api.CloseIncident.as_view(), name="close-incident"),
     path("samples/", samples_api.Samples.as_view(), name="samples"),
     path("samples/<uuid:sample_id>/answer/", samples_api.AnswerSample.as_view(), name="answer-sample"),
     path("standing-approvals/", standing_api.StandingApprovals.as_view(), name="standing-approvals"),
@@ -115,6 +123,7 @@ urlpatterns = [
     path("notices/", pages.banner, name="notices"),
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
+    path("incidents/", include("insights.incidents.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halting.urls")),
     path("governance/people/", people_pages.listed, name="people"),

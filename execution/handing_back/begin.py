@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.holding import news
-from execution.incidents import failures
+from execution.incidents import attention, failures
 from execution.models import Attempt, Execution, Step
 from execution.running.approval import broken
 from execution.running.moves import BY_AGENT
@@ -207,4 +207,5 @@ def _refuse(execution: Execution, agent: Agent, reason: str) -> None:
     record("execution.refused", actor=agent.as_actor(), proposal=execution.proposal_id, data=data)
     news.changed(execution)
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    attention.ask_team(execution)
     failures.open_incident(execution, reason)

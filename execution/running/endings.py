@@ -13,7 +13,7 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.lease import Lease
 from execution.holding.outbox import EXECUTIONS
-from execution.incidents import failures
+from execution.incidents import attention, failures
 from execution.models import Execution, Step
 
 STATUS = Execution.Status
@@ -35,6 +35,7 @@ def ask_person(
     lease.write(status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason)
     _tell(execution, event, {"reason": reason})
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    attention.ask_team(execution)
     if event == "execution.needs_attention":
         failures.count_against(execution)
 

@@ -88,6 +88,11 @@ def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> s
     return ""
 
 
+def agent_fell_silent(attempts: Sequence[Tried]) -> bool:
+    """Whether the last thing that is known of a step is that the agent began it."""
+    return bool(attempts) and attempts[-1].route == BY_AGENT and attempts[-1].outcome == UNKNOWN
+
+
 def _may_try(step: WorkflowStep, tried: Sequence[Tried]) -> bool:
     if not tried:
         return True

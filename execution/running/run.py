@@ -23,7 +23,8 @@ from execution.holding import attempts, news
 from execution.holding.lease import Lease, LeaseLost, take
 from execution.holding.outbox import EXECUTIONS
 from execution.holding.workflow import InvalidWorkflow, WorkflowStep, workflow_of
-from execution.models import Attempt, Execution, Step
+from execution.incidents import incidents
+from execution.models import Attempt, Execution, Step, Verdict
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
@@ -44,6 +45,7 @@ TOO_LATE = "The deadline passed before it was finished."
 _log = structlog.get_logger(__name__)
 
 Take = Callable[[], Lease | None]
+Found = Callable[[Execution, str], object]  # opens an incident of it, with the reason
 Act = Callable[[], bool]  # what is done outside of any transaction; False when the turn is over
 
 
@@ -186,7 +188,8 @@ class Turn:
             case GiveBack(within):
                 return self._give_back(progress.step, within)
             case Ask(reason):
-                return self._ask(reason)
+                silent = moves.agent_fell_silent(progress.attempts)
+                return self._ask(reason, incidents.never_reported if silent else None)
 
     def _move(self, progress: Progress, plan: WorkflowStep) -> moves.Move:
         acts_once = self.execution.suggestion.action_type.idempotent_hint
@@ -197,11 +200,13 @@ class Turn:
         acts_once = self.execution.suggestion.action_type.idempotent_hint
         tried = progress.of_round(self.execution.round)
         if reason := moves.begun_in_vain(progress.step.name, tried, acts_once=acts_once):
-            return self._ask(reason)
+            return self._ask(reason, incidents.never_reported)
         return self._give_back(progress.step, REPORT_WITHIN)
 
-    def _ask(self, reason: str) -> Act | None:
+    def _ask(self, reason: str, found: Found | None = None) -> Act | None:
         ask_person(self.lease, self.execution, reason)
+        if found:
+            found(self.execution, reason)
         return None
 
     def _give_back(self, step: Step, within: float) -> Act | None:
@@ -214,14 +219,14 @@ class Turn:
         if self.lease.is_halted:
             hold(self.lease, self.execution)
         elif self.lease.is_late:
-            self._ask(TOO_LATE)
+            self._ask(TOO_LATE, incidents.past_deadline)
         return not self.lease.is_halted and not self.lease.is_late
 
     def _in_time(self, probe: Act, longest: float = PROBE_TIMEOUT) -> Act | None:
         """A probe, which begins nothing: also where a kill switch is on."""
         if not self._has_time_for(longest):
             return None
-        return self._ask(TOO_LATE) if self.lease.is_late else probe
+        return self._ask(TOO_LATE, incidents.past_deadline) if self.lease.is_late else probe
 
     def _has_time_for(self, seconds: float) -> bool:
         """Whether a call fits into what is left of this task; if not, another task goes on at once."""
@@ -297,14 +302,16 @@ class Turn:
     # --- Proof ----------------------------------------------------------------------------
 
     def _prove(self, step: Step, verify: Verify) -> bool:
-        proved, why = self._probe(verify, PROBES)
-        evidence = {"verified": proved, "expect": verify.expect}
-        if proved:
+        verdict, why = self._probe(verify, PROBES)
+        evidence = {"verified": verdict == Verdict.VERIFIED, "expect": verify.expect}
+        if verdict == Verdict.VERIFIED:
             return self._complete(step, evidence)
         with transaction.atomic():
             self.lease.write()
             Step.objects.filter(pk=step.pk).update(receipt={**(step.receipt or {}), **evidence})
             self._ask(f"Step {step.name}: the call succeeded, but its effect is not proved: {why}.")
+            if verdict == Verdict.MISMATCH:
+                incidents.not_as_claimed(self.execution, step, why)
         return False
 
     def _may_be_proved_already(self, progress: Progress) -> bool:
@@ -316,22 +323,22 @@ class Turn:
     def _prove_earlier(self, progress: Progress, verify: Verify) -> bool:
         step = progress.step
         self.probed.add(step.pk)
-        proved, _why = self._probe(verify, PROBES[:1])
-        if not proved:
+        verdict, _why = self._probe(verify, PROBES[:1])
+        if verdict != Verdict.VERIFIED:
             return True
         took_effect = Attempt.objects.filter(step=step, outcome__in=[SUCCEEDED, UNKNOWN])
         last = took_effect.order_by("-number")[0]
         known = step.receipt or {"route": last.route, "http_status": last.http_status}
         return self._complete(step, {**known, "verified": True, "expect": verify.expect})
 
-    def _probe(self, verify: Verify, waits: tuple[float, ...]) -> tuple[bool, str]:
-        proved, why = False, ""
+    def _probe(self, verify: Verify, waits: tuple[float, ...]) -> tuple[Verdict, str]:
+        verdict, why = Verdict.UNVERIFIABLE, ""
         for wait in waits:
             time.sleep(wait)
-            proved, why = probe(verify, facts(self.execution), PROBE_TIMEOUT)
-            if proved:
+            verdict, why = probe(verify, facts(self.execution), PROBE_TIMEOUT)
+            if verdict == Verdict.VERIFIED:
                 break
-        return proved, why
+        return verdict, why
 
     @transaction.atomic
     def _complete(self, step: Step, evidence: dict[str, Any]) -> bool:

@@ -92,6 +92,14 @@ ROUNDS = (
         )
         + f" OR {_ORPHANS}",
     ),
+    Round(
+        "execution.tasks.page",
+        5,
+        _any("execution_attention", _over("remind_at"))
+        + " OR "
+        + _any("governance_incident", _over("remind_at")),
+    ),
+    Round("execution.tasks.watch_workflows", 300, _any("execution_execution", "TRUE")),
     Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
     Round(
         "suggestions.tasks.sweep_backtests",

@@ -13,7 +13,7 @@ from execution.handing_back.hand_back import report_result
 from execution.running.schedule import adopt
 from governance.actions.action_types import register
 from governance.models import Agent, Autonomy, Incident
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from suggestions.models import Sample
 from tests.browser.desk import settled
 from tests.browser.looks import check
@@ -36,7 +36,7 @@ def board(propose: Any, agent: Any, olga: Any, pia: Any, ana: Any) -> Any:
         )
     autonomy.demote(agent, "refund_payment", Incident.Kind.SAMPLE, HOSTILE, SYSTEM, proposal=propose().pk)
     closed = autonomy.raise_alarm(agent, "", "Other customers than before.", actor=actor_of(pia), by=pia)
-    autonomy.close_incident(closed, by=pia, actor=actor_of(pia), reason=HOSTILE)
+    incidents.close_incident(closed, by=pia, actor=actor_of(pia), reason=HOSTILE)
     return agent
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from audit.models import Event
 from governance.models import Agent, Autonomy, Incident, StageChange
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from insights.trust import api as incident_api
 from insights.trust import incident_views
 from tests.approvals.desk.test_views import browser
@@ -52,7 +52,7 @@ def test_the_list_says_what_happened_by_whom_and_who_dealt_with_it(
     incident: Incident, desk: Client, pia: Any
 ) -> None:
     assert "It pays twice." in html_of(desk)
-    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="A bug of the shop’s.")
+    incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="A bug of the shop’s.")
 
     assert "No open incident" in html_of(desk)
     for query in ("?show=closed", "?show="):
@@ -274,7 +274,7 @@ def test_who_owns_the_agent_does_not_close_its_incidents(incident: Incident, olg
 def test_the_second_of_two_who_close_it_is_told_so(
     incident: Incident, desk: Client, pia: Any, api_as: Any
 ) -> None:
-    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="first")
+    incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="first")
 
     answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": "second"})
     over_the_api = api_as(pia).post(f"incidents/{incident.pk}/close/", {"reason": "third"})
