@@ -1,10 +1,12 @@
 from django.urls import path
 
+from insights.effects.views import effects
 from insights.trust import views
 
 app_name = "insights"
 
 urlpatterns = [
+    path("effects/", effects, name="effects"),
     path("autonomy/", views.board, name="autonomy"),
     path("autonomy/bounds/", views.bounds, name="bounds"),
     path("autonomy/bounds/change/", views.change_bounds, name="change-bounds"),

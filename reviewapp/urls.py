@@ -16,6 +16,7 @@ from execution.halting.api import Halts, LiftHalt
 from governance.agents import deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
+from insights.effects.api import EffectsFound
 from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
@@ -100,6 +101,7 @@ api = [
     ),
     path("incidents/<uuid:incident_id>/notes/", incidents_api.NoteIncident.as_view(), name="note-incident"),
     path("incidents/<uuid:incident_id>/close/", incidents_api.CloseIncident.as_view(), name="close-incident"),
+    path("effects/", EffectsFound.as_view(), name="effects"),
     path("samples/", samples_api.Samples.as_view(), name="samples"),
     path("samples/<uuid:sample_id>/answer/", samples_api.AnswerSample.as_view(), name="answer-sample"),
     path("standing-approvals/", standing_api.StandingApprovals.as_view(), name="standing-approvals"),

@@ -8,7 +8,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, Id, OneOf, left_out
-from execution.models import Attempt, Execution, Step
+from execution.models import Attempt, Execution, Step, Verdict
+
+_VERDICT = (
+    "`unverified`: nobody looked for the effect; `unverifiable`: it could not be seen; "
+    "`mismatch`: it is not there."
+)
 
 
 class AttemptAnswer(Answer):
@@ -45,9 +50,19 @@ class StepAnswer(Answer):
 
     name: str
     status: Annotated[str, OneOf(Step.Status)]
+    verdict: Annotated[str, OneOf(["", *Verdict.values])] = Field(description=_VERDICT)
     completed_at: datetime | None
     receipt: Annotated[dict[str, Any], DocumentedAs(ReceiptAnswer)] | None
     attempts: list[AttemptAnswer]
+
+
+class WaitsForAnswer(Answer):
+    """Who is asked to see to an execution that needs attention, and until when."""
+
+    team: str
+    since: datetime
+    deadline: datetime = Field(description="Not seen to by then, operators are asked.")
+    escalated_at: datetime | None
 
 
 class BegunAnswer(Answer):
@@ -64,6 +79,11 @@ class ExecutionAnswer(Answer):
     id: Id
     proposal: Id
     status: Annotated[str, OneOf(Execution.Status)]
+    unknown: bool = Field(description="An attempt may have taken effect; nobody knows. That is no failure.")
+    verdict: Annotated[str, OneOf(["", *Verdict.values])] = Field(
+        description=f"The worst of its steps. {_VERDICT}"
+    )
+    waits_for: WaitsForAnswer | None = Field(description="Null: it needs nobody’s attention.")
     reason: str
     held: bool = Field(description="A kill switch is on: do nothing yet. A report is still taken.")
     held_reason: str | None

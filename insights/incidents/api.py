@@ -19,9 +19,9 @@ from audit.asking.parameters import page_of
 from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.authentication import person_of
-from governance.door.incidents import ATTENDS, SEES, may_attend
 from governance.door.permissions import has_permission
 from governance.models import Agent, Incident
+from governance.people.incidents import ATTENDS, SEES, may_attend
 from governance.trust import autonomy, incidents
 from insights.incidents import read
 from insights.incidents.answers import (

@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from execution.models import Execution, IncidentExecution
-from governance.door.incidents import incidents_seen_by
 from governance.models import Incident, User
 from governance.models.incidents import IncidentQuerySet
+from governance.people.incidents import incidents_seen_by
 from suggestions.models import Proposal
 
 OPEN, CLOSED, ALL = "open", "closed", ""

@@ -20,8 +20,8 @@ from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import pieces, shown
 from execution.models import IncidentExecution
-from governance.door.incidents import ATTENDS, CHANGES, SEES, may_attend
 from governance.models import ActionType, Agent, Incident, IncidentNote, Team, User
+from governance.people.incidents import ATTENDS, CHANGES, SEES, may_attend
 from governance.trust import autonomy, incidents
 from insights.incidents import read
 from insights.incidents.read import Filters

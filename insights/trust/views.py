@@ -21,6 +21,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import pieces
 from audit.log import counted
 from governance.models import ActionType, Agent, GateBounds, StageChange, User
+from governance.people.incidents import incidents_seen_by
 from governance.trust.autonomy import lower_stage
 from governance.trust.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
 from insights.trust import promote as verbs

@@ -49,6 +49,7 @@ GOVERNANCE = (
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Kill switches", "/governance/halts/", "governance.view_halt"),
     ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
+    ("Effects", "/governance/effects/", "governance.view_autonomy"),
     ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),

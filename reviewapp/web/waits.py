@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import CharField, QuerySet, Value
 
 from execution.models import Execution
-from governance.door.incidents import incidents_seen_by, seen_sql
 from governance.models import Deployment, Halt, PolicyVersion, User
+from governance.people.incidents import incidents_seen_by, seen_sql
 from suggestions.models import visible_sql
 
 MOST = 99
