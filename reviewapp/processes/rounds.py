@@ -99,7 +99,7 @@ ROUNDS = (
         + " OR "
         + _any("governance_incident", _over("remind_at")),
     ),
-    Round("execution.tasks.watch_workflows", 300, _any("execution_execution", "TRUE")),
+    Round("execution.tasks.watch_workflows", 300),  # what does not come any more leaves no row
     Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
     Round(
         "suggestions.tasks.sweep_backtests",
