@@ -54,7 +54,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
 def _status(execution: Execution) -> dict[str, str]:
     """That nobody knows what came of it is no failure, and is said in its own words."""
     if execution.status == Execution.Status.NEEDS_ATTENTION and execution.doubtful_step:
-        return {"status": "unknown", "status_label": "outcome unknown, needs attention"}
+        return {"status": "unknown", "status_label": "outcome unknown"}
     return {"status": execution.status, "status_label": execution.get_status_display()}
 
 

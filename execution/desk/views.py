@@ -80,7 +80,7 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         **_status(execution),
         "verdict": execution.verdict,
         "waits_for": getattr(execution, "attention", None) if execution.status == _ASKS else None,
-        "reason": execution.reason,
+        "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
         "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
         "agent": execution.proposal.agent.name,
@@ -105,7 +105,7 @@ def _status(execution: Any) -> dict[str, str]:
     """Its state in words: held is no state of its own, and an unknown outcome is no failure."""
     label = execution.get_status_display()
     if execution.status == _ASKS and execution.doubtful_step:
-        return {"status": "unknown", "status_label": f"outcome unknown, {label}"}
+        return {"status": "unknown", "status_label": "outcome unknown"}
     return {"status": execution.status, "status_label": f"{label}, held" if execution.is_held else label}
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER
 from audit.log.record import record
+from execution.holding import news
 from execution.models import Attention, Execution
 from governance.trust.incidents import first_page, moment, next_page
 
@@ -47,6 +48,7 @@ def page_again(execution_id: UUID) -> bool:
     data = {"execution": str(execution_id), "team": found.team_id}
     if "escalated_at" in changes:
         event, data = "attention.escalated", {**data, "since": found.since.isoformat()}
+        news.changed(found.execution)
     else:
         facts = {"reminders": changes["reminders"], "deadline": found.deadline.isoformat()}
         event, data = "attention.reminded", {**data, **facts}
