@@ -21,15 +21,15 @@ What a person closed is left alone for a day, whatever the figures say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import exp
 from typing import NamedTuple
-from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Now
 
+from audit.ground.ids import first_id
 from audit.ground.wilson import share
 from audit.statements.prepared import execute
 from execution.incidents.incidents import cause_of, open_incident
@@ -47,7 +47,6 @@ SURELY_NOT_CHANCE = 1e-5
 WEEKS_WITH_ANY = 3
 QUIET_AFTER_CLOSING = timedelta(days=1)
 LOOKED_BACK = timedelta(days=9)  # for what stopped: longer than `_QUIET` looks
-CLOCKS_DIFFER = timedelta(hours=1)  # at most, of machines that make ids and the database
 Kind = Incident.Kind
 
 
@@ -134,12 +133,6 @@ def _team_of(action: str) -> Team | None:
     lately = Execution.objects.filter(action=action, pk__gte=first_id(moment() - LOOKED_BACK))
     newest = lately.select_related("proposal__team").order_by("-pk").first()
     return newest.proposal.team if newest else None
-
-
-def first_id(at: datetime) -> UUID:
-    """No row that was made at this moment or later has a smaller id, for ids begin with their time."""
-    milliseconds = int((at - CLOCKS_DIFFER).timestamp() * 1000)
-    return UUID(int=milliseconds << 80)
 
 
 def _add_up() -> None:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from audit.ground.ids import first_id
 from audit.ground.wilson import Share, share
 from audit.statements.prepared import execute
-from execution.incidents.watch import first_id
 from governance.trust.incidents import moment
 
 SPANS = (7, 30, 90)  # days
