@@ -6,6 +6,7 @@ from celery import shared_task
 
 from execution.halting.release import settle
 from execution.holding.outbox import EXECUTIONS
+from execution.incidents import paging, watch
 from execution.manual.remind import remind_due
 from execution.running import heartbeats, overdue
 from execution.running.run import run_what_is_due
@@ -43,3 +44,15 @@ def remind() -> None:
 def heartbeat() -> None:
     """Proves that beat, broker, worker and database work together."""
     heartbeats.beat("worker")
+
+
+@shared_task
+def page() -> None:
+    """Remind people of what nobody sees to, and ask others once its time is over."""
+    paging.page_due()
+
+
+@shared_task
+def watch_workflows() -> None:
+    """Find what falls or stops against its own weeks."""
+    watch.look()

@@ -172,6 +172,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
 LEASE_SECONDS = 50
 HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
+# Not seen to by then, operators are asked; not taken on by then, those whom the policy would ask next.
+ATTEND_WITHIN_SECONDS = max(env.int("ATTEND_WITHIN_SECONDS", default=4 * 3600), 60)
+ACKNOWLEDGE_WITHIN_SECONDS = max(env.int("ACKNOWLEDGE_WITHIN_SECONDS", default=3600), 60)
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 60,

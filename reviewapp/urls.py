@@ -18,6 +18,8 @@ from governance.agents import deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
 from governance.secrets import api as secrets_api
+from insights.effects.api import EffectsFound
+from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
 from reviewapp.processes import health
@@ -103,8 +105,16 @@ api = [
     path("autonomy/", insights_api.AutonomyBoard.as_view(), name="autonomy"),
     path("autonomy/promote/", insights_api.Promote.as_view(), name="promote"),
     path("autonomy/lower/", insights_api.Lower.as_view(), name="lower"),
-    path("incidents/", insights_api.Incidents.as_view(), name="incidents"),
-    path("incidents/<uuid:incident_id>/close/", insights_api.CloseIncident.as_view(), name="close-incident"),
+    path("incidents/", incidents_api.Incidents.as_view(), name="incidents"),
+    path("incidents/<uuid:incident_id>/", incidents_api.OneIncident.as_view(), name="incident"),
+    path(
+        "incidents/<uuid:incident_id>/acknowledge/",
+        incidents_api.AcknowledgeIncident.as_view(),
+        name="acknowledge-incident",
+    ),
+    path("incidents/<uuid:incident_id>/notes/", incidents_api.NoteIncident.as_view(), name="note-incident"),
+    path("incidents/<uuid:incident_id>/close/", incidents_api.CloseIncident.as_view(), name="close-incident"),
+    path("effects/", EffectsFound.as_view(), name="effects"),
     path("samples/", samples_api.Samples.as_view(), name="samples"),
     path("samples/<uuid:sample_id>/answer/", samples_api.AnswerSample.as_view(), name="answer-sample"),
     path("standing-approvals/", standing_api.StandingApprovals.as_view(), name="standing-approvals"),
@@ -128,6 +138,7 @@ urlpatterns = [
     path("notices/", pages.banner, name="notices"),
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
+    path("incidents/", include("insights.incidents.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halting.urls")),
     path("governance/people/", people_pages.listed, name="people"),

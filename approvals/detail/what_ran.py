@@ -12,8 +12,10 @@ from approvals.showing.arguments import as_text
 from audit.ground.unseen import pieces, shown
 from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt
+from execution.desk.read import attention_of
 from execution.models import Execution
 from governance.models import Halt, User
+from governance.people.incidents import incidents_seen_by
 from suggestions.answering.present import halt_of
 from suggestions.models import Proposal, Suggestion
 
@@ -30,8 +32,10 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
     )
     return {
         "id": str(execution.pk),
-        "status": execution.status,
-        "status_label": execution.get_status_display(),
+        **_status(execution),
+        "verdict": execution.verdict,
+        "waits_for": attention_of(execution),
+        "incidents": _incidents(execution, reader),
         "reason": pieces(execution.reason),
         "can_retry": can_retry,
         "in_doubt": in_doubt(execution),
@@ -45,6 +49,26 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         else "",
         "steps": [_step(step) for step in execution.steps.all()],
     }
+
+
+def _status(execution: Execution) -> dict[str, str]:
+    """That nobody knows what came of it is no failure, and is said in its own words."""
+    if execution.status == Execution.Status.NEEDS_ATTENTION and execution.doubtful_step:
+        return {"status": "unknown", "status_label": "outcome unknown"}
+    return {"status": execution.status, "status_label": execution.get_status_display()}
+
+
+def _incidents(execution: Execution, reader: User) -> list[dict[str, Any]]:
+    """The incidents that it is part of, the newest first."""
+    about = incidents_seen_by(reader).filter(executions__execution=execution).order_by("-id").distinct()
+    return [
+        {
+            "url": reverse("incidents:one", args=[incident.pk]),
+            "kind": incident.get_kind_display(),
+            "is_open": incident.closed_at is None,
+        }
+        for incident in about[:10]
+    ]
 
 
 def held(proposal: Proposal, suggestions: Sequence[Suggestion], *, on: Sequence[Halt]) -> str:
@@ -62,6 +86,7 @@ def _step(step: Any) -> dict[str, Any]:
         "name": shown(step.name),
         "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
         "status_label": step.get_status_display(),
+        "verdict": step.verdict,
         "receipt": pieces(_line(step.receipt)) if step.receipt else [],
         "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
     }

@@ -322,6 +322,7 @@ _CELLS = {
     "action_digest": "r.action_digest",
     "execution": "e.status",
     "execution_ended_at": _UTC.format("e.finished_at"),
+    "effect": "e.verdict",
 }
 _FROM = """
   FROM suggestions_resolution r

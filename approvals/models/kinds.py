@@ -21,6 +21,8 @@ class Kind(models.TextChoices):
     UNDONE = "undone"
     TAKEN_OVER = "taken_over", "claim taken over"
     ATTENTION = "attention", "needs attention"
+    STUCK = "stuck", "waits for the team"
+    INCIDENT = "incident"
     CHECK = "check"
     BY_HAND = "by_hand", "to be done by hand"
     TARGET = "target", "an address stopped working"
@@ -78,6 +80,18 @@ TOPICS = (
     ),
     Topic("attention", "What I approved needs attention", Wish(browser=True, outside=Outside.AT_ONCE)),
     Topic(
+        "stuck",
+        "Waits for my team to see to it",
+        Wish(browser=True, outside=Outside.AT_ONCE),
+        "It could not be carried out, or nobody knows whether it was. Reminders come until it is seen to.",
+    ),
+    Topic(
+        "incident",
+        "An incident of my team",
+        Wish(browser=True, outside=Outside.AT_ONCE),
+        "Something failed in silence. Reminders come until somebody takes it on.",
+    ),
+    Topic(
         "check",
         "To be checked afterwards",
         Wish(outside=Outside.DIGEST),
@@ -107,3 +121,8 @@ def topic_of(kind: str, *, urgent: bool) -> str:
 
 def is_urgent(risk: int) -> bool:
     return risk >= Risk.HIGH
+
+
+def may_ring_at_night(kind: str, risk: int) -> bool:
+    """Whether it is told in quiet hours to those who wish that."""
+    return risk >= Risk.CRITICAL or kind == Kind.INCIDENT

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from approvals.models.kinds import ALWAYS_ON_THE_PAGE, SECURITY, USUAL, Kind, Wish, topic_of
 from audit.ground.ids import uuid7
-from governance.models import Risk, Team, User
+from governance.models import Incident, Risk, Team, User
 
 
 class Wishes(models.Model):
@@ -153,6 +153,14 @@ class Notice(models.Model):
     risk = models.PositiveSmallIntegerField(choices=Risk, help_text="The highest among them.")
     urgent = models.BooleanField()
     proposals = ArrayField(models.UUIDField(), default=list, help_text="The first of them.")
+    incident = models.ForeignKey(
+        Incident,
+        models.SET_NULL,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="If it is about one.",
+    )
     count = models.PositiveIntegerField(default=1)
     occasion = models.CharField(max_length=120, blank=True, help_text="What makes it the same thing twice.")
     on_page = models.BooleanField(default=True)

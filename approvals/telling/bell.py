@@ -21,12 +21,13 @@ from django.template.loader import render_to_string
 
 from approvals.live import hub, process
 from approvals.live.page import Page
+from approvals.models.kinds import may_ring_at_night
 from approvals.models.notices import Here, Notice, Wishes
 from approvals.telling.due import quiet_hours
 from approvals.telling.follow import HERE_SECONDS
 from approvals.telling.tell import in_words
 from audit.statements.prepared import execute
-from governance.models import Risk, User
+from governance.models import User
 
 _log = structlog.get_logger(__name__)
 
@@ -106,7 +107,7 @@ def _is_quiet(wishes: Wishes | None, line: Notice, now: datetime) -> bool:
     quiet = wishes and quiet_hours(wishes)
     if not wishes or not quiet or not quiet.covers(now):
         return False
-    return not (wishes.critical_breaks_quiet and line.risk >= Risk.CRITICAL)
+    return not (wishes.critical_breaks_quiet and may_ring_at_night(line.kind, line.risk))
 
 
 def _now() -> datetime:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from approvals.models.kinds import Outside
+from approvals.models.kinds import Outside, may_ring_at_night
 from approvals.models.notices import Notice, Wishes
 from audit.ground.hours import DAYS, Week
-from governance.models import Risk
 
 GAP = timedelta(minutes=5)  # between two messages to one person; what comes meanwhile travels together
 DAILY = 24
@@ -22,7 +21,8 @@ def due(notice: Notice, wishes: Wishes, now: datetime) -> datetime:
         at = notice.due_at if notice.in_digest and notice.due_at else next_digest(wishes, now)
     else:
         at = max(now, wishes.sent_at + GAP) if wishes.sent_at else now
-    if wishes.critical_breaks_quiet and notice.risk >= Risk.CRITICAL and wish.outside == Outside.AT_ONCE:
+    may_ring = wishes.critical_breaks_quiet and may_ring_at_night(notice.kind, notice.risk)
+    if may_ring and wish.outside == Outside.AT_ONCE:
         return at
     return after_quiet(wishes, max(at, now))
 

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
 from governance.door.deciders import who_may_decide
 from governance.door.teams import teams_of_each
+from governance.models import Incident, Risk
+from governance.people.incidents import Attending, attending
 from suggestions.models import Proposal
 
 NAME = "notices"
@@ -35,7 +38,7 @@ class LogEvent:
 
     id: int
     type: str
-    proposal: UUID
+    proposal: UUID | None  # None: of an incident that is about none
     actor: str
     data: dict[str, Any]
 
@@ -88,7 +91,7 @@ def _read(follower: Follower) -> list[LogEvent]:
         cursor.execute(
             """
             SELECT id, type, proposal_id, body FROM audit_event
-             WHERE id > %s AND type = ANY(%s) AND proposal_id IS NOT NULL AND id <> ALL(%s)
+             WHERE id > %s AND type = ANY(%s) AND id <> ALL(%s)
              ORDER BY id LIMIT %s""",
             [follower.position, _TYPES, follower.seen, AT_ONCE],
         )
@@ -96,7 +99,7 @@ def _read(follower: Follower) -> list[LogEvent]:
     return [_told(*row) for row in rows]
 
 
-def _told(number: int, type: str, proposal: UUID, body: str) -> LogEvent:
+def _told(number: int, type: str, proposal: UUID | None, body: str) -> LogEvent:
     content = json.loads(body)
     return LogEvent(number, type, proposal, str(content["actor"]["id"]), content["data"])
 
@@ -145,11 +148,16 @@ class _World:
     members: dict[str, list[int]]  # of each team, who may decide and has no desk before them
     decisions: dict[UUID, list[Decision]]  # that stand
     claimed: dict[UUID, int]
+    incidents: dict[UUID, Incident]
 
     @classmethod
     def of(cls, events: Iterable[LogEvent]) -> _World:
-        ids = {event.proposal for event in events}
-        decided = {event.proposal for event in events if event.type != "proposal.submitted"}
+        events = list(events)
+        ids = {event.proposal for event in events if event.proposal}
+        decided = {
+            event.proposal for event in events if event.proposal and event.type != "proposal.submitted"
+        }
+        incidents = {event.data["incident"] for event in events if _TELLS[event.type] == Tells.PAGED}
         proposals = Proposal.objects.only(
             "id", "status", "risk", "team_id", "also_teams", "approvals_needed"
         ).in_bulk(ids)
@@ -158,7 +166,13 @@ class _World:
             decisions[decision.proposal_id].append(decision)
         claims = Claim.objects.live().filter(proposal__in=decided)
         claimed = dict(claims.values_list("proposal", "user"))
-        return cls(proposals, members_elsewhere(), decisions, claimed)
+        paged = Incident.objects.in_bulk(incidents) if incidents else {}
+        return cls(proposals, members_elsewhere(), decisions, claimed, paged)
+
+    @cached_property
+    def attending(self) -> Attending:
+        """Asked for where somebody is paged, which is seldom."""
+        return attending()
 
 
 def members_elsewhere() -> dict[str, list[int]]:
@@ -187,9 +201,11 @@ def _lines(events: list[LogEvent]) -> list[Line]:
         return []
     world, gathered = _World.of(events), _Gathered()
     for event in events:
-        proposal = world.proposals.get(event.proposal)
-        if proposal is not None:
-            _ASKS[_TELLS[event.type]](event, proposal, world, gathered)
+        tells = _TELLS[event.type]
+        if tells == Tells.PAGED:
+            _paged(event, world, gathered)
+        elif event.proposal and (proposal := world.proposals.get(event.proposal)):
+            _ASKS[tells](event, proposal, world, gathered)
     return gathered.lines()
 
 
@@ -291,6 +307,45 @@ def _to_approvers(kind: Kind) -> Callable[[LogEvent, Proposal, _World, _Gathered
     return ask
 
 
+def _failed(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    """Those who approved it, each by themselves, and its team."""
+    _to_approvers(Kind.ATTENTION)(event, proposal, world, gathered)
+    approved = {decision.reviewer_id for decision in world.decisions[proposal.pk]}
+    _stuck(proposal, world.attending.to(proposal.team_id) - approved, gathered)
+
+
+def _attended(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    _stuck(proposal, world.attending.to(proposal.team_id), gathered)
+
+
+def _to_operators(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
+    _stuck(proposal, world.attending.operators, gathered)
+
+
+def _stuck(proposal: Proposal, people: Iterable[int], gathered: _Gathered) -> None:
+    for user in people:
+        urgent = is_urgent(proposal.risk)
+        gathered.bundles[user, Kind.STUCK, proposal.team_id, urgent][proposal.pk] = proposal.risk
+
+
+def _paged(event: LogEvent, world: _World, gathered: _Gathered) -> None:
+    """The team of an incident, and those who are asked besides where nobody took it on."""
+    incident = world.incidents.get(UUID(event.data["incident"]))
+    if incident is None or incident.team_id is None or incident.acknowledged_at:
+        return
+    people = world.attending.to(incident.team_id, acts=False)
+    if incident.escalated_at:
+        to = incident.escalated_to_id
+        people |= world.attending.to(to, acts=False) if to else world.attending.operators
+    proposal = event.proposal and world.proposals.get(event.proposal)
+    risk = max(proposal.risk if proposal else Risk.LOW, Risk.HIGH)
+    about = (proposal.pk,) if proposal else ()
+    for user in people:
+        if str(user) != event.actor:
+            key = f"{incident.pk}:{event.id}"
+            gathered.single.append(Line(user, Kind.INCIDENT, incident.team_id, risk, about, key, incident.pk))
+
+
 _ASKS: dict[Tells, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
     Tells.TEAMS: _submitted,
     Tells.NEXT_TEAM: _escalated,
@@ -302,7 +357,9 @@ _ASKS: dict[Tells, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
     Tells.ASSIGNED: _assigned,
     Tells.TAKEN_OVER: _taken,
     Tells.OVERRULED: _ended,
-    Tells.FAILED: _to_approvers(Kind.ATTENTION),
+    Tells.FAILED: _failed,
+    Tells.ATTENDED: _attended,
+    Tells.OPERATORS: _to_operators,
 }
 _TELLS = {name: event.tells for name, event in EVENT_TYPES.items() if event.tells}
 _TYPES = sorted(_TELLS)

@@ -31,6 +31,7 @@ class Line:
     risk: int
     proposals: tuple[UUID, ...]
     occasion: str = ""
+    incident: UUID | None = None
 
 
 def owe(kind: Kind, proposal: Proposal, people: Iterable[User], *, occasion: str = "") -> None:
@@ -46,12 +47,12 @@ def owe(kind: Kind, proposal: Proposal, people: Iterable[User], *, occasion: str
 
 
 _ADD = f"""
-INSERT INTO approvals_notice AS n (user_id, kind, team_id, risk, urgent, proposals, count, occasion, on_page,
-                                   by_browser, outside, due_at, in_digest)
-SELECT u, k, t, r, ur, string_to_array(p, ',')::uuid[], c, o, pa, b, ou, CASE ou WHEN 'waiting' THEN
+INSERT INTO approvals_notice AS n (user_id, kind, team_id, risk, urgent, proposals, count, occasion,
+                                   incident_id, on_page, by_browser, outside, due_at, in_digest)
+SELECT u, k, t, r, ur, string_to_array(p, ',')::uuid[], c, o, i, pa, b, ou, CASE ou WHEN 'waiting' THEN
        statement_timestamp() + make_interval(secs => {DELAY.total_seconds()}) END, false
   FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::bool[], %s::text[], %s::int[], %s::text[],
-              %s::bool[], %s::bool[], %s::text[]) AS _ (u, k, t, r, ur, p, c, o, pa, b, ou)
+              %s::uuid[], %s::bool[], %s::bool[], %s::text[]) AS _ (u, k, t, r, ur, p, c, o, i, pa, b, ou)
 """
 _ONCE = _ADD + " ON CONFLICT (user_id, kind, occasion) WHERE NOT occasion = '' DO NOTHING RETURNING user_id"
 _BUNDLE = (
@@ -107,6 +108,7 @@ def _wished(lines: Sequence[Line]) -> list[tuple[object, ...]]:
                 named,
                 max(1, len(line.proposals)),
                 line.occasion,
+                line.incident,
                 wish.page,
                 wish.browser,
                 "waiting" if outside else "none",

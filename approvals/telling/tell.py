@@ -18,6 +18,7 @@ from approvals.telling.due import due
 from approvals.telling.outbox import DELIVERIES
 from approvals.telling.words import NoticeInWords, message, said
 from execution.models import Execution, ManualTask
+from governance.models import Incident
 from suggestions.models import Proposal, Sample
 
 AT_ONCE = 200  # people of one turn
@@ -123,9 +124,18 @@ def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
         claimed=set(Claim.objects.live().filter(user=user, proposal__in=ids).values_list("pk", flat=True)),
         failing=set(failing.filter(proposal__in=ids).values_list("proposal", flat=True)),
         by_hand=set(by_hand.values_list("execution__proposal", flat=True)),
+        untaken=_untaken(notices),
         unchecked=set(Sample.objects.open().filter(proposal__in=ids).values_list("proposal", flat=True)),
     )
     return {notice.pk: _news(notice, world) for notice in notices}
+
+
+def _untaken(notices: Sequence[Notice]) -> set[UUID]:
+    """Of the incidents that these tell of, those that nobody has taken on."""
+    named = {notice.incident_id for notice in notices if notice.incident_id}
+    return (
+        set(Incident.objects.untaken().filter(pk__in=named).values_list("pk", flat=True)) if named else set()
+    )
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ class _World:
     looked: dict[UUID, datetime]
     claimed: set[UUID]
     failing: set[UUID]
+    untaken: set[UUID]
     unchecked: set[UUID]
     by_hand: set[UUID]
 
@@ -147,6 +158,8 @@ def _news(notice: Notice, world: _World) -> News:
         return News(0, ())
     if notice.kind == Kind.TARGET:
         return News(notice.count, ())
+    if notice.kind == Kind.INCIDENT:
+        return News(int(notice.incident_id in world.untaken), ())
     left = [one for one in notice.proposals if _concerns(one, notice, world)]
     unnamed = notice.count - len(notice.proposals)  # of a flood only the first are known one by one
     return News(len(left) + unnamed, left)
@@ -167,7 +180,7 @@ def _concerns(proposal_id: UUID, notice: Notice, world: _World) -> bool:
         return False
     if notice.kind == Kind.ASSIGNED:
         return proposal_id in world.claimed
-    if notice.kind == Kind.ATTENTION:
+    if notice.kind in (Kind.ATTENTION, Kind.STUCK):
         return proposal_id in world.failing
     if notice.kind == Kind.BY_HAND:
         return proposal_id in world.by_hand
@@ -189,6 +202,7 @@ def _in_words(notice: Notice, news: News) -> NoticeInWords:
         urgent=notice.urgent,
         count=news.count,
         proposals=news.proposals,
+        incident=notice.incident_id,
     )
 
 

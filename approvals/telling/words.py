@@ -28,9 +28,20 @@ class NoticeInWords:
 
 
 def said(
-    kind: str, *, team: str, team_slug: str, risk: int, urgent: bool, count: int, proposals: Sequence[UUID]
+    kind: str,
+    *,
+    team: str,
+    team_slug: str,
+    risk: int,
+    urgent: bool,
+    count: int,
+    proposals: Sequence[UUID],
+    incident: UUID | None = None,
 ) -> NoticeInWords:
     """One notice in words."""
+    if kind == Kind.INCIDENT:
+        path = reverse("incidents:one", args=[incident]) if incident else reverse("incidents:list")
+        return NoticeInWords(f"An incident of {team} waits for somebody to take it on", path)
     path = _path(kind, team_slug, count, proposals)
     if kind == Kind.TARGET:
         return NoticeInWords("An address of yours stopped working, and nothing is sent there any more", path)
@@ -71,6 +82,10 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     Kind.ATTENTION: (
         "What you approved for {team} could not be carried out and needs attention",
         "{count} things that you approved need attention",
+    ),
+    Kind.STUCK: (
+        "Something approved for {team} could not be carried out and waits to be seen to",
+        "{count} things approved for {team} could not be carried out and wait to be seen to",
     ),
     Kind.CHECK: (
         "Something for {team} passed by itself and is to be checked",

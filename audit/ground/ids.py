@@ -3,6 +3,9 @@
 import random
 import time
 import uuid
+from datetime import datetime, timedelta
+
+CLOCKS_DIFFER = timedelta(hours=1)  # at most, of machines that make ids and the database
 
 
 def uuid7() -> uuid.UUID:
@@ -16,6 +19,11 @@ def uuid7() -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def first_id(at: datetime) -> uuid.UUID:
+    """No id that was made at this moment or later is smaller, however much the machine's clock was off."""
+    return uuid.UUID(int=int((at - CLOCKS_DIFFER).timestamp() * 1000) << 80)
 
 
 def read_uuid(text: str) -> uuid.UUID | None:

@@ -25,7 +25,10 @@ class Tells(Enum):
     TAKEN_OVER = "whom it is taken over from"
     OVERRULED = "those who decided otherwise"
     UNDONE = "those who approved it, for they may approve again"
-    FAILED = "those who approved it, for it did not work"
+    FAILED = "those who approved it, for it did not work, and the team that sees to it"
+    ATTENDED = "the team that sees to it"
+    OPERATORS = "the operators"
+    PAGED = "the team of the incident; once its time is over, those who are asked then"
     CHECKERS = "the team, to check it afterwards"
     BY_HAND = "the team that is to do it by hand"
 
@@ -99,6 +102,7 @@ _SUBMITTED = "suggestions content risk policy? verdict rules teams approvals fou
 _ANSWER = "by policy? action_digest? reason?"
 _REPORT = "execution step outcome detail=commitment"
 _ATTEMPT = "execution step attempt route fence"
+_INCIDENT = "incident agent? agent_name? action kind team?"
 
 _ROWS = [
     _row("absence.begun", "approvals", "noted that an absence had begun.", "absence person deputy claims"),
@@ -149,6 +153,22 @@ _ROWS = [
         "began an attempt to carry it out.",
         _ATTEMPT,
         "Attempt {attempt} began",
+    ),
+    _row(
+        "attention.escalated",
+        "execution",
+        "asked operators to see to an action that nobody saw to in time.",
+        "execution team since",
+        "Nobody saw to it in time: operators are asked",
+        tells=Tells.OPERATORS,
+    ),
+    _row(
+        "attention.reminded",
+        "execution",
+        "reminded people of an action that needs attention.",
+        "execution team reminders deadline=attend_by",
+        "People were reminded that it needs attention",
+        tells=Tells.ATTENDED,
     ),
     _row(
         "breaker.closed",
@@ -439,14 +459,50 @@ _ROWS = [
     _row("halt.thrown", "governance", "threw a kill switch.", _HALT),
     _row("history.exported", "approvals", "exported the history.", "format filters"),
     _row(
-        "incident.closed", "governance", "closed an incident.", "incident agent agent_name action kind reason"
+        "incident.acknowledged",
+        "governance",
+        "took an incident on.",
+        _INCIDENT,
+        "{actor} took the incident on",
     ),
+    _row(
+        "incident.closed",
+        "governance",
+        "closed an incident.",
+        _INCIDENT + " reason found_to_be?",
+        "{actor} closed the incident",
+    ),
+    _row(
+        "incident.escalated",
+        "governance",
+        "asked others about an incident that nobody took on.",
+        _INCIDENT + " to?",
+        "Nobody took the incident on: others are asked",
+        tells=Tells.PAGED,
+    ),
+    _row("incident.noted", "governance", "wrote a note on an incident.", _INCIDENT + " note text=commitment"),
     _row(
         "incident.opened",
         "governance",
-        "opened an incident against {agent_name}.",
-        "incident agent agent_name action kind detail=commitment demoted",
-        "An incident was opened against the agent",
+        "opened an incident ({kind}).",
+        _INCIDENT + " detail=commitment demoted",
+        "An incident was opened",
+        tells=Tells.PAGED,
+    ),
+    _row(
+        "incident.reminded",
+        "governance",
+        "reminded people of an incident that nobody took on.",
+        _INCIDENT + " reminders",
+        "People were reminded of the incident",
+        tells=Tells.PAGED,
+    ),
+    _row(
+        "incident.repeated",
+        "governance",
+        "counted once more what an incident is open about.",
+        _INCIDENT + " count",
+        "It happened again, as an open incident says",
     ),
     _row(
         "manual_task.claimed",

@@ -10,6 +10,11 @@ from pydantic import Field
 from audit.asking.answers import Answer, DocumentedAs, Id, OneOf, left_out
 from execution.models import Attempt, Execution, Step, Verdict
 
+_VERDICT = (
+    "`unverified`: nobody looked for the effect; `unverifiable`: it could not be seen; "
+    "`mismatch`: it is not there."
+)
+
 
 class AttemptAnswer(Answer):
     """One try of a step over one route."""
@@ -48,12 +53,19 @@ class StepAnswer(Answer):
     name: str
     kind: Annotated[str, OneOf(Step.Kind)] = Field(description="`undo`: it takes another step back.")
     status: Annotated[str, OneOf(Step.Status)]
-    verdict: Annotated[str, OneOf(Verdict)] | None = Field(
-        description="Whether its effect was found: `unverified` where nobody looked; null before its end."
-    )
+    verdict: Annotated[str, OneOf(Verdict)] | None = Field(description=f"Null before its end. {_VERDICT}")
     completed_at: datetime | None
     receipt: Annotated[dict[str, Any], DocumentedAs(ReceiptAnswer)] | None
     attempts: list[AttemptAnswer]
+
+
+class WaitsForAnswer(Answer):
+    """Who is asked to see to an execution that needs attention, and until when."""
+
+    team: str
+    since: datetime
+    deadline: datetime = Field(description="Not seen to by then, operators are asked.")
+    escalated_at: datetime | None
 
 
 class BegunAnswer(Answer):
@@ -70,7 +82,9 @@ class ExecutionAnswer(Answer):
     id: Id
     proposal: Id
     status: Annotated[str, OneOf(Execution.Status)]
-    verdict: Annotated[str, OneOf(Verdict)] | None = Field(description="The worst of those of its steps.")
+    unknown: bool = Field(description="An attempt may have taken effect; nobody knows. That is no failure.")
+    verdict: Annotated[str, OneOf(Verdict)] | None = Field(description=f"The worst of its steps. {_VERDICT}")
+    waits_for: WaitsForAnswer | None = Field(description="Null: it needs nobody’s attention.")
     undoing: bool = Field(description="What was done is being taken back, or has been.")
     reason: str
     held: bool = Field(description="A kill switch is on: do nothing yet. A report is still taken.")

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer
+from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Execution, ManualTask, Step
+from execution.models import Attempt, Attention, Execution, ManualTask, Step
 from execution.running.approval import broken
 from governance.models import Halt, User
 from suggestions.answering.present import WAITING
@@ -31,7 +31,7 @@ OPEN = (
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
     """The newest executions this person may know about, one more than a page has."""
     known = Execution.objects.visible_to(user).select_related(
-        "proposal__agent", "proposal__resolution", "suggestion__action_type"
+        "proposal__agent", "proposal__resolution", "suggestion__action_type", "attention__team"
     )
     rows = known.defer("proposal__resolution__arguments", "proposal__context").order_by("-pk")
     if status:
@@ -86,7 +86,9 @@ def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
         id=execution.pk,
         proposal=execution.proposal_id,
         status=execution.status,
+        unknown=is_unknown(execution),
         verdict=execution.verdict or None,
+        waits_for=_waits_for(execution),
         undoing=execution.undoing,
         reason=execution.reason,
         held=halt is not None,
@@ -112,6 +114,29 @@ def go_ahead(execution: Execution) -> dict[str, Any] | None:
     if ManualTask.objects.open().filter(execution=execution).exists():
         return None
     return execution.proposal.resolution.arguments
+
+
+def is_unknown(execution: Execution) -> bool:
+    """Whether an attempt of the present round may have taken effect, of steps that are known with theirs."""
+    unfinished = [step for step in execution.steps.all() if step.status == Step.Status.WAITING]
+    tried = [one for step in unfinished for one in step.attempts.all() if one.round == execution.round]
+    return any(attempt.outcome == Attempt.Outcome.UNKNOWN for attempt in tried)
+
+
+def attention_of(execution: Execution) -> Attention | None:
+    """Who is asked to see to it; None where it needs no attention."""
+    if execution.status != Execution.Status.NEEDS_ATTENTION:
+        return None
+    return Attention.objects.filter(execution_id=execution.pk).select_related("team").first()
+
+
+def _waits_for(execution: Execution) -> WaitsForAnswer | None:
+    asked = attention_of(execution)
+    if asked is None:
+        return None
+    return WaitsForAnswer(
+        team=asked.team_id, since=asked.since, deadline=asked.deadline, escalated_at=asked.escalated_at
+    )
 
 
 def _begun(execution: Execution) -> BegunAnswer | None:

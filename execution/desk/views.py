@@ -77,11 +77,10 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "id": execution.pk,
         "proposal_url": _page_of(execution),
         "sentence": shown(_sentence(execution)),
-        "status": execution.status,
-        "status_label": f"{execution.get_status_display()}, held"
-        if execution.is_held
-        else execution.get_status_display(),
-        "reason": execution.reason,
+        **_status(execution),
+        "verdict": execution.verdict,
+        "waits_for": getattr(execution, "attention", None) if execution.status == _ASKS else None,
+        "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
         "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
         "agent": execution.proposal.agent.name,
@@ -97,6 +96,17 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         if attends and execution.status in attend.CAN_BE_CANCELLED
         else "",
     }
+
+
+_ASKS = Execution.Status.NEEDS_ATTENTION
+
+
+def _status(execution: Any) -> dict[str, str]:
+    """Its state in words: held is no state of its own, and an unknown outcome is no failure."""
+    label = execution.get_status_display()
+    if execution.status == _ASKS and execution.doubtful_step:
+        return {"status": "unknown", "status_label": "outcome unknown"}
+    return {"status": execution.status, "status_label": f"{label}, held" if execution.is_held else label}
 
 
 def _next(execution: Any, *, attends: bool) -> str:

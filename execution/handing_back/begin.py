@@ -16,7 +16,7 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.holding import news
 from execution.holding.steps import ahead
-from execution.incidents import failures
+from execution.incidents import attention, failures
 from execution.models import Attempt, Execution, ManualTask, Step
 from execution.running.approval import broken
 from execution.running.moves import BY_AGENT
@@ -210,4 +210,5 @@ def _refuse(execution: Execution, agent: Agent, reason: str) -> None:
     record("execution.refused", actor=agent.as_actor(), proposal=execution.proposal_id, data=data)
     news.changed(execution)
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    attention.ask_team(execution)
     failures.open_incident(execution, reason)

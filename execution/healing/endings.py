@@ -14,7 +14,7 @@ from execution.healing import compensation
 from execution.holding import news
 from execution.holding.lease import Lease
 from execution.holding.outbox import EXECUTIONS
-from execution.incidents import failures
+from execution.incidents import attention, failures
 from execution.models import Compensation, Execution, ManualTask, Step
 from governance.actions.by_hand import team_named
 from governance.actions.route_kinds import ToTeam
@@ -49,6 +49,7 @@ def ask_person(
     lease.write(status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason)
     _tell(execution, event, {"reason": reason})
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    attention.ask_team(execution)
     if event == "execution.needs_attention":
         failures.count_against(execution)
 

@@ -3,15 +3,19 @@
 from execution.models.executions import Attempt, Execution, Step, Verdict
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
+from execution.models.incidents import Attention, Hour, IncidentExecution
 from execution.models.manual import ManualTask
 
 __all__ = [
     "Attempt",
+    "Attention",
     "Breaker",
     "BreakerChange",
     "Compensation",
     "Execution",
     "Heartbeat",
+    "Hour",
+    "IncidentExecution",
     "ManualTask",
     "Signal",
     "Step",

@@ -182,6 +182,11 @@ class Execution(models.Model):
     def __str__(self) -> str:
         return f"{self.pk} {self.status}"
 
+    def is_with_agent(self) -> bool:
+        """Whether its agent began a step over the API, and said nothing of it yet."""
+        begun = Attempt.objects.filter(step__execution=self, outcome=Attempt.Outcome.OPEN)
+        return begun.exclude(token_digest="").exists()
+
 
 class Step(models.Model):
     """One step of an execution. A completed step is a checkpoint and is never repeated.

@@ -141,6 +141,11 @@ def begun_in_vain(step: str, attempts: Sequence[Tried], *, acts_once: bool) -> s
     return ""
 
 
+def agent_fell_silent(attempts: Sequence[Tried]) -> bool:
+    """Whether the last thing that is known of a step is that the agent began it."""
+    return bool(attempts) and attempts[-1].route == BY_AGENT and attempts[-1].outcome == UNKNOWN
+
+
 def _in_order(step: WorkflowStep, chosen: int | None) -> Iterator[tuple[str, Route]]:
     """The routes with the names that attempts have for them, the chosen one first."""
     for index in sorted(range(len(step.routes)), key=lambda i: (i != chosen, i)):

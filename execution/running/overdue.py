@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution.holding import attempts, news
-from execution.incidents import failures
+from execution.incidents import attention, failures, incidents
 from execution.models import Execution, ManualTask
 
 AT_ONCE = 500
@@ -53,12 +53,18 @@ def _end(execution_id: UUID) -> bool:
     Execution.objects.filter(pk=execution_id).update(
         status=STATUS.NEEDS_ATTENTION, lease_until=None, reason=reason, version=F("version") + 1
     )
+    by_agent = execution.status == STATUS.HANDED_BACK or execution.is_with_agent()
     attempts.cut_off(execution, actor=TIMER)
     data = {"execution": str(execution_id), "reason": reason, "was": execution.status}
     record("execution.needs_attention", actor=TIMER, proposal=execution.proposal_id, data=data)
     news.changed(execution)
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
+    attention.ask_team(execution)
     failures.count_against(execution)
+    if by_agent:
+        incidents.never_reported(execution, reason)
+    else:
+        incidents.past_deadline(execution, reason)
     return True
 
 

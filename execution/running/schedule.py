@@ -12,6 +12,7 @@ from execution.holding import news
 from execution.holding.outbox import EXECUTIONS
 from execution.holding.steps import REPORT, REPORT_WITHIN
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
+from execution.incidents import attention
 from execution.models import Execution, Step
 from governance.models import Autonomy, Halt
 from governance.trust import halts
@@ -194,5 +195,7 @@ def _create(
     record(f"execution.{status}", actor=EXECUTION, proposal=execution.proposal_id, data=data)
     if status != STATUS.SCHEDULED:
         news.owe_agent(execution, status, reason)
+    if status == STATUS.NEEDS_ATTENTION:
+        attention.ask_team(execution)
     changed(resolution.proposal)
     return execution

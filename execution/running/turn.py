@@ -41,6 +41,7 @@ from execution.holding.steps import (
     worst,
 )
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
+from execution.incidents import incidents
 from execution.models import Attempt, Execution, Step, Verdict
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
@@ -57,6 +58,7 @@ TOO_LATE = "The deadline passed before it was finished."
 ASKED_LESS = (409, 425, 429)  # the service works: it wants fewer calls, or not this one yet
 
 Take = Callable[[], Lease | None]
+Found = Callable[[Execution, str], object]  # opens an incident of it, with the reason
 Act = Callable[[], bool]  # what is done outside of any transaction; False when the turn is over
 
 
@@ -180,6 +182,8 @@ class Turn:
                 return self._hand_back(task.step, route, name)
             case Wait(seconds):
                 return self._wait(seconds)
+            case Ask(reason) if moves.agent_fell_silent(task.progress.attempts):
+                return self.ask(reason, incidents.never_reported)
             case Ask(reason):
                 return self._heal_or_ask(reason)
 
@@ -213,7 +217,7 @@ class Turn:
         acts_once = self.execution.suggestion.action_type.idempotent_hint
         tried = progress.of_round(self.execution.round)
         if reason := moves.begun_in_vain(progress.step.name, tried, acts_once=acts_once):
-            return self.ask(reason)
+            return self.ask(reason, incidents.never_reported)
         return self._give_back(progress.step, REPORT_WITHIN)
 
     def _waiting(self, task: Task) -> Waiting:
@@ -231,9 +235,11 @@ class Turn:
             compensation.begin_by_itself(self.execution)
         return None
 
-    def ask(self, reason: str) -> Act | None:
-        """Ask a person, and offer to undo what was done."""
+    def ask(self, reason: str, found: Found | None = None) -> Act | None:
+        """Ask a person, and offer to undo what was done. What was `found` is an incident."""
         ask_person(self.lease, self.execution, reason)
+        if found:
+            found(self.execution, reason)
         if not self.execution.undoing and compensation.calls_to_undo(self.workflow, self.work):
             compensation.offer(self.execution)
         return None
@@ -260,14 +266,14 @@ class Turn:
         if self.lease.is_halted:
             hold(self.lease, self.execution)
         elif self.lease.is_late:
-            self.ask(TOO_LATE)
+            self.ask(TOO_LATE, incidents.past_deadline)
         return not self.lease.is_halted and not self.lease.is_late
 
     def in_time(self, probe: Act, longest: float = 4.0) -> Act | None:
         """A probe, which begins nothing: also where a kill switch is on."""
         if not self._has_time_for(longest):
             return None
-        return self.ask(TOO_LATE) if self.lease.is_late else probe
+        return self.ask(TOO_LATE, incidents.past_deadline) if self.lease.is_late else probe
 
     def _has_time_for(self, seconds: float) -> bool:
         """Whether a call fits into what is left of this task; if not, another task goes on at once."""

@@ -19,6 +19,7 @@ from execution.healing import proof
 from execution.healing.endings import put_off
 from execution.healing.proof import Probe
 from execution.holding.steps import Task
+from execution.incidents import incidents
 from execution.models import Attempt, Signal, Step, Verdict
 from execution.routes.result import SUCCEEDED, UNKNOWN
 from governance.actions.templates import KNOWN_SIGNAL
@@ -109,13 +110,10 @@ class Waiting:
         receipt = {**(self.step.receipt or {}), **found.evidence(verify)}
         Step.objects.filter(pk=self.step.pk).update(receipt=receipt, verdict=found.verdict)
         self.turn.lease.write(verdict=found.verdict)
-        if found.verdict == Verdict.MISMATCH:
-            self._open_incident(found)
         says = "the agent says so" if "reported_by" in receipt else "the call succeeded"
         self.turn.ask(f"Step {self.step.name}: {says}, but its effect is not proved: {found.why}.")
-
-    def _open_incident(self, found: Probe) -> None:
-        """Join of the incidents' room."""
+        if found.verdict == Verdict.MISMATCH:
+            incidents.not_as_claimed(self.turn.execution, self.step, found.why)
 
     def _looks_again(self, verify: Verify) -> bool:
         waits = self.task.progress.waits

@@ -26,6 +26,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     REVIEWER: (
         *_GOVERNANCE_SEEN,
         "governance.throw_halt",
+        "governance.attend_incident",
         "suggestions.view_proposal",
         "approvals.add_decision",
         "execution.view_execution",
@@ -52,6 +53,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "governance.change_autonomy",
         "governance.change_deployment",
         "governance.change_incident",
+        "governance.attend_incident",
         "governance.change_policyversion",
         "governance.change_standingapproval",
         "governance.throw_halt",

@@ -3,10 +3,11 @@
 from governance.models.absences import Absence
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
 from governance.models.agents import Agent, AgentKey, ApiToken
-from governance.models.autonomy import Autonomy, GateBounds, Incident, StageChange
+from governance.models.autonomy import Autonomy, GateBounds, StageChange
 from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
+from governance.models.incidents import Incident, IncidentNote, Paged
 from governance.models.people import Team, User
 from governance.models.policies import PolicyVersion
 from governance.models.secrets import Secret, SecretUse
@@ -25,7 +26,9 @@ __all__ = [
     "GateBounds",
     "Halt",
     "Incident",
+    "IncidentNote",
     "KnownDevice",
+    "Paged",
     "PolicyVersion",
     "PromptTemplate",
     "Risk",

@@ -1,4 +1,4 @@
-"""How far agents are trusted, and what spoke against it."""
+"""How far agents are trusted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from audit.ground.canonical import new_salt
 from audit.ground.ids import uuid7
 from governance.models.agents import Agent
+from governance.models.incidents import Incident
 from governance.models.people import User
 
 
@@ -36,52 +37,6 @@ class Autonomy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent_id} {self.action}: {self.stage}"
-
-
-class Incident(models.Model):
-    """Something that spoke against trusting an agent with an action; open, it keeps it from promotion."""
-
-    class Kind(models.TextChoices):
-        SAMPLE = "sample", "wrong in a sample"
-        FAILURES = "failures", "failures over the bound"
-        BOUNDARY = "boundary", "boundary hit"
-        DRIFT = "drift", "drift alarm"
-        REPORTED = "reported", "reported by a person"
-        UNPROVED = "unproved", "approval that can't be proved"
-
-    id = models.UUIDField(primary_key=True, default=uuid7)
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="incidents")
-    action = models.CharField(max_length=128, blank=True, help_text="Empty: every action.")
-    kind = models.CharField(max_length=10, choices=Kind)
-    detail = models.CharField(max_length=500)
-    proposal = models.UUIDField(
-        null=True, blank=True, help_text="Of the proposal that it is about, if of one."
-    )
-    opened_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="opened_incidents"
-    )
-    opened_at = models.DateTimeField(db_default=Now())
-    closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="closed_incidents"
-    )
-    closing_reason = models.CharField(max_length=500, blank=True)
-    salt = models.BinaryField(max_length=16, default=new_salt)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["agent", "action"], condition=Q(closed_at=None), name="incident_open"),
-            models.Index(fields=["agent", "-id"], name="incident_by_agent"),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(closed_at=None) | Q(closed_by__isnull=False) & ~Q(closing_reason=""),
-                name="incident_closed_by_somebody_for_a_reason",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}"
 
 
 class StageChange(models.Model):

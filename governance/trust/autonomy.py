@@ -15,14 +15,14 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
-from audit.ground.refusals import Invalid, Refusal
+from audit.ground.refusals import Refusal
 from audit.log.record import record
 from audit.statements.prepared import execute
 from governance.models import ActionType, Agent, Autonomy, Incident, StageChange, User
 from governance.trust import standing
+from governance.trust.incidents import LONGEST_REASON, OwnersWord, open_incident, tidy
 
 GUARD = Actor("system", "autonomy", "Autonomy")
-LONGEST_REASON = 500
 MAY_RAISE = "governance.change_autonomy"
 Kind = Incident.Kind
 
@@ -39,18 +39,8 @@ class UnknownStage(Refusal):
     detail = "A stage is one of 1 to 4."
 
 
-class OwnersWord(Refusal):
-    """The owner of an agent answers for it: nobody vouches for their own."""
-
-    detail = "You own this agent, so somebody else has to say that it may be trusted further."
-
-
 class NotAnOperator(Refusal):
     detail = "Only an operator may raise a stage."
-
-
-class IncidentIsClosed(Refusal):
-    detail = "This incident is closed already."
 
 
 # --- How it stands --------------------------------------------------------------------------------
@@ -159,16 +149,6 @@ def check_action(action: str) -> None:
         raise UnknownAction(f"There is no action type {action[:100]}.")
 
 
-def tidy(reason: str, pointer: str = "/reason") -> str:
-    """What a person wrote, as it is kept. Raises `Invalid` where that is nothing or too much."""
-    reason = reason.strip()
-    if not reason:
-        raise Invalid.field(pointer, "Say why: others will ask.")
-    if len(reason) > LONGEST_REASON:
-        raise Invalid.field(pointer, f"Say it in at most {LONGEST_REASON} characters.")
-    return reason
-
-
 def _move(
     autonomy: Autonomy,
     agent: Agent,
@@ -254,27 +234,23 @@ def _demote(
     measures: dict[str, Any] | None = None,
 ) -> Incident:
     trusted = [autonomy for autonomy in locked if autonomy.stage > Autonomy.Stage.GUIDED]
-    detail = detail.strip()[:LONGEST_REASON]
-    incident = Incident.objects.create(
-        agent=agent, action=action, kind=kind, detail=detail, proposal=proposal, opened_by=by
-    )
-    data = {
-        "incident": str(incident.pk),
-        "agent": str(agent.pk),
-        "agent_name": agent.name,
-        "action": action,
-        "kind": kind,
-        "detail": commitment(bytes(incident.salt), detail),
-        "demoted": [autonomy.action for autonomy in trusted],
-    }
-    record("incident.opened", actor=actor, proposal=proposal, data=data)
+    incident = open_incident(
+        kind,
+        detail,
+        actor=actor,
+        agent=agent,
+        action=action,
+        proposal=proposal,
+        by=by,
+        demoted=[autonomy.action for autonomy in trusted],
+    ).incident
     for autonomy in trusted:
         _move(
             autonomy,
             agent,
             Autonomy.Stage.GUIDED,
             StageChange.Kind.DEMOTED,
-            reason=f"{incident.get_kind_display().capitalize()}: {detail}"[:LONGEST_REASON],
+            reason=f"{incident.get_kind_display().capitalize()}: {incident.detail}"[:LONGEST_REASON],
             actor=actor,
             incident=incident,
             measures=measures,
@@ -323,29 +299,3 @@ def raise_alarm(
     if action:
         check_action(action)
     return demote(agent, action, kind, tidy(detail, "/detail"), actor, by=by)
-
-
-@transaction.atomic
-def close_incident(incident: Incident, *, by: User, actor: Actor, reason: str) -> Incident:
-    """Say that it is dealt with. It raises nothing: trust is earned again, or granted.
-
-    Raises `IncidentIsClosed`, `OwnersWord`, `Invalid`.
-    """
-    reason = tidy(reason)
-    locked = Incident.objects.select_for_update(of=("self",)).select_related("agent").get(pk=incident.pk)
-    if locked.agent.owner_id == by.pk:
-        raise OwnersWord("You own this agent, so somebody else has to close its incidents.")
-    if locked.closed_at:
-        raise IncidentIsClosed
-    Incident.objects.filter(pk=locked.pk).update(closed_at=Now(), closed_by=by, closing_reason=reason)
-    data = {
-        "incident": str(locked.pk),
-        "agent": str(locked.agent_id),
-        "agent_name": locked.agent.name,
-        "action": locked.action,
-        "kind": locked.kind,
-        "reason": commitment(bytes(locked.salt), reason),
-    }
-    record("incident.closed", actor=actor, data=data)
-    locked.refresh_from_db()
-    return locked

@@ -1,4 +1,4 @@
-"""What the API answers about autonomy and incidents."""
+"""What the API answers about autonomy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from audit.asking.answers import Answer, Id, Next, OneOf, ShareAnswer
-from governance.models import Incident, StageChange
+from audit.asking.answers import Answer, Id, OneOf, ShareAnswer
+from governance.models import StageChange
 
 Stage = Annotated[int, Field(ge=1, le=4, description="1 is assisted, 2 guided, 3 controlled, 4 strategic.")]
 
@@ -76,24 +76,3 @@ class LoweredAnswer(Answer):
     """What was changed; null where it was at no higher stage."""
 
     change: StageChangeAnswer | None
-
-
-class IncidentAnswer(Answer):
-    """What spoke against trusting an agent; open until `closed_at`."""
-
-    id: Id
-    agent: str
-    action: str = Field(description="Empty: whatever it does.")
-    kind: Annotated[str, OneOf(Incident.Kind)]
-    detail: str
-    proposal: Id | None
-    opened_at: datetime
-    opened_by: str | None = Field(description="Null: it was opened by the system itself.")
-    closed_at: datetime | None
-    closed_by: str | None
-    closing_reason: str
-
-
-class IncidentPage(Answer):
-    incidents: list[IncidentAnswer]
-    next: Next

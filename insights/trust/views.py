@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,7 +20,8 @@ from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import pieces
 from audit.log import counted
-from governance.models import ActionType, Agent, GateBounds, Incident, StageChange, User
+from governance.models import ActionType, Agent, GateBounds, StageChange, User
+from governance.people.incidents import incidents_seen_by
 from governance.trust.autonomy import lower_stage
 from governance.trust.gate_bounds import DEFAULTS, MOST_DECISIONS, Bounds, bounds_for, set_bounds
 from insights.trust import promote as verbs
@@ -135,7 +136,7 @@ def _pair(
         "next_label": LABELS.get(now.next_stage or 0, ""),
         "lower_stages": [(number, name) for number, name, _ in reversed(STAGES) if number < now.stage],
         "history": _history(agent, action),
-        "incidents": _incidents(agent, action),
+        "incidents": _incidents(cast(User, request.user), agent, action),
         "reason": pieces(now.reason),
         "bounds": bounds_for([action])[action],
         "may_change": request.user.has_perm("governance.change_autonomy"),
@@ -149,8 +150,8 @@ def _pair(
     return render(request, "insights/trust/pair.html", context, status=status)
 
 
-def _incidents(agent: Agent, action: str) -> list[dict[str, Any]]:
-    found = Incident.objects.filter(agent=agent, action__in=["", action], closed_at=None)
+def _incidents(reader: User, agent: Agent, action: str) -> list[dict[str, Any]]:
+    found = incidents_seen_by(reader).open().filter(agent=agent, action__in=["", action])
     return [
         {
             "id": incident.pk,

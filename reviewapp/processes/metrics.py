@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from approvals.queue.read import BESIDES, FIRST
 
+NEWEST = 1_000  # executions whose verdicts are counted
 MOST = 10_000  # counts stop here: no scrape grows with the queue
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -90,6 +91,23 @@ SELECT 'executions', s.status, (
                               WHERE e.status = s.status LIMIT {MOST}) e)
   FROM unnest(ARRAY['scheduled', 'running', 'needs_attention', 'handed_back']) s(status)
 UNION ALL
+SELECT 'unknown', '', count(*)
+  FROM (SELECT id, round FROM execution_execution WHERE status = 'needs_attention' LIMIT {MOST}) e
+ WHERE EXISTS (SELECT FROM execution_step s JOIN execution_attempt a ON a.step_id = s.id
+                WHERE s.execution_id = e.id AND s.status = 'waiting' AND a.round = e.round
+                  AND a.outcome = 'unknown')
+UNION ALL
+SELECT 'verdicts', v.verdict, count(e.verdict)
+  FROM unnest(ARRAY['verified', 'unverified', 'unverifiable', 'mismatch']) v(verdict)
+  LEFT JOIN (SELECT verdict FROM execution_execution ORDER BY id DESC LIMIT {NEWEST}) e USING (verdict)
+ GROUP BY v.verdict
+UNION ALL
+SELECT 'incidents', kind, count(*)
+  FROM (SELECT kind FROM governance_incident WHERE closed_at IS NULL LIMIT {MOST}) i GROUP BY kind
+UNION ALL
+SELECT 'untaken', '', count(*)
+  FROM (SELECT 1 FROM governance_incident WHERE remind_at IS NOT NULL LIMIT {MOST}) i
+UNION ALL
 SELECT 'callbacks', '', count(*) FROM (SELECT 1 FROM suggestions_callback
                                         WHERE status = 'waiting' LIMIT {MOST}) c
 UNION ALL
@@ -106,6 +124,22 @@ _GAUGES = {
         None,
     ),
     "executions": ("reviewapp_open_executions", f"Not finished, counted up to {MOST}.", "status"),
+    "unknown": (
+        "reviewapp_unknown_executions",
+        f"May have taken effect and nobody knows, of {MOST} that need attention: no failures.",
+        None,
+    ),
+    "verdicts": (
+        "reviewapp_executions_by_verdict",
+        f"What was found of the effects, of the newest {NEWEST} executions (alarm on mismatch).",
+        "verdict",
+    ),
+    "incidents": ("reviewapp_open_incidents", f"Not closed, counted up to {MOST} (alarm on any).", "kind"),
+    "untaken": (
+        "reviewapp_untaken_incidents",
+        f"People are reminded of them, counted up to {MOST}.",
+        None,
+    ),
     "callbacks": ("reviewapp_waiting_callbacks", f"Owed to agents, counted up to {MOST}.", None),
     "heartbeats": ("reviewapp_heartbeat_age_seconds", "Since a part last said that it works.", "part"),
     "events": ("reviewapp_last_event_id", "Number of the newest event in the log.", None),

@@ -97,6 +97,14 @@ ROUNDS = (
         + f" OR {_ORPHANS}",
     ),
     Round("execution.tasks.remind", 5, f"EXISTS ({_NEARLY_OVER_BY_HAND})"),
+    Round(
+        "execution.tasks.page",
+        5,
+        _any("execution_attention", _over("remind_at"))
+        + " OR "
+        + _any("governance_incident", _over("remind_at")),
+    ),
+    Round("execution.tasks.watch_workflows", 300),  # what does not come any more leaves no row
     Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
     Round(
         "suggestions.tasks.sweep_backtests",

@@ -19,18 +19,23 @@ class Frame(NamedTuple):
     unread: int
     decided_today: int
     executions: int
+    incidents: int
     halted: bool
     ages: dict[str, float]
 
 
 def frame_of(user: User) -> Frame:
-    asked = {"sees_executions": user.has_perm("execution.view_execution"), **seen_by(user)}
-    [row] = execute(_FRAME, asked)
+    asked = {
+        "sees_executions": user.has_perm("execution.view_execution"),
+        "sees_incidents": user.has_perm("governance.view_incident"),
+    }
+    [row] = execute(_FRAME, {**asked, **seen_by(user)})
     return Frame(*row)
 
 
 _FRAME = f"""
 SELECT ({bell.UNREAD}), ({today.DECIDED}),
        CASE WHEN %(sees_executions)s THEN ({waits.EXECUTIONS}) ELSE 0 END,
+       CASE WHEN %(sees_incidents)s THEN ({waits.INCIDENTS}) ELSE 0 END,
        EXISTS (SELECT FROM governance_halt WHERE lifted_at IS NULL), ({heartbeats.AGES})
 """

@@ -33,10 +33,12 @@ from reviewapp.web import incoming, problems, signed_out, waits
 from reviewapp.web.frame import Frame, frame_of
 
 EXECUTIONS = "/executions/"
+INCIDENTS = "/incidents/"
 PLACES = (
     ("Queue", "/queue/", "suggestions.view_proposal"),
     ("History", "/queue/history/", "suggestions.view_proposal"),
     ("Executions", EXECUTIONS, "execution.view_execution"),
+    ("Incidents", INCIDENTS, "governance.view_incident"),
     ("Governance", "/governance/", "governance.view_policyversion"),
     ("Audit", "/audit/", "audit.view_event"),
 )
@@ -47,7 +49,7 @@ GOVERNANCE = (
     ("Deployments", "/governance/deployments/", "governance.view_deployment"),
     ("Kill switches", "/governance/halts/", "governance.view_halt"),
     ("Autonomy", "/governance/autonomy/", "governance.view_autonomy"),
-    ("Incidents", "/governance/incidents/", "governance.view_incident"),
+    ("Effects", "/governance/effects/", "governance.view_autonomy"),
     ("Checks", "/governance/checks/", "approvals.view_checkplan"),
     ("Action types", "/governance/action-types/", "governance.view_actiontype"),
     ("Secrets", "/governance/secrets/", "governance.view_secret"),
@@ -74,7 +76,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return {"demo": settings.DEMO}
     frame = cache(lambda: frame_of(user))
     return {
-        "navigation": SimpleLazyObject(lambda: _navigation(request, frame().executions)),
+        "navigation": SimpleLazyObject(lambda: _navigation(request, frame())),
         "section": SimpleLazyObject(lambda: _section(request)),
         "banner": SimpleLazyObject(lambda: _banner(frame())),
         "confirmed": SimpleLazyObject(lambda: confirm.confirmed(request)),
@@ -96,11 +98,10 @@ def _section(request: HttpRequest) -> list[dict[str, Any]]:
     return [place | waiting.get(place["url"], {}) for place in places]
 
 
-def _navigation(request: HttpRequest, executions: int) -> list[dict[str, Any]]:
+def _navigation(request: HttpRequest, frame: Frame) -> list[dict[str, Any]]:
+    waiting = {EXECUTIONS: frame.executions, INCIDENTS: frame.incidents}
     places = _places(request, PLACES)
-    for place in places:
-        place |= waits.in_words(EXECUTIONS, executions) if place["url"] == EXECUTIONS else {}
-    return places
+    return [place | waits.in_words(place["url"], waiting.get(place["url"], 0)) for place in places]
 
 
 def _banner(frame: Frame) -> banners.Banner:

@@ -59,14 +59,13 @@ from governance.policies.lifecycle import MayNotChangePolicies, NothingBefore, O
 from governance.secrets.keep import NameTaken, StillUsed
 from governance.trust import standing
 from governance.trust.autonomy import (
-    IncidentIsClosed,
     NotAnOperator,
-    OwnersWord,
     UnknownAction,
     UnknownAgent,
     UnknownStage,
 )
 from governance.trust.halts import AlreadyHalted, NotOn
+from governance.trust.incidents import AlreadyTakenOn, IncidentIsClosed, OwnersWord
 from insights.trust.promote import GatesMissing, NothingHigher
 from reviewapp.processes import metrics
 from suggestions.allowance.budgets import BudgetSpent
@@ -107,6 +106,7 @@ STATUS: dict[type[Refusal], int] = {
     UnknownStage: 422,
     GatesMissing: 409,
     NothingHigher: 409,
+    AlreadyTakenOn: 409,
     IncidentIsClosed: 409,
     NotAsked: 409,
     AlreadyDecided: 409,

@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import CharField, QuerySet, Value
 
 from execution.models import Execution
-from governance.models import Deployment, Halt, Incident, PolicyVersion, User
+from governance.models import Deployment, Halt, PolicyVersion, User
+from governance.people.incidents import incidents_seen_by, seen_sql
 from suggestions.models import visible_sql
 
 MOST = 99
@@ -33,11 +34,7 @@ _WAITING: dict[str, tuple[Callable[[User], QuerySet[Any]], str, str]] = {
         "wait for a second person",
     ),
     "/governance/halts/": (lambda user: Halt.objects.on(), "is on", "are on"),
-    "/governance/incidents/": (
-        lambda user: Incident.objects.filter(closed_at=None),
-        "is open",
-        "are open",
-    ),
+    "/incidents/": (lambda user: incidents_seen_by(user).open(), "is open", "are open"),
 }
 
 
@@ -46,6 +43,10 @@ EXECUTIONS = f"""
 SELECT count(*) FROM (
     SELECT FROM execution_execution e JOIN suggestions_proposal p ON p.id = e.proposal_id
      WHERE e.status = 'needs_attention' AND {visible_sql("p")} LIMIT {MOST + 1}) needs_attention
+"""
+INCIDENTS = f"""
+SELECT count(*) FROM (
+    SELECT FROM governance_incident i WHERE i.closed_at IS NULL AND {seen_sql("i")} LIMIT {MOST + 1}) is_open
 """
 
 

@@ -18,7 +18,7 @@ from audit.ground.actors import SYSTEM
 from audit.models import Event
 from governance.door.authentication import caller_of
 from governance.models import Autonomy, Incident
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from suggestions.intake.bodies import ProposalBody
 from suggestions.intake.prepare import prepare
 from suggestions.intake.submit import submit
@@ -90,7 +90,7 @@ def happen(event: str, signed: int, passes: Any, agent: Any, ana: Any, pia: Any)
         return min(signed, int(event[-1]))
     if event == "close incident":
         for incident in Incident.objects.filter(closed_at=None):
-            autonomy.close_incident(incident, by=pia, actor=SYSTEM, reason="seen")
+            incidents.close_incident(incident, by=pia, actor=SYSTEM, reason="seen")
         return signed
     if event == "boundary of another":
         autonomy.boundary_hit(agent, ["something_else"], "budget")

@@ -21,7 +21,8 @@ from tests.reviewapp.web.test_pages import browser
         ("decision.made", {"verdict": "approve"}, "Ana decided: approve."),
         ("request.refused", {"status": 403}, "Ana was refused a request (403)."),
         ("request.refused", {"boundary": "budget"}, "Ana was refused a request."),
-        ("incident.opened", {}, "Ana opened an incident against not said."),
+        ("incident.opened", {}, "Ana opened an incident."),
+        ("agent_key.issued", {}, "Ana issued a key of the agent not said."),
         ("test.recorded", {}, "Ana wrote down: test recorded."),
     ],
 )

@@ -42,10 +42,10 @@ def test_every_place_can_be_pressed_at_every_width(visit: Visit, olga: Any, path
 
 def test_what_waits_is_counted_where_it_is_linked(visit: Visit, propose: Any, agent: Any, olga: Any) -> None:
     Incident.objects.create(agent=agent, action="", kind=Incident.Kind.SAMPLE, detail="x", opened_by=olga)
-    page = visit(olga, "/governance/incidents/")
-    link = page.locator("nav[aria-label=Section] a", has_text="Incidents")
+    page = visit(olga, "/incidents/")
+    link = page.locator("nav[aria-label=Main] a", has_text="Incidents")
     expect(link.locator(".waits")).to_have_text("1 is open")
-    expect(page.locator("nav[aria-label=Main] .waits")).to_have_count(0)
+    expect(page.locator("nav[aria-label=Main] .waits")).to_have_count(1)
     expect(
         visit(olga, "/executions/").locator("nav[aria-label=Status] a", has_text="Needs attention")
     ).to_contain_text("0")

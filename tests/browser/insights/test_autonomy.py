@@ -13,7 +13,7 @@ from execution.handing_back.hand_back import report_result
 from execution.running.schedule import adopt
 from governance.actions.action_types import register
 from governance.models import Agent, Autonomy, Incident
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from suggestions.models import Sample
 from tests.browser.desk import settled
 from tests.browser.looks import check
@@ -36,7 +36,7 @@ def board(propose: Any, agent: Any, olga: Any, pia: Any, ana: Any) -> Any:
         )
     autonomy.demote(agent, "refund_payment", Incident.Kind.SAMPLE, HOSTILE, SYSTEM, proposal=propose().pk)
     closed = autonomy.raise_alarm(agent, "", "Other customers than before.", actor=actor_of(pia), by=pia)
-    autonomy.close_incident(closed, by=pia, actor=actor_of(pia), reason=HOSTILE)
+    incidents.close_incident(closed, by=pia, actor=actor_of(pia), reason=HOSTILE)
     return agent
 
 
@@ -79,16 +79,17 @@ def test_what_is_asked(visit: Visit, board: Any, pia: Any) -> None:
 
 
 def test_the_incidents(visit: Visit, board: Any, pia: Any) -> None:
-    page = visit(pia, "/governance/incidents/?show=&report=1")
+    page = visit(pia, "/incidents/?show=&report=1")
     check(page, "incidents")
 
 
 def test_an_incident_is_closed_with_a_reason(visit: Visit, board: Any, pia: Any) -> None:
-    page = visit(pia, "/governance/incidents/")
-    page.locator("summary:text-is('Close')").click()
-    page.fill("tr input[name=reason]", "looked into")
+    page = visit(pia, "/incidents/")
+    page.locator("tbody th a").click()
+    page.select_option("select[name=found_to_be]", "agent")
+    page.fill("textarea[name=reason]", "looked into")
     page.click("text=Close the incident")
-    page.wait_for_selector("text=No open incident")
+    page.wait_for_selector("text=has to be earned again")
     assert Incident.objects.filter(closed_at=None).count() == 0
 
 

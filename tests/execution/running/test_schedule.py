@@ -161,7 +161,7 @@ def test_a_deadline_that_passed_brings_in_a_person(status, lease, ended, approve
     assert overdue.end_what_is_overdue() == 0
 
     assert Execution.objects.get().status == ("needs_attention" if ended else status)
-    assert events_of(execution)[1:] == ["execution.needs_attention"] * ended
+    assert events_of(execution)[1:] == ["execution.needs_attention", "incident.opened"] * ended
 
 
 # --- Heartbeats -------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from audit.ground.actors import SYSTEM
 from audit.ground.refusals import Invalid
 from audit.models import Event
 from governance.models import Autonomy, GateBounds, Incident, StageChange
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from governance.trust.autonomy import (
     boundary_hit,
-    close_incident,
     demote,
     lower_stage,
     raise_alarm,
@@ -162,15 +161,15 @@ def test_an_incident_is_closed_once_by_somebody_else_and_gives_nothing_back(
 ) -> None:
     incident = demote(trusted, "refund_payment", Incident.Kind.DRIFT, "x", SYSTEM)
     with pytest.raises(autonomy.OwnersWord):
-        close_incident(incident, by=olga, actor=actor_of(olga), reason="fine")
+        incidents.close_incident(incident, by=olga, actor=actor_of(olga), reason="fine")
     with pytest.raises(Invalid):
-        close_incident(incident, by=pia, actor=actor_of(pia), reason=" ")
+        incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason=" ")
 
-    closed = close_incident(incident, by=pia, actor=actor_of(pia), reason="looked into")
+    closed = incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="looked into")
     assert (closed.closed_by, closed.closing_reason, bool(closed.closed_at)) == (pia, "looked into", True)
     assert stage_of(trusted) == 2
-    with pytest.raises(autonomy.IncidentIsClosed):
-        close_incident(incident, by=pia, actor=actor_of(pia), reason="again")
+    with pytest.raises(incidents.IncidentIsClosed):
+        incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="again")
 
 
 def test_the_command_lowers_freely_and_raises_only_by_a_name_and_a_reason(

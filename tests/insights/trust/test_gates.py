@@ -12,7 +12,7 @@ from audit.ground.actors import SYSTEM
 from audit.ground.wilson import share
 from governance.actions.action_types import register
 from governance.models import Autonomy, Incident
-from governance.trust import autonomy
+from governance.trust import autonomy, incidents
 from governance.trust.gate_bounds import DEFAULTS, Bounds, set_bounds
 from insights.trust import gates
 from insights.trust.gates import measured_now
@@ -178,7 +178,7 @@ def test_an_open_incident_is_in_the_way_until_it_is_closed(agent: Any, harmless:
     for action in ("refund_payment", ""):
         incident = autonomy.demote(agent, action, Incident.Kind.REPORTED, "x", SYSTEM)
         assert (gate(agent, "incidents").passed, gate(agent, "incidents").said) == (False, "1 open")
-        autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="seen")
+        incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="seen")
         assert gate(agent, "incidents").passed
     register({**HARMLESS, "name": "other"}, actor=SYSTEM)
     autonomy.demote(agent, "other", Incident.Kind.REPORTED, "x", SYSTEM)

@@ -20,8 +20,8 @@ from approvals.deciding import decide
 from approvals.models import CheckPlan
 from approvals.models.notices import Delivery, Message, Notice, Target
 from audit.outbox import broker, tell_worker
-from execution.models import Execution, Heartbeat
-from governance.models import Absence, Halt, StandingApproval
+from execution.models import Attention, Execution, Heartbeat
+from governance.models import Absence, Halt, Incident, StandingApproval
 from reviewapp.celery import app
 from reviewapp.processes import beat, rounds
 from reviewapp.processes.beat import Clock
@@ -181,6 +181,18 @@ def not_looked_for_a_minute(_: Scene) -> None:
     Heartbeat.objects.filter(name="adopted").update(at=Now() - timedelta(seconds=61))
 
 
+@makes_due("execution.tasks.page")
+def to_remind_of_what_needs_attention(scene: Scene) -> None:
+    scene.execution(status="needs_attention")
+    asked = {"team_id": "operations", "deadline": Now(), "remind_at": Now() - JUST_NOW}
+    Attention.objects.create(execution=Execution.objects.get(), **asked)
+
+
+@makes_due("execution.tasks.page")
+def to_remind_of_an_incident(_: Scene) -> None:
+    Incident.objects.create(kind="mismatch", detail="x", remind_at=Now() - JUST_NOW)
+
+
 @makes_due("suggestions.tasks.sweep")
 def a_callback(scene: Scene) -> None:
     Callback.objects.create(proposal=scene.proposal, type="proposal.approved", data={})
@@ -316,6 +328,7 @@ def test_a_round_is_sent_so_often_and_no_oftener(db: None, monkeypatch: pytest.M
         "audit.tasks.sum_up_refusals": 3,
         "approvals.tasks.forget_notices": 1,
         "approvals.tasks.forget_figures": 1,
+        "execution.tasks.watch_workflows": 1,
     }
 
 

@@ -10,17 +10,18 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client
 
+from audit.ground.actors import SYSTEM
 from audit.models import Event
-from governance.models import Agent, Autonomy, Incident, StageChange
-from governance.trust import autonomy
-from insights.trust import api as incident_api
-from insights.trust import incident_views
+from governance.models import Agent, Autonomy, Incident, StageChange, Team
+from governance.trust import autonomy, incidents
+from insights.incidents import api as incident_api
+from insights.incidents import views as incident_views
 from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of
 from tests.queries import same_queries_at
 from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
-LIST = "/governance/incidents/"
+LIST = "/incidents/"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_the_list_says_what_happened_by_whom_and_who_dealt_with_it(
     incident: Incident, desk: Client, pia: Any
 ) -> None:
     assert "It pays twice." in html_of(desk)
-    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="A bug of the shop’s.")
+    incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="A bug of the shop’s.")
 
     assert "No open incident" in html_of(desk)
     for query in ("?show=closed", "?show="):
@@ -232,38 +233,55 @@ def test_an_unknown_action_is_refused_over_the_api(
 # --- Closing ------------------------------------------------------------------------------------------
 
 
+CLOSED = {"reason": "  Dealt with.  ", "found_to_be": "service"}
+
+
 def test_closing_says_by_whom_and_gives_nothing_back(incident: Incident, desk: Client, pia: Any) -> None:
     Autonomy.objects.filter(agent=incident.agent).update(stage=2)
 
-    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": "  Dealt with.  "}, follow=True)
+    answer = desk.post(f"{LIST}{incident.pk}/close/", CLOSED, follow=True)
 
     incident.refresh_from_db()
     assert (incident.closed_by, incident.closing_reason) == (pia, "Dealt with.")
-    assert "has to be earned again" in answer.content.decode()
+    assert incident.found_to_be == "service"
+    html = answer.content.decode()
+    assert "has to be earned again" in html
+    assert "a service was away or did wrong" in html
     assert Autonomy.objects.get().stage == 2
     assert not StageChange.objects.exists()
     assert Event.objects.filter(type="incident.closed").count() == 1
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [("", "Say why"), (" ", "Say why"), ("x" * 501, "at most 500 characters")]
+    ("changes", "said"),
+    [
+        ({"reason": ""}, "Say why"),
+        ({"reason": " "}, "Say why"),
+        ({"reason": "x" * 501}, "at most 500 characters"),
+        ({"found_to_be": ""}, "Say which of these it was"),
+        ({"found_to_be": "nonsense"}, "Say which of these it was"),
+    ],
 )
-def test_closing_needs_a_reason_that_fits(incident: Incident, desk: Client, reason: str, said: str) -> None:
-    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": reason})
+def test_closing_needs_a_cause_and_words_that_fit(
+    incident: Incident, desk: Client, changes: dict[str, str], said: str
+) -> None:
+    answer = desk.post(f"{LIST}{incident.pk}/close/", {**CLOSED, **changes})
 
     html = answer.content.decode()
     assert answer.status_code == 422
     assert said in html
-    assert f'value="{reason}"' in html
+    if "reason" in changes:
+        assert f">{changes['reason']}</textarea>" in html
+        assert 'value="service" selected' in " ".join(html.split())
     incident.refresh_from_db()
     assert incident.closed_at is None
 
 
 def test_who_owns_the_agent_does_not_close_its_incidents(incident: Incident, olga: Any, api_as: Any) -> None:
     client = browser(olga)
-    assert "Another operator closes it: you own this agent." in html_of(client)
+    assert "Somebody else closes it: you own this agent." in html_of(client, f"{incident.pk}/")
 
-    assert client.post(f"{LIST}{incident.pk}/close/", {"reason": "mine"}).status_code == 409
+    assert client.post(f"{LIST}{incident.pk}/close/", CLOSED).status_code == 409
     refused = api_as(olga).post(f"incidents/{incident.pk}/close/", {"reason": "mine"})
 
     assert (refused.status_code, "You own this agent" in refused.json()["detail"]) == (403, True)
@@ -274,9 +292,9 @@ def test_who_owns_the_agent_does_not_close_its_incidents(incident: Incident, olg
 def test_the_second_of_two_who_close_it_is_told_so(
     incident: Incident, desk: Client, pia: Any, api_as: Any
 ) -> None:
-    autonomy.close_incident(incident, by=pia, actor=actor_of(pia), reason="first")
+    incidents.close_incident(incident, by=pia, actor=actor_of(pia), reason="first")
 
-    answer = desk.post(f"{LIST}{incident.pk}/close/", {"reason": "second"})
+    answer = desk.post(f"{LIST}{incident.pk}/close/", CLOSED)
     over_the_api = api_as(pia).post(f"incidents/{incident.pk}/close/", {"reason": "third"})
 
     assert (answer.status_code, over_the_api.status_code) == (409, 409)
@@ -285,6 +303,78 @@ def test_the_second_of_two_who_close_it_is_told_so(
     incident.refresh_from_db()
     assert incident.closing_reason == "first"
     assert Event.objects.filter(type="incident.closed").count() == 1
+
+
+# --- Taking on, noting ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def silent(agent: Agent) -> Incident:
+    """An incident of the team `operations`."""
+    opened = incidents.open_incident(
+        Incident.Kind.MISMATCH,
+        "Not there.",
+        actor=SYSTEM,
+        cause="mismatch x",
+        agent=agent,
+        action="refund_payment",
+        team=Team.objects.get(pk="operations"),
+    )
+    return opened.incident
+
+
+def test_a_team_takes_its_incident_on_notes_and_closes_it(silent: Incident, ana: Any, ben: Any) -> None:
+    client, other = browser(ana), browser(ben)
+    assert "I take it on" in html_of(client, f"{silent.pk}/")
+
+    client.post(f"{LIST}{silent.pk}/acknowledge/")
+    html = client.post(f"{LIST}{silent.pk}/note/", {"text": "Asked <b>the shop</b>."}, follow=True)
+    refused = other.post(f"{LIST}{silent.pk}/acknowledge/")
+    other.post(f"{LIST}{silent.pk}/close/", CLOSED)
+
+    silent.refresh_from_db()
+    assert (silent.acknowledged_by, silent.closed_by, silent.remind_at) == (ana, ben, None)
+    assert "Asked &lt;b&gt;the shop&lt;/b&gt;." in html.content.decode()
+    assert (refused.status_code, "Ana has taken it on already." in refused.content.decode()) == (409, True)
+    told = Event.objects.filter(type__startswith="incident.").values_list("type", flat=True)
+    assert [*told] == ["incident.opened", "incident.acknowledged", "incident.noted", "incident.closed"]
+
+
+def test_an_incident_of_another_team_is_not_there(silent: Incident, cyd: Any, ana: Any, api_as: Any) -> None:
+    client = browser(cyd)
+    assert str(silent.pk) not in html_of(client)
+    assert client.get(f"{LIST}{silent.pk}/").status_code == 404
+    assert client.post(f"{LIST}{silent.pk}/acknowledge/").status_code == 404
+    assert api_as(cyd).get(f"incidents/{silent.pk}/").status_code == 404
+    assert api_as(cyd).get("incidents/").json()["incidents"] == []
+
+    Incident.objects.update(escalated_to="finance")
+
+    assert api_as(cyd).get(f"incidents/{silent.pk}/").status_code == 200
+    assert api_as(ana).get("incidents/?team=finance&kind=mismatch").json()["incidents"]
+
+
+def test_incidents_of_agents_are_for_operators(incident: Incident, ana: Any, api_as: Any) -> None:
+    assert "I take it on" not in html_of(browser(ana), f"{incident.pk}/")
+    for verb, body in (("acknowledge", {}), ("notes", {"text": "x"}), ("close", {"reason": "x"})):
+        assert api_as(ana).post(f"incidents/{incident.pk}/{verb}/", body).status_code == 403
+
+
+def test_over_the_api_it_is_taken_on_noted_and_closed(silent: Incident, ana: Any, api_as: Any) -> None:
+    api = api_as(ana)
+    taken = api.post(f"incidents/{silent.pk}/acknowledge/", {})
+    again = api.post(f"incidents/{silent.pk}/acknowledge/", {})
+    note = api.post(f"incidents/{silent.pk}/notes/", {"text": " Asked the shop. "})
+    empty = api.post(f"incidents/{silent.pk}/notes/", {"text": " "})
+    api.post(f"incidents/{silent.pk}/close/", {"reason": "Mended.", "found_to_be": "workflow"})
+    found = api.get(f"incidents/{silent.pk}/").json()
+
+    assert (taken.status_code, again.status_code, note.status_code) == (200, 200, 201)
+    assert (empty.status_code, empty.json()["errors"][0]["pointer"]) == (422, "/text")
+    assert found["notes"] == [note.json()]
+    assert note.json()["text"] == "Asked the shop."
+    assert (found["acknowledged_by"], found["found_to_be"], found["executions"]) == ("Ana", "workflow", [])
+    assert api.get("incidents/?kind=nonsense").json()["errors"][0]["pointer"] == "?kind"
 
 
 def test_what_is_no_incident_is_not_there(
