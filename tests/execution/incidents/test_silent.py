@@ -20,7 +20,7 @@ from execution.running.run import run
 from governance.models import Incident, Team
 from insights.trust.gates import measured_now
 from suggestions.models import Proposal
-from tests.execution.conftest import step, workflow
+from tests.execution.conftest import run_to_rest, step, workflow
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=1)
@@ -44,7 +44,7 @@ def kinds() -> list[tuple[str, int]]:
 def test_done_but_not_there_is_a_mismatch_of_its_team(approved: Any, shop: Any) -> None:
     shop.will("/seen", 404)
     execution = approved(checked(shop))
-    run(execution.pk)
+    run_to_rest(execution)
 
     incident = Incident.objects.get()
     assert (incident.kind, incident.team_id, incident.agent) == (
@@ -59,7 +59,7 @@ def test_done_but_not_there_is_a_mismatch_of_its_team(approved: Any, shop: Any) 
 def test_what_cannot_be_looked_at_is_no_mismatch(approved: Any, shop: Any) -> None:
     shop.will("/seen", "hang up")
     execution = approved(checked(shop))
-    run(execution.pk)
+    run_to_rest(execution)
 
     execution.refresh_from_db()
     assert (execution.status, kinds()) == ("needs_attention", [])
@@ -70,10 +70,10 @@ def test_a_report_that_the_proof_denies_is_disproved_and_speaks_against_the_agen
 ) -> None:
     shop.will("/seen", 404)
     execution = approved(checked(shop, {"kind": "handback", "within": "1h"}))
-    run(execution.pk)
+    run_to_rest(execution)
     proposal = Proposal.objects.get(pk=execution.proposal_id)
     report_result(proposal, agent=proposal.agent, outcome="succeeded")
-    run(execution.pk)
+    run_to_rest(execution)
 
     incident = Incident.objects.get()
     assert (incident.kind, incident.agent, incident.action) == ("disproved", proposal.agent, "refund_payment")
