@@ -3,6 +3,7 @@
 from execution.models.executions import Attempt, Execution, Step, Verdict
 from execution.models.healing import Breaker, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
+from execution.models.looks import Look
 
 __all__ = [
     "Attempt",
@@ -10,6 +11,7 @@ __all__ = [
     "Compensation",
     "Execution",
     "Heartbeat",
+    "Look",
     "Signal",
     "Step",
     "Verdict",

@@ -35,9 +35,7 @@ def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
     try:
         url = address_of(route, known)
         content = _content(route, known)
-        sent = {**route.headers, **how.headers}
-        if content:
-            sent["content-type"] = "application/json"
+        sent = _with_type({**route.headers, **how.headers}, content)
         answer = egress.request(
             route.method,
             url,
@@ -94,8 +92,14 @@ def read(route: HttpRoute, known: Mapping[str, Any], timeout: float) -> Read:
     """Ask, changing nothing. Raises `NoRead` where no answer can be had."""
     try:
         url = address_of(route, known)
+        content = _content(route, known)
         answer = egress.request(
-            route.method, url, door=egress.Door.ROUTES, headers=route.headers, timeout=timeout
+            route.method,
+            url,
+            door=egress.Door.ROUTES,
+            headers=_with_type(route.headers, content),
+            content=content,
+            timeout=timeout,
         )
     except (Unusable, egress.Refused, egress.NotSent, egress.Lost) as error:
         raise NoRead(str(error)) from error
@@ -119,6 +123,10 @@ def kept(answer: egress.Answer) -> str:
 def digest_of(answer: egress.Answer) -> str:
     """Names the body of an answer without telling it."""
     return "sha256:" + hashlib.sha256(answer.body).hexdigest()
+
+
+def _with_type(headers: dict[str, str], content: bytes) -> dict[str, str]:
+    return {**headers, "content-type": "application/json"} if content else headers
 
 
 def _content(route: HttpRoute, known: Mapping[str, Any]) -> bytes:
