@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from execution.holding import attempts, news
 from execution.holding.lease import Lease, LeaseLost, take
 from execution.holding.outbox import EXECUTIONS
 from execution.holding.workflow import InvalidWorkflow, WorkflowStep, workflow_of
+from execution.looking import premise, stale
+from execution.looking.asking import LONGEST
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
@@ -33,6 +35,7 @@ from execution.running.endings import ask_person, give_back, hold, put_off, refu
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
+from governance.expressions.known_facts import NO_LOOK
 
 REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it
@@ -102,6 +105,7 @@ class Turn:
     def __init__(self, take: Take) -> None:
         self._hold, self.has_taken = take, False
         self.began = self.held_from = time.monotonic()
+        self.looked = False
         self.probed: set[int] = set()  # steps of which it is known that no earlier round took effect
 
     @property
@@ -175,6 +179,8 @@ class Turn:
         if verify and self._may_be_proved_already(progress):
             return self._in_time(partial(self._prove_earlier, progress, verify))
         match self._move(progress, plan):
+            case Call() | GiveBack() if self._looks_first():
+                return self._in_time(partial(self._look, plan), LONGEST) if self._may_begin() else None
             case Call() if self.execution.assisted:
                 return self._give_back(progress.step, REPORT_WITHIN)
             case Call() as move:
@@ -231,6 +237,36 @@ class Turn:
         put_off(self.lease, self.execution, 0)
         return False
 
+    # --- The world as it is ---------------------------------------------------------------
+
+    def _looks_first(self) -> bool:
+        """Whether nothing was tried yet of what rests on a look, and this turn has not looked."""
+        if self.looked or any(one.attempts for one in self.work.steps):
+            return False
+        workflow = workflow_of(self.execution.suggestion.action_type)
+        return workflow is not None and workflow.look is not None
+
+    def _look(self, plan: WorkflowStep) -> bool:
+        """Look whether it still is as those who decided were shown it. False when the turn is over."""
+        self.looked = True
+        found = premise.check(self.work)
+        if found is None or found.holds:
+            return True
+        if found.reason:
+            stale.return_to_reviewers(self.lease, self.execution, found)
+        elif found.tries < plan.retry.attempts and found.waited < plan.retry.within:
+            put_off(self.lease, self.execution, moves.wait_before(plan, found.tries))
+        else:
+            why = f"Nothing was sent, for what is there now can't be seen. {found.unanswered}"
+            ask_person(self.lease, self.execution, why)
+        return False
+
+    @cached_property
+    def _seen(self) -> Mapping[str, Any]:
+        """What was there before it began, for expressions."""
+        workflow = workflow_of(self.execution.suggestion.action_type)
+        return premise.last_look(self.execution) if workflow and workflow.look else NO_LOOK
+
     # --- One attempt ----------------------------------------------------------------------
 
     def _open(self, progress: Progress, plan: WorkflowStep, move: Call) -> Act | None:
@@ -254,7 +290,7 @@ class Turn:
             may_send=self.lease.is_held,
             repeatable=execution.suggestion.action_type.idempotent_hint or route.idempotent,
         )
-        result = dispatch.call(route, facts(execution), how)
+        result = dispatch.call(route, facts(execution, look=self._seen), how)
         # It has taken effect perhaps: a database that is away for a moment must not leave that unknown.
         return insist(lambda: self._close(plan, attempt, result))
 
@@ -328,7 +364,7 @@ class Turn:
         proved, why = False, ""
         for wait in waits:
             time.sleep(wait)
-            proved, why = probe(verify, facts(self.execution), PROBE_TIMEOUT)
+            proved, why = probe(verify, facts(self.execution, look=self._seen), PROBE_TIMEOUT)
             if proved:
                 break
         return proved, why
