@@ -148,10 +148,11 @@ def _digest(value: Any) -> str:
 
 
 def _shown(look: Look, plan: Workflow, known: Mapping[str, Any]) -> list[list[Any]]:
-    """Labels and values: those that the workflow names, or the members of the answer."""
+    """Labels and values: those that the workflow names, by label, for how they were written is not kept; or
+    the members of the answer as they came."""
     if look.kind == Kind.LOOK and plan.look and plan.look.show:
         facts = {**known, "look": {**look.facts, "known": True, **_as_found(look)}}
-        return [[label, short(_told(value, facts))] for label, value in plan.look.show.items()]
+        return [[label, short(_told(value, facts))] for label, value in sorted(plan.look.show.items())]
     if isinstance(look.answer, dict):
         return [[name, short(value)] for name, value in list(look.answer.items())[:MOST_SHOWN]]
     return [["Answer", short(look.text if look.answer is None else look.answer)]]
