@@ -13,7 +13,6 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.timezone import now
 
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.changes import same
@@ -21,7 +20,7 @@ from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
 from execution.holding.workflow import Workflow
 from execution.looking import looks
-from execution.looking.asking import cached, kinds_of, member_of, plan_of, short
+from execution.looking.asking import member_of, plan_of, short
 from execution.looking.premise import holds_now
 from execution.models import Look
 from execution.routes.result import facts_before
@@ -33,6 +32,7 @@ from suggestions.past import looks as telling
 WAITS = (400, 600, 1_000, 1_500, 2_000, 3_000, 3_000, 4_000)
 VERBS = ("reject", "return")
 _NOTHING = object()
+_KIND = Look.Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +105,16 @@ def now_of(
     if not plans or proposal.status != Proposal.Status.PENDING:
         return {}
     found = looks.newest(proposal.pk)
-    missing = False
     drawn = {}
     for suggestion in (s for s in suggestions if s.rank in plans):
         own = [one for one in found if one.suggestion_id == suggestion.pk]
         plan = plans[suggestion.rank]
-        on_its_way = {one.kind for one in own if one.at is None}
-        stale = {kind for kind in kinds_of(plan) if not _is_fresh(own, kind, plan)}
-        missing |= bool(stale - on_its_way)
+        stale = looks.stale_kinds(own, suggestion, plan)
         versions = [rank for rank, of in also if of == suggestion.rank]
         drawn[suggestion.rank] = _now(proposal, suggestion, plan, own, versions, tried if stale else None)
-    if missing:
+    if looks.is_wanted(found, suggestions):
         telling.tell(proposal, [s.action_type for s in suggestions])
     return drawn
-
-
-def _is_fresh(own: Sequence[Look], kind: str, plan: Workflow) -> bool:
-    look = _newest(own, kind)
-    return look is not None and look.at is not None and (now() - look.at).total_seconds() < cached(plan)
-
-
-def _newest(own: Sequence[Look], kind: str) -> Look | None:
-    answered = [one for one in own if one.kind == kind and one.at]
-    return max(answered, key=lambda one: one.asked_at, default=None)
 
 
 def _now(
@@ -138,7 +125,7 @@ def _now(
     versions: Sequence[int],
     tried: int | None,
 ) -> Now:
-    look, dry_run = _newest(own, Look.Kind.LOOK), _newest(own, Look.Kind.PREVIEW)
+    look, dry_run = (looks.answer_among(own, suggestion, kind) for kind in (_KIND.LOOK, _KIND.PREVIEW))
     seen = _answered(look, suggestion, plan)
     says = shown(plan.look.says) if plan.look else "the service"
     given: list[tuple[str, Any]] = [("rank", suggestion.rank), *(("also", rank) for rank in versions)]

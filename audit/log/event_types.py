@@ -480,7 +480,7 @@ _ROWS = [
     ),
     _row(
         "proposal.returned_stale",
-        "suggestions",
+        "execution",
         "gave the proposal back to its reviewers: what it rested on has moved.",
         "execution action_digest decisions",
         "It waits for people again, and what they had decided does not count any more",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 from audit.ground.ids import uuid7
 from audit.statements.prepared import execute
@@ -116,6 +117,33 @@ def newest(proposal_id: UUID) -> list[Look]:
     """Of each suggestion and kind the newest answer, and what is on its way; what brought it back."""
     of = ["suggestion_id", "kind", "on_its_way", "brought_back"]
     return list(_told(Look.objects.filter(proposal_id=proposal_id)).order_by(*of, "-asked_at").distinct(*of))
+
+
+def answer_among(found: Sequence[Look], suggestion: Suggestion, kind: str) -> Look | None:
+    """The newest answer of this kind about one suggestion."""
+    own = [one for one in found if one.suggestion_id == suggestion.pk and one.kind == kind and one.at]
+    return max(own, key=lambda one: one.asked_at, default=None)
+
+
+def stale_kinds(found: Sequence[Look], suggestion: Suggestion, plan: Workflow) -> set[str]:
+    """What of a suggestion has no answer that still counts as now."""
+
+    def is_fresh(kind: str) -> bool:
+        look = answer_among(found, suggestion, kind)
+        return look is not None and look.at is not None and (now() - look.at).total_seconds() < cached(plan)
+
+    return {kind for kind in kinds_of(plan) if not is_fresh(kind)}
+
+
+def is_wanted(found: Sequence[Look], suggestions: Sequence[Suggestion]) -> bool:
+    """Whether anything is to be asked that nobody is asking."""
+    on_its_way = {(one.suggestion_id, one.kind) for one in found if one.at is None}
+    return any(
+        (suggestion.pk, kind) not in on_its_way
+        for suggestion in suggestions
+        if (plan := plan_of(suggestion.action_type))
+        for kind in stale_kinds(found, suggestion, plan)
+    )
 
 
 def _told(looks: QuerySet[Look]) -> QuerySet[Look]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from audit.ground.canonical import canonical
 from audit.statements.prepared import execute
 from execution.holding.workflow import Workflow, workflow_of
-from execution.looking.asking import Kind, ask, clean
+from execution.looking.asking import Kind, ask, clean, short
 from execution.models import Execution, Look
 from execution.models.work import Work
 from execution.routes.result import facts
@@ -82,7 +82,8 @@ def check(work: Work) -> Premise | None:
     moved = list(_moved(workflow, known, look, _shown(execution, said, look)))
     reason = _why_not(workflow, known, look) or (_in_words(workflow, moved) if moved else "")
     if reason:
-        look.reason, look.moved = reason[:500], [list(one) for one in moved]
+        look.reason = reason[:500]
+        look.moved = [[one.label, short(one.before), short(one.now)] for one in moved]
         look.save(update_fields=["reason", "moved"])
     return Premise(look, moved=moved, reason=reason)
 

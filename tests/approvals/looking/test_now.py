@@ -19,7 +19,7 @@ from governance.actions.action_types import register
 from tests.approvals.conftest import policy
 from tests.approvals.desk.test_views import browser, form_of, page, part
 from tests.conftest import REFUND, actor_of, suggestion_body
-from tests.execution.conftest import shop as shop  # noqa: PLC0414 - a fixture
+from tests.execution.conftest import shop as shop
 from tests.execution.looking.conftest import ORDER, known, looking, order
 from tests.queries import statements
 
@@ -220,3 +220,22 @@ def test_a_program_says_what_it_showed(waiting: Any, ana: Any, api_as: Any) -> N
     }
     assert api_as(ana).post(f"proposals/{proposal.pk}/decisions/", said).status_code == 201
     assert len(Decision.objects.get().looks) == 1
+
+
+def test_a_program_reads_what_is_there(waiting: Any, told: list[Any], ana: Any, api_as: Any) -> None:
+    proposal, reviewer = waiting(), api_as(ana)
+    assert reviewer.get(f"proposals/{proposal.pk}/looks/").json() == {"looks": [], "asking": True}
+    assert told == [proposal.pk]
+    look_at(proposal.pk)
+    answer = reviewer.get(f"proposals/{proposal.pk}/looks/").json()
+    [look] = answer["looks"]
+    assert answer["asking"] is False
+    assert (look["kind"], look["says"], look["known"]) == ("look", "the shop", True)
+    assert look["values"] == [{"label": "Owner", "value": "Ida"}, {"label": "Refundable", "value": 54.04}]
+
+
+def test_of_most_kinds_of_action_nothing_can_be_asked(
+    proposal: Any, told: list[Any], ana: Any, api_as: Any
+) -> None:
+    assert api_as(ana).get(f"proposals/{proposal.pk}/looks/").json() == {"looks": [], "asking": False}
+    assert told == []

@@ -15,7 +15,7 @@ from execution.models import Execution, Look
 from execution.running.run import run
 from suggestions.models import Callback, Proposal
 from tests.conftest import actor_of, proposal_body
-from tests.execution.conftest import events_of, run_to_rest
+from tests.execution.conftest import events_of, run_to_rest, tamper
 from tests.execution.looking.conftest import ORDER, looking
 
 pytestmark = pytest.mark.django_db
@@ -226,3 +226,41 @@ def test_the_replay_of_what_had_passed_says_that_it_waits(
     run(Execution.objects.get().pk)
     answer = api.submit(body, key="one")
     assert (answer.status_code, answer.json()["status"]) == (201, "pending")
+
+
+def test_what_the_agent_carries_out_is_looked_at_before_it_is_handed_back(
+    shop: Any, order: Any, waiting: Any, agent: Any, ana: Any, ben: Any
+) -> None:
+    from governance.models import Autonomy
+
+    Autonomy.objects.create(agent=agent, action="refund_payment", stage=Autonomy.Stage.ASSISTED)
+    proposal = waiting()
+    execution = approve(proposal, ana)
+    assert (execution.assisted, execution.status) == (True, Execution.Status.SCHEDULED)
+    order(1)
+    run(execution.pk)
+    assert Proposal.objects.get().status == Proposal.Status.PENDING
+    order(54.04)
+    Look.objects.update(at="2020-01-01T00:00:00Z")
+    look_at(proposal.pk)
+    assert run_to_rest(approve(proposal, ben)).status == Execution.Status.HANDED_BACK
+
+
+def test_what_was_decided_before_it_came_back_stays_without_effect(
+    shop: Any, order: Any, policy: Any, waiting: Any, ana: Any, ben: Any
+) -> None:
+    """Also where somebody lets a row of it stand again: the log knows better."""
+    policy("version: 1\ndefaults: {verdict: review, team: operations, approvals: 2}\n")
+    proposal = waiting(looking(shop, require=None))
+    approve(proposal, ana)
+    execution = approve(proposal, ben)
+    order(10)
+    run(execution.pk)
+    [first, _] = Decision.objects.order_by("at")
+    tamper("UPDATE approvals_decision SET standing = true WHERE id = %s", first.pk)
+
+    again = approve(proposal, ben)
+
+    assert run_to_rest(again).status == Execution.Status.NEEDS_ATTENTION
+    assert "1 of 2 people stand behind this action" in Execution.objects.get().reason
+    assert shop.asked("/refunds") == []

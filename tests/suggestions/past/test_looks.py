@@ -12,7 +12,7 @@ from execution.models import Look
 from governance.actions.action_types import register
 from suggestions.models import Proposal
 from tests.conftest import REFUND, in_force, proposal_body, suggestion_body
-from tests.execution.conftest import shop as shop  # noqa: PLC0414 - a fixture
+from tests.execution.conftest import shop as shop
 from tests.execution.looking.conftest import ORDER, known, looking, order
 from tests.queries import sent
 
