@@ -58,7 +58,7 @@ def come_back(proposal: Proposal, actor: Actor) -> list[str]:
     people time to decide anew. Returns the ids of the decisions, which stay in the record."""
     decided = Decision.objects.filter(proposal=proposal, standing=True)
     ids = [str(pk) for pk in decided.order_by("at").values_list("pk", flat=True)]
-    decided.update(standing=False)
+    decided.update(standing=False, stale=True)
     second.let_go(proposal, actor=actor)
     samples.let_go(proposal, actor=actor)
     due_times.begin_anew(proposal)

@@ -6,6 +6,7 @@ yet is on its way, and the part is asked for again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,6 @@ from django.utils.http import urlencode
 
 from approvals.showing.arguments import as_text, in_words
 from approvals.showing.changes import same
-from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
 from execution.holding.workflow import Workflow
 from execution.looking import looks
@@ -43,6 +43,16 @@ class Seen:
     now: list[Piece]
     claim: list[Piece] | None = None
     differs: bool = False
+
+    @property
+    def claimed(self) -> str:
+        """What the agent says, on one line and in brief."""
+        return _text(self.claim)
+
+    @property
+    def found(self) -> str:
+        """What the service says, likewise."""
+        return _text(self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class Now:
     asks_preview: bool
     look: Answered | None
     preview: Answered | None
-    differing: str
+    differing: list[Seen]
     unmet: list[Piece]
     came_back: CameBack | None
     forms: list[str]
@@ -141,7 +151,7 @@ def _now(
         asks_preview=plan.preview is not None,
         look=seen,
         preview=_answered(dry_run, None, plan),
-        differing=_differing(seen, says),
+        differing=[value for value in seen.values if value.differs] if seen else [],
         unmet=pieces(_unmet(proposal, suggestion, plan, look)),
         came_back=next((_came_back(one) for one in own if one.reason), None),
         forms=[f"approve-{rank}" for rank in (suggestion.rank, *versions)]
@@ -173,12 +183,19 @@ def _seen(plan: Workflow, label: str, value: Any, claims: dict[str, Any]) -> See
     names = [label] if plan.look is None else [label, member_of(plan.look, label)]
     claim = next((claims[_name(name)] for name in names if _name(name) in claims), _NOTHING)
     if claim is _NOTHING:
-        return Seen(_label(label), pieces(in_words(value)))
-    return Seen(_label(label), pieces(in_words(value)), pieces(in_words(short(claim))), _differ(claim, value))
+        return Seen(_label(label), pieces(_said(value)))
+    return Seen(_label(label), pieces(_said(value)), pieces(_said(short(claim))), _differ(claim, value))
 
 
 def _label(label: str) -> str:
-    return readable(label) if label.islower() else shown(label)
+    """A member of an answer is called by its name, which is a program's."""
+    return shown(label) if " " in label else readable(label)
+
+
+def _said(value: Any) -> str:
+    """A value as a person says it, lists and objects on one line."""
+    nests = isinstance(value, list | dict)
+    return json.dumps(value, ensure_ascii=False) if nests else in_words(value)
 
 
 def _differ(claim: Any, value: Any) -> bool:
@@ -188,16 +205,6 @@ def _differ(claim: Any, value: Any) -> bool:
         return not same(claim, value) and as_text(claim) != as_text(value)
     except ValueError:
         return bool(claim != value)
-
-
-def _differing(seen: Answered | None, says: str) -> str:
-    """ "Refundable: the agent says 60, the shop says 54.04."; empty where nothing differs."""
-    told = [
-        f"{one.label}: the agent says {_text(one.claim)}, {says} says {_text(one.now)}"
-        for one in (seen.values if seen else [])
-        if one.differs
-    ]
-    return listed(told[:3]) + (f", and {len(told) - 3} more" if len(told) > 3 else "") if told else ""
 
 
 def _text(said: Sequence[Piece] | None) -> str:
@@ -212,7 +219,7 @@ def _unmet(proposal: Proposal, suggestion: Suggestion, plan: Workflow, look: Loo
 
 def _came_back(look: Look) -> CameBack:
     moved = [
-        (_label(label), pieces(in_words(short(before))), pieces(in_words(short(after))))
+        (_label(label), pieces(_said(short(before))), pieces(_said(short(after))))
         for label, before, after in look.moved
     ]
     return CameBack(look.at, pieces(look.reason), moved)
@@ -239,6 +246,6 @@ def then_of(kept: Sequence[dict[str, Any]]) -> Iterator[Then]:
         yield Then(
             f"Shown: what would change, as a dry run of {says} said" if dry else f"Shown: what {says} said",
             one["at"][:19].replace("T", " "),
-            [(_label(label), pieces(in_words(value))) for label, value in one["values"]],
+            [(_label(label), pieces(_said(value))) for label, value in one["values"]],
             pieces(one["error"]),
         )

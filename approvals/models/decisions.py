@@ -65,6 +65,9 @@ class Decision(models.Model):
         help_text="The absent person in whose place it was said.",
     )
     standing = models.BooleanField(default=True, help_text="False once it was taken back.")
+    stale = models.BooleanField(
+        default=False, db_default=False, help_text="It counts no more since what it rested on has moved."
+    )
     at = models.DateTimeField(db_default=Now())
 
     objects = DecisionQuerySet.as_manager()

@@ -85,7 +85,7 @@ def test_where_the_shop_and_the_agent_differ_it_says_so_in_words(waiting: Any, a
     look_at(proposal.pk)
     html = page(browser(ana), f"/queue/{proposal.pk}/")
     said = text_of(html)
-    assert "Not as the agent says Refundable: the agent says 60, the shop says 54.04." in said
+    assert "Not as the agent says Refundable : the agent says 60, the shop says 54.04" in said
     assert "Refundable 54.04 60 differs" in said
     assert "Owner Ida nothing" in said
 

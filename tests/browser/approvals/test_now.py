@@ -44,6 +44,8 @@ def test_the_answer_comes_to_the_page_and_stands_with_the_decision(
     expect(now).to_contain_text("A dry run: nothing was changed.")
     check(page, "what is there now")
     shoot(page, "now")
+    page.locator(".now-preview").scroll_into_view_if_needed()
+    shoot(page, "now-end")
 
     settled(page, proposal)
     page.keyboard.press("a")

@@ -79,7 +79,7 @@ def test_what_has_moved_goes_back_to_its_reviewers_and_nothing_is_sent(
     assert proposal.deadline > before.deadline
     assert not Execution.objects.exists()
     decision = Decision.objects.get()
-    assert (decision.verdict, decision.standing) == ("approve", False)
+    assert (decision.verdict, decision.standing, decision.stale) == ("approve", False, True)
     look = Look.objects.get(occasion="acting")
     assert look.moved == [["Owner", "Ida", "Eve"]]
     assert look.reason == "It is not as it was when it was decided, the shop says: Owner."
