@@ -214,7 +214,11 @@ def _text(said: Sequence[Piece] | None) -> str:
 
 def _unmet(proposal: Proposal, suggestion: Suggestion, plan: Workflow, look: Look | None) -> str:
     """Why it would not be carried out as things are, whoever approves it."""
-    return holds_now(plan, facts_before(proposal, suggestion.arguments), look) if look else ""
+    return (
+        holds_now(plan, facts_before(proposal, suggestion.action_type, suggestion.arguments), look)
+        if look
+        else ""
+    )
 
 
 def _came_back(look: Look) -> CameBack:

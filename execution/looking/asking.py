@@ -67,7 +67,7 @@ def ask(
 
     `found` is the fact `look`, for a dry run. `at` is left to whoever stores it.
     """
-    known = facts_before(suggestion.proposal, arguments)
+    known = facts_before(suggestion.proposal, suggestion.action_type, arguments)
     if found is not None:
         known["look"] = found
     route = _route(plan, look.kind)

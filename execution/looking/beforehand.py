@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db.models.functions import Now
 
+from execution.holding.workflow import Workflow
 from execution.looking.asking import Kind, ask, plan_of, question_of
 from execution.models import Look
 from execution.routes.result import Unusable, facts_before
@@ -17,6 +19,7 @@ from governance.expressions.known_facts import NO_LOOK
 from suggestions.models import Suggestion
 
 Occasion = Look.Occasion
+_log = structlog.get_logger(__name__)
 
 
 class Beforehand:
@@ -36,8 +39,7 @@ class Beforehand:
                     kind=Kind.LOOK,
                     occasion=Occasion.SUBMISSION,
                 )
-                ask(look, plan, suggestion, suggestion.arguments, timeout=left)
-                look.at = datetime.now(UTC)
+                _ask(look, plan, suggestion, left)
                 found.append(look)
         return found
 
@@ -58,9 +60,21 @@ class Beforehand:
         if plan is None or plan.look is None:
             return NO_LOOK
         try:
-            question = question_of(plan.look.route, facts_before(suggestion.proposal, arguments))
+            question = question_of(
+                plan.look.route, facts_before(suggestion.proposal, suggestion.action_type, arguments)
+            )
         except Unusable:
             return NO_LOOK
         same = Look.objects.filter(proposal=suggestion.proposal_id, suggestion=suggestion, question=question)
         look = same.filter(kind=Kind.LOOK, known=True).order_by("-asked_at").first()
         return look.facts if look else NO_LOOK
+
+
+def _ask(look: Look, plan: Workflow, suggestion: Suggestion, seconds: float) -> None:
+    """Whatever goes wrong there, the submission goes on."""
+    try:
+        ask(look, plan, suggestion, suggestion.arguments, timeout=seconds)
+    except Exception as error:
+        _log.warning("look failed", action=str(suggestion.action_type), error=type(error).__name__)
+        look.known, look.error = False, f"No answer: {type(error).__name__}."
+    look.at = datetime.now(UTC)

@@ -8,6 +8,7 @@ from typing import Any
 
 from execution.models import Attempt, Execution
 from governance.expressions.known_facts import NO_LOOK
+from governance.models import ActionType
 from suggestions.models import Proposal
 
 SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
@@ -77,11 +78,14 @@ def facts(
 
     `steps` holds what earlier steps answered, by their names; `look` is what was found last, if anything was.
     """
-    known = facts_before(execution.proposal, execution.proposal.resolution.arguments)
+    proposal, action_type = execution.proposal, execution.suggestion.action_type
+    known = facts_before(proposal, action_type, proposal.resolution.arguments)
     return {**known, "execution": {"id": str(execution.pk)}, "steps": dict(steps or {}), "look": dict(look)}
 
 
-def facts_before(proposal: Proposal, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+def facts_before(
+    proposal: Proposal, action_type: ActionType, arguments: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The same for these arguments before anything is carried out."""
     return {
         "args": arguments,
@@ -91,6 +95,7 @@ def facts_before(proposal: Proposal, arguments: Mapping[str, Any] | None) -> dic
             "summary": proposal.summary,
             "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
             "agent": proposal.agent.name,
+            "action": str(action_type),
         },
         "execution": {"id": ""},
         "steps": {},

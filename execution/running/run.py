@@ -22,20 +22,18 @@ from execution.healing.proof import probe
 from execution.holding import attempts, news
 from execution.holding.lease import Lease, LeaseLost, take
 from execution.holding.outbox import EXECUTIONS
-from execution.holding.workflow import InvalidWorkflow, WorkflowStep, workflow_of
-from execution.looking import premise, stale
+from execution.holding.workflow import InvalidWorkflow, Workflow, WorkflowStep, workflow_of
 from execution.looking.asking import LONGEST
 from execution.models import Attempt, Execution, Step
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
-from execution.running import moves
+from execution.running import first_look, moves
 from execution.running.approval import broken
 from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
-from governance.expressions.known_facts import NO_LOOK
 
 REPORT = "report"  # the one step where the agent carries it out itself
 REPORT_WITHIN = 4 * 3600  # seconds that it has for it
@@ -180,7 +178,7 @@ class Turn:
             return self._in_time(partial(self._prove_earlier, progress, verify))
         match self._move(progress, plan):
             case Call() | GiveBack() if self._looks_first():
-                return self._in_time(partial(self._look, plan), LONGEST) if self._may_begin() else None
+                return self._in_time(partial(self._look_first, plan), LONGEST) if self._may_begin() else None
             case Call() if self.execution.assisted:
                 return self._give_back(progress.step, REPORT_WITHIN)
             case Call() as move:
@@ -239,33 +237,20 @@ class Turn:
 
     # --- The world as it is ---------------------------------------------------------------
 
-    def _looks_first(self) -> bool:
-        """Whether nothing was tried yet of what rests on a look, and this turn has not looked."""
-        if self.looked or any(one.attempts for one in self.work.steps):
-            return False
-        workflow = workflow_of(self.execution.suggestion.action_type)
-        return workflow is not None and workflow.look is not None
+    @property
+    def _workflow(self) -> Workflow | None:
+        return workflow_of(self.execution.suggestion.action_type)
 
-    def _look(self, plan: WorkflowStep) -> bool:
-        """Look whether it still is as those who decided were shown it. False when the turn is over."""
+    def _looks_first(self) -> bool:
+        return not self.looked and first_look.is_due(self._workflow, self.work)
+
+    def _look_first(self, plan: WorkflowStep) -> bool:
         self.looked = True
-        found = premise.check(self.work)
-        if found is None or found.holds:
-            return True
-        if found.reason:
-            stale.return_to_reviewers(self.lease, self.execution, found)
-        elif found.tries < plan.retry.attempts and found.waited < plan.retry.within:
-            put_off(self.lease, self.execution, moves.wait_before(plan, found.tries))
-        else:
-            why = f"Nothing was sent, for what is there now can't be seen. {found.unanswered}"
-            ask_person(self.lease, self.execution, why)
-        return False
+        return first_look.look_first(self.lease, self.work, plan)
 
     @cached_property
     def _seen(self) -> Mapping[str, Any]:
-        """What was there before it began, for expressions."""
-        workflow = workflow_of(self.execution.suggestion.action_type)
-        return premise.last_look(self.execution) if workflow and workflow.look else NO_LOOK
+        return first_look.seen(self._workflow, self.execution)
 
     # --- One attempt ----------------------------------------------------------------------
 
