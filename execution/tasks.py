@@ -7,6 +7,7 @@ from celery import shared_task
 from execution.halting.release import settle
 from execution.holding.outbox import EXECUTIONS
 from execution.incidents import paging, watch
+from execution.looking import looks
 from execution.manual.remind import remind_due
 from execution.running import heartbeats, overdue
 from execution.running.run import run_what_is_due
@@ -16,6 +17,12 @@ from execution.running.schedule import adopt
 @shared_task
 def execute(execution_id: str) -> None:
     run_what_is_due(UUID(execution_id))
+
+
+@shared_task
+def look(proposal_id: str) -> None:
+    """Ask what is there now, for those who decide. Who opens the proposal sends another such message."""
+    looks.look_at(UUID(proposal_id))
 
 
 @shared_task

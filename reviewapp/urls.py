@@ -8,6 +8,7 @@ from approvals.beside import api as beside_api
 from approvals.deciding.api import Decisions, Reopen
 from approvals.editing.api import Edits
 from approvals.explaining import simulator
+from approvals.looking.api import Looks
 from approvals.manual import api as manual_api
 from approvals.standing import api as standing_api
 from approvals.vigilance import samples_api
@@ -45,6 +46,7 @@ api = [
     path("proposals/<uuid:proposal_id>/reopen/", Reopen.as_view(), name="reopen"),
     path("proposals/<uuid:proposal_id>/claim/", beside_api.Claims.as_view(), name="claim"),
     path("proposals/<uuid:proposal_id>/assign/", beside_api.Assign.as_view(), name="assign"),
+    path("proposals/<uuid:proposal_id>/looks/", Looks.as_view(), name="looks"),
     path("proposals/<uuid:proposal_id>/comments/", beside_api.Comments.as_view(), name="comments"),
     path("proposals/<uuid:proposal_id>/take-back/", beside_api.TakeBack.as_view(), name="take-back"),
     path("proposals/<uuid:proposal_id>/undo/", beside_api.Undo.as_view(), name="undo"),

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from approvals.deciding import checks, decide
 from approvals.deciding.decide import Decided
 from approvals.deciding.reopen import reopen
+from approvals.looking.kept import MOST
 from approvals.models import Decision
 from audit.asking.answers import Answer, Id, OneOf
 from audit.asking.bodies import Strict, check
@@ -32,7 +33,10 @@ from suggestions.models import Proposal, Suggestion
 
 
 class DecisionBody(Strict):
-    """What a reviewer says, with the digest of exactly what they were shown; `team` to escalate to."""
+    """What a reviewer says, with the digest of exactly what they were shown; `team` to escalate to.
+
+    `looks` are the ids of what services said is there now, as it was shown.
+    """
 
     verdict: Literal["approve", "reject", "return", "escalate"]
     suggestion: UUID | None = None
@@ -40,6 +44,7 @@ class DecisionBody(Strict):
     arguments: dict[str, Any] | None = None
     team: str | None = Field(None, max_length=64)
     reason: str = Field("", max_length=4_000)
+    looks: list[UUID] = Field([], max_length=MOST)
 
 
 class DecisionAnswer(Answer):
@@ -118,13 +123,18 @@ def _approve(suggestions: Sequence[Suggestion], body: DecisionBody, request: Req
         shown_digest=body.action_digest,
         arguments=body.arguments,
         reason=body.reason,
+        shown=body.looks,
     )
 
 
 def _end(suggestions: Sequence[Suggestion], body: DecisionBody, request: Request) -> Decided:
     verb = decide.reject if body.verdict == "reject" else decide.give_back
     return verb(
-        suggestions[0].proposal_id, reviewer=person_of(request), actor=actor_of(request), reason=body.reason
+        suggestions[0].proposal_id,
+        reviewer=person_of(request),
+        actor=actor_of(request),
+        reason=body.reason,
+        shown=body.looks,
     )
 
 

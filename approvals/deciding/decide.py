@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from approvals.deciding import checks, due_times, edits, second, step_up
 from approvals.deciding.may_decide import check_eyes, lock_open
 from approvals.deciding.quorum import standing_of
 from approvals.deciding.step_up import Proof
+from approvals.looking.kept import kept
 from approvals.models import Check, Decision
 from approvals.showing.changes import changes, same
 from audit.ground.actors import Actor
@@ -78,6 +80,7 @@ def approve(
     reason: str = "",
     together: Together | None = None,
     proof: Proof | None = None,
+    shown: Sequence[UUID] = (),
 ) -> Decided:
     """Let this suggestion run, once enough distinct people of every required team have said so of
     the same digest.
@@ -86,8 +89,9 @@ def approve(
     somebody else made of it, with whom they then agree. `arguments` are the reviewer's edits of what
     the agent suggested, checked against the schema and digested anew; where four eyes are asked for,
     whoever edited first does not count. What is critical wants `proof` of who they are and that they
-    looked. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`, `OwnAgent`,
-    `AlreadyDecided`, `StepUpNeeded`, `Invalid`.
+    looked. `shown` are the looks at what is there now that the reviewer had before them: before anything is
+    carried out it is compared with them. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`,
+    `OwnAgent`, `AlreadyDecided`, `StepUpNeeded`, `LookGone`, `Invalid`.
     """
     if arguments is not None:
         lock_history(suggestion.proposal)
@@ -114,6 +118,7 @@ def approve(
         looked=looked,
         together=together,
         proved=proved,
+        shown=shown,
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
@@ -149,14 +154,20 @@ def approve(
 @transaction.atomic
 @as_one()
 def reject(
-    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+    proposal_id: UUID,
+    *,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    together: Together | None = None,
+    shown: Sequence[UUID] = (),
 ) -> Decided:
     """Say no to all of it, and for a while to being asked again.
 
     One rejection ends a proposal, unless the policy wants several. Raises `AlreadyResolved`,
-    `TooLate`, `NotInTeam`, `AlreadyDecided`, `Invalid`.
+    `TooLate`, `NotInTeam`, `AlreadyDecided`, `LookGone`, `Invalid`.
     """
-    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason, together)
+    proposal, decision = _say(proposal_id, Verdict.REJECT, reviewer, actor, reason, together, shown)
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
     rejections = obligations_of(proposal).rejections
@@ -172,13 +183,19 @@ def reject(
 @transaction.atomic
 @as_one()
 def give_back(
-    proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str, together: Together | None = None
+    proposal_id: UUID,
+    *,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    together: Together | None = None,
+    shown: Sequence[UUID] = (),
 ) -> Decided:
     """Return it to the agent with feedback; its next proposal says that it revises this one.
 
     Raises as `reject`.
     """
-    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason, together)
+    proposal, decision = _say(proposal_id, Verdict.RETURN, reviewer, actor, reason, together, shown)
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)
     return Decided(decision, _end(proposal, Proposal.Status.RETURNED, reviewer, actor, reason))
@@ -279,7 +296,13 @@ def _stated(reason: str) -> str:
 
 
 def _say(
-    proposal_id: UUID, verdict: str, reviewer: User, actor: Actor, reason: str, together: Together | None
+    proposal_id: UUID,
+    verdict: str,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    together: Together | None,
+    shown: Sequence[UUID],
 ) -> tuple[Proposal, Decision]:
     if not reason.strip():
         raise Invalid.field("/reason", "Say why: the agent and the log need a reason.")
@@ -293,6 +316,7 @@ def _say(
         for_user=for_user,
         looked=looked,
         together=together,
+        shown=shown,
     )
     return proposal, decision
 
@@ -318,6 +342,7 @@ def _decide(
     looked: int | None = None,
     together: Together | None = None,
     proved: dict[str, Any] | None = None,
+    shown: Sequence[UUID] = (),
 ) -> Decision:
     reading = None
     if settings.MEASURE_PACE:
@@ -332,6 +357,7 @@ def _decide(
         suggestion=suggestion,
         arguments=arguments,
         changes=changed,
+        looks=kept(proposal, shown),
         action_digest=action_digest,
         reason=reason,
         to_team=to_team,
@@ -356,6 +382,9 @@ def _decide(
         }
     if changed:
         data["changes"] = {"count": len(changed), "content": commitment(bytes(decision.salt), changed)}
+    if decision.looks:
+        content = commitment(bytes(decision.salt), decision.looks)
+        data["looks"] = {"ids": [one["look"] for one in decision.looks], "content": content}
     if to_team:
         data["team"] = to_team.pk
     if together:

@@ -25,6 +25,36 @@ RETURNING p.deadline
 """
 
 
+# As when it came in: see `suggestions.intake.store`. Who was asked after a silence is asked by now.
+_ANEW = """
+UPDATE suggestions_proposal p
+   SET deadline = ends.at, reminded_at = NULL,
+       escalate_at = CASE WHEN statement_timestamp() + make_interval(secs => %(after)s) < ends.at
+                          THEN statement_timestamp() + make_interval(secs => %(after)s) END,
+       remind_at = CASE WHEN ends.at - make_interval(secs => %(remind)s) > statement_timestamp()
+                        THEN ends.at - make_interval(secs => %(remind)s) END
+  FROM (SELECT id, least(expires_at, statement_timestamp() + make_interval(secs => %(within)s)) AS at
+          FROM suggestions_proposal WHERE id = %(proposal)s) ends
+ WHERE p.id = ends.id
+RETURNING p.deadline
+"""
+
+
+def begin_anew(proposal: Proposal) -> None:
+    """Give people as long as they had when it came in, but never longer than the agent's own limit."""
+    said = proposal.verdict
+    handed_on = said.get("escalate_to") in proposal.teams
+    [(proposal.deadline,)] = execute(
+        _ANEW,
+        {
+            "proposal": proposal.pk,
+            "within": float(said["decide_within_seconds"]),
+            "after": None if handed_on else said.get("escalate_after_seconds"),
+            "remind": said.get("remind_seconds"),
+        },
+    )
+
+
 def renew(proposal: Proposal, to: Team) -> None:
     """Count anew for the team that a locked proposal goes to.
 

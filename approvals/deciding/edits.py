@@ -15,6 +15,7 @@ from governance.agents import boundaries
 from governance.agents.boundaries import BoundaryHit
 from governance.models import PolicyVersion, Risk
 from governance.policies.obligations import kept_as
+from governance.policies.policy import ready
 from governance.policies.verdict import Verdict
 from governance.showing.sentences import sentence
 from governance.trust.passing import NOTHING_KNOWN
@@ -24,6 +25,7 @@ from suggestions.answering.obligations import obligations_of
 from suggestions.intake.draft import action_digest
 from suggestions.intake.judge import judged
 from suggestions.models import Proposal, Suggestion
+from suggestions.past import looks
 from suggestions.past.answers import Past
 
 
@@ -64,7 +66,8 @@ def judge(proposal: Proposal, suggestion: Suggestion, arguments: dict[str, Any])
     past = Past.of(proposal, besides=proposal)
     _check_boundaries(proposal, edited, entry, past)
     in_force = PolicyVersion.objects.active().values_list("pk", flat=True).first()
-    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN, past=past)
+    seen = {edited.pk: looks.last(edited, arguments)} if ready(in_force).asks_look else {}
+    verdict = judged(in_force, proposal, [edited], [entry], NOTHING_KNOWN, past=past, looks=seen)
     if verdict.verdict == "block":
         raise EditBlocked(rules=verdict.rules)
     return Judged(action_digest(entry, arguments), verdict, int(edited.risk))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals.deciding import second
+from approvals.deciding import due_times, second
 from approvals.models import Decision
 from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
@@ -16,6 +16,7 @@ from audit.statements.prepared import execute
 from execution.running.undo import TooLateToUndo, take_away
 from governance.models import User
 from suggestions.answering.resolve import lock, unresolve
+from suggestions.intake import samples
 from suggestions.models import Proposal, Resolution
 
 MOST = 200  # approvals in their grace period, of one person, that are shown
@@ -50,6 +51,18 @@ def undo(proposal_id: UUID, *, reviewer: User, actor: Actor) -> Proposal:
     second.let_go(proposal, actor=actor)
     unresolve(proposal, actor=actor, data={"decision": str(own.pk), "action_digest": own.action_digest})
     return proposal
+
+
+def come_back(proposal: Proposal, actor: Actor) -> list[str]:
+    """Let what was decided on a locked proposal count no more, for what it rested on has moved, and give
+    people time to decide anew. Returns the ids of the decisions, which stay in the record."""
+    decided = Decision.objects.filter(proposal=proposal, standing=True)
+    ids = [str(pk) for pk in decided.order_by("at").values_list("pk", flat=True)]
+    decided.update(standing=False, stale=True)
+    second.let_go(proposal, actor=actor)
+    samples.let_go(proposal, actor=actor)
+    due_times.begin_anew(proposal)
+    return ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from approvals.desk.pages import (
     suggestion_named,
 )
 from approvals.detail.gather import RefusedForm
+from approvals.looking.kept import MOST
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.filters import Filters
@@ -115,6 +116,7 @@ def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
             shown_digest=digest,
             reason=reason,
             proof=confirm.proof_of(request),
+            shown=_looks(request),
         )
 
     return decide_on(request, proposal_id, "approve", verb)
@@ -123,7 +125,13 @@ def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
 @deciding_verb
 def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
-        return decide.reject(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
+        return decide.reject(
+            proposal.pk,
+            reviewer=request.user,
+            actor=actor_of(request),
+            reason=reason,
+            shown=_looks(request),
+        )
 
     return decide_on(request, proposal_id, "reject", verb)
 
@@ -131,9 +139,20 @@ def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
 @deciding_verb
 def give_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
     def verb(proposal: Proposal, reason: str) -> Decided:
-        return decide.give_back(proposal.pk, reviewer=request.user, actor=actor_of(request), reason=reason)
+        return decide.give_back(
+            proposal.pk,
+            reviewer=request.user,
+            actor=actor_of(request),
+            reason=reason,
+            shown=_looks(request),
+        )
 
     return decide_on(request, proposal_id, "return", verb)
+
+
+def _looks(request: SignedInRequest) -> list[UUID]:
+    """What services said is there now, as the form says that it was shown."""
+    return [one for text in request.POST.getlist("look")[:MOST] if (one := read_uuid(text))]
 
 
 @deciding_verb

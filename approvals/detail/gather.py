@@ -27,6 +27,7 @@ from approvals.detail.revised import Revised, revised
 from approvals.detail.stepping_up import StepUp, step_up_of
 from approvals.detail.timeline import Entry, timeline
 from approvals.detail.what_ran import execution_of, held
+from approvals.looking.part import now_of
 from approvals.models import Decision
 from approvals.queue.rows import subject_of
 from approvals.showing.arguments import as_text
@@ -150,7 +151,8 @@ def detail_of(
     messages = take_messages(context)
     on = halts.on() if whole.halted else []
     said = voices(proposal, whole.decisions, suggestions, comments=whole.comments, names=whole.teams)
-    options = options_of(proposal, suggestions, resolution, chosen)
+    seen = now_of(proposal, suggestions, also=[(v.rank, v.of_rank) for v in said.versions])
+    options = options_of(proposal, suggestions, resolution, chosen, seen)
     headings = headings_of(options, said.versions, open=resolution is None)
     earlier = precedents(proposal, reader)
     return Detail(

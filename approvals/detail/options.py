@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from approvals.deciding.voices import Version
 from approvals.detail.worth import Record, Worth, records_of
+from approvals.looking.part import Now
 from approvals.showing.arguments import Argument, also_there, edited, table
 from audit.ground.unseen import Piece, pieces, told
 from governance.actions.words import hazards
@@ -43,6 +44,7 @@ class Option:
     explanation: list[Piece]
     indicators: list[dict[str, list[Piece]]]
     chosen: bool
+    now: Now | None = None
 
     @property
     def folds(self) -> int:
@@ -63,8 +65,13 @@ class Heading:
 
 
 def options_of(
-    proposal: Proposal, suggestions: Sequence[Suggestion], resolution: Resolution | None, chosen: str
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    resolution: Resolution | None,
+    chosen: str,
+    seen: Mapping[int, Now],
 ) -> list[Option]:
+    """`seen` is what is there now, by rank, where a service can be asked."""
     approved = str(resolution.suggestion_id) if resolution and resolution.suggestion_id else ""
     wanted = approved or chosen
     known = wanted in {str(s.pk) for s in suggestions}
@@ -75,6 +82,7 @@ def options_of(
             s,
             record=records[s.action_type.name],
             chosen=str(s.pk) == wanted if known else s.rank == 1,
+            now=seen.get(s.rank),
         )
         for s in suggestions
     ]
@@ -94,7 +102,9 @@ def headings_of(options: Sequence[Option], versions: Sequence[Version], *, open:
     return [Heading(one.rank, one.sentence) for one in options if one.chosen]
 
 
-def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool) -> Option:
+def _option(
+    proposal: Proposal, suggestion: Suggestion, *, record: Record, chosen: bool, now: Now | None
+) -> Option:
     kind = suggestion.action_type
     schema = kind.schema_as_written
     arguments = table(schema, suggestion.arguments, suggestion.before, id=str(suggestion.rank))
@@ -122,6 +132,7 @@ def _option(proposal: Proposal, suggestion: Suggestion, *, record: Record, chose
             {name: pieces(str(value)) for name, value in i.items()} for i in suggestion.risk_indicators
         ],
         chosen=chosen,
+        now=now,
     )
 
 

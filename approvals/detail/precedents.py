@@ -201,7 +201,7 @@ SELECT r.proposal_id, r.status, r.by, r.actor_name, r.at, r.reason, p.sentence, 
        EXISTS (SELECT FROM suggestions_sample x WHERE x.proposal_id = p.id AND x.status = 'wrong'),
        EXISTS (SELECT FROM suggestions_secondreview x WHERE x.proposal_id = p.id AND x.status = 'differed'),
        EXISTS (SELECT FROM approvals_decision x
-                WHERE x.proposal_id = p.id AND NOT x.standing AND x.verdict = 'approve'),
+                WHERE x.proposal_id = p.id AND NOT x.standing AND NOT x.stale AND x.verdict = 'approve'),
        CASE WHEN p.id IN (SELECT proposal_id FROM of_action) THEN (SELECT told FROM counts) ELSE '{{}}' END,
        p.id IN (SELECT proposal_id FROM of_subject)
   FROM suggestions_resolution r

@@ -11,6 +11,7 @@ from typing import Any
 from approvals.deciding.checks import SLIPPED_IN
 from approvals.detail.edited import in_short
 from approvals.detail.read import Whole
+from approvals.looking.part import Then, then_of
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import label
@@ -28,12 +29,13 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What happened when; `said` is what somebody wrote about it."""
+    """What happened when; `said` is what somebody wrote about it, `looks` what they were shown."""
 
     at: datetime
     text: str
     sub: str = ""
     said: list[Piece] = field(default_factory=list)
+    looks: list[Then] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class _Known:
 
     words: dict[str, str]
     edits: dict[str, str]
+    looks: dict[str, list[Then]]
     people: dict[str, str]
     teams: dict[str, str]
 
@@ -65,9 +68,10 @@ def timeline(whole: Whole) -> list[Entry]:
 
 def _known(whole: Whole, bodies: Sequence[dict[str, Any]]) -> _Known:
     words = {str(comment.pk): comment.text for comment in whole.comments}
-    edits = {}
+    edits, looks = {}, {}
     for decision in whole.decisions:
         words[str(decision.pk)], edits[str(decision.pk)] = decision.reason, in_short(decision)
+        looks[str(decision.pk)] = list(then_of(decision.looks))
     types = {body["type"] for body in bodies}
     written = {body["data"]["comment"] for body in bodies if body["type"] == "comment.written"}
     if others := written - words.keys():
@@ -77,7 +81,7 @@ def _known(whole: Whole, bodies: Sequence[dict[str, Any]]) -> _Known:
     people = User.objects.filter(pk__in=assigned) if assigned else []
     escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}
     teams = dict(Team.objects.values_list("pk", "name")) if escalated else {}
-    return _Known(words, edits, {str(user.pk): user.printed_name for user in people}, teams)
+    return _Known(words, edits, looks, {str(user.pk): user.printed_name for user in people}, teams)
 
 
 def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
@@ -93,7 +97,8 @@ def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
         said = _VERDICTS.get(data["verdict"], data["verdict"]).format(**told)
         said += " in the place of somebody absent" if data.get("for") else ""
         edited, words = (of.get(data["decision"], "") for of in (known.edits, known.words))
-        return Entry(event.at, f"{actor} {said}", edited, pieces(words))
+        shown_then = known.looks.get(data["decision"], [])
+        return Entry(event.at, f"{actor} {said}", edited, pieces(words), shown_then)
     if event.type == "comment.written":
         return Entry(event.at, f"{actor} noted", said=pieces(known.words.get(data["comment"], "")))
     if (

@@ -40,6 +40,11 @@ class Decision(models.Model):
     changes = models.JSONField(
         default=list, db_default=Value([], models.JSONField()), help_text="What the edit changed, by place."
     )
+    looks = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        help_text="What services said was there, as the reviewer was shown it.",
+    )
     action_digest = models.CharField(max_length=71, blank=True)
     reason = models.TextField(blank=True)
     salt = models.BinaryField(max_length=16, default=new_salt)
@@ -60,6 +65,9 @@ class Decision(models.Model):
         help_text="The absent person in whose place it was said.",
     )
     standing = models.BooleanField(default=True, help_text="False once it was taken back.")
+    stale = models.BooleanField(
+        default=False, db_default=False, help_text="It counts no more since what it rested on has moved."
+    )
     at = models.DateTimeField(db_default=Now())
 
     objects = DecisionQuerySet.as_manager()

@@ -281,7 +281,7 @@ _ROWS = [
         "approvals",
         "decided: {verdict}.",
         "decision verdict policy? version rank? action? action_digest? reason? bulk=batch? team? "
-        "step_up? changes? looked_seconds? for?",
+        "step_up? changes? looked_seconds? looks=seen? for?",
         tells=Tells.ASKED_NEXT,
     ),
     _row(
@@ -433,6 +433,13 @@ _ROWS = [
         "execution",
         "scheduled the action.",
         "execution action_digest steps grace_seconds reason=plain",
+    ),
+    _row(
+        "execution.stale",
+        "execution",
+        "carried nothing out: it is not as it was when it was decided.",
+        "execution action_digest look moved reason=plain",
+        "Nothing was sent: it is not as it was when it was decided",
     ),
     _row("execution.started", "execution", "started the action.", "execution fence"),
     _row("execution.succeeded", "execution", "completed the action.", "execution action_digest"),
@@ -630,6 +637,14 @@ _ROWS = [
         tells=Tells.OVERRULED,
     ),
     _row(
+        "proposal.returned_stale",
+        "execution",
+        "gave the proposal back to its reviewers: what it rested on has moved.",
+        "execution action_digest decisions",
+        "It waits for people again, and what they had decided does not count any more",
+        tells=Tells.TEAMS,
+    ),
+    _row(
         "proposal.submitted",
         "suggestions",
         "handed in a proposal.",
@@ -673,6 +688,7 @@ _ROWS = [
         "sample share",
         "Chosen by chance to be checked afterwards",
     ),
+    _row("sample.dropped", "suggestions", "dropped a check afterwards: people decide now.", "sample"),
     _row(
         "sample.expired",
         "approvals",

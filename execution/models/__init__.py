@@ -4,6 +4,7 @@ from execution.models.executions import Attempt, Execution, Step, Verdict
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
 from execution.models.incidents import Attention, Hour, IncidentExecution
+from execution.models.looks import Look
 from execution.models.manual import ManualTask
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Heartbeat",
     "Hour",
     "IncidentExecution",
+    "Look",
     "ManualTask",
     "Signal",
     "Step",

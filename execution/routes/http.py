@@ -42,9 +42,7 @@ def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
         content = _content(route, known)
         message = how.headers.get("idempotency-key", "")
         carried = authorising.carried(route, known, content, message=message, until=how.began + how.timeout)
-        sent = {**carried.headers, **how.headers}
-        if content:
-            sent["content-type"] = "application/json"
+        sent = _with_type({**carried.headers, **how.headers}, content)
         answer = egress.request(
             route.method,
             url,
@@ -117,12 +115,14 @@ def read(route: HttpRoute, known: Mapping[str, Any], timeout: float) -> Read:
     began = time.monotonic()
     try:
         url = address_of(route, known)
-        carried = authorising.carried(route, known, b"", message=str(uuid7()), until=began + timeout)
+        content = _content(route, known)
+        carried = authorising.carried(route, known, content, message=str(uuid7()), until=began + timeout)
         answer = egress.request(
             route.method,
             url,
             door=egress.Door.ROUTES,
-            headers=carried.headers,
+            headers=_with_type(carried.headers, content),
+            content=content,
             timeout=timeout,
             began=began,
             certificate=carried.certificate,
@@ -151,6 +151,10 @@ def kept(answer: egress.Answer) -> str:
 def digest_of(answer: egress.Answer) -> str:
     """Names the body of an answer without telling it."""
     return "sha256:" + hashlib.sha256(answer.body).hexdigest()
+
+
+def _with_type(headers: dict[str, str], content: bytes) -> dict[str, str]:
+    return {**headers, "content-type": "application/json"} if content else headers
 
 
 def _content(route: HttpRoute, known: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.models import Attempt, Execution
+from governance.expressions.known_facts import NO_LOOK
+from governance.models import ActionType
+from suggestions.models import Proposal
 
 SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
 REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
@@ -68,23 +71,33 @@ class How:
     repeatable: bool
 
 
-def facts(execution: Execution, steps: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def facts(
+    execution: Execution, steps: Mapping[str, Any] | None = None, look: Mapping[str, Any] = NO_LOOK
+) -> dict[str, Any]:
     """What a workflow's expressions know: the approved arguments, the proposal, the execution.
 
     `steps` holds what earlier steps answered, by their names; `look` is what was found last, if anything was.
     """
-    proposal = execution.proposal
+    proposal, action_type = execution.proposal, execution.suggestion.action_type
+    known = facts_before(proposal, action_type, proposal.resolution.arguments)
+    return {**known, "execution": {"id": str(execution.pk)}, "steps": dict(steps or {}), "look": dict(look)}
+
+
+def facts_before(
+    proposal: Proposal, action_type: ActionType, arguments: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The same for these arguments before anything is carried out."""
     return {
-        "args": proposal.resolution.arguments,
+        "args": arguments,
         "proposal": {
             "id": str(proposal.pk),
             "title": proposal.title,
             "summary": proposal.summary,
             "subject": {"type": proposal.subject_type, "id": proposal.subject_id},
             "agent": proposal.agent.name,
-            "action": str(execution.suggestion.action_type),
+            "action": str(action_type),
         },
-        "execution": {"id": str(execution.pk)},
-        "steps": dict(steps or {}),
-        "look": {"known": False},
+        "execution": {"id": ""},
+        "steps": {},
+        "look": NO_LOOK,
     }

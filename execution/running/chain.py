@@ -22,7 +22,8 @@ SELECT ARRAY (
            SELECT body FROM audit_event
             WHERE proposal_id = %(proposal)s
               AND type = ANY ('{proposal.submitted,proposal.escalated,proposal.approved,
-                                proposal.approval_undone,decision.made,decision.taken_back,
+                                proposal.approval_undone,proposal.returned_stale,
+                                decision.made,decision.taken_back,
                                 standing_approval.used,execution.scheduled,execution.handed_back,
                                 execution.needs_attention}')
             ORDER BY id),
@@ -30,6 +31,8 @@ SELECT ARRAY (
                    reviewer_id::text, standing AND verdict = 'approve', action_digest))
           FROM approvals_decision WHERE proposal_id = %(proposal)s)
 """
+STALE = "proposal.returned_stale"
+_TAKEN_AWAY = ("proposal.approval_undone", STALE)
 
 
 class Broken(Exception):
@@ -145,7 +148,7 @@ class _Log:
     def approval(self) -> _Told:
         """The one approval that stands."""
         standing: list[_Told] = []
-        for event in self.of_type("proposal.approved", "proposal.approval_undone"):
+        for event in self.of_type("proposal.approved", *_TAKEN_AWAY):
             standing = [*standing, event] if event.type == "proposal.approved" else []
         if len(standing) != 1:
             raise Broken("The log tells of two approvals." if standing else "The log tells of no approval.")
@@ -170,10 +173,8 @@ class _Log:
 
     def decisions_for(self, digest: str) -> Iterator[_Told]:
         """The approvals of exactly this action that were not taken back, oldest first."""
-        gone = {
-            event.data.get("decision")
-            for event in self.of_type("decision.taken_back", "proposal.approval_undone")
-        }
+        gone = {event.data.get("decision") for event in self.of_type("decision.taken_back", *_TAKEN_AWAY)}
+        gone |= {one for event in self.of_type(STALE) for one in event.data["decisions"]}
         for event in self.of_type("decision.made"):
             said = (event.data["verdict"], event.data.get("action_digest"), event.actor["type"])
             if said == ("approve", digest, "user") and event.data["decision"] not in gone:

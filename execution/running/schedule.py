@@ -51,7 +51,10 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0, assisted: bool
     steps = [step.name for step in workflow.steps]
     if assisted:
         why = "At stage 1 the agent or a person carries it out and reports the result."
-        return _hand_back(resolution, suggestion, steps, why, grace=grace_seconds, assisted=True)
+        looks = workflow.look is not None
+        return _hand_back(
+            resolution, suggestion, steps, why, grace=grace_seconds, assisted=True, looks_first=looks
+        )
     execution = _create(
         resolution,
         suggestion,
@@ -73,14 +76,18 @@ def _hand_back(
     *,
     grace: float,
     assisted: bool = False,
+    looks_first: bool = False,
 ) -> Execution:
     # Asked for it the agent would begin, so it is asked by a worker: once the approval can't be undone
-    # any more, and the kill switch is lifted.
-    if grace > 0 or is_halted(resolution.proposal, suggestion):
+    # any more, the kill switch is lifted, and it still is as it was when it was decided.
+    if grace > 0 or looks_first or is_halted(resolution.proposal, suggestion):
         lasts = grace + REPORT_WITHIN + MARGIN
-        return _create(
+        execution = _create(
             resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, grace=grace, assisted=assisted
         )
+        if grace <= 0:
+            EXECUTIONS.tell(execution.pk)
+        return execution
     return _create(
         resolution,
         suggestion,

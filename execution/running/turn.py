@@ -42,11 +42,12 @@ from execution.holding.steps import (
 )
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
 from execution.incidents import incidents
+from execution.looking.asking import LONGEST
 from execution.models import Attempt, Execution, Step, Verdict
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
 from execution.routes.result import FAILED, SUCCEEDED, UNKNOWN, How, Result, facts
-from execution.running import moves
+from execution.running import first_look, moves
 from execution.running.approval import broken
 from execution.running.moves import Around, Ask, Call, Doubt, GiveBack, Prove, Wait, next_move
 from execution.running.waiting import Waiting
@@ -81,6 +82,7 @@ class Turn:
     def __init__(self, take: Take) -> None:
         self._hold, self.has_taken = take, False
         self.began = self.held_from = time.monotonic()
+        self.looked = False
         self.probed: set[int] = set()  # steps of which it is known that no earlier round took effect
 
     @property
@@ -156,6 +158,8 @@ class Turn:
         return None
 
     def _next(self, task: Task) -> Act | None:
+        if self._looks_first():
+            return self.in_time(partial(self._look_first, task), LONGEST) if self._may_begin() else None
         if task.plan.if_ and not task.progress.attempts:
             try:
                 if not Expression(task.plan.if_, KNOWN).holds(self.known()):
@@ -203,7 +207,9 @@ class Turn:
 
     def known(self) -> dict[str, Any]:
         """What expressions know at this moment."""
-        return facts(self.execution, answers_of(self.work.steps))
+        return facts(
+            self.execution, answers_of(self.work.steps), look=first_look.seen(self.workflow, self.execution)
+        )
 
     def _skip(self, task: Task) -> Act:
         skip(task.step, {"skipped": "Its condition does not hold.", "if": task.plan.if_})
@@ -282,6 +288,15 @@ class Turn:
             return True
         put_off(self.lease, self.execution, 0)
         return False
+
+    # --- The world as it is ---------------------------------------------------------------
+
+    def _looks_first(self) -> bool:
+        return not self.looked and first_look.is_due(self.workflow, self.work)
+
+    def _look_first(self, task: Task) -> bool:
+        self.looked = True
+        return first_look.look_first(self.lease, self.work, task.plan)
 
     # --- One attempt ----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from governance.expressions.cel import BadExpression, Expression
 from governance.expressions.cel_tree import Node
 
 KNOWN = ("args", "proposal", "execution", "steps", "look")
+KNOWN_LATER = ("args", "proposal", "execution", "steps")  # of what undoes a step: it was shown so
 KNOWN_AFTER = (*KNOWN, "response")
 KNOWN_SIGNAL = (*KNOWN, "signal")
 KNOWN_BEFORE = (*KNOWN, "decision")  # before anything is done

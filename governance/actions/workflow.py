@@ -29,6 +29,7 @@ from governance.actions.templates import (
     KNOWN,
     KNOWN_AFTER,
     KNOWN_BEFORE,
+    KNOWN_LATER,
     KNOWN_SIGNAL,
     Before,
     OfAnswer,
@@ -287,7 +288,12 @@ def _unknown_steps(plan: Workflow) -> Iterator[Mistake]:
     """Where an expression uses the answer of a step that does not come before it."""
     for path, source, known in _expressions(plan):
         before = _steps_before(plan, path)
-        for name in members_of("steps", compiled(source, known).tree):
+        try:
+            tree = compiled(source, known).tree
+        except ValueError as error:  # a fact that is not known at this place
+            yield Mistake(path, str(error))
+            continue
+        for name in members_of("steps", tree):
             if name not in before:
                 yield Mistake(path, f"there is no step {name} before this one")
 
@@ -306,7 +312,7 @@ def _expressions(plan: Workflow) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
     for path, route in plan.routes():
         for field, value in route.given():
             for inside, source in expressions(value):
-                yield (*path, field, *inside), source, KNOWN
+                yield (*path, field, *inside), source, KNOWN_LATER if "undo" in path else KNOWN
     for i, step in enumerate(plan.steps):
         at: Path = ("steps", i)
         if step.if_:

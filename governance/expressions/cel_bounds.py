@@ -39,6 +39,7 @@ SAID = Bound(256 * _KIB, 256 * _KIB)
 JSON = Bound(16 * _KIB, 256 * _KIB, MOST_ITEMS, MOST_VALUES)
 WORDS = Bound(_KIB, 64 * _KIB, 200, 200)
 ANSWER = Bound(1024 * _KIB, 1024 * _KIB, MOST_ITEMS, MOST_VALUES)
+LOOK = Bound(64 * _KIB, 64 * _KIB, MOST_ITEMS, MOST_VALUES)
 PLAIN = Bound(0, 0)  # a number, a time, yes or no
 
 BOUNDS: dict[str, Bound | dict[str, Bound]] = {
@@ -80,7 +81,7 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
     "now": PLAIN,
     "execution": {"id": WORD},
     "steps": ANSWER,
-    "look": {"json": ANSWER, "status": PLAIN, "text": ANSWER, "known": PLAIN, "at": WORD},
+    "look": {"json": LOOK, "status": PLAIN, "text": PROSE, "known": PLAIN, "at": WORD},
     "signal": JSON,
     "decision": {"at": WORD, "by": WORDS, "edited": PLAIN},
     "response": {
@@ -94,7 +95,7 @@ BOUNDS: dict[str, Bound | dict[str, Bound]] = {
 
 # What the database or we ourselves keep within these bounds, so that nobody has to look again.
 _KEPT_SMALL = frozenset(
-    ("suggestion", "action", "risk", "agent", "subject", "deployment", "history", "execution", "now")
+    ("suggestion", "action", "look", "risk", "agent", "subject", "deployment", "history", "execution", "now")
 )
 
 

@@ -52,6 +52,12 @@ def tree(compiled: cel.Expression) -> Node:
     return _node(_last(_checked(compiled), _EXPR))
 
 
+def names(fact: str, node: Node) -> bool:
+    """Whether an expression asks for this fact at all."""
+    is_it = node.kind == "name" and node.word.partition(".")[0] == fact
+    return is_it or any(names(fact, part) for part in node.parts)
+
+
 def place(compiled: cel.Expression, number: int) -> int:
     """Where in the source the node of this number stands, in characters from 0."""
     for field, entry in _fields(_last(_checked(compiled), _SOURCE_INFO)):

@@ -68,6 +68,13 @@ FACTS: dict[str, Fact | dict[str, Fact]] = {
         "openWorldHint": Fact(YES_NO, "it reaches beyond our systems"),
     },
     "args": Fact(ANYTHING, "the arguments, as the action type's schema has them"),
+    "look": {
+        "known": Fact(YES_NO, "the service was asked what is there now, and answered"),
+        "status": Fact(WHOLE, "the HTTP status of its answer, 0 without one"),
+        "json": Fact(ANYTHING, "the JSON of its answer"),
+        "text": Fact(TEXT, "the start of an answer that is no JSON"),
+        "at": Fact(TEXT, "when it answered"),
+    },
     "risk": {
         "level": Fact(TEXT, "low, medium, high or critical: the higher of claim and hazard"),
         "claimed": Fact(TEXT, "what the agent claims, empty when not stated"),
@@ -94,6 +101,9 @@ FACTS: dict[str, Fact | dict[str, Fact]] = {
     "tool_text": Fact(TEXT, "what tools returned, a line for each message"),
     "now": Fact(TIME, "when it was proposed"),
 }
+
+# The fact `look` where nobody looked, or no answer came.
+NO_LOOK: dict[str, object] = {"known": False, "status": 0, "json": None, "text": "", "at": ""}
 
 _TOKEN = re.compile(
     r"""//[^\n]*

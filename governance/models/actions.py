@@ -88,6 +88,12 @@ class ActionType(models.Model):
         return found
 
     @property
+    def looks(self) -> bool:
+        """Whether a service can be asked what is there now, or what would change."""
+        plan = self.workflow
+        return isinstance(plan, dict) and bool(plan.get("look") or plan.get("preview"))
+
+    @property
     def annotations(self) -> dict[str, bool]:
         """The hazards under the names that MCP gives them."""
         return {

@@ -16,6 +16,7 @@ from audit.ground.refusals import Invalid
 from governance.expressions import effort
 from governance.expressions.cel import LONGEST, BadExpression, Expression, NoAnswer, Together, activation
 from governance.expressions.cel_cost import MOST_TOGETHER, in_words
+from governance.expressions.cel_tree import names
 from governance.expressions.functions import FUNCTIONS
 from governance.expressions.known_facts import FACTS
 from governance.expressions.past import asks_about_past
@@ -74,6 +75,7 @@ class Policy:
         said = [text.defaults.verdict, *(rule.then.verdict for rule in text.rules)]
         self.lets_pass = "auto_approve" in said
         self.asks_past = asks_about_past(rule.when for rule in text.rules)
+        self.asks_look = any(_asks_look(rule.when) for rule in text.rules)
 
     def matched(self, facts: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> list[Matched]:
         """The rules that apply to one suggestion, in the policy's order.
@@ -86,6 +88,16 @@ class Policy:
         with effort.limited(anew=True):
             known = activation(facts, VARIABLES, FUNCTIONS, within_bounds=shared)
             return [m for group in self._groups for m in group.matched(known)]
+
+
+def _asks_look(source: str) -> bool:
+    """Whether a rule wants to know what a service says is there now."""
+    if "look" not in source:
+        return False
+    try:
+        return names("look", Expression(source, VARIABLES, FUNCTIONS).tree)
+    except BadExpression:
+        return False
 
 
 Compiled = tuple[RuleText, "Expression | BadExpression"]

@@ -26,6 +26,7 @@ from approvals.deciding.second import NotAskedOfYou
 from approvals.deciding.step_up import StepUpNeeded
 from approvals.deciding.undo import NotYourApproval
 from approvals.desk.first import NobodyToOwnIt
+from approvals.looking.kept import LookGone
 from approvals.standing.standing import NoDecision, SeveralTeams
 from approvals.vigilance.plans import AlreadyRetired
 from approvals.vigilance.samples import NotAsked, OwnSample
@@ -115,6 +116,7 @@ STATUS: dict[type[Refusal], int] = {
     NotTogether: 409,
     OtherBatch: 409,
     NotAllShown: 409,
+    LookGone: 409,
     NothingToTakeBack: 409,
     ClaimedByAnother: 409,
     NotYours: 409,

@@ -81,14 +81,20 @@ def halt_of(proposal: Proposal, suggestions: Iterable[Suggestion], *, on: Sequen
 
 
 def first_answer(proposal: Proposal, suggestions: Iterable[Suggestion]) -> ProposalAnswer:
-    """What the submission was answered, computed from what never changes: a replay gets the same."""
+    """What the submission was answered, computed from what never changes: a replay gets the same.
+
+    But for what had passed and came back to people, since what it rested on had moved: that waits.
+    """
     verdict = proposal.verdict["verdict"]
+    resolution = None if verdict == "review" else getattr(proposal, "resolution", None)
+    if verdict == "auto_approve" and resolution is None:
+        verdict = "review"
     return _answer(
         proposal,
         suggestions,
         status={"review": "pending", "block": "blocked", "auto_approve": "approved"}[verdict],
         version=1,
-        resolution=None if verdict == "review" else proposal.resolution,
+        resolution=resolution,
     )
 
 

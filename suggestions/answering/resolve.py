@@ -126,11 +126,18 @@ def _said(suggestion: Suggestion | None, arguments: dict[str, Any] | None) -> st
     return words.sentence(arguments, found=words.marks.of(arguments))
 
 
-def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None = None) -> None:
+def unresolve(
+    proposal: Proposal,
+    *,
+    actor: Actor,
+    event: str = "proposal.approval_undone",
+    data: dict[str, Any] | None = None,
+    told: dict[str, Any] | None = None,
+) -> None:
     """Take an approval back of which nothing was carried out: the proposal waits again, as if unanswered.
 
     The proposal is approved and held by `lock`. Whoever calls this has made sure that nothing of it has
-    begun.
+    begun. The agent is told of the `event`, by whom, and what is in `told`.
     """
     resolution = proposal.resolution
     _forget_precedent(proposal, resolution.arguments or {})
@@ -140,8 +147,8 @@ def unresolve(proposal: Proposal, *, actor: Actor, data: dict[str, Any] | None =
     proposal.numbers = numbers.asked_for(list(proposal.suggestions.select_related("action_type")))
     rollups.correct(proposal, was=was, were=were)
     news.changed(proposal, "status", "numbers")
-    record("proposal.approval_undone", actor=actor, proposal=proposal.pk, data=data or {})
-    callbacks.owe(proposal, "proposal.approval_undone", {"actor": actor.name})
+    record(event, actor=actor, proposal=proposal.pk, data=data or {})
+    callbacks.owe(proposal, event, {"actor": actor.name, **(told or {})})
 
 
 _PRECEDENT = "INSERT INTO suggestions_precedent (key, mark) SELECT * FROM unnest(%s::uuid[], %s::uuid[])"

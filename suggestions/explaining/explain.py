@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from governance.actions import catalogue, risk
 from governance.door.authentication import AgentCaller
+from governance.expressions.known_facts import NO_LOOK
 from governance.expressions.past import answering
 from governance.models import Risk
 from governance.policies.explain import RuleLookedAt, boundaries_looked_at, looked_at
@@ -20,6 +22,7 @@ from suggestions.intake.facts import facts_of
 from suggestions.intake.judge import stages_of, weighed
 from suggestions.intake.prepare import prepare
 from suggestions.models import Proposal, Suggestion
+from suggestions.past import looks
 from suggestions.past.answers import Past
 
 
@@ -42,7 +45,8 @@ def explain_recorded(proposal: Proposal, version: str | None) -> Explanation:
     known = proposal.verdict.get("known", {})
     stages = known.get("stages") or stages_of(proposal.agent, [s.action_type.name for s in suggestions])
     circumstances = Circumstances.from_json(known)
-    return explain(proposal, suggestions, version, circumstances, stages, then=proposal.created_at)
+    seen = looks.then([proposal.pk])
+    return explain(proposal, suggestions, version, circumstances, stages, then=proposal.created_at, seen=seen)
 
 
 def simulate(caller: AgentCaller, body: ProposalBody, version: str | None) -> Explanation:
@@ -53,7 +57,8 @@ def simulate(caller: AgentCaller, body: ProposalBody, version: str | None) -> Ex
     asked = replace(caller, policy=version, shadow=None)
     prepared = prepare(asked, body, key="simulation", body_digest="")
     stages = stages_of(caller.agent, [s.action_type.name for s in prepared.suggestions])
-    return explain(prepared.proposal, prepared.suggestions, version, caller.circumstances, stages)
+    seen = looks.by_suggestion(prepared.looks)
+    return explain(prepared.proposal, prepared.suggestions, version, caller.circumstances, stages, seen=seen)
 
 
 def explain(
@@ -64,10 +69,12 @@ def explain(
     stages: Sequence[int],
     *,
     then: datetime | None = None,
+    seen: Mapping[UUID, looks.Facts],
 ) -> Explanation:
     """What this version of the policy makes of a proposal under these circumstances. Writes nothing.
 
-    `then` is the moment as of which a stored proposal is judged; without it, it is judged as of now.
+    `then` is the moment as of which a stored proposal is judged; without it, it is judged as of now. `seen`
+    is what services said is there, by suggestion.
     """
 
     def past() -> Past:
@@ -81,11 +88,22 @@ def explain(
         # The risk before this policy, or another one, raised it.
         claimed = None if suggestion.claimed_risk is None else Risk(suggestion.claimed_risk)
         suggestion.risk = risk.counting(claimed, entry.type)
-        facts = facts_of(proposal.agent, proposal, suggestion, entry, circumstances, stage=stage, now=then)
+        look = seen.get(suggestion.pk, NO_LOOK)
+        facts = facts_of(
+            proposal.agent, proposal, suggestion, entry, circumstances, stage=stage, now=then, look=look
+        )
         with answering(past()):
             looked.append((suggestion, looked_at(policy, facts)))
     verdict = weighed(
-        policy, proposal, suggestions, entries, circumstances, stages=stages, now=then, past=past()
+        policy,
+        proposal,
+        suggestions,
+        entries,
+        circumstances,
+        stages=stages,
+        now=then,
+        past=past(),
+        looks=seen,
     )
     if verdict.verdict == "review":
         verdict = replace(verdict, notes=[*verdict.notes, *_in_its_place(proposal)])

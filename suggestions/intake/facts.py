@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from audit.ground.canonical import canonical
 from governance.actions.catalogue import Entry
 from governance.expressions import past
 from governance.expressions.agreement import agrees
+from governance.expressions.known_facts import NO_LOOK
 from governance.models import Agent, Risk
 from governance.trust.passing import Circumstances
 from suggestions.models import Proposal, Suggestion
@@ -23,6 +25,7 @@ def facts_of(
     *,
     stage: int,
     now: datetime | None = None,
+    look: Mapping[str, Any] = NO_LOOK,
 ) -> dict[str, Any]:
     """The facts about one suggestion, under the names of `governance.policies.policy.VARIABLES`.
 
@@ -30,7 +33,7 @@ def facts_of(
     """
     return {
         **facts_of_proposal(proposal, circumstances, now=now),
-        **facts_of_suggestion(agent, suggestion, entry, stage=stage),
+        **facts_of_suggestion(agent, suggestion, entry, stage=stage, look=look),
     }
 
 
@@ -51,8 +54,10 @@ def facts_of_proposal(
     }
 
 
-def facts_of_suggestion(agent: Agent, suggestion: Suggestion, entry: Entry, *, stage: int) -> dict[str, Any]:
-    """Those that differ from one suggestion to the next."""
+def facts_of_suggestion(
+    agent: Agent, suggestion: Suggestion, entry: Entry, *, stage: int, look: Mapping[str, Any] = NO_LOOK
+) -> dict[str, Any]:
+    """Those that differ from one suggestion to the next; `look` is what a service said is there now."""
     action_type = entry.type
     claimed = suggestion.claimed_risk
     return {
@@ -70,6 +75,7 @@ def facts_of_suggestion(agent: Agent, suggestion: Suggestion, entry: Entry, *, s
             **action_type.annotations,
         },
         "args": suggestion.arguments,
+        "look": look,
         "risk": {
             "level": Risk(suggestion.risk).label,
             "claimed": Risk(claimed).label if claimed is not None else "",

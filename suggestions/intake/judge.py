@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -12,6 +13,7 @@ from governance.actions.catalogue import Entry
 from governance.agents import boundaries
 from governance.door.authentication import AgentCaller
 from governance.expressions import cel_bounds
+from governance.expressions.known_facts import NO_LOOK
 from governance.expressions.past import answering
 from governance.models import Agent, Autonomy, Risk
 from governance.policies.policy import Matched, Policy, ready, risk_of
@@ -22,7 +24,9 @@ from suggestions.intake.facts import facts_of_proposal, facts_of_suggestion
 from suggestions.intake.shadow import Difference, difference, failed, unharmed
 from suggestions.models import Proposal, Suggestion
 from suggestions.past.answers import Past
+from suggestions.past.looks import Facts
 
+NOTHING_SEEN: Mapping[UUID, Facts] = {}
 _log = structlog.get_logger(__name__)
 
 
@@ -34,12 +38,18 @@ def judged(
     circumstances: Circumstances,
     *,
     past: Past | None = None,
+    looks: Mapping[UUID, Facts] = NOTHING_SEEN,
 ) -> Verdict:
-    """What one version of the policy says of these suggestions; raises their risk where it says so."""
+    """What one version of the policy says of these suggestions; raises their risk where it says so.
+
+    `looks` are what services said is there now, by suggestion.
+    """
     policy = ready(version)
     guided: list[int] = [Autonomy.Stage.GUIDED] * len(entries)
     stages = stages_of(proposal.agent, [e.type.name for e in entries]) if policy.lets_pass else guided
-    return weighed(policy, proposal, suggestions, entries, circumstances, stages=stages, past=past)
+    return weighed(
+        policy, proposal, suggestions, entries, circumstances, stages=stages, past=past, looks=looks
+    )
 
 
 def weighed(
@@ -52,6 +62,7 @@ def weighed(
     stages: Sequence[int] | None,
     now: datetime | None = None,
     past: Past | None = None,
+    looks: Mapping[UUID, Facts] = NOTHING_SEEN,
 ) -> Verdict:
     """What a policy says where the agent stands at these stages; raises the risk where it says so.
 
@@ -66,7 +77,8 @@ def weighed(
     shared = cel_bounds.within(facts_of_proposal(proposal, circumstances, now=now)) if policy.rules else {}
     matched: list[list[Matched]] = []
     for suggestion, entry, stage in zip(suggestions, entries, assumed, strict=True):
-        facts = facts_of_suggestion(agent, suggestion, entry, stage=stage) if policy.rules else {}
+        look = looks.get(suggestion.pk, NO_LOOK)
+        facts = facts_of_suggestion(agent, suggestion, entry, stage=stage, look=look) if policy.rules else {}
         with answering(past):
             found = policy.matched(facts, shared)
         stated = [risk_of(m.then.risk) for m in found if m.then.risk]
@@ -194,6 +206,7 @@ def in_the_shadow(
     suggestions: Sequence[Suggestion],
     entries: Sequence[Entry],
     verdict: Verdict,
+    looks: Mapping[UUID, Facts] = NOTHING_SEEN,
 ) -> Difference | None:
     """What the policy in the shadow says otherwise. Whatever goes wrong there, the submission goes on.
 
@@ -204,7 +217,9 @@ def in_the_shadow(
     try:
         with unharmed():
             past = Past.of(proposal, known=dict(verdict.facts))
-            would = judged(caller.shadow, proposal, suggestions, entries, caller.circumstances, past=past)
+            would = judged(
+                caller.shadow, proposal, suggestions, entries, caller.circumstances, past=past, looks=looks
+            )
         return difference(caller.shadow, verdict, would)
     except Exception as error:
         _log.warning("shadow failed", policy=caller.shadow, error=type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from audit.ground.refusals import Invalid
@@ -12,6 +13,7 @@ from governance.actions import catalogue
 from governance.agents import boundaries
 from governance.door.authentication import AgentCaller
 from governance.models import Agent
+from governance.policies.policy import ready
 from suggestions.allowance import budgets
 from suggestions.allowance.budgets import Draw
 from suggestions.intake import asking_again
@@ -22,6 +24,7 @@ from suggestions.intake.judge import in_the_shadow, judged, standing_verdict
 from suggestions.intake.shadow import Difference
 from suggestions.intake.submitted import event_of
 from suggestions.models import Proposal, Suggestion
+from suggestions.past import looks
 from suggestions.past.answers import Past
 from suggestions.past.locks import Turn
 
@@ -32,7 +35,8 @@ class Prepared:
 
     `fingerprints` name what each suggestion asks for; `cleared` are rejected proposals that this
     one revises in a way that matters; `beside` is what the policy in the shadow says otherwise.
-    `draws` are what has still to be checked against budgets, by the statement that stores it.
+    `draws` are what has still to be checked against budgets, by the statement that stores it. `looks` are
+    what the policy wanted to know of services, stored with it.
     """
 
     proposal: Proposal
@@ -44,6 +48,7 @@ class Prepared:
     cleared: list[UUID]
     beside: Difference | None = None
     draws: list[Draw] = field(default_factory=list)
+    looks: list[Any] = field(default_factory=list)
 
 
 def prepare(
@@ -71,6 +76,9 @@ def prepare(
         agent, body, known, key=key, body_digest=body_digest, traceparent=traceparent
     )
     _check_revised(agent, body)
+    # Before anything is locked: a service may take its time.
+    seen = looks.now(suggestions, _patience(turn)) if ready(caller.policy).asks_look else []
+    seen_of = looks.by_suggestion(seen)
     past = Past.of(proposal, turn=turn)
     draws: list[Draw] = []
     if turn and alone:
@@ -78,8 +86,10 @@ def prepare(
     else:
         budgets.check(proposal, suggestions, past=past, turn=turn)
     unjudged = [copy(s) for s in suggestions] if caller.shadow else []
-    verdict = judged(caller.policy, proposal, suggestions, entries, caller.circumstances, past=past)
-    beside = in_the_shadow(caller, proposal, unjudged, entries, verdict) if caller.shadow else None
+    verdict = judged(
+        caller.policy, proposal, suggestions, entries, caller.circumstances, past=past, looks=seen_of
+    )
+    beside = in_the_shadow(caller, proposal, unjudged, entries, verdict, seen_of) if caller.shadow else None
     if caller.standing and verdict.verdict == "review":
         verdict = standing_verdict(caller, verdict, proposal, suggestions, entries)
     first = suggestions[0]
@@ -109,7 +119,13 @@ def prepare(
         cleared,
         beside,
         draws,
+        seen,
     )
+
+
+def _patience(turn: Turn | None) -> looks.Patience:
+    """How long the request may wait for services, whatever it hands in."""
+    return turn.patience if turn else looks.Patience()
 
 
 def _check_boundaries(caller: AgentCaller, body: ProposalBody) -> None:

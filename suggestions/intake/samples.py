@@ -30,3 +30,12 @@ def choose(proposal: Proposal, *, actor: Actor) -> Sample | None:
         "sample.chosen", actor=actor, proposal=proposal.pk, data={"sample": str(sample.pk), "share": share}
     )
     return sample
+
+
+def let_go(proposal: Proposal, *, actor: Actor) -> None:
+    """What passed comes back to people before anything was done: there is nothing to check afterwards."""
+    found = Sample.objects.filter(proposal=proposal, status=Sample.Status.CHOSEN).first()
+    if found is not None:
+        data = {"sample": str(found.pk)}
+        found.delete()
+        record("sample.dropped", actor=actor, proposal=proposal.pk, data=data)

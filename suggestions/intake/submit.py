@@ -30,6 +30,7 @@ from suggestions.intake.prepare import Prepared
 from suggestions.intake.store import insert
 from suggestions.intake.submitted import event_of
 from suggestions.models import Proposal, Resolution, Suggestion
+from suggestions.past import looks
 from suggestions.past.answers import Past
 
 
@@ -71,6 +72,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
             if len(new) < len(prepared):
                 recalled.check(stands)
             shadow.keep([(p.proposal.pk, p.beside) for p in prepared if p.proposal.pk in new])
+            looks.keep([look for p in prepared if p.proposal.pk in new for look in p.looks])
             _settle_uses(used, new)
             _resolve_at_once([p for p in prepared if p.proposal.pk in new])
     except FirstFailed:
@@ -81,6 +83,7 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
         raise
     if new:
         transaction.on_commit(partial(announce, *new), robust=True)
+        _have_looks_at([p for p in prepared if p.proposal.pk in new])
     earlier = {p.proposal.pk: _earlier(agent, p) for p in prepared if p.proposal.pk not in new}
     if refused := [p for p in prepared if earlier.get(p.proposal.pk, p) is None]:
         budgets.check_room([d for p in refused for d in p.draws], past=Past(agent.pk))
@@ -95,9 +98,9 @@ def submit(agent: Agent, prepared: Sequence[Prepared], *, stands: Stands | None 
 def _transaction_where_needed(prepared: Sequence[Prepared]) -> Any:
     """One statement is a transaction by itself; what the policy answers at once takes several.
 
-    So does what the policy in the shadow says otherwise.
+    So does what the policy in the shadow says otherwise, and what services said.
     """
-    several = any(p.proposal.verdict["verdict"] != "review" or p.beside for p in prepared)
+    several = any(p.proposal.verdict["verdict"] != "review" or p.beside or p.looks for p in prepared)
     return transaction.atomic() if several else nullcontext()
 
 
@@ -201,6 +204,13 @@ def _resolve_at_once(new: Sequence[Prepared]) -> None:
             action_digest=approved.action_digest if approved else "",
             reason=_reason(prepared.proposal.verdict),
         )
+
+
+def _have_looks_at(new: Sequence[Prepared]) -> None:
+    """What people will decide on is looked at before they come."""
+    for one in new:
+        if one.proposal.status == Proposal.Status.PENDING:
+            looks.tell(one.proposal, [s.action_type for s in one.suggestions])
 
 
 def _policy(prepared: Prepared) -> Actor:

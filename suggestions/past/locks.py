@@ -19,6 +19,7 @@ from django.db import transaction
 from audit.statements.prepared import execute
 from audit.statements.writes import Part
 from suggestions.models import Proposal
+from suggestions.past.looks import Patience
 from suggestions.past.numbers import keys_of
 
 _LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
@@ -49,6 +50,7 @@ class Turn:
         self._keys = sorted({_number(key) for key in (agent_id, *subjects) if key})
         self._stack = stack
         self._taken = False
+        self.patience = Patience()
 
     def take(self) -> None:
         """Wait for it, once. Raises Django's `OperationalError` after the lock timeout."""

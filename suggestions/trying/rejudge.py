@@ -7,7 +7,7 @@ that a policy can be judged before any agent has earned to let anything pass.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from governance.policies.verdict import Verdict
 from governance.trust.passing import Circumstances
 from suggestions.intake.judge import weighed
 from suggestions.models import Proposal, Resolution, Sample, Suggestion
+from suggestions.past import looks
 from suggestions.past.answers import Past
 
 DEFAULT_NEWEST, MOST = 100_000, 1_000_000
@@ -137,9 +138,10 @@ class Judge:
             of.setdefault(row[0], []).append(row)
         rows = execute(_PROPOSALS, [ids])
         self._learn({row[1] for row in rows}, {s[3] for one in of.values() for s in one})
+        seen = looks.then(ids) if self.policy.asks_look else {}
         for row in rows:
             if row[0] in of:
-                yield self._outcome(row, of[row[0]])
+                yield self._outcome(row, of[row[0]], seen)
 
     def _learn(self, agents: set[UUID], types: set[int]) -> None:
         if missing := agents - self._agents.keys():
@@ -148,14 +150,18 @@ class Judge:
             found = ActionType.objects.in_bulk(unknown)
             self._entries |= {pk: catalogue.entry(action_type) for pk, action_type in found.items()}
 
-    def _outcome(self, row: tuple[Any, ...], rows: Sequence[tuple[Any, ...]]) -> Outcome:
+    def _outcome(
+        self, row: tuple[Any, ...], rows: Sequence[tuple[Any, ...]], seen: Mapping[UUID, looks.Facts]
+    ) -> Outcome:
         entries = [self._entries[s[3]] for s in rows]
         proposal = self._proposal(row)
         suggestions = [_suggestion(s, entry) for s, entry in zip(rows, entries, strict=True)]
         stated = Circumstances(deployment=proposal.provenance.get("deployment", ""))
         recorded, at = json.loads(row[10]), proposal.created_at
         past = Past.of(proposal, at=at, known=recorded.get("facts"))
-        verdict = weighed(self.policy, proposal, suggestions, entries, stated, stages=None, now=at, past=past)
+        verdict = weighed(
+            self.policy, proposal, suggestions, entries, stated, stages=None, now=at, past=past, looks=seen
+        )
         answer = _answer(*row[11:16], suggestions=rows)
         return Outcome(row[0], row[9], verdict, recorded, answer)
 

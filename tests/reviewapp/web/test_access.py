@@ -68,6 +68,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:edit", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:edit", "POST"): (LOGIN, 200, 404, 403, 403),
     ("approvals:look", "POST"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:now", "GET"): (LOGIN, 204, 404, 204, 204),  # nobody can be asked about it
     ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:reject", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:return", "POST"): (LOGIN, 303, 404, 403, 403),
@@ -247,6 +248,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:claim", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:claim", "DELETE"): (401, 204, 404, 403, 403, 403, 403, 401),
     ("api:assign", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:looks", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:comments", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:comments", "POST"): (401, 201, 404, 403, 403, 403, 403, 401),
     ("api:take-back", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
@@ -661,6 +663,7 @@ def address(route: str, world: World) -> str:
     about = {**world.ids, **world.only.get(route, {})}
     path = reverse(route, kwargs={name: about[name] for name in routes()[route].pattern.converters})
     asked = {
+        "approvals:now": "?rank=1",
         "audit:export": "?format=csv",
         "api:events-export": "?format=jsonl",
         "api:diff-policies": f"?a={world.ids['policy']}&b=active",
