@@ -3,11 +3,12 @@
 Both are measured against the same hours of the last four weeks, for most work has a week's rhythm. What an
 installation does not know yet it raises no alarm about: without a past nothing has fallen or stopped.
 
-*Success fell.* Of what was begun in the last 4 hours (or 24, where that is too little), k of n that ended
-succeeded by themselves; of the same hours of the weeks before, K of N. It fell where Wilson's upper bound of
-k/n is below the lower bound of K/N, both at z = 3.29 (1 in 2,000 on each side: a chance of about one in a
-million for both, so that a look every five minutes at a hundred workflows errs less than once in a month),
-and by at least ten points, for a small difference of big numbers is no incident.
+*Success fell.* Of n that were begun in the last 4 hours (or 24, where those are too few), k did not fail or
+need a person so far; of the same hours of the weeks before, K of N. It fell where Wilson's upper bound of k/n
+is below the lower bound of K/N, both at z = 3.29 (1 in 2,000 on each side: a chance of about one in a million
+for both, so that a look every five minutes at a hundred workflows errs less than once in a month), and by at
+least ten points, for a small difference of big numbers is no incident. What has not ended counts as good, for
+what is quick to fail would else outweigh what is slow to succeed.
 
 *Volume stopped.* Since the last hour in which anything was begun, whole hours went by in which nothing was.
 Let λ be the mean of what was begun in those hours of the weeks before. By Poisson, the chance of nothing is
@@ -40,7 +41,7 @@ from governance.trust.incidents import moment
 WEEKS = 4
 YOUNG = timedelta(hours=6)  # so long an hour is added up anew
 SPANS = (4, 24)  # hours
-LEAST_NOW, LEAST_BEFORE = 20, 50  # that ended
+LEAST_NOW, LEAST_BEFORE = 20, 50  # that were begun
 LEAST_DROP = 0.10
 Z = 3.29
 SURELY_NOT_CHANCE = 1e-5
@@ -51,7 +52,7 @@ Kind = Incident.Kind
 
 
 class Success(NamedTuple):
-    """How many of those that ended succeeded by themselves, now and before."""
+    """How many of those that were begun did not fail or need a person, now and before."""
 
     good: int
     of: int
@@ -98,8 +99,9 @@ def _fallen() -> Iterator[_Finding]:
                 continue
             told.add(action)
             detail = (
-                f"{found.good} of {found.of} that ended in the last {hours} hours succeeded by themselves. "
-                f"At these hours of the {WEEKS} weeks before it was {found.good_before} of {found.of_before}."
+                f"{found.of - found.good} of {found.of} that were begun in the last {hours} hours failed or "
+                f"needed a person. At these hours of the {WEEKS} weeks before it was "
+                f"{found.of_before - found.good_before} of {found.of_before}."
             )
             yield _Finding(Kind.SUCCESS_FELL, action, detail)
 
@@ -162,15 +164,14 @@ SELECT action, date_trunc('hour', created_at, 'UTC'), count(*),
 # The same hours of now and of each week before: 0 is this week.
 _SUCCESS = """
 SELECT h.action,
-       coalesce(sum(h.by_itself) FILTER (WHERE week = 0), 0)::int,
-       coalesce(sum(h.ended) FILTER (WHERE week = 0), 0)::int,
-       coalesce(sum(h.by_itself) FILTER (WHERE week > 0), 0)::int,
-       coalesce(sum(h.ended) FILTER (WHERE week > 0), 0)::int
-  FROM (SELECT now, date_trunc('hour', now, 'UTC') - make_interval(hours => %(hours)s - 1) AS first
-          FROM statement_timestamp() AS now) t
- CROSS JOIN generate_series(0, %(weeks)s) week
-  JOIN execution_hour h ON h.at >= t.first - make_interval(days => 7 * week)
-                       AND h.at < t.now - make_interval(days => 7 * week)
+       coalesce(sum(h.begun - h.ended + h.by_itself) FILTER (WHERE week = 0), 0)::int,
+       coalesce(sum(h.begun) FILTER (WHERE week = 0), 0)::int,
+       coalesce(sum(h.begun - h.ended + h.by_itself) FILTER (WHERE week > 0), 0)::int,
+       coalesce(sum(h.begun) FILTER (WHERE week > 0), 0)::int
+  FROM (SELECT week, date_trunc('hour', statement_timestamp(), 'UTC')
+                     - make_interval(hours => ago, days => 7 * week) AS at
+          FROM generate_series(0, %(weeks)s) week, generate_series(0, %(hours)s - 1) ago) same
+  JOIN execution_hour h ON h.at = same.at
  GROUP BY h.action
  ORDER BY h.action
 """

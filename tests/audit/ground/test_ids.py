@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
 import pytest
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
 from audit.ground import ids
-from audit.ground.ids import read_uuid, uuid7
+from audit.ground.ids import CLOCKS_DIFFER, first_id, read_uuid, uuid7
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 DIGEST = "sha256:" + "0f" * 32
@@ -68,3 +69,10 @@ def test_what_is_no_digest_leads_nowhere(digest: str) -> None:
         resolve(f"/api/v1/policies/{digest}/differences/")
     with pytest.raises(NoReverseMatch):
         reverse("api:differences", args=[digest])
+
+
+def test_no_id_from_a_moment_on_is_smaller_than_its_first_and_those_long_before_are() -> None:
+    now = datetime.now(UTC)
+    assert first_id(now) < uuid7()
+    assert first_id(now + CLOCKS_DIFFER - timedelta(seconds=1)) < uuid7()
+    assert uuid7() < first_id(now + CLOCKS_DIFFER + timedelta(minutes=1))

@@ -105,10 +105,17 @@ def test_success_that_falls_is_found_once_with_figures(now: datetime, settings: 
 
     incident = Incident.objects.get()
     assert incident.detail == (
-        "40 of 100 that ended in the last 4 hours succeeded by themselves. At these hours of the 4 weeks "
-        "before it was 384 of 400."
+        "60 of 100 that were begun in the last 4 hours failed or needed a person. At these hours of the 4 "
+        "weeks before it was 16 of 400."
     )
     assert (incident.agent, incident.count) == (None, 1)
+
+
+def test_what_has_not_ended_yet_has_not_failed(now: datetime) -> None:
+    """What fails does so at once, what succeeds takes hours."""
+    past(now, *((ago, 100, 100, 95) for ago in range(4)))
+    these(now, *((ago, 100, 5, 0) for ago in range(4)))
+    assert found() == []
 
 
 def test_what_comes_seldom_is_looked_at_over_a_day(now: datetime) -> None:
