@@ -78,6 +78,10 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
             "apprise": {"level": "CRITICAL"},  # it would log people's addresses
             "requests": {"level": "WARNING"},
+            "mcp": {"level": "CRITICAL"},  # it would log what servers send, which may be what they were sent
+            "httpx2": {"level": "WARNING"},
+            "amqp": {"level": "WARNING"},
+            "kombu": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING", "filters": ["without_cause"]},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

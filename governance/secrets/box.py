@@ -60,8 +60,8 @@ def check(keys: Sequence[str]) -> None:
     for number, key in enumerate(keys, 1):
         if not _is_key(key):
             raise ImproperlyConfigured(
-                f"SECRETS_KEYS: key {number} of {len(keys)} is not 32 bytes in URL-safe base64; "
-                "`manage.py rotate_secrets --new-key` makes one."
+                f"SECRETS_KEYS: key {number} of {len(keys)} is not 32 bytes in URL-safe base64, as "
+                "`SECRETS_KEYS= manage.py rotate_secrets --new-key` prints."
             )
 
 

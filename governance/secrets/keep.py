@@ -26,6 +26,10 @@ class NameTaken(Refusal):
     """There is a secret of this name already."""
 
 
+class Gone(Refusal):
+    detail = "Somebody deleted this secret meanwhile."
+
+
 class StillUsed(Refusal):
     """Workflows name it, and it was not said that this is known."""
 
@@ -81,7 +85,7 @@ def write(
 
 @transaction.atomic
 def replace(secret: Secret, value: str, *, actor: Actor, by: User | None) -> Secret:
-    """Another value in the place of this one, at once and for good. Raises `Invalid`."""
+    """Another value in the place of this one, at once and for good. Raises `Invalid`, `Gone`."""
     kept = _locked(secret)
     _put_in(kept, value, by)
     kept.written_at = Now()
@@ -98,7 +102,7 @@ def replace(secret: Secret, value: str, *, actor: Actor, by: User | None) -> Sec
 
 @transaction.atomic
 def grant(secret: Secret, granted_to: Sequence[str], *, actor: Actor) -> Secret:
-    """Let the routes of these action types use it, and of no others. Raises `Invalid`.
+    """Let the routes of these action types use it, and of no others. Raises `Invalid`, `Gone`.
 
     Types that are not there yet may be named: their workflows can name the secret once they are.
     """
@@ -115,13 +119,14 @@ def grant(secret: Secret, granted_to: Sequence[str], *, actor: Actor) -> Secret:
 
 @transaction.atomic
 def delete(secret: Secret, *, although_used: bool, actor: Actor) -> None:
-    """Forget it for good. Raises `StillUsed` where workflows name it, unless that is known."""
+    """Forget it for good. Raises `StillUsed` where workflows name it, unless that is known, and `Gone`."""
     kept = _locked(secret)
-    used = [str(found) for found in users_of([kept.name])]
-    if used and not although_used:
-        raise StillUsed(kept, used)
+    users = users_of([kept.name])
+    if users and not although_used:
+        raise StillUsed(kept, [str(user) for user in users])
     kept.delete()
-    record("secret.deleted", actor=actor, data={"secret": kept.name, "used_by": used})
+    used_by = [user.name for user in users]
+    record("secret.deleted", actor=actor, data={"secret": kept.name, "used_by": used_by})
     transaction.on_commit(vault.forget)
 
 
@@ -152,11 +157,15 @@ def _rotate(pk: UUID, actor: Actor) -> bool:
 
 def users_of(names: Sequence[str]) -> list[ActionType]:
     """The action types whose current workflow names one of these."""
-    return list(ActionType.objects.current().filter(secrets__overlap=list(names)).order_by("name"))
+    naming = ActionType.objects.current().filter(secrets__overlap=list(names))
+    return list(naming.only("name", "version", "secrets").order_by("name"))
 
 
 def _locked(secret: Secret) -> Secret:
-    return Secret.objects.select_for_update().get(pk=secret.pk)
+    kept = Secret.objects.select_for_update().filter(pk=secret.pk).first()
+    if kept is None:
+        raise Gone
+    return kept
 
 
 def _put_in(secret: Secret, value: str, by: User | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from governance.schemas.data_classes import MASK
 
@@ -29,7 +29,7 @@ class Mask:
 
     def note(self, value: str) -> None:
         """From now on this is covered."""
-        found = {form for form in _forms(value) if len(form) >= SHORTEST}
+        found = {form for part in _parts(value) for form in _forms(part) if len(form) >= SHORTEST}
         self._forms = sorted({*self._forms, *found}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
@@ -83,6 +83,16 @@ def _begun_at_the_end(text: str, form: str) -> int:
             return at + _PIECE
         end = at + _PIECE - 1
     return 0
+
+
+def _parts(value: str) -> Iterator[str]:
+    """All of it, and the password where it is an address that has one."""
+    yield value
+    try:
+        password = urlsplit(value).password or ""
+    except ValueError:
+        return
+    yield from {password, unquote(password)} - {"", value}
 
 
 def _forms(value: str) -> Iterator[str]:

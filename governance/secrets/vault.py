@@ -84,10 +84,17 @@ def _remembered(name: str, user: str) -> _Known:
         value = _taken(name, user)
     except (OperationalError, InterfaceError):
         raise NotNow(f"the secret {name} could not be read now") from None
-    if len(_known) >= _MOST:
-        _known.clear()
+    _let_go()
     known = _known[name, user] = _Known(value, began + REMEMBERED)
     return known
+
+
+def _let_go() -> None:
+    """Of what counts no more no value stays in memory."""
+    now = time.monotonic()
+    for key, known in list(_known.items()):
+        if known.until <= now or len(_known) >= _MOST:
+            _known.pop(key, None)
 
 
 @transaction.atomic

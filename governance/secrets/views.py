@@ -92,6 +92,8 @@ def replace(request: HttpRequest, secret: str) -> HttpResponse:
     try:
         value = request.POST.get(FIELD, "")
         keep.replace(known.secret, value, by=_person(request), actor=actor_of(request))
+    except keep.Gone as refusal:
+        raise Http404 from refusal
     except Invalid as refusal:
         return _page(request, known, errors=_by_field(refusal))
     messages.success(request, f"The secret {secret} has another value. Calls use it within seconds.")
@@ -106,6 +108,8 @@ def grant(request: HttpRequest, secret: str) -> HttpResponse:
     known = _found(secret)
     try:
         keep.grant(known.secret, _granted(request), actor=actor_of(request))
+    except keep.Gone as refusal:
+        raise Http404 from refusal
     except Invalid as refusal:
         typed = request.POST.get("granted_to", "")
         return _page(request, known, errors=_by_field(refusal), granted_to=typed)
@@ -123,6 +127,8 @@ def delete(request: HttpRequest, secret: str) -> HttpResponse:
         try:
             although_used = request.POST.get("although_used") == "yes"
             keep.delete(known.secret, although_used=although_used, actor=actor_of(request))
+        except keep.Gone as refusal:
+            raise Http404 from refusal
         except keep.StillUsed as refusal:
             refused = refusal.detail
         else:

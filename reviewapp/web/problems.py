@@ -57,7 +57,7 @@ from governance.door import strangers
 from governance.door.authentication import AgentCaller
 from governance.people.absences import NothingToEnd, NotYourAbsence
 from governance.policies.lifecycle import MayNotChangePolicies, NothingBefore, OwnPolicy, WrongState
-from governance.secrets.keep import NameTaken, StillUsed
+from governance.secrets.keep import Gone, NameTaken, StillUsed
 from governance.trust import standing
 from governance.trust.autonomy import (
     NotAnOperator,
@@ -81,6 +81,7 @@ STATUS: dict[type[Refusal], int] = {
     NotYourAgent: 403,
     NameTaken: 409,
     StillUsed: 409,
+    Gone: 404,
     MayNotApprove: 403,
     OwnDeployment: 403,
     LabelTaken: 409,

@@ -61,7 +61,6 @@ def test_its_pages_can_be_used_by_everybody(visit: Visit, olga: Any) -> None:
         ("list", "/governance/secrets/"),
         ("one", f"/governance/secrets/{LONG}/"),
         ("deleting", f"/governance/secrets/{LONG}/delete/"),
-        ("type", f"/governance/action-types/{actions[0]}/"),
     ):
         page = visit(olga, address)
         check(page, name)

@@ -200,23 +200,34 @@ def encrypted(
         authority.write_text(server.authority.pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
         egress._trusted.cache_clear()
+        egress._showing_now.clear()
         settings.EGRESS_ALLOW = [server.place]
         return server
 
     yield begin
     egress._trusted.cache_clear()
+    egress._showing_now.clear()
     for server in begun:
         server.shutdown()
         server.server_close()
 
 
-def test_a_client_certificate_is_shown_to_who_asks_for_one(encrypted: Callable[..., Encrypted]) -> None:
+def test_a_client_certificate_is_shown_to_who_asks_for_one(
+    encrypted: Callable[..., Encrypted], monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = encrypted(clients=CLIENTS)
     secret("shop-cert", CLIENTS.issue("reviewapp"))
 
     found = call(server.url + "/refunds", client_certificate="shop-cert")
 
     assert (found.outcome, server.shown) == (SUCCEEDED, ["reviewapp"])
+    kept = dict(egress._showing_now)
+    assert call(server.url + "/refunds", client_certificate="shop-cert").outcome == SUCCEEDED
+    assert egress._showing_now == kept
+    now = time.monotonic()
+    monkeypatch.setattr(egress.time, "monotonic", lambda: now + egress.SHOWN_FOR)
+    egress._showing(CLIENTS.issue("another"))
+    assert egress._showing_now.keys().isdisjoint(kept)  # no key stays
     assert [data["secret"] for kind, data in told() if kind == "secret.used"] == ["shop-cert"]
 
 

@@ -51,6 +51,15 @@ def test_what_was_cut_off_in_the_middle_of_it_is_covered_too() -> None:
     assert masked(VALUE, f"You sent {VALUE[:3]}") == f"You sent {VALUE[:3]}"
 
 
+def test_of_an_address_the_password_is_covered_by_itself() -> None:
+    broker = "amqps://shop:p%40ss-word-7@broker.internal/vhost"
+    assert masked(broker, f"Login to {broker} refused") == f"Login to {MASK} refused"
+    assert masked(broker, "shop:p@ss-word-7 is refused, as is p%40ss-word-7.") == (
+        f"shop:{MASK} is refused, as is {MASK}."
+    )
+    assert masked("http://[not-an-address", "http://[not-an-address") == MASK
+
+
 def test_json_is_covered_in_names_texts_and_numbers() -> None:
     mask = masking.Mask()
     mask.note("12345678")

@@ -13,7 +13,7 @@ from django.urls import reverse
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.models import Secret
-from governance.secrets import box, keep
+from governance.secrets import box, keep, read
 from tests.governance.secrets.made import VALUE, Authority, secret, told
 from tests.governance.secrets.test_keep import with_route
 from tests.queries import same_queries_at, statements
@@ -95,6 +95,21 @@ def test_a_value_that_was_sent_when_the_session_had_ended_is_kept_nowhere(client
     gone = client.post(NEW, {"name": "a", "secret": VALUE}, headers=origin)
     assert (kept.status_code, gone.status_code) == (401, 302)
     assert VALUE not in gone.content.decode() + str(gone.headers)
+
+
+@pytest.mark.parametrize(
+    ("verb", "sent"),
+    [("replace", {"secret": VALUE}), ("grant", {"granted_to": "b"}), ("delete", {"although_used": "yes"})],
+)
+def test_what_somebody_deleted_meanwhile_is_not_there(
+    desk: Client, monkeypatch: pytest.MonkeyPatch, verb: str, sent: dict[str, str]
+) -> None:
+    kept = secret()
+    known = read.one("shop-token")
+    monkeypatch.setattr(read, "one", lambda _: known)
+    kept.delete()
+    assert desk.post(f"{ONE}{verb}/", sent).status_code == 404
+    assert [kind for kind, _ in told()] == ["secret.written"]
 
 
 def test_a_certificate_that_ends_soon_is_seen(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
