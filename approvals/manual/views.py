@@ -156,9 +156,7 @@ def _page(
     schema = _schema(task)
     field = None
     if typed and typed.tree:
-        # Nothing was suggested: what is typed is told apart from nothing.
-        said = typed.value or {}
-        field = Drawing(schema, said, typed.tree, errors=typed.errors, sent=typed.sent).field()
+        field = Drawing(schema, None, typed.tree, errors=typed.errors, sent=typed.sent).field()
     context = {
         "shown": read.shown_to(request.user, task),
         "field": field,
