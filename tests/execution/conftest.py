@@ -93,7 +93,9 @@ def shop(settings: Any) -> Iterator[Downstream]:
 
 @pytest.fixture(scope="session")
 def mcp_place() -> Iterator[str]:
-    """Where the MCP server of the tests listens, for as long as the session lasts."""
+    """Where the MCP server of the tests listens, for as long as the session lasts; its client is loaded."""
+    import execution.routes.mcp_client  # noqa: F401
+
     started = subprocess.Popen(
         [sys.executable, "-m", "tests.execution.routes.mcp_server"],
         stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ def how(**changes: Any) -> How:
     told: dict[str, Any] = {
         "success_when": "response.status < 300",
         "headers": WITH_CALL,
-        "timeout": 8.0,
+        "timeout": 20.0,
         "began": time.monotonic(),
         "may_send": lambda: True,
         "repeatable": False,
