@@ -169,6 +169,7 @@ def test_a_server_of_before_2026_is_greeted_as_it_wants_to_be(shop: Downstream) 
         ("silent", UNKNOWN),
         ((200, "garbage", JSON), UNKNOWN),
         (_said(result={"content": 7}), UNKNOWN),
+        ((200, "", {**JSON, "Content-Encoding": "gzip"}), UNKNOWN),
         ((200, {}, {"Content-Type": "text/html"}), UNKNOWN),
         ((202, {}, JSON), UNKNOWN),
         ((200, {}, {"Content-Type": "text/event-stream"}), UNKNOWN),  # no event in it
