@@ -78,6 +78,9 @@ api = [
     path("manual-tasks/", manual_api.ManualTasks.as_view(), name="manual-tasks"),
     path("manual-tasks/<uuid:task_id>/", manual_api.OneManualTask.as_view(), name="manual-task"),
     path("manual-tasks/<uuid:task_id>/claim/", manual_api.ClaimTask.as_view(), name="claim-manual-task"),
+    path(
+        "manual-tasks/<uuid:task_id>/release/", manual_api.ReleaseTask.as_view(), name="release-manual-task"
+    ),
     path("manual-tasks/<uuid:task_id>/done/", manual_api.TaskDone.as_view(), name="manual-task-done"),
     path(
         "manual-tasks/<uuid:task_id>/given-up/", manual_api.TaskGivenUp.as_view(), name="manual-task-given-up"

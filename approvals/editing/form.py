@@ -99,12 +99,12 @@ class Field:
 
 
 class Drawing:
-    """Draws a tree against the schema and what was suggested, with the errors at their places."""
+    """Draws a tree against the schema and what was suggested, where anything was; errors at their places."""
 
     def __init__(
         self,
         schema: Any,
-        suggested: dict[str, Any],
+        suggested: dict[str, Any] | None,
         tree: Node,
         *,
         errors: Mapping[str, str],
@@ -119,7 +119,8 @@ class Drawing:
         self.found: SensitivePlaces = self.marks.of(_object(nodes.value_of(tree).value))
 
     def field(self) -> Field:
-        return self._field(self.tree, self.schema, ROOT, (), self.suggested, "Arguments", holder=None)
+        before = _NOT_TOLD if self.suggested is None else self.suggested
+        return self._field(self.tree, self.schema, ROOT, (), before, "Arguments", holder=None)
 
     def _field(
         self,

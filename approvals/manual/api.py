@@ -114,8 +114,12 @@ class ClaimTask(APIView):
         tasks.claim(task, by=person_of(request), actor=actor_of(request))
         return Response(_presented(_task(request, task_id)))
 
+
+class ReleaseTask(APIView):
+    permission_classes = [has_permission(DECIDES)]
+
     @extend_schema(operation_id="release_manual_task", request=None, responses={200: TaskAnswer})
-    def delete(self, request: Request, task_id: UUID) -> Response:
+    def post(self, request: Request, task_id: UUID) -> Response:
         """Let go of it."""
         tasks.release(_task(request, task_id), by=person_of(request), actor=actor_of(request))
         return Response(_presented(_task(request, task_id)))

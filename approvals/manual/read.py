@@ -13,6 +13,7 @@ from approvals.deciding.together import defaults, leaves
 from approvals.showing.arguments import in_words
 from audit.ground.unseen import Piece, pieces, shown
 from execution.desk.read import halt_of
+from execution.manual.forms import form_of
 from execution.manual.tasks import may_do
 from execution.models import Execution, ManualTask
 from execution.models.manual import ManualTaskQuerySet
@@ -151,7 +152,7 @@ def shown_to(user: User, task: ManualTask) -> Shown:
         is_mine=task.claimed_by_id == user.pk,
         held=halt.sentence if halt else "",
         broken=wrong,
-        answer=_flat(task.answer),
+        answer=_answer(task),
         comment=pieces(task.comment),
     )
 
@@ -163,10 +164,7 @@ def labelled(kind: ActionType, arguments: dict[str, Any]) -> Labelled:
     return [(called[path], pieces(in_words(value))) for path, value in values]
 
 
-def _flat(value: Any, place: str = "") -> Labelled:
-    """What was filled in, each value with where it stands."""
-    if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value, start=1)
-        begin = f"{place} › " if place else ""
-        return [one for name, inner in items for one in _flat(inner, f"{begin}{name}")]
-    return [(shown(place), pieces(in_words(value)))] if place else []
+def _answer(task: ManualTask) -> Labelled:
+    """What was filled in, called as the form calls it."""
+    form = form_of(task)
+    return labelled(form.type, task.answer) if form and task.answer else []

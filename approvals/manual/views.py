@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -70,7 +71,7 @@ def one(request: SignedInRequest, task_id: UUID) -> HttpResponse:
     if request.method == "GET":
         return _page(request, task, _blank(task))
     if not request.user.has_perm(DECIDES):
-        return redirect("approvals:task", task_id)
+        raise PermissionDenied
     typed, do = _typed(request, task), request.POST.get("do", "")
     if do not in ("done", "give_up"):
         return _page(request, task, typed)
@@ -155,9 +156,7 @@ def _page(
     schema = _schema(task)
     field = None
     if typed and typed.tree:
-        # Nothing was suggested: what is typed is told apart from nothing.
-        said = typed.value or {}
-        field = Drawing(schema, said, typed.tree, errors=typed.errors, sent=typed.sent).field()
+        field = Drawing(schema, None, typed.tree, errors=typed.errors, sent=typed.sent).field()
     context = {
         "shown": read.shown_to(request.user, task),
         "field": field,

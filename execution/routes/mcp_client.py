@@ -6,6 +6,7 @@ Importing this takes a second and 60 MB: `mcp_tool` does so when the first tool 
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
@@ -35,6 +36,9 @@ AT_FAULT |= {types.MISSING_REQUIRED_CLIENT_CAPABILITY, types.UNSUPPORTED_PROTOCO
 LOST = {types.CONNECTION_CLOSED, types.REQUEST_TIMEOUT, types.PARSE_ERROR, types.INVALID_REQUEST}
 GOODBYE = 1.0  # seconds for ending a session, whose answer changes nothing
 
+# What servers send stands with the attempt, bounded; the client would write it into the log.
+logging.getLogger("mcp").setLevel(logging.CRITICAL)
+
 _is_the_call: ContextVar[bool] = ContextVar("is_the_call", default=False)
 
 
@@ -42,7 +46,6 @@ class Asking(Protocol):
     """Who says whether the call may leave; an `Errand`."""
 
     deadline: float
-    was_allowed: bool
 
     @property
     def left(self) -> float: ...
@@ -94,22 +97,22 @@ class _Talk:
         self.request = types.CallToolRequest(params=given)
 
     async def hold(self, client: Client) -> None:
-        try:
-            self.answered = await self._ask(client)
-        except MCPError as error:
-            if error.code in LOST and self.way.status < 300:
-                raise
-            if error.code != types.HEADER_MISMATCH:
-                self.answered = error
-                return
+        self.answered = await self._ask(client)
+        if isinstance(self.answered, MCPError) and self.answered.code == types.HEADER_MISMATCH:
             # Arguments that the server wants in headers are known from its list; nothing was begun.
             await client.list_tools()
             self.answered = await self._ask(client)
 
-    async def _ask(self, client: Client) -> types.CallToolResult | types.InputRequiredResult:
-        # Not `client.call_tool`: that would check the result against a schema of the server's own making,
-        # whose patterns can take for ever, and would answer what the server asks back.
-        return await client.session.send_request(self.request, ACROSS, progress_callback=self._progressed)
+    async def _ask(self, client: Client) -> types.CallToolResult | types.InputRequiredResult | MCPError:
+        """The result, or the server's own error. Raises `MCPError` where no answer came."""
+        try:
+            # Not `client.call_tool`: that would check the result against a schema of the server's own making,
+            # whose patterns can take for ever, and would answer what the server asks back.
+            return await client.session.send_request(self.request, ACROSS, progress_callback=self._progressed)
+        except MCPError as error:
+            if error.code in LOST and self.way.status < 300:
+                raise
+            return error
 
     async def _progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """It prolongs nothing; where no answer comes it is all that is known."""
@@ -120,28 +123,25 @@ class _Talk:
 def _judged(way: _Way, talk: _Talk, errors_mean: int) -> tuple[egress.Answer, str]:
     match talk.answered:
         case types.CallToolResult(is_error=True) as result:
-            return _answer(
-                errors_mean, _texts(result)
-            ), f"The tool says that it failed: {_line(_texts(result))}."
-        case types.CallToolResult() as result if result.structured_content is not None:
-            return _answer(
-                200, json.dumps(result.structured_content, ensure_ascii=False)
-            ), "The tool answered."
-        case types.CallToolResult() as result:
+            text = _texts(result)
+            return _answer(errors_mean, text), f"The tool says that it failed: {_line(text)}."
+        case types.CallToolResult(structured_content=None) as result:
             return _answer(200, _texts(result)), "The tool answered."
+        case types.CallToolResult(structured_content=content):
+            return _answer(200, json.dumps(content, ensure_ascii=False)), "The tool answered."
         case types.InputRequiredResult():
             return _answer(NEEDS_INPUT, ""), "The tool asks for more than was approved."
         case MCPError() as error if way.status >= 300:
-            said = f"HTTP {way.status}: {_line(error.message)}."
-            return egress.Answer(way.status, httpx.Headers(way.headers), error.message.encode()), said
+            answer = _answer(way.status, error.message, way.headers)
+            return answer, f"HTTP {way.status}: {_line(error.message)}."
         case MCPError() as error:
             status = 400 if error.code in AT_FAULT else 500
             return _answer(status, error.message), f"MCP error {error.code}: {_line(error.message)}."
     raise AssertionError("nothing was answered")
 
 
-def _answer(status: int, text: str) -> egress.Answer:
-    return egress.Answer(status, httpx.Headers(), text.encode("utf-8", "replace"))
+def _answer(status: int, text: str, headers: list[tuple[str, str]] | None = None) -> egress.Answer:
+    return egress.Answer(status, httpx.Headers(headers or []), text.encode("utf-8", "replace"))
 
 
 def _texts(result: types.CallToolResult) -> str:
@@ -213,6 +213,10 @@ class _Way(httpx2.AsyncBaseTransport):
             extensions=request.extensions,
         )
         answer = await self._pool.handle_async_request(asked)
+        if any(name.lower() == b"content-encoding" for name, _ in answer.headers):
+            # A few bytes can become more than there is memory for.
+            await answer.aclose()
+            raise httpx2.ReadError("the answer is compressed, which was not asked for")
         heard = httpx2.Response(
             answer.status, headers=answer.headers, stream=_Bounded(self, answer), extensions=answer.extensions
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +93,30 @@ def shop(settings: Any) -> Iterator[Downstream]:
     server.release.set()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def mcp_place() -> Iterator[str]:
+    """Where the MCP server of the tests listens, for as long as the session lasts; its client is loaded."""
+    import execution.routes.mcp_client  # noqa: F401
+
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tests.execution.routes.mcp_server"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert started.stdout
+    yield f"127.0.0.1:{int(started.stdout.readline())}"
+    started.kill()
+    started.wait()
+
+
+@pytest.fixture
+def mcp_shop(mcp_place: str, settings: Any) -> str:
+    """Its address, which workflows may call."""
+    settings.EGRESS_ALLOW = [mcp_place]
+    return f"http://{mcp_place}/mcp"
 
 
 def workflow(*steps: dict[str, Any]) -> dict[str, Any]:

@@ -272,7 +272,7 @@ def test_the_api_lists_claims_and_ends_tasks(handed: Any, cyd: Any, ana: Any, ap
     ]
 
     assert mine.post(f"{here}claim/").json()["claimed_by"] == cyd.printed_name
-    assert mine.delete(f"{here}claim/").json()["claimed_by"] is None
+    assert mine.post(f"{here}release/").json()["claimed_by"] is None
     wrong = mine.post(f"{here}done/", {"answer": {"receipt": "R-1"}})
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/answer")
     assert mine.post(f"{here}given-up/", {"reason": ""}).status_code == 422

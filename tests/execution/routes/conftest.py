@@ -1,11 +1,9 @@
-"""Real servers of other kinds than HTTP, each once for a session."""
+"""What every kind of route is told in a test."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,28 +31,6 @@ def how(**changes: Any) -> How:
         "repeatable": False,
     }
     return How(**{**told, **changes})
-
-
-@pytest.fixture(scope="session")
-def mcp_place() -> Iterator[str]:
-    """Where the MCP server of the tests listens, for as long as the session lasts."""
-    started = subprocess.Popen(
-        [sys.executable, "-m", "tests.execution.routes.mcp_server"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert started.stdout
-    yield f"127.0.0.1:{int(started.stdout.readline())}"
-    started.kill()
-    started.wait()
-
-
-@pytest.fixture
-def mcp_shop(mcp_place: str, settings: Any) -> str:
-    """Its address, which workflows may call."""
-    settings.EGRESS_ALLOW = [mcp_place]
-    return f"http://{mcp_place}/mcp"
 
 
 @pytest.fixture

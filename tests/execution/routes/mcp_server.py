@@ -1,12 +1,14 @@
-"""A real MCP server with the tools of a shop, as a process of its own: `python -m … PORT`."""
+"""A real MCP server with the tools of a shop, as a process of its own that says its port."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
+import json
+import logging
+import socket
 from typing import Any
 
+import uvicorn
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -34,8 +36,6 @@ def refund(order_id: str, amount: float, context: Context) -> Refund:
 @server.tool(structured_output=False)
 def heard() -> str:
     """The headers and `_meta` of every refund, as JSON in a block of text."""
-    import json
-
     return json.dumps(calls)
 
 
@@ -72,20 +72,13 @@ def largely(size: int) -> str:
     return "x" * size
 
 
-@server.tool()
-def dies() -> str:
-    os._exit(1)
-
-
 def main() -> None:
-    import socket
-
-    import uvicorn
-
+    logging.disable()  # it draws the traceback of every tool for two seconds
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()
     port = listening.getsockname()[1]
-    app = server.streamable_http_app(stateless_http="stateless" in sys.argv)
+    app = server.streamable_http_app()
     print(port, flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)).run([listening])
 

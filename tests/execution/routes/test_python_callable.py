@@ -107,7 +107,7 @@ def test_a_callable_gets_the_arguments_and_what_it_returns_is_the_answer() -> No
     assert result.answer == {"arguments": KNOWN["args"], "context": context}
     assert called("shop.refund", arguments={"id": "=args.order_id"}).answer["arguments"] == {"id": "W1"}
 
-    read = dispatch.read(route("shop.refund"), KNOWN, 5)
+    read = dispatch.read(route("shop.refund"), KNOWN, 20)
     assert (read.status, read.json) == (200, {"arguments": KNOWN["args"], "context": {}})
 
 
@@ -145,15 +145,15 @@ def test_what_becomes_of_it_says_whether_anything_was_done(
     result = called(f"shop.{name}", repeatable=True)
     assert (result.outcome, result.detail[: len(detail)], result.retry_after) == (outcome, detail, wait)
     with pytest.raises(NoRead):
-        dispatch.read(route(f"shop.{name}"), KNOWN, 5)
+        dispatch.read(route(f"shop.{name}"), KNOWN, 20)
 
 
 def test_its_time_holds_and_all_that_it_started_ends_with_it(tmp_path: Path) -> None:
     tell = tmp_path / "pids"
     began = time.monotonic()
-    result = called("shop.slow", arguments={"tell": str(tell)}, timeout=1.0)
+    result = called("shop.slow", arguments={"tell": str(tell)}, timeout=3.0)
     assert (result.outcome, result.detail) == (UNKNOWN, "Begun, but no answer: no answer in time.")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert [pid for pid in tell.read_text().split() if _lives(int(pid))] == []
 
 

@@ -20,7 +20,7 @@ from approvals.deciding import decide
 from approvals.models import CheckPlan
 from approvals.models.notices import Delivery, Message, Notice, Target
 from audit.outbox import broker, tell_worker
-from execution.models import Attention, Execution, Heartbeat
+from execution.models import Attention, Execution, Heartbeat, ManualTask
 from governance.models import Absence, Halt, Incident, StandingApproval
 from reviewapp.celery import app
 from reviewapp.processes import beat, rounds
@@ -162,6 +162,14 @@ def a_lease_ran_out(scene: Scene) -> None:
 @makes_due("execution.tasks.sweep")
 def an_overdue_execution(scene: Scene) -> None:
     scene.execution(status="handed_back", deadline=Now() - JUST_NOW)
+
+
+@makes_due("execution.tasks.remind")
+def a_team_has_little_time_left(scene: Scene) -> None:
+    scene.execution(status="handed_back", deadline=Now() + timedelta(minutes=1))
+    execution = Execution.objects.get()
+    of = {"step": execution.steps.get(), "team_id": "operations"}
+    ManualTask.objects.create(execution=execution, remind_before=120, **of)
 
 
 @makes_due("execution.tasks.sweep")

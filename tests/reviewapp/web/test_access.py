@@ -31,6 +31,7 @@ from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
+from execution.models import ManualTask
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.people import absences
@@ -90,6 +91,11 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:second-looks", "GET"): (LOGIN, 200, 200, 403, 403),
     ("approvals:second-look", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:answer-second", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("approvals:by-hand", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("approvals:task", "GET"): (LOGIN, 200, 404, 200, 200),
+    ("approvals:task", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("approvals:claim-task", "POST"): (LOGIN, 302, 404, 403, 403),
+    ("approvals:release-task", "POST"): (LOGIN, 302, 404, 403, 403),
     ("approvals:answer", "POST"): (LOGIN, 303, 404, 403, 403),
     ("approvals:first", "GET"): (LOGIN, 200, 200, 200, 200),
     ("approvals:send-sample", "POST"): (LOGIN, 303, 303, 403, 303),
@@ -300,6 +306,12 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:differences", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:disagreements", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:action-types", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:manual-tasks", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:manual-task", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
+    ("api:claim-manual-task", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:release-manual-task", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:manual-task-done", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:manual-task-given-up", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -480,17 +492,21 @@ def make_world(
         "review_id": asked_again(propose(suggestions=other_refund), first=ben, second=ana).pk,
         **trusted_and_checked(dora, approved),
         "batch_id": begun(ana, propose),
+        "task_id": handed_over(ana, propose, claimed=False).pk,
         "ben": ben.pk,
         "approval_id": drafting.draft(
             Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
         ).pk,
     }
+    claimed = handed_over(ana, propose, claimed=True)
     differed = asked_again(propose(suggestions=third_refund), first=ben, second=ana)
     SecondReview.objects.filter(pk=differed.pk).update(
         status="differed", verdict="approve", ended_at=datetime.now(UTC)
     )
     only = {
         "checks:settle": {"review_id": differed.pk},
+        "approvals:release-task": {"task_id": claimed.pk},
+        "api:release-manual-task": {"task_id": claimed.pk},
         "api:execution": {"proposal_id": approved.pk},
         "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
@@ -540,6 +556,21 @@ def with_others(ana: Any, propose: Callable[..., Any]) -> dict[str, dict[str, An
         "api:take-back": {"proposal_id": waiting.pk},
         "approvals:release": {"proposal_id": waiting.pk},
     }
+
+
+def handed_over(reviewer: Any, propose: Callable[..., Any], *, claimed: bool) -> ManualTask:
+    """A step of something that was approved, which the team of `ana` does by hand."""
+    first = propose().suggestions.get()
+    decide.approve(first, reviewer=reviewer, actor=actor_of(reviewer), shown_digest=first.action_digest)
+    execution = Proposal.objects.get(pk=first.proposal_id).execution
+    return ManualTask.objects.create(
+        execution=execution,
+        step=execution.steps.get(),
+        route="1. hand to the team Operations",
+        team_id="operations",
+        remind_before=60,
+        claimed_by=reviewer if claimed else None,
+    )
 
 
 def told(person: Any) -> dict[str, Any]:
@@ -712,6 +743,9 @@ def forms(world: World) -> dict[str, Any]:
             "why": "no",
             "body": json.dumps(proposal_body()).replace("#", "%23"),
         },
+        "approvals:task": {"do": "done", "comment": "done"},
+        "api:manual-task-done": {"comment": "done"},
+        "api:manual-task-given-up": {"reason": "no"},
         "approvals:answer-second": {"verdict": "reject", "reason": "no"},
         "execution:mark-done": {"evidence": "seen"},
         "approvals:notice-settings": {"zone": "UTC", "digest_every": "4"},
