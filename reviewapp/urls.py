@@ -13,7 +13,7 @@ from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
-from governance.agents import deployment_api
+from governance.agents import callback_secret_api, deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
 from insights.trust import api as insights_api
@@ -75,6 +75,21 @@ api = [
     path("absences/<uuid:absence_id>/end/", absence_api.EndAbsence.as_view(), name="end-absence"),
     path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
     path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
+    path(
+        "agents/<slug:name>/callback-secrets/",
+        callback_secret_api.CallbackSecrets.as_view(),
+        name="callback-secrets",
+    ),
+    path(
+        "agents/<slug:name>/callback-secrets/rotate/",
+        callback_secret_api.RotateCallbackSecret.as_view(),
+        name="rotate-callback-secret",
+    ),
+    path(
+        "agents/<slug:name>/callback-secrets/end/",
+        callback_secret_api.EndCallbackSecrets.as_view(),
+        name="end-callback-secrets",
+    ),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("policies/<digest:policy>/differences/", Differences.as_view(), name="differences"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),

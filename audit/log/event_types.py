@@ -180,6 +180,18 @@ _ROWS = [
         "changed the boundaries of {agent_name}.",
         "agent agent_name before=boundaries after=boundaries",
     ),
+    _row(
+        "callback_secret.ended",
+        "governance",
+        "let the newest callback secret of the agent {agent_name} alone sign.",
+        "agent agent_name secrets",
+    ),
+    _row(
+        "callback_secret.rotated",
+        "governance",
+        "replaced the callback secret of the agent {agent_name}.",
+        "agent agent_name secret replaces=secret overlap_seconds",
+    ),
     _row("callback.given_up", "suggestions", "gave up telling the agent.", "callback type attempts error"),
     _row("callback.sent", "suggestions", "told the agent.", "callback type attempts", "The agent was told"),
     _row(

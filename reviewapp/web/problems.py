@@ -42,6 +42,7 @@ from governance.actions.changes import NeedsConsent
 from governance.agents import hits
 from governance.agents.agents import ChangedMeanwhile
 from governance.agents.boundaries import BoundaryHit
+from governance.agents.callback_secret import NothingOverlaps, TooManySecrets
 from governance.agents.deployments import (
     LabelTaken,
     MayNotApprove,
@@ -90,6 +91,8 @@ STATUS: dict[type[Refusal], int] = {
     OwnAgent: 403,
     NotYourAbsence: 403,
     NothingToEnd: 409,
+    NothingOverlaps: 409,
+    TooManySecrets: 409,
     StepUpNeeded: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,

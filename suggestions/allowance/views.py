@@ -19,7 +19,7 @@ from audit.asking.who import actor_of
 from audit.ground import hours
 from audit.ground.figures import span
 from audit.ground.refusals import Invalid
-from governance.agents import boundaries
+from governance.agents import boundaries, callback_secret
 from governance.agents.agents import ChangedMeanwhile, digest_of, set_boundaries
 from governance.agents.boundaries import BoundariesUnreadable
 from governance.agents.rate import Left
@@ -70,6 +70,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "lasting": LASTING,
         "overlaps": OVERLAPS,
         "refusals": _refusals(found),
+        "callback_secrets": callback_secret.in_force(found),
         **_allowed(found),
     }
     return render(request, "governance/agents/agent.html", context)

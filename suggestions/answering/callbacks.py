@@ -22,7 +22,8 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.outbox.outbox import Attempt, Sending
-from governance.agents.callback_secret import callback_secret
+from governance.agents.callback_secret import signing_secrets
+from governance.agents.sealing import Unreadable
 from suggestions.models import Callback, Proposal
 
 CALLBACKS = Sending(
@@ -93,12 +94,16 @@ def _attempt(callback: Callback, attempt: Attempt) -> _Failed | None:
         {"type": callback.type, "timestamp": callback.created_at.isoformat(), "data": callback.data},
         ensure_ascii=False,
     )
-    signature = Webhook(callback_secret(proposal.agent)).sign(str(callback.pk), attempt.at, body)
+    try:
+        secrets = signing_secrets(proposal.agent)
+    except Unreadable as error:
+        return _Failed(str(error))
+    signed = [Webhook(secret).sign(str(callback.pk), attempt.at, body) for secret in secrets]
     headers = {
         "content-type": "application/json",
         "webhook-id": str(callback.pk),
         "webhook-timestamp": str(math.floor(attempt.at.timestamp())),
-        "webhook-signature": signature,
+        "webhook-signature": " ".join(signed),
     }
     if proposal.traceparent:
         headers["traceparent"] = proposal.traceparent

@@ -31,6 +31,7 @@ from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
+from governance.agents import callback_secret
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.people import absences
@@ -145,6 +146,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:issue-key", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:rotate-key", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:rotate-callback-secret", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:end-callback-secrets", "POST"): (LOGIN, 403, 403, 403, 302),
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:compare", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:of-policy", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -271,6 +274,9 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:own-boundaries", "GET"): (401, 403, 403, 403, 403, 200, 200, 401),
     ("api:agent-boundaries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:agent-boundaries", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callback-secrets", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:rotate-callback-secret", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:end-callback-secrets", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
@@ -424,6 +430,7 @@ def make_world(
     decide.approve(
         suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest, reason="fine"
     )
+    callback_secret.rotate(agent, actor=SYSTEM)
     other = Agent.objects.create(name="other-bot", owner=olga)
     shown = {"agent": keys.issue_key(agent, actor=SYSTEM), "other agent": keys.issue_key(other, actor=SYSTEM)}
     shown["revoked key"] = keys.issue_key(agent, actor=SYSTEM)
@@ -699,6 +706,7 @@ def forms(world: World) -> dict[str, Any]:
         "halts:lift": {"reason": "no"},
         "api:halts": {"scope": "everything", "reason": "no"},
         "api:lift-halt": {"reason": "no"},
+        "api:rotate-callback-secret": {},
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
