@@ -22,6 +22,7 @@ from reviewapp.processes import health
 from reviewapp.web import pages
 from suggestions.allowance.api import AgentBoundaries, OwnBoundaries
 from suggestions.intake.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
+from suggestions.telling_agents import api as callback_api
 from suggestions.trying import api as backtest_api
 from suggestions.trying.shadow_views import Differences
 
@@ -90,6 +91,33 @@ api = [
         callback_secret_api.EndCallbackSecrets.as_view(),
         name="end-callback-secrets",
     ),
+    path("agents/<slug:name>/callbacks/", callback_api.Callbacks.as_view(), name="callbacks"),
+    path(
+        "agents/<slug:name>/callbacks/failed/",
+        callback_api.FailedCallbacks.as_view(),
+        name="failed-callbacks",
+    ),
+    path(
+        "agents/<slug:name>/callbacks/send-again/",
+        callback_api.SendFailedAgain.as_view(),
+        name="send-failed-callbacks-again",
+    ),
+    path(
+        "agents/<slug:name>/callback-endpoints/",
+        callback_api.CallbackEndpoints.as_view(),
+        name="callback-endpoints",
+    ),
+    path("callbacks/<uuid:callback_id>/", callback_api.OneCallback.as_view(), name="callback"),
+    path(
+        "callbacks/<uuid:callback_id>/send-again/",
+        callback_api.SendAgain.as_view(),
+        name="send-callback-again",
+    ),
+    path(
+        "callback-endpoints/<uuid:endpoint_id>/resume/",
+        callback_api.ResumeEndpoint.as_view(),
+        name="resume-callback-endpoint",
+    ),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("policies/<digest:policy>/differences/", Differences.as_view(), name="differences"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
@@ -138,6 +166,7 @@ urlpatterns = [
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.allowance.urls")),
+    path("governance/", include("suggestions.telling_agents.urls")),
     path("governance/", include("insights.urls")),
     path("governance/standing/", include("approvals.standing.urls")),
     path("governance/checks/", include("approvals.vigilance.urls")),

@@ -22,6 +22,7 @@ class Kind(models.TextChoices):
     TAKEN_OVER = "taken_over", "claim taken over"
     ATTENTION = "attention", "needs attention"
     CHECK = "check"
+    PAUSED = "paused", "an agent can’t be told"
     TARGET = "target", "an address stopped working"
     FAILED_TRIES = "failed_tries", "somebody tried to sign in as you"
     NEW_DEVICE = "new_device", "signed in from a new browser"
@@ -81,6 +82,12 @@ TOPICS = (
         "To be checked afterwards",
         Wish(outside=Outside.DIGEST),
         "What passed by itself and was chosen to be looked at.",
+    ),
+    Topic(
+        "paused",
+        "An agent of mine can’t be told",
+        Wish(browser=True, outside=Outside.AT_ONCE),
+        "What is sent to its callback address does not arrive, so that is paused.",
     ),
 )
 USUAL = {topic.name: topic.usual for topic in TOPICS}

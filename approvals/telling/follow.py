@@ -22,6 +22,7 @@ from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
 from governance.door.deciders import who_may_decide
 from governance.door.teams import teams_of_each
+from governance.models import Risk, User
 from suggestions.models import Proposal
 
 NAME = "notices"
@@ -35,7 +36,7 @@ class LogEvent:
 
     id: int
     type: str
-    proposal: UUID
+    proposal: UUID | None
     actor: str
     data: dict[str, Any]
 
@@ -88,15 +89,16 @@ def _read(follower: Follower) -> list[LogEvent]:
         cursor.execute(
             """
             SELECT id, type, proposal_id, body FROM audit_event
-             WHERE id > %s AND type = ANY(%s) AND proposal_id IS NOT NULL AND id <> ALL(%s)
+             WHERE id > %s AND id <> ALL(%s)
+               AND (type = ANY(%s) AND proposal_id IS NOT NULL OR type = ANY(%s))
              ORDER BY id LIMIT %s""",
-            [follower.position, _TYPES, follower.seen, AT_ONCE],
+            [follower.position, follower.seen, _OF_PROPOSALS, _OF_AGENTS, AT_ONCE],
         )
         rows = cursor.fetchall()
     return [_told(*row) for row in rows]
 
 
-def _told(number: int, type: str, proposal: UUID, body: str) -> LogEvent:
+def _told(number: int, type: str, proposal: UUID | None, body: str) -> LogEvent:
     content = json.loads(body)
     return LogEvent(number, type, proposal, str(content["actor"]["id"]), content["data"])
 
@@ -148,8 +150,8 @@ class _World:
 
     @classmethod
     def of(cls, events: Iterable[LogEvent]) -> _World:
-        ids = {event.proposal for event in events}
-        decided = {event.proposal for event in events if event.type != "proposal.submitted"}
+        ids = {event.proposal for event in events if event.proposal}
+        decided = {event.proposal for event in events if event.type != "proposal.submitted"} & ids
         proposals = Proposal.objects.only(
             "id", "status", "risk", "team_id", "also_teams", "approvals_needed"
         ).in_bulk(ids)
@@ -187,8 +189,10 @@ def _lines(events: list[LogEvent]) -> list[Line]:
         return []
     world, gathered = _World.of(events), _Gathered()
     for event in events:
-        proposal = world.proposals.get(event.proposal)
-        if proposal is not None:
+        proposal = world.proposals.get(event.proposal) if event.proposal else None
+        if event.type in _OF_AGENTS:
+            gathered.single += _to_owner(event)
+        elif proposal is not None:
             _ASKS[_TELLS[event.type]](event, proposal, world, gathered)
     return gathered.lines()
 
@@ -214,6 +218,12 @@ def _to_people(
         if str(user) != event.actor:
             key = f"{proposal.pk}:{event.id}"
             gathered.single.append(Line(user, kind, proposal.team_id, proposal.risk, (proposal.pk,), key))
+
+
+def _to_owner(event: LogEvent) -> list[Line]:
+    """To who answers for the agent that the event is about."""
+    owners = User.objects.filter(agents=event.data["agent"], is_active=True).values_list("pk", flat=True)
+    return [Line(owner, Kind.PAUSED, None, Risk.LOW, (), f"event:{event.id}") for owner in owners]
 
 
 def _submitted(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
@@ -295,4 +305,5 @@ _ASKS: dict[Tells, Callable[[LogEvent, Proposal, _World, _Gathered], None]] = {
     Tells.FAILED: _to_approvers(Kind.ATTENTION),
 }
 _TELLS = {name: event.tells for name, event in EVENT_TYPES.items() if event.tells}
-_TYPES = sorted(_TELLS)
+_OF_AGENTS = sorted(name for name, tells in _TELLS.items() if tells is Tells.OWNER)
+_OF_PROPOSALS = sorted(_TELLS.keys() - set(_OF_AGENTS))

@@ -18,7 +18,7 @@ from approvals.telling.due import due
 from approvals.telling.outbox import DELIVERIES
 from approvals.telling.words import NoticeInWords, message, said
 from execution.models import Execution
-from suggestions.models import Proposal, Sample
+from suggestions.models import CallbackEndpoint, Proposal, Sample
 
 AT_ONCE = 200  # people of one turn
 _WHILE_OPEN = {Kind.NEW, Kind.ASSIGNED, Kind.REMINDER, Kind.ESCALATED, Kind.SECOND}
@@ -122,6 +122,7 @@ def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
         claimed=set(Claim.objects.live().filter(user=user, proposal__in=ids).values_list("pk", flat=True)),
         failing=set(failing.filter(proposal__in=ids).values_list("proposal", flat=True)),
         unchecked=set(Sample.objects.open().filter(proposal__in=ids).values_list("proposal", flat=True)),
+        paused=CallbackEndpoint.objects.paused().filter(agent__owner=user).exists(),
     )
     return {notice.pk: _news(notice, world) for notice in notices}
 
@@ -134,6 +135,7 @@ class _World:
     claimed: set[UUID]
     failing: set[UUID]
     unchecked: set[UUID]
+    paused: bool  # some address of an agent of theirs
 
 
 def _news(notice: Notice, world: _World) -> News:
@@ -144,6 +146,8 @@ def _news(notice: Notice, world: _World) -> News:
         return News(0, ())
     if notice.kind == Kind.TARGET:
         return News(notice.count, ())
+    if notice.kind == Kind.PAUSED:
+        return News(notice.count if world.paused else 0, ())
     left = [one for one in notice.proposals if _concerns(one, notice, world)]
     unnamed = notice.count - len(notice.proposals)  # of a flood only the first are known one by one
     return News(len(left) + unnamed, left)

@@ -150,6 +150,12 @@ def read_url(url: str) -> httpx.URL:
     return read
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, such as `https://agent.example`. Raises `Refused`."""
+    asked = read_url(url)
+    return f"{asked.scheme}://{_host_header(asked).lower()}"
+
+
 def is_header(name: str, value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name)) and bool(
         re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value)

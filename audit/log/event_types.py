@@ -27,6 +27,7 @@ class Tells(Enum):
     UNDONE = "those who approved it, for they may approve again"
     FAILED = "those who approved it, for it did not work"
     CHECKERS = "the team, to check it afterwards"
+    OWNER = "who answers for the agent"
 
 
 class WrongEvent(ValueError):
@@ -192,8 +193,40 @@ _ROWS = [
         "replaced the callback secret of the agent {agent_name}.",
         "agent agent_name secret replaces=secret overlap_seconds",
     ),
-    _row("callback.given_up", "suggestions", "gave up telling the agent.", "callback type attempts error"),
+    _row(
+        "callback.given_up",
+        "suggestions",
+        "gave up telling the agent.",
+        "callback type attempts error",
+        "The agent could not be told",
+    ),
     _row("callback.sent", "suggestions", "told the agent.", "callback type attempts", "The agent was told"),
+    _row(
+        "callback.sent_again",
+        "suggestions",
+        "had a message sent to the agent again.",
+        "callback type was",
+        "{actor} had the agent told again",
+    ),
+    _row(
+        "callback_endpoint.paused",
+        "suggestions",
+        "paused an address of the agent {agent_name}: {why}.",
+        "agent agent_name origin failures why error",
+        tells=Tells.OWNER,
+    ),
+    _row(
+        "callback_endpoint.resumed",
+        "suggestions",
+        "resumed an address of the agent {agent_name}.",
+        "agent agent_name origin callbacks",
+    ),
+    _row(
+        "callbacks.sent_again",
+        "suggestions",
+        "had {callbacks} messages sent to the agent {agent_name} again.",
+        "agent agent_name callbacks",
+    ),
     _row(
         "check.answered",
         "approvals",

@@ -52,6 +52,9 @@ _ORPHANS = f"""
 _UNREAD = """
     (SELECT max(id) FROM audit_event)
     > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), -1)"""
+_PAUSED = """
+    SELECT FROM suggestions_callback c
+     WHERE c.agent_id = e.agent_id AND c.origin = e.origin AND c.status = 'paused'"""
 _UNSETTLED = """
     EXISTS (SELECT FROM suggestions_correction)
     OR EXISTS (SELECT FROM suggestions_settled
@@ -92,7 +95,13 @@ ROUNDS = (
         )
         + f" OR {_ORPHANS}",
     ),
-    Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
+    Round(
+        "suggestions.tasks.sweep",
+        1,
+        _any("suggestions_callback", _untold("waiting", "due_at"))
+        + " OR "
+        + _any("suggestions_callbackendpoint e", f"{_over('probe_due_at')} AND EXISTS ({_PAUSED})"),
+    ),
     Round(
         "suggestions.tasks.sweep_backtests",
         1,

@@ -74,6 +74,8 @@ from suggestions.intake.answers import EarlierAnswer
 from suggestions.intake.api import KeyMissing, NotAnAgent
 from suggestions.intake.asking_again import AlreadyRejected
 from suggestions.intake.submit import KeyReused, StillInFlight
+from suggestions.telling_agents.anew import NoneFailed, WaitsAlready
+from suggestions.telling_agents.endpoints import NotPaused
 from suggestions.trying.backtest import BacktestOver, BacktestRuns
 
 STATUS: dict[type[Refusal], int] = {
@@ -93,6 +95,9 @@ STATUS: dict[type[Refusal], int] = {
     NothingToEnd: 409,
     NothingOverlaps: 409,
     TooManySecrets: 409,
+    NoneFailed: 409,
+    NotPaused: 409,
+    WaitsAlready: 409,
     StepUpNeeded: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,

@@ -28,6 +28,7 @@ from governance.door.secret_forms import LASTING, OVERLAPS, row_of
 from governance.models import Agent, Deployment
 from suggestions.allowance import allowance
 from suggestions.allowance.form import WINDOWS, Form, Row, action_names
+from suggestions.models import CallbackEndpoint
 
 A_UNIT = {"minute": "a minute", "hour": "an hour", "day": "a day"}
 BOUNDARIES = {
@@ -71,6 +72,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "overlaps": OVERLAPS,
         "refusals": _refusals(found),
         "callback_secrets": callback_secret.in_force(found),
+        "endpoints": CallbackEndpoint.objects.paused().filter(agent=found).order_by("origin"),
         **_allowed(found),
     }
     return render(request, "governance/agents/agent.html", context)

@@ -38,7 +38,7 @@ from governance.people import absences
 from governance.trust import halts
 from governance.trust.gate_bounds import DEFAULTS
 from governance.trust.standing import Bound
-from suggestions.models import Backtest, Proposal, Sample, SecondReview
+from suggestions.models import Backtest, Callback, CallbackEndpoint, Proposal, Sample, SecondReview
 from suggestions.trying.rejudge import Chosen
 from tests.conftest import (
     ApiClient,
@@ -148,6 +148,13 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:rotate-callback-secret", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:end-callback-secrets", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:list", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("callbacks:one", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("callbacks:send-again", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:send-failed-again", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("callbacks:send-failed-again", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:resume", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:paused", "GET"): (LOGIN, 200, 200, 200, 200),  # of one's own agents
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:compare", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:of-policy", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -277,6 +284,13 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:callback-secrets", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:rotate-callback-secret", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
     ("api:end-callback-secrets", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callbacks", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:callback", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:send-callback-again", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:failed-callbacks", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:send-failed-callbacks-again", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callback-endpoints", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:resume-callback-endpoint", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
@@ -430,7 +444,6 @@ def make_world(
     decide.approve(
         suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest, reason="fine"
     )
-    callback_secret.rotate(agent, actor=SYSTEM)
     other = Agent.objects.create(name="other-bot", owner=olga)
     shown = {"agent": keys.issue_key(agent, actor=SYSTEM), "other agent": keys.issue_key(other, actor=SYSTEM)}
     shown["revoked key"] = keys.issue_key(agent, actor=SYSTEM)
@@ -460,6 +473,7 @@ def make_world(
         **checked(agent, by=olga),
         "review_id": asked_again(propose(suggestions=other_refund), first=ben, second=ana).pk,
         **trusted_and_checked(dora, approved),
+        **told_at(agent, approved),
         "batch_id": begun(ana, propose),
         "ben": ben.pk,
         "approval_id": drafting.draft(
@@ -530,6 +544,18 @@ def told(person: Any) -> dict[str, Any]:
         "notice_id": notice.pk,
         "target_id": Target.objects.create(user=person, name="", service="Webhook", shown="x", sealed=b"").pk,
     }
+
+
+def told_at(agent: Agent, about: Proposal) -> dict[str, Any]:
+    """A message that was given up, at an address that is paused, of an agent with a second secret."""
+    callback_secret.rotate(agent, actor=SYSTEM)
+    message = Callback.objects.create(
+        proposal=about, agent=agent, origin="https://a.example", type="x", data={}, status="given_up"
+    )
+    endpoint = CallbackEndpoint.objects.create(
+        agent=agent, origin="https://a.example", paused_at=datetime.now(UTC), paused_because="gone"
+    )
+    return {"callback_id": message.pk, "endpoint_id": endpoint.pk}
 
 
 def trusted_and_checked(owner: Any, approved: Proposal) -> dict[str, Any]:
@@ -707,6 +733,7 @@ def forms(world: World) -> dict[str, Any]:
         "api:halts": {"scope": "everything", "reason": "no"},
         "api:lift-halt": {"reason": "no"},
         "api:rotate-callback-secret": {},
+        "api:send-failed-callbacks-again": {},
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
