@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from governance.models import Agent, User
 from suggestions.models import Callback, CallbackAttempt, CallbackEndpoint
@@ -31,7 +31,8 @@ def of_agent(user: User, agent: Agent, *, state: str = "") -> QuerySet[Any]:
     """An agent's messages that this person may know of, with what was answered last."""
     rows = Callback.objects.visible_to(user).filter(agent=agent).with_endpoint().select_related("agent")
     last = CallbackAttempt.objects.filter(callback=OuterRef("pk"), number=OuterRef("attempts"))
-    rows = rows.annotate(last_status=Subquery(last.values("http_status"))).defer("data")
+    status = Subquery(last.values("http_status"))
+    rows = rows.annotate(last_status=status, sentence=F("proposal__sentence")).defer("data")
     if state == UNSENT:
         return rows.unsent()
     return rows.filter(status=state) if state else rows
@@ -61,8 +62,8 @@ def _bounded(number: int) -> str:
 
 def one(user: User, callback_id: UUID) -> Any:
     """A message that this person may know of; None where there is none."""
-    known = Callback.objects.visible_to(user).with_endpoint().select_related("agent", "proposal")
-    return known.filter(pk=callback_id).first()
+    known = Callback.objects.visible_to(user).with_endpoint().select_related("agent")
+    return known.annotate(sentence=F("proposal__sentence")).filter(pk=callback_id).first()
 
 
 def attempts(callback: Callback) -> list[Tried]:
@@ -72,8 +73,10 @@ def attempts(callback: Callback) -> list[Tried]:
     return [Tried(number, rows.get(number)) for number in range(callback.attempts, oldest, -1)]
 
 
-def endpoints(*, agent: Agent | None = None, owner: User | None = None) -> list[Any]:
-    """Those that are paused or failing, of an agent, of an owner, or all of them; paused ones first.
+def endpoints(
+    *, agent: Agent | None = None, owner: User | None = None, origin: str | None = None
+) -> list[Any]:
+    """Those that are paused or failing, all of them or so narrowed down; paused ones first.
 
     With `owed`: how many messages wait for each; None where none does.
     """
@@ -83,6 +86,8 @@ def endpoints(*, agent: Agent | None = None, owner: User | None = None) -> list[
         rows = rows.filter(agent=agent)
     if owner is not None:
         rows = rows.filter(agent__owner=owner)
+    if origin is not None:
+        rows = rows.filter(origin=origin)
     return list(rows.annotate(owed=Subquery(_owed())).order_by("paused_at", "agent__name", "origin"))
 
 

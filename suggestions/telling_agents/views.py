@@ -18,7 +18,7 @@ from audit.asking.who import actor_of
 from audit.ground.figures import span
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
-from audit.ground.unseen import pieces
+from audit.ground.unseen import pieces, shown
 from governance.models import Agent, User
 from suggestions.models import Callback, CallbackEndpoint
 from suggestions.telling_agents import anew, endpoints, masking, read
@@ -51,7 +51,8 @@ def listed(request: HttpRequest, name: str) -> HttpResponse:
         "newest": newest,
         "next_url": f"{here}?{older}" if older else "",
         "previous_url": newest if before else "",
-        **_where_it_is_called(request, agent),
+        "endpoints": read.endpoints(agent=agent),
+        "may_change": _person(request).has_perm("governance.change_agent"),
     }
     return render(request, "suggestions/telling_agents/list.html", context)
 
@@ -71,7 +72,8 @@ def one(request: HttpRequest, callback_id: UUID) -> HttpResponse:
         "payload_rest": max(len(text) - LONGEST_SHOWN, 0),
         "tries": [_try(tried) for tried in read.attempts(callback)],
         "earlier": max(callback.attempts - read.MOST_ATTEMPTS, 0),
-        **_where_it_is_called(request, callback.agent),
+        "endpoints": read.endpoints(agent=callback.agent, origin=callback.origin),
+        "may_change": _person(request).has_perm("governance.change_agent"),
     }
     return render(request, "suggestions/telling_agents/one.html", context)
 
@@ -163,13 +165,6 @@ def _known(request: HttpRequest, callback_id: UUID) -> Any:
     return callback
 
 
-def _where_it_is_called(request: HttpRequest, agent: Agent) -> dict[str, Any]:
-    return {
-        "endpoints": read.endpoints(agent=agent),
-        "may_change": _person(request).has_perm("governance.change_agent"),
-    }
-
-
 def _tabs(request: HttpRequest, agent: Agent, chosen: str, here: str) -> list[dict[str, Any]]:
     counted = read.counts(_person(request), agent)
     return [
@@ -199,6 +194,7 @@ def _row(callback: Any) -> dict[str, Any]:
         "next_at": callback.due_at if state == Callback.Status.WAITING else None,
         "attempts": callback.attempts,
         "proposal": callback.proposal_id,
+        "sentence": shown(callback.sentence),
         "error": callback.last_error,
         "http_status": getattr(callback, "last_status", None),
     }

@@ -162,7 +162,7 @@ def test_the_owner_is_told_once_and_no_more_once_it_is_resumed(
     notice = Notice.objects.get(kind="paused")
     assert (notice.user, notice.on_page, notice.by_browser) == (olga, True, True)
     assert in_words(notice).text == "A callback address of an agent of yours is paused: nothing arrives there"
-    assert in_words(notice).path == "/governance/callbacks/paused/"
+    assert in_words(notice).path == "/governance/agents/callbacks/paused/"
     assert still_news(olga.pk, [notice])[notice.pk].count == 1
 
     endpoints.resume(paused.pk, actor=SYSTEM)

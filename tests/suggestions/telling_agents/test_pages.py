@@ -40,7 +40,7 @@ def text(client: Client, path: str) -> str:
 
 
 def of(callback: Callback) -> str:
-    return f"/governance/callbacks/{callback.pk}/"
+    return f"/governance/agents/callbacks/{callback.pk}/"
 
 
 # --- The list -------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_a_paused_address_is_told_loudly_and_an_operator_resumes_it(
         assert "Resume it now" not in page
         assert "Resume it now" in text(browser(olga), path)
 
-    resume = f"/governance/callbacks/endpoints/{endpoint.pk}/resume/"
+    resume = f"/governance/agents/callbacks/endpoints/{endpoint.pk}/resume/"
     told = browser(olga).post(resume, follow=True).content.decode()
     assert "The address is called again. One message that waited is sent now." in told
     assert "This address is not paused." in browser(olga).post(resume, follow=True).content.decode()
@@ -246,7 +246,7 @@ def test_the_api_tells_of_paused_addresses_and_resumes_them(
 
 
 def test_an_owner_sees_their_own_and_nobody_elses(endpoint: CallbackEndpoint, agent: Agent, ana: Any) -> None:
-    path = "/governance/callbacks/paused/"
+    path = "/governance/agents/callbacks/paused/"
     assert "None fails" in text(browser(ana), path)
     Agent.objects.filter(pk=agent.pk).update(owner=ana)
     page = text(browser(ana), path)
