@@ -72,7 +72,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "overlaps": OVERLAPS,
         "refusals": _refusals(found),
         "callback_secrets": callback_secret.in_force(found),
-        "endpoints": CallbackEndpoint.objects.paused().filter(agent=found).order_by("origin"),
+        "endpoints": CallbackEndpoint.objects.paused().filter(agent=found).order_by("-paused_at")[:3],
         **_allowed(found),
     }
     return render(request, "governance/agents/agent.html", context)

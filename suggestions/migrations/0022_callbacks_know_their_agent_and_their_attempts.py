@@ -130,7 +130,8 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": (),
                 "indexes": [
-                    models.Index(condition=Q(probe_due_at__isnull=False), fields=["probe_due_at"], name="callback_endpoint_by_probe")
+                    models.Index(condition=Q(probe_due_at__isnull=False), fields=["probe_due_at"], name="callback_endpoint_by_probe"),
+                    models.Index(condition=Q(paused_at__isnull=False), fields=["-paused_at"], name="callback_endpoint_paused"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("agent", "origin"), name="callback_endpoint_once"),

@@ -149,6 +149,11 @@ class CallbackEndpoint(models.Model):
                 condition=Q(probe_due_at__isnull=False),
                 name="callback_endpoint_by_probe",
             ),
+            models.Index(
+                fields=["-paused_at"],
+                condition=Q(paused_at__isnull=False),
+                name="callback_endpoint_paused",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from suggestions.models import Callback, CallbackAttempt, CallbackEndpoint
 
 PAGE = 50
 MOST_COUNTED = 99
+MOST_ENDPOINTS = 100
 MOST_ATTEMPTS = 50  # that are shown of one message, the newest
 UNSENT = "unsent"  # waiting or paused, in one
 STATES = {UNSENT: "Not sent yet", "given_up": "Given up", "sent": "Arrived"}
@@ -76,7 +77,7 @@ def attempts(callback: Callback) -> list[Tried]:
 def endpoints(
     *, agent: Agent | None = None, owner: User | None = None, origin: str | None = None
 ) -> list[Any]:
-    """Those that are paused or failing, all of them or so narrowed down; paused ones first.
+    """Those that are paused or failing, so narrowed down; paused ones first, `MOST_ENDPOINTS` of them.
 
     With `owed`: how many messages wait for each; None where none does.
     """
@@ -88,7 +89,8 @@ def endpoints(
         rows = rows.filter(agent__owner=owner)
     if origin is not None:
         rows = rows.filter(origin=origin)
-    return list(rows.annotate(owed=Subquery(_owed())).order_by("paused_at", "agent__name", "origin"))
+    rows = rows.annotate(owed=Subquery(_owed())).order_by("paused_at", "agent__name", "origin")
+    return list(rows[:MOST_ENDPOINTS])
 
 
 def _owed() -> QuerySet[Any]:

@@ -24,6 +24,7 @@ from suggestions.models import Callback, CallbackEndpoint
 from suggestions.telling_agents import anew, endpoints, masking, read
 from suggestions.telling_agents.send import message_of
 
+FEW = 3  # addresses that are told of above a list
 LONGEST_SHOWN = 40_000  # characters of a message
 _LOOKS = {"waiting": "scheduled", "paused": "needs_attention", "sent": "succeeded", "given_up": "failed"}
 _WORDS = {"waiting": "Waiting", "paused": "Waiting: paused", "sent": "Arrived", "given_up": "Given up"}
@@ -51,7 +52,7 @@ def listed(request: HttpRequest, name: str) -> HttpResponse:
         "newest": newest,
         "next_url": f"{here}?{older}" if older else "",
         "previous_url": newest if before else "",
-        "endpoints": read.endpoints(agent=agent),
+        **_first(read.endpoints(agent=agent)),
         "may_change": _person(request).has_perm("governance.change_agent"),
     }
     return render(request, "suggestions/telling_agents/list.html", context)
@@ -156,6 +157,11 @@ def paused(request: HttpRequest) -> HttpResponse:
         "sees_agents": sees_agents,
     }
     return render(request, "suggestions/telling_agents/paused.html", context)
+
+
+def _first(endpoints: list[Any]) -> dict[str, Any]:
+    """A few of them, and how many more there are on a page of their own."""
+    return {"endpoints": endpoints[:FEW], "more_endpoints": len(endpoints[FEW:])}
 
 
 def _known(request: HttpRequest, callback_id: UUID) -> Any:
