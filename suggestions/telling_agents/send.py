@@ -141,6 +141,8 @@ def _note(callback: Callback, attempt: Attempt, heard: Heard) -> None:
 
 
 def _note_failure(callback: Callback, attempt: Attempt, heard: Heard) -> None:
+    if callback.tries.filter(number=attempt.number).exists():
+        return  # it is written down already, and the commit went unheard
     if heard.of_ours:
         _put_off(callback, attempt, heard)
         return

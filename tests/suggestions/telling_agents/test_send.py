@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from audit.ground.actors import SYSTEM
 from audit.models import Event
+from audit.outbox.outbox import Attempt
 from governance.agents.callback_secret import callback_secret, rotate
 from suggestions.answering import callbacks
 from suggestions.models import Callback, CallbackAttempt, CallbackEndpoint
@@ -210,6 +211,17 @@ def test_the_time_of_the_signature_is_the_time_of_sending(owed, hook):
 
     [(headers, _)] = hook.heard
     assert abs(int(headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 5
+
+
+def test_what_came_of_an_attempt_can_be_written_down_twice(owed, hook):
+    hook.will_answer(500)
+    sending.send(owed.pk)
+    attempt = Attempt(1, CallbackAttempt.objects.get().at)
+
+    sending._note(owed, attempt, sending.Heard("HTTP 500", status=500))
+
+    assert state(owed) == ("waiting", 1, "HTTP 500")
+    assert CallbackEndpoint.objects.get().failures == 1
 
 
 @pytest.mark.django_db(transaction=True)
