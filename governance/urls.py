@@ -37,6 +37,12 @@ urlpatterns = [
     path("secrets/<str:secret>/delete/", secret_views.delete, name="delete-secret"),
     path("agents/", views.agents, name="agents"),
     path("agents/new/", views.new_agent, name="new-agent"),
+    path(
+        "agents/<slug:name>/callback-secret/rotate/",
+        views.rotate_callback_secret,
+        name="rotate-callback-secret",
+    ),
+    path("agents/<slug:name>/callback-secret/end/", views.end_callback_secrets, name="end-callback-secrets"),
     path("agents/<slug:name>/keys/", views.issue_key, name="issue-key"),
     path("agents/keys/<int:key_id>/rotate/", views.rotate_key, name="rotate-key"),
     path("agents/keys/<int:key_id>/revoke/", views.revoke_key, name="revoke-key"),

@@ -221,6 +221,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = API_BATCH_BYTES
 EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # host:port that workflows may reach
 ROUTE_ENVIRONMENT = env.list("ROUTE_ENVIRONMENT", default=[])  # variables that Python callables get
 CALLBACK_ALLOW = env.list("CALLBACK_ALLOW", default=[])  # private host:port that callbacks may reach
+CALLBACK_PAUSE_ATTEMPTS = env.int("CALLBACK_PAUSE_ATTEMPTS", default=6)  # in a row that fail, and
+CALLBACK_PAUSE_SECONDS = env.int("CALLBACK_PAUSE_SECONDS", default=10_800)  # so long: then it is paused
 NOTICE_ALLOW = env.list("NOTICE_ALLOW", default=[])  # host:port that people's notices may be sent to
 SILENT_AFTER_SECONDS = 60
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for this machine only

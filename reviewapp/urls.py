@@ -15,7 +15,7 @@ from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
-from governance.agents import deployment_api
+from governance.agents import callback_secret_api, deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
 from governance.secrets import api as secrets_api
@@ -27,6 +27,7 @@ from reviewapp.processes import health
 from reviewapp.web import pages
 from suggestions.allowance.api import AgentBoundaries, OwnBoundaries
 from suggestions.intake.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
+from suggestions.telling_agents import api as callback_api
 from suggestions.trying import api as backtest_api
 from suggestions.trying.shadow_views import Differences
 
@@ -95,6 +96,48 @@ api = [
     path("secrets/<str:secret>/grants/", secrets_api.SecretGrants.as_view(), name="secret-grants"),
     path("boundaries/", OwnBoundaries.as_view(), name="own-boundaries"),
     path("agents/<slug:name>/boundaries/", AgentBoundaries.as_view(), name="agent-boundaries"),
+    path(
+        "agents/<slug:name>/callback-secrets/",
+        callback_secret_api.CallbackSecrets.as_view(),
+        name="callback-secrets",
+    ),
+    path(
+        "agents/<slug:name>/callback-secrets/rotate/",
+        callback_secret_api.RotateCallbackSecret.as_view(),
+        name="rotate-callback-secret",
+    ),
+    path(
+        "agents/<slug:name>/callback-secrets/end/",
+        callback_secret_api.EndCallbackSecrets.as_view(),
+        name="end-callback-secrets",
+    ),
+    path("agents/<slug:name>/callbacks/", callback_api.Callbacks.as_view(), name="callbacks"),
+    path(
+        "agents/<slug:name>/callbacks/failed/",
+        callback_api.FailedCallbacks.as_view(),
+        name="failed-callbacks",
+    ),
+    path(
+        "agents/<slug:name>/callbacks/send-again/",
+        callback_api.SendFailedAgain.as_view(),
+        name="send-failed-callbacks-again",
+    ),
+    path(
+        "agents/<slug:name>/callback-endpoints/",
+        callback_api.CallbackEndpoints.as_view(),
+        name="callback-endpoints",
+    ),
+    path("callbacks/<uuid:callback_id>/", callback_api.OneCallback.as_view(), name="callback"),
+    path(
+        "callbacks/<uuid:callback_id>/send-again/",
+        callback_api.SendAgain.as_view(),
+        name="send-callback-again",
+    ),
+    path(
+        "callback-endpoints/<uuid:endpoint_id>/resume/",
+        callback_api.ResumeEndpoint.as_view(),
+        name="resume-callback-endpoint",
+    ),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
     path("policies/<digest:policy>/differences/", Differences.as_view(), name="differences"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
@@ -152,6 +195,7 @@ urlpatterns = [
     path("governance/", include("governance.urls")),
     path("governance/", include("suggestions.urls")),
     path("governance/agents/", include("suggestions.allowance.urls")),
+    path("governance/", include("suggestions.telling_agents.urls")),
     path("governance/", include("insights.urls")),
     path("governance/standing/", include("approvals.standing.urls")),
     path("governance/checks/", include("approvals.vigilance.urls")),

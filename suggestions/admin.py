@@ -19,3 +19,4 @@ class CallbackAdmin(ReadOnly):
     list_filter = ("status",)
     ordering = ("-id",)
     raw_id_fields = ("proposal",)
+    exclude = ("data",)  # the page of the message masks what is sensitive

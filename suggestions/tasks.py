@@ -4,21 +4,23 @@ from uuid import UUID
 
 from celery import shared_task
 
-from suggestions.answering import callbacks
+from suggestions.answering.callbacks import CALLBACKS
 from suggestions.intake import asking_again
 from suggestions.past import rollups
+from suggestions.telling_agents import endpoints, send
 from suggestions.trying import backtest
 
 
 @shared_task
 def send_callback(callback_id: str) -> None:
-    callbacks.send(UUID(callback_id))
+    send.send(UUID(callback_id))
 
 
 @shared_task
 def sweep() -> None:
-    """Send the callbacks that are due: those whose message was lost, and every later attempt."""
-    callbacks.CALLBACKS.tell_due()
+    """Send the callbacks that are due: those whose message was lost, every later attempt, and probes."""
+    endpoints.send_probes()
+    CALLBACKS.tell_due()
 
 
 @shared_task

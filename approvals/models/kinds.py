@@ -25,6 +25,7 @@ class Kind(models.TextChoices):
     INCIDENT = "incident"
     CHECK = "check"
     BY_HAND = "by_hand", "to be done by hand"
+    PAUSED = "paused", "an agent can’t be told"
     TARGET = "target", "an address stopped working"
     FAILED_TRIES = "failed_tries", "somebody tried to sign in as you"
     NEW_DEVICE = "new_device", "signed in from a new browser"
@@ -102,6 +103,12 @@ TOPICS = (
         "To be done by hand",
         Wish(browser=True, outside=Outside.AT_ONCE),
         "What was approved and my team carries out, when it comes and before its time is over.",
+    ),
+    Topic(
+        "paused",
+        "An agent of mine can’t be told",
+        Wish(browser=True, outside=Outside.AT_ONCE),
+        "What is sent to its callback address does not arrive, so that is paused.",
     ),
 )
 USUAL = {topic.name: topic.usual for topic in TOPICS}

@@ -23,7 +23,7 @@ from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
 from governance.door.deciders import who_may_decide
 from governance.door.teams import teams_of_each
-from governance.models import Incident, Risk
+from governance.models import Incident, Risk, User
 from governance.people.incidents import Attending, attending
 from suggestions.models import Proposal
 
@@ -38,7 +38,7 @@ class LogEvent:
 
     id: int
     type: str
-    proposal: UUID | None  # None: of an incident that is about none
+    proposal: UUID | None  # None: of an incident or an agent's address that is about none
     actor: str
     data: dict[str, Any]
 
@@ -202,7 +202,9 @@ def _lines(events: list[LogEvent]) -> list[Line]:
     world, gathered = _World.of(events), _Gathered()
     for event in events:
         tells = _TELLS[event.type]
-        if tells == Tells.PAGED:
+        if tells == Tells.OWNER:
+            gathered.single += _to_owner(event)
+        elif tells == Tells.PAGED:
             _paged(event, world, gathered)
         elif event.proposal and (proposal := world.proposals.get(event.proposal)):
             _ASKS[tells](event, proposal, world, gathered)
@@ -230,6 +232,12 @@ def _to_people(
         if str(user) != event.actor:
             key = f"{proposal.pk}:{event.id}"
             gathered.single.append(Line(user, kind, proposal.team_id, proposal.risk, (proposal.pk,), key))
+
+
+def _to_owner(event: LogEvent) -> list[Line]:
+    """To who answers for the agent that the event is about."""
+    owners = User.objects.filter(agents=event.data["agent"], is_active=True).values_list("pk", flat=True)
+    return [Line(owner, Kind.PAUSED, None, Risk.LOW, (), f"event:{event.id}") for owner in owners]
 
 
 def _submitted(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:

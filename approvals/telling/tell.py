@@ -19,7 +19,7 @@ from approvals.telling.outbox import DELIVERIES
 from approvals.telling.words import NoticeInWords, message, said
 from execution.models import Execution, ManualTask
 from governance.models import Incident
-from suggestions.models import Proposal, Sample
+from suggestions.models import CallbackEndpoint, Proposal, Sample
 
 AT_ONCE = 200  # people of one turn
 _WHILE_OPEN = {Kind.NEW, Kind.ASSIGNED, Kind.REMINDER, Kind.ESCALATED, Kind.SECOND}
@@ -126,6 +126,7 @@ def still_news(user: int, notices: Sequence[Notice]) -> dict[int, News]:
         by_hand=set(by_hand.values_list("execution__proposal", flat=True)),
         untaken=_untaken(notices),
         unchecked=set(Sample.objects.open().filter(proposal__in=ids).values_list("proposal", flat=True)),
+        paused=CallbackEndpoint.objects.paused().filter(agent__owner=user).exists(),
     )
     return {notice.pk: _news(notice, world) for notice in notices}
 
@@ -148,6 +149,7 @@ class _World:
     untaken: set[UUID]
     unchecked: set[UUID]
     by_hand: set[UUID]
+    paused: bool  # some address of an agent of theirs
 
 
 def _news(notice: Notice, world: _World) -> News:
@@ -160,6 +162,8 @@ def _news(notice: Notice, world: _World) -> News:
         return News(notice.count, ())
     if notice.kind == Kind.INCIDENT:
         return News(int(notice.incident_id in world.untaken), ())
+    if notice.kind == Kind.PAUSED:
+        return News(notice.count if world.paused else 0, ())
     left = [one for one in notice.proposals if _concerns(one, notice, world)]
     unnamed = notice.count - len(notice.proposals)  # of a flood only the first are known one by one
     return News(len(left) + unnamed, left)

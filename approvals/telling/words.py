@@ -45,6 +45,8 @@ def said(
     path = _path(kind, team_slug, count, proposals)
     if kind == Kind.TARGET:
         return NoticeInWords("An address of yours stopped working, and nothing is sent there any more", path)
+    if kind == Kind.PAUSED:
+        return NoticeInWords(_PAUSED, path)
     if kind in _OF_THE_ACCOUNT:
         return NoticeInWords(_OF_THE_ACCOUNT[Kind(kind)], path)
     one = count == 1
@@ -54,6 +56,7 @@ def said(
     )
 
 
+_PAUSED = "A callback address of an agent of yours is paused: nothing arrives there"
 _OF_THE_ACCOUNT: dict[Kind, str] = {
     Kind.FAILED_TRIES: "Somebody tried wrong passwords for your account. If it was not you, choose another",
     Kind.NEW_DEVICE: "You signed in from a new browser. If it was not you, change your password",
@@ -107,6 +110,8 @@ def _path(kind: str, team: str, count: int, proposals: Sequence[UUID]) -> str:
         return reverse("approvals:check")
     if kind == Kind.BY_HAND:
         return f"{reverse('approvals:by-hand')}?{urlencode({'team': team})}"
+    if kind == Kind.PAUSED:
+        return reverse("callbacks:paused")
     if count == 1 and proposals:
         return reverse("approvals:proposal", args=[proposals[0]])
     return f"{reverse('approvals:queue')}?{urlencode({'team': team})}" if team else reverse("approvals:queue")

@@ -160,6 +160,12 @@ def read_url(url: str) -> httpx.URL:
     return read
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, such as `https://agent.example`. Raises `Refused`."""
+    asked = read_url(url)
+    return f"{asked.scheme}://{_host_header(asked).lower()}"
+
+
 def is_header(name: str, value: str) -> bool:
     """Whether it can be sent: letters that HTTP knows, and no blank around the value."""
     return bool(re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name)) and bool(

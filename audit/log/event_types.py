@@ -31,6 +31,7 @@ class Tells(Enum):
     PAGED = "the team of the incident; once its time is over, those who are asked then"
     CHECKERS = "the team, to check it afterwards"
     BY_HAND = "the team that is to do it by hand"
+    OWNER = "who answers for the agent"
 
 
 class WrongEvent(ValueError):
@@ -222,8 +223,52 @@ _ROWS = [
         "changed the boundaries of {agent_name}.",
         "agent agent_name before=boundaries after=boundaries",
     ),
-    _row("callback.given_up", "suggestions", "gave up telling the agent.", "callback type attempts error"),
+    _row(
+        "callback_secret.ended",
+        "governance",
+        "let the newest callback secret of the agent {agent_name} alone sign.",
+        "agent agent_name secrets",
+    ),
+    _row(
+        "callback_secret.rotated",
+        "governance",
+        "replaced the callback secret of the agent {agent_name}.",
+        "agent agent_name secret=secret_digits replaces=secret_digits overlap_seconds",
+    ),
+    _row(
+        "callback.given_up",
+        "suggestions",
+        "gave up telling the agent.",
+        "callback type attempts error",
+        "The agent could not be told",
+    ),
     _row("callback.sent", "suggestions", "told the agent.", "callback type attempts", "The agent was told"),
+    _row(
+        "callback.sent_again",
+        "suggestions",
+        "had a message sent to the agent again.",
+        "callback type was",
+        "{actor} had the agent told again",
+    ),
+    _row(
+        "callback_endpoint.paused",
+        "suggestions",
+        "paused an address of the agent {agent_name}: {why}.",
+        "agent agent_name origin failures why error",
+        tells=Tells.OWNER,
+    ),
+    _row(
+        "callback_endpoint.resumed",
+        "suggestions",
+        "resumed an address of the agent {agent_name}.",
+        "agent agent_name origin callbacks",
+    ),
+    _row(
+        "callbacks.sent_again",
+        "suggestions",
+        "had {callbacks} messages sent to the agent {agent_name} again.",
+        "agent agent_name callbacks",
+    ),
     _row(
         "check.answered",
         "approvals",

@@ -11,9 +11,12 @@ from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.asking.who import actor_of
+from audit.ground.refusals import Refusal
+from governance.agents import callback_secret
 from governance.agents.agents import AgentRefused, create_agent
 from governance.door import keys
 from governance.door.secret_forms import asked_key, asked_overlap, shown_once
@@ -139,6 +142,44 @@ def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
     else:
         messages.info(request, f"The key {key.prefix}… had been revoked before.")
     return redirect(f"{reverse('agents:agent', args=[key.agent.name])}#keys")
+
+
+@login_required
+@permission_required("governance.change_agent", raise_exception=True)
+@require_POST
+@sensitive_variables("secret")
+def rotate_callback_secret(request: HttpRequest, name: str) -> HttpResponse:
+    """A new secret that signs what an agent is told, shown on the page that answers, and nowhere else."""
+    agent = get_object_or_404(Agent, name=name)
+    try:
+        secret = callback_secret.rotate(agent, actor=actor_of(request), overlap=asked_overlap(request))
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return redirect(_callbacks_of(agent))
+    before = callback_secret.in_force(agent)[1:2]
+    context = {"secret": secret, "agent": agent, "old": before[0] if before else None}
+    response = render(request, "governance/agents/callback_secret.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@permission_required("governance.change_agent", raise_exception=True)
+@require_POST
+def end_callback_secrets(request: HttpRequest, name: str) -> HttpResponse:
+    """From now on the newest secret alone signs what an agent is told."""
+    agent = get_object_or_404(Agent, name=name)
+    try:
+        callback_secret.end_earlier(agent, actor=actor_of(request))
+    except callback_secret.NothingOverlaps as refusal:
+        messages.info(request, refusal.detail)
+    else:
+        messages.success(request, "The newest secret alone signs from now on.")
+    return redirect(_callbacks_of(agent))
+
+
+def _callbacks_of(agent: Agent) -> str:
+    return f"{reverse('agents:agent', args=[agent.name])}#callbacks"
 
 
 def _row(agent: Agent) -> dict[str, Any]:

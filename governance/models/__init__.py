@@ -4,6 +4,7 @@ from governance.models.absences import Absence
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
 from governance.models.agents import Agent, AgentKey, ApiToken
 from governance.models.autonomy import Autonomy, GateBounds, StageChange
+from governance.models.callback_secrets import CallbackSecret
 from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
@@ -22,6 +23,7 @@ __all__ = [
     "AgentKey",
     "ApiToken",
     "Autonomy",
+    "CallbackSecret",
     "Deployment",
     "GateBounds",
     "Halt",

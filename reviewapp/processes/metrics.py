@@ -111,6 +111,9 @@ UNION ALL
 SELECT 'callbacks', '', count(*) FROM (SELECT 1 FROM suggestions_callback
                                         WHERE status = 'waiting' LIMIT {MOST}) c
 UNION ALL
+SELECT 'paused', '', count(*) FROM (SELECT 1 FROM suggestions_callbackendpoint
+                                     WHERE paused_at IS NOT NULL LIMIT {MOST}) e
+UNION ALL
 SELECT 'heartbeats', name, extract(epoch FROM clock_timestamp() - at) FROM execution_heartbeat
 UNION ALL
 SELECT 'events', '', coalesce(max(id), 0) FROM audit_event
@@ -141,6 +144,11 @@ _GAUGES = {
         None,
     ),
     "callbacks": ("reviewapp_waiting_callbacks", f"Owed to agents, counted up to {MOST}.", None),
+    "paused": (
+        "reviewapp_paused_callback_addresses",
+        f"Where agents are not called, for nothing arrives; counted up to {MOST}.",
+        None,
+    ),
     "heartbeats": ("reviewapp_heartbeat_age_seconds", "Since a part last said that it works.", "part"),
     "events": ("reviewapp_last_event_id", "Number of the newest event in the log.", None),
 }

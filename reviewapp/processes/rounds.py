@@ -56,6 +56,9 @@ _NEARLY_OVER_BY_HAND = """
 _UNREAD = """
     (SELECT max(id) FROM audit_event)
     > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), -1)"""
+_PAUSED = """
+    SELECT FROM suggestions_callback c
+     WHERE c.agent_id = e.agent_id AND c.origin = e.origin AND c.status = 'paused'"""
 _UNSETTLED = """
     EXISTS (SELECT FROM suggestions_correction)
     OR EXISTS (SELECT FROM suggestions_settled
@@ -105,7 +108,13 @@ ROUNDS = (
         + _any("governance_incident", _over("remind_at")),
     ),
     Round("execution.tasks.watch_workflows", 300),  # what does not come any more leaves no row
-    Round("suggestions.tasks.sweep", 1, _any("suggestions_callback", _untold("waiting", "due_at"))),
+    Round(
+        "suggestions.tasks.sweep",
+        1,
+        _any("suggestions_callback", _untold("waiting", "due_at"))
+        + " OR "
+        + _any("suggestions_callbackendpoint e", f"{_over('probe_due_at')} AND EXISTS ({_PAUSED})"),
+    ),
     Round(
         "suggestions.tasks.sweep_backtests",
         1,

@@ -44,6 +44,7 @@ from governance.actions.changes import NeedsConsent
 from governance.agents import hits
 from governance.agents.agents import ChangedMeanwhile
 from governance.agents.boundaries import BoundaryHit
+from governance.agents.callback_secret import NothingOverlaps, TooManySecrets
 from governance.agents.deployments import (
     LabelTaken,
     MayNotApprove,
@@ -75,6 +76,8 @@ from suggestions.intake.answers import EarlierAnswer
 from suggestions.intake.api import KeyMissing, NotAnAgent
 from suggestions.intake.asking_again import AlreadyRejected
 from suggestions.intake.submit import KeyReused, StillInFlight
+from suggestions.telling_agents.anew import NoneFailed, WaitsAlready
+from suggestions.telling_agents.endpoints import NotPaused
 from suggestions.trying.backtest import BacktestOver, BacktestRuns
 
 STATUS: dict[type[Refusal], int] = {
@@ -95,6 +98,11 @@ STATUS: dict[type[Refusal], int] = {
     OwnAgent: 403,
     NotYourAbsence: 403,
     NothingToEnd: 409,
+    NothingOverlaps: 409,
+    TooManySecrets: 409,
+    NoneFailed: 409,
+    NotPaused: 409,
+    WaitsAlready: 409,
     StepUpNeeded: 403,
     MayNotChangePolicies: 403,
     OwnPolicy: 403,

@@ -19,7 +19,7 @@ from audit.asking.who import actor_of
 from audit.ground import hours
 from audit.ground.figures import span
 from audit.ground.refusals import Invalid
-from governance.agents import boundaries
+from governance.agents import boundaries, callback_secret
 from governance.agents.agents import ChangedMeanwhile, digest_of, set_boundaries
 from governance.agents.boundaries import BoundariesUnreadable
 from governance.agents.rate import Left
@@ -28,6 +28,7 @@ from governance.door.secret_forms import LASTING, OVERLAPS, row_of
 from governance.models import Agent, Deployment
 from suggestions.allowance import allowance
 from suggestions.allowance.form import WINDOWS, Form, Row, action_names
+from suggestions.models import CallbackEndpoint
 
 A_UNIT = {"minute": "a minute", "hour": "an hour", "day": "a day"}
 BOUNDARIES = {
@@ -70,6 +71,8 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "lasting": LASTING,
         "overlaps": OVERLAPS,
         "refusals": _refusals(found),
+        "callback_secrets": callback_secret.in_force(found),
+        "endpoints": CallbackEndpoint.objects.paused().filter(agent=found).order_by("-paused_at")[:3],
         **_allowed(found),
     }
     return render(request, "governance/agents/agent.html", context)

@@ -1,7 +1,7 @@
 """The tables of suggestions, a file for each concern."""
 
 from suggestions.models.backtests import Backtest, BacktestChunk, Disagreement, ShadowDifference
-from suggestions.models.callbacks import Callback
+from suggestions.models.callbacks import Callback, CallbackAttempt, CallbackEndpoint
 from suggestions.models.past import Correction, Precedent, Settled, Subtotal
 from suggestions.models.proposals import (
     Proposal,
@@ -19,6 +19,8 @@ __all__ = [
     "Backtest",
     "BacktestChunk",
     "Callback",
+    "CallbackAttempt",
+    "CallbackEndpoint",
     "Correction",
     "Disagreement",
     "Precedent",

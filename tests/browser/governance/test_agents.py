@@ -14,6 +14,8 @@ from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.door import keys
 from governance.models import Agent, AgentKey
+from suggestions.answering import callbacks
+from suggestions.models import Callback, CallbackAttempt, CallbackEndpoint
 from tests.browser.looks import check
 from tests.conftest import DEPLOYED, REFUND, ApiClient, proposal_body
 
@@ -118,3 +120,28 @@ def test_a_revoked_key_opens_nothing_on_the_next_request_of_a_running_server(
     row = AgentKey.objects.get(hash=keys.hash_of(other))
     new = keys.rotate(row, actor=SYSTEM, overlap=timedelta(0))
     assert [asked(key) for key in (other, new)] == [401, 200]
+
+
+def test_the_messages_to_an_agent_look_right_everywhere(
+    visit: Callable[..., Any], olga: Any, agent: Agent, propose: Callable[..., Any]
+) -> None:
+    origin = f"https://{15 * 'very-long-name.'}example:8443"
+    since = {"failures": 6, "failing_since": Now(), "paused_at": Now(), "last_error": HOSTILE}
+    endpoint = CallbackEndpoint.objects.create(agent=agent, origin=origin, paused_because="gone", **since)
+    for status in ("sent", "given_up", "waiting", "paused"):
+        proposal = propose(callback_url=f"{origin}/hook")
+        told = callbacks.owe(proposal, "execution.handed_back", {"arguments": {"note": f"{HOSTILE}\u202e"}})
+        assert told is not None
+        Callback.objects.filter(pk=told.pk).update(status=status, attempts=2)
+        CallbackAttempt.objects.create(
+            callback=told, number=1, at=Now(), took_ms=15_000, http_status=500, answer=HOSTILE * 30, error="x"
+        )
+    page = visit(olga, f"/governance/agents/{agent.name}/callbacks/")
+    check(page, "messages")
+    page.get_by_role("link", name="execution.handed_back").first.click()
+    check(page, "a message")
+    page.goto(f"/governance/agents/{agent.name}/callbacks/")
+    page.get_by_role("button", name="Resume it now").click()
+    page.get_by_text("One message that waited is sent now.").wait_for()
+    endpoint.refresh_from_db()
+    assert endpoint.paused_at is None

@@ -25,7 +25,15 @@ from governance.models import Absence, Halt, Incident, StandingApproval
 from reviewapp.celery import app
 from reviewapp.processes import beat, rounds
 from reviewapp.processes.beat import Clock
-from suggestions.models import Backtest, Callback, Proposal, RejectedAction, Sample, SecondReview
+from suggestions.models import (
+    Backtest,
+    Callback,
+    CallbackEndpoint,
+    Proposal,
+    RejectedAction,
+    Sample,
+    SecondReview,
+)
 from suggestions.past import rollups
 from tests.conftest import actor_of, in_force
 
@@ -201,9 +209,21 @@ def to_remind_of_an_incident(_: Scene) -> None:
     Incident.objects.create(kind="mismatch", detail="x", remind_at=Now() - JUST_NOW)
 
 
+def owed(proposal: Proposal, **how: Any) -> Callback:
+    told = {"origin": "https://a.example", "type": "proposal.approved", "data": {}}
+    return Callback.objects.create(proposal=proposal, agent_id=proposal.agent_id, **{**told, **how})
+
+
 @makes_due("suggestions.tasks.sweep")
 def a_callback(scene: Scene) -> None:
-    Callback.objects.create(proposal=scene.proposal, type="proposal.approved", data={})
+    owed(scene.proposal)
+
+
+@makes_due("suggestions.tasks.sweep")
+def a_probe(scene: Scene) -> None:
+    waits = owed(scene.proposal, status="paused")
+    since = {"paused_at": Now() - JUST_NOW, "paused_because": "failing", "probe_due_at": Now() - JUST_NOW}
+    CallbackEndpoint.objects.create(agent_id=waits.agent_id, origin=waits.origin, **since)
 
 
 @makes_due("suggestions.tasks.sweep_backtests")
@@ -293,7 +313,13 @@ def test_what_is_due_later_is_not_sent_for(proposal: Proposal, ana: Any, ben: An
     scene.second_review(deadline=later)
     Absence.objects.create(person=ana, deputy=ben, by=ana, since=later, until=Now() + timedelta(hours=2))
     RejectedAction.objects.create(fingerprint="f", proposal=proposal, until=later)
-    Callback.objects.create(proposal=proposal, type="proposal.approved", data={}, due_at=later)
+    owed(proposal, due_at=later)
+    since = {"paused_at": Now(), "paused_because": "failing"}
+    paused = [
+        CallbackEndpoint.objects.create(agent_id=proposal.agent_id, origin=origin, probe_due_at=at, **since)
+        for origin, at in [("https://a.example", later), ("https://b.example", Now() - JUST_NOW)]
+    ]
+    owed(proposal, status="paused", origin=paused[0].origin)
 
     at_rest()
 

@@ -32,6 +32,7 @@ from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from execution.models import ManualTask
+from governance.agents import callback_secret
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
 from governance.people import absences
@@ -39,7 +40,7 @@ from governance.secrets import keep
 from governance.trust import halts
 from governance.trust.gate_bounds import DEFAULTS
 from governance.trust.standing import Bound
-from suggestions.models import Backtest, Proposal, Sample, SecondReview
+from suggestions.models import Backtest, Callback, CallbackEndpoint, Proposal, Sample, SecondReview
 from suggestions.trying.rejudge import Chosen
 from tests.conftest import (
     ApiClient,
@@ -157,6 +158,15 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:issue-key", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:rotate-key", "POST"): (LOGIN, 403, 403, 403, 200),
     ("governance:revoke-key", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:rotate-callback-secret", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:end-callback-secrets", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:list", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("callbacks:one", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("callbacks:send-again", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:send-failed-again", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("callbacks:send-failed-again", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:resume", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("callbacks:paused", "GET"): (LOGIN, 200, 200, 200, 200),  # of one's own agents
     ("backtests:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:compare", "GET"): (LOGIN, 200, 200, 200, 200),
     ("backtests:of-policy", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -298,6 +308,16 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:own-boundaries", "GET"): (401, 403, 403, 403, 403, 200, 200, 401),
     ("api:agent-boundaries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:agent-boundaries", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callback-secrets", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:rotate-callback-secret", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:end-callback-secrets", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callbacks", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:callback", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:send-callback-again", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:failed-callbacks", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:send-failed-callbacks-again", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:callback-endpoints", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:resume-callback-endpoint", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:action-types", "GET"): (401, 200, 200, 200, 200, 200, 200, 401),
     ("api:backtests", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:backtests", "POST"): (401, 403, 403, 403, 202, 403, 403, 401),
@@ -491,6 +511,7 @@ def make_world(
         **checked(agent, by=olga),
         "review_id": asked_again(propose(suggestions=other_refund), first=ben, second=ana).pk,
         **trusted_and_checked(dora, approved),
+        **told_at(agent, approved),
         "batch_id": begun(ana, propose),
         "task_id": handed_over(ana, propose, claimed=False).pk,
         "ben": ben.pk,
@@ -580,6 +601,18 @@ def told(person: Any) -> dict[str, Any]:
         "notice_id": notice.pk,
         "target_id": Target.objects.create(user=person, name="", service="Webhook", shown="x", sealed=b"").pk,
     }
+
+
+def told_at(agent: Agent, about: Proposal) -> dict[str, Any]:
+    """A message that was given up, at an address that is paused, of an agent with a second secret."""
+    callback_secret.rotate(agent, actor=SYSTEM)
+    message = Callback.objects.create(
+        proposal=about, agent=agent, origin="https://a.example", type="x", data={}, status="given_up"
+    )
+    endpoint = CallbackEndpoint.objects.create(
+        agent=agent, origin="https://a.example", paused_at=datetime.now(UTC), paused_because="gone"
+    )
+    return {"callback_id": message.pk, "endpoint_id": endpoint.pk}
 
 
 def trusted_and_checked(owner: Any, approved: Proposal) -> dict[str, Any]:
@@ -766,6 +799,8 @@ def forms(world: World) -> dict[str, Any]:
         "halts:lift": {"reason": "no"},
         "api:halts": {"scope": "everything", "reason": "no"},
         "api:lift-halt": {"reason": "no"},
+        "api:rotate-callback-secret": {},
+        "api:send-failed-callbacks-again": {},
         "api:proposals": proposal_body(),
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
