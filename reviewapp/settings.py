@@ -158,6 +158,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ROUTES = {
     "execution.tasks.execute": {"queue": "executions"},
+    "execution.tasks.execute_urgent": {"queue": "urgent"},
     "suggestions.tasks.run_backtest": {"queue": "background"},
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
     "reviewapp.tasks.send_reset": {"queue": "notices"},

@@ -16,7 +16,7 @@ from audit.log.record import record
 from execution.desk.doubt import in_doubt
 from execution.models import Attempt, Execution, Step
 from execution.running import attempts, news
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import tell
 from execution.running.run import REPORT_WITHIN, complete
 from execution.running.schedule import MARGIN, longest
 from execution.running.workflow import InvalidWorkflow, workflow_of
@@ -75,7 +75,7 @@ def retry(
         round=F("round") + 1,
     )
     _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
-    EXECUTIONS.tell(locked.pk)
+    tell(locked)
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from execution.handing_back.begin import NotHandedBack, already_begun, attempt_o
 from execution.models import Attempt, Execution, Step
 from execution.running import failures, news
 from execution.running.moves import BY_AGENT, WITHOUT_BEGIN
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import tell
 from execution.running.run import complete
 from execution.running.schedule import longest
 from execution.running.workflow import workflow_of
@@ -136,7 +136,7 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
     deadline = Now() + timedelta(seconds=longest(workflow))
     times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
     _move(execution, STATUS.SCHEDULED, **times, reason="")
-    EXECUTIONS.tell(execution.pk)
+    tell(execution)
 
 
 def _failed(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:

@@ -13,7 +13,7 @@ from audit.log.record import record
 from execution.models import Execution, Step
 from execution.running import failures, news
 from execution.running.lease import Lease
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import tell
 
 STATUS = Execution.Status
 
@@ -71,7 +71,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float) -> None:
     )
     _tell(execution, "execution.put_off", {"wait_ms": round(seconds * 1000)})
     if seconds <= 0:
-        EXECUTIONS.tell(execution.pk)
+        tell(execution)
 
 
 @transaction.atomic(savepoint=False)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.statements.writes import as_one
 from execution.models import Attempt, Execution, Step
+from execution.models.executions import Next
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch, http
 from execution.routes.result import SUCCEEDED, UNKNOWN, How, Result, facts
@@ -27,7 +29,7 @@ from execution.running.approval import broken
 from execution.running.endings import ask_person, give_back, hold, put_off, refuse, succeed
 from execution.running.lease import Lease, LeaseLost, take
 from execution.running.moves import Ask, Call, GiveBack, Prove, next_move
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import EXECUTIONS, URGENT
 from execution.running.workflow import InvalidWorkflow, WorkflowStep, workflow_of
 from governance.actions.route_kinds import LONGEST_CALL
 from governance.actions.workflow import Verify
@@ -57,20 +59,26 @@ def run(execution_id: UUID) -> None:
     _run(partial(take, execution_id))
 
 
-def run_what_is_due(execution_id: UUID) -> None:
-    """Carry this one out, and go on with what has been due longest, until nothing is or others have waited
-    long enough. So a backlog needs few messages."""
+def run_what_is_due(execution_id: UUID, *, urgent: bool = False) -> None:
+    """Carry this one out, and go on with what is due, until nothing is or others have waited long enough.
+
+    So a backlog needs few messages. What comes first is what is most urgent, and of that what has been due
+    longest; every fourth is what has been due longest of all, so that nothing waits for ever.
+    """
     until = time.monotonic() + SECONDS
     run(execution_id)
     while time.monotonic() < until:
-        if not run_next():
+        if not run_next(Next.URGENT if urgent else next(_TURNS)):
             return
-    EXECUTIONS.tell(execution_id)
+    (URGENT if urgent else EXECUTIONS).tell(execution_id)
 
 
-def run_next() -> bool:
-    """`run` for the one that has been due longest; False where none is."""
-    return _run(take)
+_TURNS = cycle([Next.BY_PRIORITY] * 3 + [Next.OLDEST])  # goes on from message to message
+
+
+def run_next(which: Next = Next.BY_PRIORITY) -> bool:
+    """`run` for one that is due; False where none is."""
+    return _run(partial(take, which))
 
 
 def _run(take: Take) -> bool:

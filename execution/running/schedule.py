@@ -9,8 +9,9 @@ from audit.ground.actors import Actor
 from audit.log.record import record
 from audit.statements.writes import Computed, store
 from execution.models import Execution, Step
+from execution.models.executions import Priority
 from execution.running import news
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import tell
 from execution.running.run import REPORT, REPORT_WITHIN
 from execution.running.workflow import InvalidWorkflow, Workflow, workflow_of
 from governance.models import Autonomy, Halt
@@ -60,7 +61,7 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0, assisted: bool
         grace=grace_seconds,
     )
     if grace_seconds <= 0:
-        EXECUTIONS.tell(execution.pk)
+        tell(execution)
     return execution
 
 
@@ -174,6 +175,7 @@ def _create(
         agent_id=resolution.proposal.agent_id,
         action=suggestion.action_type.name,
         passed=resolution.by == Resolution.By.POLICY,
+        priority=Priority.of(resolution.proposal),
         assisted=assisted,
         status=status,
         reason=reason[:500],

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from audit.outbox import broker, tell_worker
 from audit.outbox.tell_worker import Room, Sender
 from execution.models import Execution
-from execution.running.outbox import EXECUTIONS
+from execution.running.outbox import EXECUTIONS, URGENT
 from reviewapp.celery import app
 from reviewapp.processes import queues
 from reviewapp.processes.beat import QUEUE
@@ -64,12 +64,21 @@ def test_what_somebody_waits_for_overtakes_and_nothing_starves() -> None:
     assert taken(19) == "cect" + "cece" + "ccct" + "cc" + "tb" + "tbb"
 
 
+def test_what_is_urgent_overtakes_all_the_rest_and_lets_a_third_of_it_through() -> None:
+    for queue in ("executions", "celery", "ticks"):
+        send(queue, 3)
+    send("urgent", 6)
+
+    assert taken(9) == "uuc" + "uue" + "uuc"
+
+
 def test_a_worker_takes_from_every_queue_that_anything_is_sent_to() -> None:
     known = {queue.name for queue in app.conf.task_queues}
     routed = {route["queue"] for route in app.conf.task_routes.values()}
 
     assert {QUEUE, "celery"} | routed <= known == set(queues.ORDER)
-    assert app.conf.task_routes[EXECUTIONS.task] == {"queue": EXECUTIONS.queue}
+    for outbox in (EXECUTIONS, URGENT):
+        assert app.conf.task_routes[outbox.task] == {"queue": outbox.queue}
 
 
 def test_where_enough_messages_wait_no_more_are_sent() -> None:
