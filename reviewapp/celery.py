@@ -3,16 +3,19 @@
 import gc
 import os
 from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
+from django.conf import settings
 from kombu import Connection, Exchange, Queue
 from kombu.transport import redis
 
 from reviewapp.processes import queues
 
+CONFIRM_SECONDS = 5.0
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
 
@@ -64,12 +67,26 @@ class _Patient(Connection):  # type: ignore[misc]
 class _Messages(AMQP):  # type: ignore[misc]
     Connection = BrokerConnection = _Patient
 
+    @cached_property
+    def send_task_message(self) -> Any:
+        # RabbitMQ lets senders wait while its memory or disk is full.
+        return partial(super().send_task_message, confirm_timeout=CONFIRM_SECONDS)
 
-app = Celery("reviewapp", amqp=_Messages)
-app.config_from_object("django.conf:settings", namespace="CELERY")
-# What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
-app.conf["task_queues"] = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
-app.autodiscover_tasks()
+
+def make() -> Celery:
+    """The application as the settings have it, which then is the current one."""
+    made = Celery("reviewapp", amqp=_Messages)
+    made.config_from_object("django.conf:settings", namespace="CELERY")
+    # What somebody waits for never stands behind the clock's rounds, nor behind long work in turns.
+    kind = queues.arguments(settings.CELERY_BROKER_URL)
+    made.conf["task_queues"] = [
+        Queue(name, Exchange(name), routing_key=name, queue_arguments=kind) for name in queues.ORDER
+    ]
+    made.autodiscover_tasks()
+    return made
+
+
+app = make()
 
 
 @setup_logging.connect

@@ -11,6 +11,7 @@ import environ
 
 from audit.asking import addresses
 from reviewapp import embedded, logs
+from reviewapp.processes import queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -166,22 +167,13 @@ CELERY_TASK_ROUTES = {
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
-CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
+CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < queues.VISIBILITY_TIMEOUT
 LEASE_SECONDS = 50
 HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {
-        "visibility_timeout": 60,
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-        "queue_order_strategy": "reviewapp.processes.queues:PeopleFirst",
-        "global_keyprefix": f"{VALKEY_PREFIX}:",
-    }
-    if CELERY_BROKER_URL.startswith(("redis", "unix", "valkey"))
-    else {}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS = queues.transport_options(CELERY_BROKER_URL, prefix=VALKEY_PREFIX)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a call under way is finished
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 

@@ -9,11 +9,35 @@ somebody for word of it; `ticks` nobody for the clock's rounds, of which one of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from audit.outbox.kind import is_rabbitmq
 
 ORDER = ("urgent", "executions", "celery", "notices", "ticks", "background")
 _OTHERS_TURN = ("ticks", "notices", "ticks", "background")
 TURNS = [first for other in _OTHERS_TURN for first in ("celery", "executions", "celery", other)]
+# Seconds after which Valkey's messages go to another worker, done or not: none is held for so long.
+VISIBILITY_TIMEOUT = 120
 _URGENT_YIELDS = 3  # every third message, so that what is urgent takes at most two thirds
+
+
+def arguments(url: str) -> dict[str, str]:
+    """What a queue is declared with at this broker: in RabbitMQ it outlives the loss of a node."""
+    return {"x-queue-type": "quorum"} if is_rabbitmq(url) else {}
+
+
+def transport_options(url: str, *, prefix: str) -> dict[str, Any]:
+    """How Celery talks to this broker."""
+    if is_rabbitmq(url):
+        # Who sends waits for no broker that is away, and is told when a message did not arrive.
+        return {"max_retries": 1, "interval_start": 0, "confirm_publish": True}
+    return {
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "reviewapp.processes.queues:PeopleFirst",
+        "global_keyprefix": f"{prefix}:",
+    }
 
 
 class PeopleFirst:
