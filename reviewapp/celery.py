@@ -2,20 +2,33 @@
 
 import gc
 import os
+import signal
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_before_create_process,
+    worker_process_init,
+    worker_shutting_down,
+)
 from django.conf import settings
 from kombu import Connection, Exchange, Queue
 from kombu.transport import redis
 
+from audit.ground import stopping
 from reviewapp.processes import queues
 
 CONFIRM_SECONDS = 5.0
+LET_GO = signal.SIGUSR2  # to a worker's process: end the call that you are in
+AGAIN_SECONDS = 0.5
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
 
@@ -103,6 +116,32 @@ def _share_memory(**_: Any) -> None:
         get_pdeathsig()  # loads the 5 MB with which each child asks to die with its parent
     gc.collect()
     gc.freeze()
+
+
+@worker_process_init.connect
+def _let_go_when_told(**_: Any) -> None:
+    signal.signal(LET_GO, stopping.let_go)
+
+
+@worker_shutting_down.connect
+def _let_go_in_time(**_: Any) -> None:
+    """A worker that is to stop takes nothing more; what it has it finishes, or hands back."""
+    from celery.worker import state
+
+    def let_go() -> None:
+        for request in list(state.active_requests):
+            if request.worker_pid:
+                with suppress(ProcessLookupError):
+                    os.kill(request.worker_pid, LET_GO)
+        _later(AGAIN_SECONDS, let_go)  # for what its processes had not begun yet
+
+    _later(settings.STOP_SECONDS, let_go)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 @task_prerun.connect

@@ -169,6 +169,7 @@ CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of
 CELERY_TASK_SOFT_TIME_LIMIT = 35
 CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < queues.VISIBILITY_TIMEOUT
 LEASE_SECONDS = 50
+STOP_SECONDS = env.float("STOP_SECONDS", default=6)  # that a worker gives its calls when it is to stop
 HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
 CELERY_BROKER_TRANSPORT_OPTIONS = queues.transport_options(CELERY_BROKER_URL, prefix=VALKEY_PREFIX)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.db.models.functions import Now
 
+from audit.ground import stopping
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
@@ -67,7 +68,7 @@ def run_what_is_due(execution_id: UUID, *, urgent: bool = False) -> None:
     """
     until = time.monotonic() + SECONDS
     run(execution_id)
-    while time.monotonic() < until:
+    while time.monotonic() < until and not stopping.is_asked():
         if not run_next(Next.URGENT if urgent else next(_TURNS)):
             return
     (URGENT if urgent else EXECUTIONS).tell(execution_id)
@@ -230,9 +231,13 @@ class Turn:
         return self._ask(TOO_LATE) if self.lease.is_late else probe
 
     def _has_time_for(self, seconds: float) -> bool:
-        """Whether a call fits into what is left of this task; if not, another task goes on at once."""
+        """Whether a call fits into what is left of this task; if not, another task goes on at once.
+
+        None does where the worker stops: another worker goes on.
+        """
         gone = time.monotonic() - self.began
-        if gone < 1 or gone + seconds < settings.CELERY_TASK_SOFT_TIME_LIMIT - 2:
+        fits = gone < 1 or gone + seconds < settings.CELERY_TASK_SOFT_TIME_LIMIT - 2
+        if fits and not stopping.is_asked():
             return True
         put_off(self.lease, self.execution, 0)
         return False
