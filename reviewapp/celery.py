@@ -17,6 +17,7 @@ from celery.signals import (
     task_prerun,
     worker_before_create_process,
     worker_process_init,
+    worker_ready,
     worker_shutting_down,
 )
 from django.conf import settings
@@ -24,7 +25,7 @@ from kombu import Connection, Exchange, Queue
 from kombu.transport import redis
 
 from audit.ground import stopping
-from reviewapp.processes import queues
+from reviewapp.processes import children, queues
 
 CONFIRM_SECONDS = 5.0
 LET_GO = signal.SIGUSR2  # to a worker's process: end the call that you are in
@@ -121,6 +122,11 @@ def _share_memory(**_: Any) -> None:
 @worker_process_init.connect
 def _let_go_when_told(**_: Any) -> None:
     signal.signal(LET_GO, stopping.let_go)
+
+
+@worker_ready.connect
+def _say_so(**_: Any) -> None:
+    print(children.READY["worker"], flush=True)
 
 
 @worker_shutting_down.connect
