@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.db import DEFAULT_DB_ALIAS
 
 from reviewapp.processes import restarting
 from reviewapp.web import static_files
@@ -25,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            call_command("migrate", check_unapplied=True, verbosity=0)
+            call_command("migrate", check_unapplied=True, database=DEFAULT_DB_ALIAS, verbosity=0)
         except SystemExit:
             raise CommandError(
                 "There are migrations to apply: start `manage.py up` again, which does that first."

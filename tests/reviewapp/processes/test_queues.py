@@ -100,9 +100,10 @@ def test_messages_carry_ids_alone() -> None:
 
 
 def test_every_task_is_acknowledged_when_it_is_done_and_given_back_when_its_worker_is_lost() -> None:
+    limits = (app.conf.task_soft_time_limit, app.conf.task_time_limit)
     for name, task in ours().items():
         assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True), name
-        assert (task.soft_time_limit, task.time_limit) == (None, None), f"{name} has the limits of all"
+        assert (task.soft_time_limit, task.time_limit) == limits, name
     assert app.conf.worker_prefetch_multiplier == 1
 
 
