@@ -12,6 +12,7 @@ from typing import Any
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import (
+    celeryd_init,
     setup_logging,
     task_postrun,
     task_prerun,
@@ -106,6 +107,14 @@ app = make()
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery configures logging of its own unless somebody answers this signal."""
+
+
+@celeryd_init.connect
+def _hold_what_is_to_wait(**_: Any) -> None:
+    """Celery would make 28 queues in RabbitMQ for it, of which the exchanges of ours know nothing."""
+    from celery.worker.consumer.delayed_delivery import DelayedDelivery
+
+    DelayedDelivery.include_if = lambda *_: False
 
 
 @worker_before_create_process.connect

@@ -161,6 +161,7 @@ CELERY_TASK_ROUTES = {
     "execution.tasks.execute": {"queue": "executions"},
     "execution.tasks.execute_urgent": {"queue": "urgent"},
     "suggestions.tasks.run_backtest": {"queue": "background"},
+    "approvals.tasks.slip_in": {"queue": "background"},  # waits in a worker, as one of the few of its queue
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
     "reviewapp.tasks.send_reset": {"queue": "notices"},
 }

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from reviewapp.embedded import CannotStart
+from reviewapp.processes import queues
+
 # For what has come in; whoever waits or has a socket open is sent away at once.
 _GRANIAN = [sys.executable, "-m", "reviewapp.processes.serve", "--no-access-log"]
 _GRANIAN += ["--workers-kill-timeout", "15"]
@@ -46,7 +49,15 @@ def worker(_host: str, _port: int) -> list[str]:
     name = f"worker-{secrets.token_hex(3)}@%h"
     concurrency = os.environ.get("WORKER_CONCURRENCY") or str(_one_for_each_core())
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet]
+    return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet, *_queues()]
+
+
+def _queues() -> list[str]:
+    """Of a worker that serves some of them alone."""
+    asked = [name.strip() for name in os.environ.get("WORKER_QUEUES", "").split(",") if name.strip()]
+    if unknown := sorted({*asked} - {*queues.ORDER}):
+        raise CannotStart(f"WORKER_QUEUES: there is no queue {unknown[0]}, but {', '.join(queues.ORDER)}.")
+    return ["--queues", ",".join(asked)] if asked else []
 
 
 def beat(_host: str, _port: int) -> list[str]:
