@@ -114,7 +114,7 @@ def _hold_what_is_to_wait(**_: Any) -> None:
     """Celery would make 28 queues in RabbitMQ for it, of which the exchanges of ours know nothing."""
     from celery.worker.consumer.delayed_delivery import DelayedDelivery
 
-    DelayedDelivery.include_if = lambda *_: False
+    DelayedDelivery.include_if = lambda *_: False  # type: ignore[method-assign]
 
 
 @worker_before_create_process.connect
