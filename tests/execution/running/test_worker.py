@@ -14,7 +14,7 @@ from django.db import connections
 
 from audit.ground.actors import SYSTEM
 from execution.halting.release import lift
-from execution.models import Execution
+from execution.models import Attempt, Execution
 from execution.running.run import run
 from execution.tasks import sweep
 from governance.trust import halts
@@ -115,6 +115,8 @@ def test_a_worker_that_is_stopped_finishes_its_calls_or_hands_them_back(worker, 
     # Nobody waits for a lease of a worker that is gone.
     assert (once.status, tried(once)) == ("needs_attention", [("1", "unknown")])
     assert (again.status, again.lease_until, tried(again)) == ("scheduled", None, [("1", "unknown")])
+    details = {*Attempt.objects.values_list("detail", flat=True)}
+    assert details == {"Sent, but no answer: the worker was stopped in the middle of it."}
     run(again.pk)
     again.refresh_from_db()
     assert again.status == "succeeded"

@@ -81,9 +81,9 @@ class Worker:
         quiet = ["--concurrency=1", "--loglevel=ERROR", "--without-gossip", "--without-mingle"]
         self.process = subprocess.Popen([*command, *quiet], cwd=ROOT, env=environment, start_new_session=True)
 
-    def hold(self, app: Any, said: str, queue: str) -> None:
+    def hold(self, app: Any, said: str, queue: str, **how: Any) -> None:
         name = "tests.reviewapp.processes.holding.hold"
-        app.send_task(name, (str(self.file), said), queue=queue)
+        app.send_task(name, (str(self.file), said), queue=queue, **how)
 
     def said(self) -> list[str]:
         return self.file.read_text().split("\n")[:-1]
@@ -134,7 +134,7 @@ def test_what_a_worker_takes_and_in_which_order(app: Any, worker: Worker, url: s
     assert waits("executions", 0)
 
     worker.wait()
-    worker.hold(app, "last", "notices")
+    worker.hold(app, "last", "notices", countdown=0.2)
     wait_for(lambda: worker.said() == ["last"], seconds=60)
     worker.end()
     # Valkey gives it to another one after the visibility timeout; the rows are found much sooner.
