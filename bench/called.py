@@ -31,8 +31,10 @@ class Downstream:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self.loop.create_server(lambda: _Call(self), "127.0.0.1", self.port))
+        serving = self.loop.create_server(lambda: _Call(self), "127.0.0.1", self.port)
+        server = self.loop.run_until_complete(serving)
         self.loop.run_forever()
+        server.close()  # the next one has the same port
 
     def note(self, order: str, at: float) -> None:
         with self.news:

@@ -33,7 +33,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
         def carried_out(number: int) -> tuple[float, float]:
             nonlocal done
             done += number
-            found = _round(stage, worker, downstream, number, lambda: _approve(stage, api, number))
+            found = _round(stage, worker, downstream, number, lambda: approve(stage, api, number))
             stage.wait_until_carried_out(done)
             return found
 
@@ -68,7 +68,8 @@ def _send(port: int, number: int) -> None:
         call.delay(uuid.uuid4().hex, port)
 
 
-def _approve(stage: Stage, api: Running, number: int) -> None:
+def approve(stage: Stage, api: Running, number: int) -> None:
+    """Hand in and approve so many, a batch at most."""
     items = [{**proposal(uuid.uuid4().hex), "idempotency_key": uuid.uuid4().hex} for _ in range(number)]
     handed_in = stage.post("/api/v1/proposals/batch/", {"proposals": items}, stage.key)["results"]
     Load(api.port, [_decision(stage, one["proposal"]) for one in handed_in], clients=2).run().checked()

@@ -65,7 +65,7 @@ class Outside:
 class Up:
     """`manage.py up` on a folder of its own."""
 
-    def __init__(self, var: Path, port: int, outside: int, *, demo: bool) -> None:
+    def __init__(self, var: Path, port: int, outside: int, *, demo: bool, broker: str | None = None) -> None:
         self.var, self.port = var, port
         for name in NOT_OURS:
             os.environ.pop(name, None)
@@ -75,6 +75,7 @@ class Up:
             RATE_LIMIT="1000000/minute",
             EGRESS_ALLOW=f"127.0.0.1:{outside}",
             CALLBACK_ALLOW=f"127.0.0.1:{outside}",
+            **({"CELERY_BROKER_URL": broker} if broker else {}),
         )
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(port)],
@@ -165,7 +166,7 @@ class Load:
     def _run(self) -> None:
         while self.going:
             order = f"#W{uuid.uuid4().hex[:10]}"
-            proposal = self._insist("proposals/", _body(order, self.outside), self.key, order)
+            proposal = self._insist("proposals/", body(order, self.outside), self.key, order)
             suggestion = proposal["suggestions"][0]
             decision = {
                 "verdict": "approve",
@@ -199,7 +200,7 @@ class Load:
             time.sleep(0.2)
 
 
-def _body(order: str, outside: int) -> dict[str, Any]:
+def body(order: str, outside: int) -> dict[str, Any]:
     from bench.given import proposal
 
     body = proposal(order)
@@ -210,7 +211,7 @@ def _body(order: str, outside: int) -> dict[str, Any]:
     }
 
 
-def _people(outside: int) -> tuple[str, str]:
+def people(outside: int) -> tuple[str, str]:
     """An agent's key and a reviewer's token, for an action type that calls our tool."""
     from audit.ground.actors import SYSTEM
     from bench.given import policy, refund
@@ -231,7 +232,7 @@ def _people(outside: int) -> tuple[str, str]:
     return issue_key(agent, actor=SYSTEM), issue_token(reviewer, actor=SYSTEM)
 
 
-def _open(approved: dict[str, str]) -> tuple[Counter[str], int]:
+def still_open(approved: dict[str, str]) -> tuple[Counter[str], int]:
     """How the approved stand, and how many callbacks wait, however often the database has to be asked."""
     from django.db import Error, connection
 
@@ -271,7 +272,7 @@ def _run(options: argparse.Namespace, var: Path) -> int:
         import django
 
         django.setup()
-        key, token = _people(outside.port)
+        key, token = people(outside.port)
         load = Load(options.port, key, token, outside.port, options.per_second)
         time.sleep(options.between)
         for fault in options.only:
@@ -295,7 +296,7 @@ def _figures(load: Load, outside: Outside, last: float) -> dict[str, Any]:
     """Wait until nothing moves any more, and count."""
     moved = rested = None
     while True:
-        states, callbacks = _open(load.approved)
+        states, callbacks = still_open(load.approved)
         now = time.monotonic() - last
         if not states["scheduled"] and not callbacks and moved is None:
             moved = now  # what is left, a dead worker had begun: it is due when its lease ends

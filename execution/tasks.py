@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from execution.halting.release import settle
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell_due
 from execution.incidents import paging, watch
 from execution.looking import looks
 from execution.manual.remind import remind_due
@@ -20,6 +20,12 @@ def execute(execution_id: str) -> None:
 
 
 @shared_task
+def execute_urgent(execution_id: str) -> None:
+    """Goes on with urgent ones alone: a worker for this queue only is free for them whatever else is due."""
+    run_what_is_due(UUID(execution_id), urgent=True)
+
+
+@shared_task
 def look(proposal_id: str) -> None:
     """Ask what is there now, for those who decide. Who opens the proposal sends another such message."""
     looks.look_at(UUID(proposal_id))
@@ -31,14 +37,14 @@ def sweep() -> None:
     settle()
     adopt()
     overdue.end_what_is_overdue()
-    EXECUTIONS.tell_due()
+    tell_due()
 
 
 @shared_task
 def release(halt_id: str) -> None:
     """A kill switch was lifted: what it held goes on now rather than at the next sweep."""
     settle()
-    EXECUTIONS.tell_due()
+    tell_due()
 
 
 @shared_task

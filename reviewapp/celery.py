@@ -2,17 +2,35 @@
 
 import gc
 import os
+import signal
+import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_before_create_process
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_before_create_process,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
+from django.conf import settings
 from kombu import Connection, Exchange, Queue
 from kombu.transport import redis
 
-from reviewapp.processes import queues
+from audit.ground import stopping
+from reviewapp.processes import children, queues
 
+CONFIRM_SECONDS = 5.0
+LET_GO = signal.SIGUSR2  # to a worker's process: end the call that you are in
+AGAIN_SECONDS = 0.5
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
 
@@ -64,17 +82,39 @@ class _Patient(Connection):  # type: ignore[misc]
 class _Messages(AMQP):  # type: ignore[misc]
     Connection = BrokerConnection = _Patient
 
+    @cached_property
+    def send_task_message(self) -> Any:
+        # RabbitMQ lets senders wait while its memory or disk is full.
+        return partial(super().send_task_message, confirm_timeout=CONFIRM_SECONDS)
 
-app = Celery("reviewapp", amqp=_Messages)
-app.config_from_object("django.conf:settings", namespace="CELERY")
-# What somebody waits for never stands behind the clock's rounds, nor behind long work, which comes in turns.
-app.conf["task_queues"] = [Queue(name, Exchange(name), routing_key=name) for name in queues.ORDER]
-app.autodiscover_tasks()
+
+def make() -> Celery:
+    """The application as the settings have it, which then is the current one."""
+    made = Celery("reviewapp", amqp=_Messages)
+    made.config_from_object("django.conf:settings", namespace="CELERY")
+    # What somebody waits for never stands behind the clock's rounds, nor behind long work in turns.
+    kind = queues.arguments(settings.CELERY_BROKER_URL)
+    made.conf["task_queues"] = [
+        Queue(name, Exchange(name), routing_key=name, queue_arguments=kind) for name in queues.ORDER
+    ]
+    made.autodiscover_tasks()
+    return made
+
+
+app = make()
 
 
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery configures logging of its own unless somebody answers this signal."""
+
+
+@celeryd_init.connect
+def _hold_what_is_to_wait(**_: Any) -> None:
+    """Celery would make 28 queues in RabbitMQ for it, of which the exchanges of ours know nothing."""
+    from celery.worker.consumer.delayed_delivery import DelayedDelivery
+
+    DelayedDelivery.include_if = lambda *_: False  # type: ignore[method-assign]
 
 
 @worker_before_create_process.connect
@@ -86,6 +126,37 @@ def _share_memory(**_: Any) -> None:
         get_pdeathsig()  # loads the 5 MB with which each child asks to die with its parent
     gc.collect()
     gc.freeze()
+
+
+@worker_process_init.connect
+def _let_go_when_told(**_: Any) -> None:
+    signal.signal(LET_GO, stopping.let_go)
+
+
+@worker_ready.connect
+def _say_so(**_: Any) -> None:
+    print(children.READY["worker"], flush=True)
+
+
+@worker_shutting_down.connect
+def _let_go_in_time(**_: Any) -> None:
+    """A worker that is to stop takes nothing more; what it has it finishes, or hands back."""
+    from celery.worker import state
+
+    def let_go() -> None:
+        for request in list(state.active_requests):
+            if request.worker_pid:
+                with suppress(ProcessLookupError):
+                    os.kill(request.worker_pid, LET_GO)
+        _later(AGAIN_SECONDS, let_go)  # for what its processes had not begun yet
+
+    _later(settings.STOP_SECONDS, let_go)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 @task_prerun.connect

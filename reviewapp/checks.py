@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import redis
+from amqp.exceptions import AMQPError, PreconditionFailed
+from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.db import DatabaseError, connection
+from kombu.exceptions import OperationalError
 
 from audit.asking import addresses
+from audit.outbox.kind import is_rabbitmq
 
 _DATABASE = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'), r.rolsuper,
@@ -58,9 +62,10 @@ def _about_database(
 
 @register(Tags.security, deploy=True)
 def the_broker_keeps_messages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Valkey neither drops what it holds when it is full nor forgets it when it restarts."""
-    if not settings.CELERY_BROKER_URL.startswith(("redis", "valkey", "unix")):
-        return []  # RabbitMQ cannot be asked over its own protocol
+    """Valkey neither drops what it holds when it is full nor forgets it when it restarts; RabbitMQ's queues
+    are of the kind that does not."""
+    if is_rabbitmq(settings.CELERY_BROKER_URL):
+        return _of_rabbitmq()
     url = settings.CELERY_BROKER_URL.replace("valkey", "redis", 1)
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
@@ -76,6 +81,20 @@ def the_broker_keeps_messages(app_configs: Any, **kwargs: Any) -> list[CheckMess
         for name, (value, number) in wanted.items()
         if said.get(name) != value
     ]
+
+
+def _of_rabbitmq() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for queue in current_app.conf.task_queues:
+        try:
+            with current_app.connection_for_write() as connection:
+                queue(connection.default_channel).declare()
+        except PreconditionFailed:
+            hint = f"Delete it, for it holds only hints: rabbitmqctl delete_queue {queue.name}"
+            found.append(Error(f"The queue {queue.name} is no quorum queue.", hint=hint, id="reviewapp.E013"))
+        except (OSError, AMQPError, OperationalError) as error:
+            return [Error(f"The broker did not answer: {type(error).__name__}.", id="reviewapp.E010")]
+    return found
 
 
 @register(Tags.security, deploy=True)

@@ -12,6 +12,7 @@ import environ
 from audit.asking import addresses
 from governance.secrets import box
 from reviewapp import embedded, logs
+from reviewapp.processes import queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -162,32 +163,26 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ROUTES = {
     "execution.tasks.execute": {"queue": "executions"},
+    "execution.tasks.execute_urgent": {"queue": "urgent"},
     "suggestions.tasks.run_backtest": {"queue": "background"},
+    "approvals.tasks.slip_in": {"queue": "background"},  # waits in a worker, as one of the few of its queue
     "approvals.tasks.send_notice": {"queue": "notices"},  # waits for servers that are not ours
     "reviewapp.tasks.send_reset": {"queue": "notices"},
 }
 BACKTEST_LANES = env.int("BACKTEST_LANES", default=1)  # workers at a time on one backtest
 CELERY_DB_REUSE_MAX = 1_000  # `reviewapp.celery` looks after the connections of a worker
 CELERY_TASK_SOFT_TIME_LIMIT = 35
-CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < visibility_timeout
+CELERY_TASK_TIME_LIMIT = 40  # < LEASE_SECONDS < queues.VISIBILITY_TIMEOUT
 LEASE_SECONDS = 50
+STOP_SECONDS = env.float("STOP_SECONDS", default=6)  # that a worker gives its calls when it is to stop
 HAND_BACK_LEASE_SECONDS = env.int("HAND_BACK_LEASE_SECONDS", default=300)  # of an agent that began
 # Not seen to by then, operators are asked; not taken on by then, those whom the policy would ask next.
 ATTEND_WITHIN_SECONDS = max(env.int("ATTEND_WITHIN_SECONDS", default=4 * 3600), 60)
 ACKNOWLEDGE_WITHIN_SECONDS = max(env.int("ACKNOWLEDGE_WITHIN_SECONDS", default=3600), 60)
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {
-        "visibility_timeout": 60,
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-        "queue_order_strategy": "reviewapp.processes.queues:PeopleFirst",
-        "global_keyprefix": f"{VALKEY_PREFIX}:",
-    }
-    if CELERY_BROKER_URL.startswith(("redis", "unix", "valkey"))
-    else {}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS = queues.transport_options(CELERY_BROKER_URL, prefix=VALKEY_PREFIX)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a call under way is finished
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from reviewapp.accounts.reset_mail import NotSent, send
 
-ATTEMPTS = 4
+ATTEMPTS, RETRY_SECONDS = 4, 20
 
 
 @shared_task(bind=True, max_retries=ATTEMPTS - 1)
@@ -15,4 +15,4 @@ def send_reset(self: Any, user: str) -> None:
     try:
         send(int(user))
     except NotSent as error:
-        raise self.retry(countdown=20, exc=error) from error
+        raise self.retry(countdown=RETRY_SECONDS, exc=error) from error

@@ -32,6 +32,8 @@ import h11
 import httpx
 from django.conf import settings
 
+from audit.ground import stopping
+
 LARGEST = 1024 * 1024  # bytes of an answer
 LARGEST_HEAD = 100 * 1024  # bytes of its status and headers
 PIECE = 64 * 1024  # bytes of a request that are handed over at once
@@ -131,9 +133,10 @@ def request(
         sent["content-length"] = str(len(content))
     line = _Line(deadline, may_send)
     try:
-        line.connect(addresses, asked, tls)
-        with line.stream:
-            return _exchange(line, _request(method, asked, sent), content)
+        with stopping.interruptible():
+            line.connect(addresses, asked, tls)
+            with line.stream:
+                return _exchange(line, _request(method, asked, sent), content)
     except (h11.ProtocolError, OSError, _TooLate) as error:
         said = str(error)[:LONGEST_SAID] or type(error).__name__
         if _is_about_certificate(error):

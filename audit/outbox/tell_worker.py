@@ -61,7 +61,8 @@ class Sender:
 
     def _send(self, task: str, row_id: str) -> None:
         if self.producer is None:
-            self.producer = current_app.amqp.Producer(current_app.connection_for_write())
+            # Nobody is there to send heartbeats between two messages.
+            self.producer = current_app.amqp.Producer(current_app.connection_for_write(heartbeat=0))
         current_app.send_task(task, (row_id,), producer=self.producer, retry=False)
 
 

@@ -16,7 +16,7 @@ from audit.log.record import record
 from execution.desk.doubt import in_doubt
 from execution.healing import compensation
 from execution.holding import attempts, news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.steps import REPORT_WITHIN, ahead, complete, worst
 from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Attempt, Compensation, Execution, Step
@@ -77,7 +77,7 @@ def retry(
         round=F("round") + 1,
     )
     _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
-    EXECUTIONS.tell(locked.pk)
+    tell(locked)
 
 
 @transaction.atomic

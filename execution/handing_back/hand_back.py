@@ -14,7 +14,7 @@ from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.handing_back.begin import NotHandedBack, already_begun, attempt_of, begun, lock
 from execution.holding import news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.steps import ahead, complete
 from execution.holding.workflow import workflow_of
 from execution.incidents import failures
@@ -139,7 +139,7 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
     deadline = Now() + timedelta(seconds=longest(workflow))
     times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
     _move(execution, STATUS.SCHEDULED, **times, reason="")
-    EXECUTIONS.tell(execution.pk)
+    tell(execution)
 
 
 def _failed(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:

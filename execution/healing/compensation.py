@@ -19,7 +19,7 @@ from audit.ground.canonical import commitment, digest
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.holding import news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
 from execution.holding.workflow import Workflow, workflow_of
 from execution.models import Compensation, Execution, Step
@@ -168,7 +168,7 @@ def begin(execution: Execution, compensation: Compensation) -> None:
         version=F("version") + 1,
         reason="What was done is being undone.",
     )
-    EXECUTIONS.tell(execution.pk)
+    tell(execution)
 
 
 def is_still_meant(execution: Execution, tasks: list[Task]) -> bool:

@@ -13,7 +13,7 @@ from audit.log.record import record
 from execution.healing import compensation
 from execution.holding import news
 from execution.holding.lease import Lease
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.incidents import attention, failures
 from execution.models import Compensation, Execution, ManualTask, Step
 from governance.actions.by_hand import team_named
@@ -118,7 +118,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float, reason: str = ""
     )
     _tell(execution, "execution.put_off", {"wait_ms": round(seconds * 1000)})
     if seconds <= 0:
-        EXECUTIONS.tell(execution.pk)
+        tell(execution)
 
 
 @transaction.atomic(savepoint=False)

@@ -13,7 +13,7 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.holding import news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.workflow import workflow_of
 from execution.models import Execution, Signal
 
@@ -58,7 +58,7 @@ def receive(execution: Execution, name: str, data: dict[str, Any], *, actor: Act
     waits = locked.steps.filter(status="waiting", wait_until__isnull=False)
     if locked.status == STATUS.SCHEDULED and waits.exists():
         Execution.objects.filter(pk=locked.pk).update(due_at=Now(), queued_at=Now(), version=F("version") + 1)
-        EXECUTIONS.tell(locked.pk)
+        tell(locked)
     news.changed(locked)
     return signal
 

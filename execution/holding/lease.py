@@ -14,6 +14,7 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.statements.prepared import execute
 from execution.models import Execution
+from execution.models.executions import Next
 from governance.trust import halts
 
 _RENEW = f"""
@@ -71,14 +72,14 @@ class Lease:
 
 
 @transaction.atomic(savepoint=False)
-def take(execution_id: UUID | None = None) -> Lease | None:
+def take(which: UUID | Next = Next.BY_PRIORITY) -> Lease | None:
     """Become the one worker that may carry it out; None when it is not due, halted or another one's.
 
-    Without an id it is the one that has been due longest, of those that nobody else is about to take.
-    No kill switch is thrown before the commit.
+    Without an id it is one of those that nobody else is about to take. No kill switch is thrown before
+    the commit.
     """
     halts.keep_out()
-    taken = Execution.objects.take(execution_id, lease_seconds=settings.LEASE_SECONDS)
+    taken = Execution.objects.take(which, lease_seconds=settings.LEASE_SECONDS)
     if taken is None:
         return None
     event = "execution.started" if taken.fence == 1 else "execution.resumed"

@@ -18,7 +18,7 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.holding import news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.steps import kept_answer
 from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.manual.forms import mistakes
@@ -183,7 +183,7 @@ def _end(task: ManualTask, status: str, by: User, comment: str, answer: dict[str
         started_at=Coalesce("started_at", Now()),
         reason="",
     )
-    EXECUTIONS.tell(execution.pk)
+    tell(execution)
 
 
 def _lasts(execution: Execution) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -11,12 +12,13 @@ from django.db.models.functions import Now
 
 from audit.ground.ids import uuid7
 from audit.statements.prepared import execute
-from governance.models import Agent, Halt, User
+from governance.models import Agent, Halt, Risk, User
 from governance.models.halts import HaltQuerySet
 from governance.trust.halts import HELD
 from suggestions.answering.present import WAITING
 from suggestions.models import Proposal, Suggestion
 
+PRESSING = 80  # the priority of a proposal from which on it is as urgent as a critical one
 _DUE = "status = 'scheduled' AND due_at <= statement_timestamp()"
 _TAKE = """
 UPDATE execution_execution e
@@ -30,11 +32,40 @@ _TAKE_IT = _TAKE.format(
     which=f"id = %s AND NOT {HELD}"
     f" AND (({_DUE}) OR (status = 'running' AND lease_until <= statement_timestamp()))"
 )
+
+
+class Priority(models.IntegerChoices):
+    """Who overtakes whom: a lower one comes first, however long the others have been due."""
+
+    URGENT = 0
+    SOON = 1
+    ORDINARY = 2
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Priority:
+        """By its risk, or by how pressing the policy calls it."""
+        if proposal.risk >= Risk.CRITICAL or proposal.priority >= PRESSING:
+            return cls.URGENT
+        return cls.SOON if proposal.risk >= Risk.HIGH else cls.ORDINARY
+
+
 # Who comes at the same time takes another one.
-_TAKE_NEXT = _TAKE.format(
-    which=f"""id = (SELECT id FROM execution_execution e WHERE {_DUE} AND NOT {HELD}
-                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"""
-)
+_DUE_FIRST = f"""(SELECT id FROM execution_execution e WHERE {{which}} AND {_DUE} AND NOT {HELD}
+                   ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"""
+_URGENT = _DUE_FIRST.format(which=f"priority = {Priority.URGENT}")
+_TAKE_URGENT = _TAKE.format(which=f"id = {_URGENT}")
+# The first that is found is taken: a lower priority is not looked for where a higher one is due.
+_BY_PRIORITY = ", ".join(_DUE_FIRST.format(which=f"priority = {one}") for one in Priority.values)
+_TAKE_NEXT = _TAKE.format(which=f"id = coalesce({_BY_PRIORITY})")
+_TAKE_OLDEST = _TAKE.format(which=f"id = {_DUE_FIRST.format(which='TRUE')}")
+
+
+class Next(Enum):
+    """Which one is taken of those that are due, each without waiting for who is about to take another."""
+
+    BY_PRIORITY = _TAKE_NEXT
+    OLDEST = _TAKE_OLDEST
+    URGENT = _TAKE_URGENT
 
 
 class Verdict(models.TextChoices):
@@ -65,14 +96,17 @@ def _stopping() -> HaltQuerySet:
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def take(self, execution_id: UUID | None, *, lease_seconds: int) -> Taken | None:
-        """Make one worker the only one that may carry it out, or without an id the one that is due first.
+    def take(self, which: UUID | Next, *, lease_seconds: int) -> Taken | None:
+        """Make one worker the only one that may carry it out.
 
         One conditional UPDATE: of many workers one gets a number, the others None. So do all
         where a kill switch is on; `governance.trust.halts.keep_out` comes before.
         """
         seconds = float(lease_seconds)
-        taken = execute(_TAKE_IT, [seconds, execution_id]) if execution_id else execute(_TAKE_NEXT, [seconds])
+        if isinstance(which, Next):
+            taken = execute(which.value, [seconds])
+        else:
+            taken = execute(_TAKE_IT, [seconds, which])
         return Taken(*taken[0]) if taken else None
 
     def not_held(self) -> Self:
@@ -125,6 +159,9 @@ class Execution(models.Model):
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.SCHEDULED)
     version = models.PositiveIntegerField(default=1)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority, default=Priority.ORDINARY, db_default=Priority.ORDINARY
+    )
     due_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(null=True, help_text="When the broker was last told of it.")
     deadline = models.DateTimeField(help_text="Not finished by then, a person is asked.")
@@ -156,6 +193,11 @@ class Execution(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at"], condition=Q(status="scheduled"), name="execution_scheduled_by_due"
+            ),
+            models.Index(
+                fields=["priority", "due_at"],
+                condition=Q(status="scheduled"),
+                name="execution_scheduled_by_prio",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(status="running"), name="execution_running_by_lease"

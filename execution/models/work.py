@@ -16,7 +16,10 @@ from governance.models import ActionType, Agent
 from suggestions.models import Proposal, Resolution, Suggestion
 
 _COLUMNS: dict[str, tuple[type[Model], str]] = {
-    "e": (Execution, "id action_digest agent_id action passed assisted round chosen undoing verdict"),
+    "e": (
+        Execution,
+        "id action_digest agent_id action passed assisted round priority chosen undoing verdict",
+    ),
     "p": (
         Proposal,
         "id status title summary subject_type subject_id traceparent callback_url is_check"

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from audit.ground import stopping
 from execution.routes import http, mcp_tool, message, python_callable
-from execution.routes.result import FAILED, REFUSED, How, NoRead, Read, Result
+from execution.routes.result import FAILED, REFUSED, UNKNOWN, How, NoRead, Read, Result
 from governance.actions.route_kinds import HttpRoute, McpRoute, MessageRoute, PythonRoute
 from governance.secrets import masking, vault
 
@@ -29,7 +30,10 @@ def call(route: Any, known: Mapping[str, Any], how: How) -> Result:
     """Take a route once, and judge what came of it. Never raises for what the other side does."""
     with _covered() as mask:
         try:
-            result: Result = _KINDS[type(route)].call(route, known, how)
+            with stopping.interruptible():
+                result: Result = _KINDS[type(route)].call(route, known, how)
+        except stopping.Stopped as error:
+            return Result(UNKNOWN, f"Perhaps sent: {error}.")
         except vault.NotRevealed as error:
             outcome = FAILED if isinstance(error, vault.NotNow) else REFUSED
             return Result(outcome, f"Not sent: {error}.")

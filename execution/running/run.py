@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import cycle
 from uuid import UUID
 
 import structlog
 from django.db import Error
 
+from audit.ground import stopping
 from execution.holding.lease import LeaseLost, take
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import EXECUTIONS, URGENT
+from execution.models.executions import Next
 from execution.running.turn import Take, Turn
 
 SECONDS = 0.2  # of going on, after which what waits in other queues has its turn
@@ -29,20 +32,26 @@ def run(execution_id: UUID) -> None:
     _run(partial(take, execution_id))
 
 
-def run_what_is_due(execution_id: UUID) -> None:
-    """Carry this one out, and go on with what has been due longest, until nothing is or others have waited
-    long enough. So a backlog needs few messages."""
+def run_what_is_due(execution_id: UUID, *, urgent: bool = False) -> None:
+    """Carry this one out, and go on with what is due, until nothing is or others have waited long enough.
+
+    So a backlog needs few messages. What comes first is what is most urgent, and of that what has been due
+    longest; every fourth is what has been due longest of all, so that nothing waits for ever.
+    """
     until = time.monotonic() + SECONDS
     run(execution_id)
-    while time.monotonic() < until:
-        if not run_next():
+    while time.monotonic() < until and not stopping.is_asked():
+        if not run_next(Next.URGENT if urgent else next(_TURNS)):
             return
-    EXECUTIONS.tell(execution_id)
+    (URGENT if urgent else EXECUTIONS).tell(execution_id)
 
 
-def run_next() -> bool:
-    """`run` for the one that has been due longest; False where none is."""
-    return _run(take)
+_TURNS = cycle([Next.BY_PRIORITY] * 3 + [Next.OLDEST])  # goes on from message to message
+
+
+def run_next(which: Next = Next.BY_PRIORITY) -> bool:
+    """`run` for one that is due; False where none is."""
+    return _run(partial(take, which))
 
 
 def _run(take: Take) -> bool:

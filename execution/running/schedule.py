@@ -9,11 +9,12 @@ from audit.ground.actors import Actor
 from audit.log.record import record
 from audit.statements.writes import Computed, store
 from execution.holding import news
-from execution.holding.outbox import EXECUTIONS
+from execution.holding.outbox import tell
 from execution.holding.steps import REPORT, REPORT_WITHIN
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
 from execution.incidents import attention
 from execution.models import Execution, Step
+from execution.models.executions import Priority
 from governance.models import Autonomy, Halt
 from governance.trust import halts
 from suggestions.answering.news import changed
@@ -64,7 +65,7 @@ def schedule(resolution: Resolution, *, grace_seconds: float = 0, assisted: bool
         grace=grace_seconds,
     )
     if grace_seconds <= 0:
-        EXECUTIONS.tell(execution.pk)
+        tell(execution)
     return execution
 
 
@@ -86,7 +87,7 @@ def _hand_back(
             resolution, suggestion, steps, STATUS.SCHEDULED, lasts=lasts, grace=grace, assisted=assisted
         )
         if grace <= 0:
-            EXECUTIONS.tell(execution.pk)
+            tell(execution)
         return execution
     return _create(
         resolution,
@@ -182,6 +183,7 @@ def _create(
         agent_id=resolution.proposal.agent_id,
         action=suggestion.action_type.name,
         passed=resolution.by == Resolution.By.POLICY,
+        priority=Priority.of(resolution.proposal),
         assisted=assisted,
         status=status,
         reason=reason[:500],

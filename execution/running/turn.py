@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from audit.ground import stopping
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
@@ -282,9 +283,13 @@ class Turn:
         return self.ask(TOO_LATE, incidents.past_deadline) if self.lease.is_late else probe
 
     def _has_time_for(self, seconds: float) -> bool:
-        """Whether a call fits into what is left of this task; if not, another task goes on at once."""
+        """Whether a call fits into what is left of this task; if not, another task goes on at once.
+
+        None does where the worker stops: another worker goes on.
+        """
         gone = time.monotonic() - self.began
-        if gone < 1 or gone + seconds < settings.CELERY_TASK_SOFT_TIME_LIMIT - 2:
+        fits = gone < 1 or gone + seconds < settings.CELERY_TASK_SOFT_TIME_LIMIT - 2
+        if fits and not stopping.is_asked():
             return True
         put_off(self.lease, self.execution, 0)
         return False

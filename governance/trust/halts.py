@@ -18,17 +18,20 @@ LONGEST_REASON = 500
 
 # Of an execution `e`: whether a kill switch stops it, one included that was lifted and has not
 # yet given it back its time.
-HELD = """EXISTS (
-    SELECT FROM governance_halt h
-     WHERE h.settled_at IS NULL AND (h.lifted_at IS NULL OR e.timed_from < h.lifted_at)
-       AND (h.scope = 'everything'
-            OR h.agent_id = coalesce(
-                e.agent_id, (SELECT p.agent_id FROM suggestions_proposal p WHERE p.id = e.proposal_id))
-            OR h.action = coalesce(
-                nullif(e.action, ''), (SELECT t.name
-                                         FROM suggestions_suggestion s
-                                         JOIN governance_actiontype t ON t.id = s.action_type_id
-                                        WHERE s.id = e.suggestion_id))))"""
+# Which ones are on is asked once for all executions: many may be held, and there are always few switches.
+_AGENT = "coalesce(e.agent_id, (SELECT p.agent_id FROM suggestions_proposal p WHERE p.id = e.proposal_id))"
+_ACTION = """coalesce(nullif(e.action, ''), (
+    SELECT t.name FROM suggestions_suggestion s JOIN governance_actiontype t ON t.id = s.action_type_id
+     WHERE s.id = e.suggestion_id))"""
+_ON = "FROM governance_halt WHERE settled_at IS NULL AND lifted_at IS NULL"
+_LIFTED = "FROM governance_halt h WHERE h.settled_at IS NULL AND h.lifted_at IS NOT NULL"
+HELD = f"""(
+    EXISTS (SELECT {_ON} AND scope = 'everything')
+    OR {_AGENT} = ANY (ARRAY(SELECT agent_id {_ON} AND scope = 'agent'))
+    OR {_ACTION} = ANY (ARRAY(SELECT action {_ON} AND scope = 'action'))
+    OR (EXISTS (SELECT {_LIFTED})
+        AND EXISTS (SELECT {_LIFTED} AND e.timed_from < h.lifted_at
+                       AND (h.scope = 'everything' OR h.agent_id = {_AGENT} OR h.action = {_ACTION}))))"""
 _KEY = "hashtextextended('governance.halts', 0)"
 
 

@@ -27,11 +27,12 @@ def spawn(
     output: int | IO[bytes],
     on_our_death: signal.Signals,
     account: Account | None = None,
+    sockets: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, as `account` where one is given.
 
     It is sent `on_our_death` when we die, however we die, and carries `mark`
-    in its environment, by which `marked` finds it and its children again.
+    in its environment, by which `marked` finds it and its children again. It inherits `sockets`.
     """
     return subprocess.Popen(  # noqa: S603
         [str(part) for part in command],
@@ -41,6 +42,7 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=sockets,
         # Runs after the change of user, which would undo what it asks for.
         preexec_fn=dying_with(os.getpid(), on_our_death),
         **as_account(account),  # type: ignore[call-overload]

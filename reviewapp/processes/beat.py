@@ -19,6 +19,7 @@ from audit.statements.prepared import execute
 from execution.running import heartbeats
 from reviewapp import logs
 from reviewapp.celery import app
+from reviewapp.processes import children
 from reviewapp.processes.rounds import QUESTION, ROUNDS, Round
 
 TICK_SECONDS = 1.0
@@ -74,6 +75,7 @@ def main() -> None:
     logs.configure(settings.LOGGING)  # without Django's own, whose mail to administrators loads its pages
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     clock = Clock()
+    print(children.READY["beat"], flush=True)
     while True:
         began = time.monotonic()
         clock.tick()

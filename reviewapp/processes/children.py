@@ -8,15 +8,25 @@ from pathlib import Path
 
 from django.conf import settings
 
-# Open sockets and waiting requests would hold a stop up for as long as they like.
+from reviewapp.embedded import CannotStart
+from reviewapp.processes import queues
+
+# For what has come in; whoever waits or has a socket open is sent away at once.
 _GRANIAN = [sys.executable, "-m", "reviewapp.processes.serve", "--no-access-log"]
-_GRANIAN += ["--workers-kill-timeout", "2"]
+_GRANIAN += ["--workers-kill-timeout", "15"]
 # HTTP/1.1 alone, which is what proxies speak; headers come within ten seconds and 128 KiB. Of a body the
 # server bounds nothing: `bridge` does.
 _GRANIAN += ["--http", "1", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "131072"]
 _CELERY = [sys.executable, "-m", "celery", "-A", "reviewapp"]
 # Of a connection, by each thread or worker process. Their server's memory grows with what they have prepared.
 _KEPT_SECONDS = {"web": 600, "api": 600, "worker": 60}
+SOCKET = "LISTEN_FD"  # in the environment: the number of a socket that a web process inherits
+READY = {  # what each says when it is
+    "web": "Started worker-",
+    "api": "Started worker-",
+    "worker": "The worker is ready.",
+    "beat": "The clock is ready.",
+}
 MOST_BY_DEFAULT = 8  # processes of a kind: each has connections of its own, of which PostgreSQL has a hundred
 
 
@@ -39,7 +49,15 @@ def worker(_host: str, _port: int) -> list[str]:
     name = f"worker-{secrets.token_hex(3)}@%h"
     concurrency = os.environ.get("WORKER_CONCURRENCY") or str(_one_for_each_core())
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet]
+    return [*_CELERY, "worker", "--concurrency", concurrency, "--hostname", name, *quiet, *_queues()]
+
+
+def _queues() -> list[str]:
+    """Of a worker that serves some of them alone."""
+    asked = [name.strip() for name in os.environ.get("WORKER_QUEUES", "").split(",") if name.strip()]
+    if unknown := sorted({*asked} - {*queues.ORDER}):
+        raise CannotStart(f"WORKER_QUEUES: there is no queue {unknown[0]}, but {', '.join(queues.ORDER)}.")
+    return ["--queues", ",".join(asked)] if asked else []
 
 
 def beat(_host: str, _port: int) -> list[str]:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from audit.outbox import broker
 from execution.running import heartbeats
 from reviewapp.processes import metrics as numbers
 
@@ -34,6 +35,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     parts = {
         "database": database,
         "valkey": _works("valkey", _ask_valkey),
+        "broker": _works("broker", _ask_broker),
         "heartbeats": database and _works("heartbeats", _hear_heartbeats),
     }
     answer = {name: "ok" if works else "failed" for name, works in parts.items()}
@@ -61,7 +63,7 @@ def _may_scrape(request: HttpRequest) -> bool:
 def _works(part: str, ask: Callable[[], None]) -> bool:
     try:
         ask()
-    except (DatabaseError, redis.RedisError, Silent) as error:
+    except (DatabaseError, redis.RedisError, broker.Away, Silent) as error:
         _log.warning("not ready", part=part, error=type(error).__name__)
         return False
     return True
@@ -83,6 +85,10 @@ def _ask_valkey() -> None:
     )
     with client:
         client.ping()
+
+
+def _ask_broker() -> None:
+    broker.lengths(["urgent"])
 
 
 def _hear_heartbeats() -> None:

@@ -20,6 +20,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from approvals.queue.read import BESIDES, FIRST
+from audit.outbox import broker
+from reviewapp.processes import queues
 
 NEWEST = 1_000  # executions whose verdicts are counted
 MOST = 10_000  # counts stop here: no scrape grows with the queue
@@ -69,6 +71,7 @@ def page() -> bytes:
     """Everything in the text form that Prometheus reads."""
     registry = CollectorRegistry()
     registry.register(_State())
+    registry.register(_Messages())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)
         return generate_latest(registry)
@@ -173,6 +176,20 @@ class _State(Collector):
                 if found == kind:
                     gauge.add_metric([value_of_label] if label else [], float(value))
             yield gauge
+
+
+class _Messages(Collector):
+    """What waits at the broker, which is no fact: the rows are."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            waiting = broker.lengths([*queues.ORDER])
+        except broker.Away:
+            return
+        gauge = GaugeMetricFamily("reviewapp_waiting_messages", "Waiting at the broker.", labels=["queue"])
+        for queue, count in waiting.items():
+            gauge.add_metric([queue], count)
+        yield gauge
 
 
 def _rows() -> list[tuple[str, str, Any]]:

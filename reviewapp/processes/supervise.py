@@ -40,17 +40,24 @@ class Stopped(BaseException):
 
 @dataclass
 class Child:
-    """A process to keep running. A lower `wave` is stopped before a higher one."""
+    """A process to keep running. A lower `wave` is stopped before a higher one.
+
+    `ready` is what it says when it is, and `sockets` are the numbers of those that it inherits.
+    """
 
     name: str
     command: Sequence[str | Path]
     environment: dict[str, str]
     wave: int = 1
+    ready: str = ""
+    sockets: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     deaths: int = 0
     due: float = 0.0
     leave_by: float = 0.0  # when it was asked to end and start again, and has not ended yet
+    is_ready: bool = False
+    is_replaced: bool = False  # it ends, and another one is there already
     rest: bytes = b""
 
 
@@ -94,7 +101,26 @@ class Supervisor:
             child.leave_by = time.monotonic() + patience
             child.process.terminate()
 
+    def replace(self, child: Child, command: Sequence[str | Path], *, within: float, patience: float) -> bool:
+        """Start another one of it, and once that is ready let the old one end within `patience` seconds.
+
+        False where the new one ends, or is not ready `within` so many seconds: then the old one stays.
+        """
+        successor = Child(
+            child.name, command, child.environment, child.wave, ready=child.ready, sockets=child.sockets
+        )
+        self.start(successor)
+        self.wait(lambda: successor.is_ready or successor.deaths or self.signals, seconds=within)
+        left, stays = (child, successor) if successor.is_ready else (successor, child)
+        left.is_replaced = True
+        if left.process is None:
+            self.children.remove(left)
+        else:
+            self.restart(left, patience=patience)
+        return stays is successor
+
     def _launch(self, child: Child) -> None:
+        child.is_ready = False
         child.process = processes.spawn(
             child.command,
             mark=self.mark,
@@ -102,6 +128,7 @@ class Supervisor:
             folder=self.folder,
             output=subprocess.PIPE,
             on_our_death=signal.SIGTERM,
+            sockets=child.sockets,
         )
         child.started_at = time.monotonic()
         output = child.process.stdout
@@ -109,11 +136,12 @@ class Supervisor:
             os.set_blocking(output.fileno(), False)
             self._selector.register(output, selectors.EVENT_READ, child)
 
-    def run(self) -> None:
-        """Look after the children until a signal says stop."""
+    def run(self, between: Callable[[], None] = lambda: None) -> None:
+        """Look after the children until a signal says stop; `between` is called after each turn."""
         self._running = True
         while not self.signals:
             self.turn()
+            between()
 
     def turn(self) -> None:
         """Read what there is to read, start what is due."""
@@ -132,7 +160,7 @@ class Supervisor:
             raise Stopped
 
     def _care(self) -> None:
-        for child in self.children:
+        for child in list(self.children):
             if child.process and self._ended(child):
                 self._mourn(child)
             elif child.process and 0 < child.leave_by < time.monotonic():
@@ -148,7 +176,7 @@ class Supervisor:
 
     def wait(
         self,
-        answered: Callable[[], bool],
+        answered: Callable[[], object],
         *,
         seconds: float = float("inf"),
         meanwhile: Callable[[], None] = lambda: None,
@@ -178,6 +206,9 @@ class Supervisor:
     def _mourn(self, child: Child) -> None:
         status = child.process.returncode if child.process else 0
         self._forget(child)
+        if child.is_replaced:
+            self.children.remove(child)
+            return
         if child.leave_by:
             child.leave_by = child.due = 0.0
             return
@@ -252,15 +283,18 @@ class Supervisor:
             self._close(output)
             lines, child.rest = [child.rest] if child.rest else [], b""
         for line in lines:
-            self._file(child.name, line.decode(errors="replace"))
+            said = line.decode(errors="replace")
+            child.is_ready |= bool(child.ready) and child.ready in said
+            self._file(child, said)
 
-    def _file(self, name: str, line: str) -> None:
+    def _file(self, child: Child, line: str) -> None:
+        name = child.name
         self._log(name).emit(logging.makeLogRecord({"msg": line}))
         if self.verbose:
             self.say(f"{name:8} {line}")
             return
         # What ends complains of what has ended.
-        alarm = "" if self.signals else _TASK_ID.sub("", alarm_in(line))
+        alarm = "" if self.signals or child.is_replaced else _TASK_ID.sub("", alarm_in(line))
         if alarm and time.monotonic() - self._shown.get((name, alarm), -SAME_AGAIN_AFTER) >= SAME_AGAIN_AFTER:
             self._shown[(name, alarm)] = time.monotonic()
             self.say(f"{name}: {alarm}")

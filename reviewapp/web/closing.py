@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from reviewapp import ending
 from reviewapp.web.origin import Application
+
+RESTART = 1012  # "service restart": whoever hears it connects again
 
 
 class ClosesAtOnce:
@@ -20,7 +23,9 @@ class ClosesAtOnce:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         socket = _Socket(receive, send)
-        await self.app(scope, socket.receive, socket.send)
+        with ending.noticed() as notice:
+            notice.add_done_callback(socket.restart)
+            await self.app(scope, socket.receive, socket.send)
 
 
 class _Socket:
@@ -29,6 +34,12 @@ class _Socket:
         self._send = send
         self._hearing: asyncio.Future[dict[str, Any]] | None = None
         self._code: int | None = None
+        self._closing: asyncio.Future[None] | None = None
+
+    def restart(self, notice: asyncio.Future[Any]) -> None:
+        """The process ends: the browser is to come again, to the next one."""
+        if not notice.cancelled():
+            self._closing = asyncio.ensure_future(self.send({"type": "websocket.close", "code": RESTART}))
 
     async def receive(self) -> dict[str, Any]:
         if self._code is None:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from approvals.live import hub
 from audit.asking.parameters import whole
+from reviewapp import ending
 from reviewapp.web.bridge import Receive, Scope, Send
 
 LONGEST_SECONDS = 55
@@ -41,15 +42,19 @@ class WaitForResolution:
     async def _ask_until_answered(
         self, scope: Scope, proposal_id: str, seconds: float, leaving: asyncio.Future[None]
     ) -> list[dict[str, Any]]:
-        """The first answer that is not "pending"; after `seconds` whatever there is, with Retry-After."""
+        """The first answer that is not "pending"; after `seconds` whatever there is, with Retry-After.
+
+        So too when the process is about to end: the next one goes on with it.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
-        with hub.listening(proposal_id) as changed:
+        with hub.listening(proposal_id) as changed, ending.noticed() as notice:
             answer = await self._ask(scope)
-            while _is_pending(answer) and clock() < until and not leaving.done():
+            while _is_pending(answer) and clock() < until and not leaving.done() and not notice.done():
                 waiting = asyncio.ensure_future(changed.wait())
                 timeout = min(until - clock(), LOOK_AGAIN_SECONDS)
-                await asyncio.wait({waiting, leaving}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                news: set[asyncio.Future[Any]] = {waiting, leaving, notice}
+                await asyncio.wait(news, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
                 answer = await self._ask(scope)
         if _is_pending(answer):

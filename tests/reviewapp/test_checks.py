@@ -104,11 +104,6 @@ def test_a_broker_that_forgets_is_refused(db: None) -> None:
                 client.config_set(name, value)
 
 
-def test_a_broker_that_is_not_valkey_is_not_asked(settings: Any) -> None:
-    settings.CELERY_BROKER_URL = "amqp://broker.example"
-    assert checks.the_broker_keeps_messages(None) == []
-
-
 def test_without_deploy_nothing_is_asked(db: None, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         call_command("check")

@@ -5,6 +5,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from argparse import ArgumentParser
@@ -25,7 +26,7 @@ from reviewapp.embedded import CannotStart, processes
 from reviewapp.embedded.credentials import port_taken
 from reviewapp.embedded.services import running
 from reviewapp.embedded.waiting import Waiting
-from reviewapp.processes import children
+from reviewapp.processes import children, restarting
 from reviewapp.processes.apart import Apart
 from reviewapp.processes.demonstrate import Demo
 from reviewapp.processes.look_after import LookAfter
@@ -33,9 +34,11 @@ from reviewapp.processes.supervise import Child, Stopped, Supervisor
 from reviewapp.web import static_files
 
 PRODUCT = ("web", "worker", "beat")
-ALL_GONE = 9.5  # seconds after we are told to stop
-PATIENCE = 6.5  # of these for the children; the rest is the services'
+ALL_GONE = 19.5  # seconds after we are told to stop
+PATIENCE = 16.5  # of these for the children, of whom workers take STOP_SECONDS; the rest is the services'
+READY_WITHIN = 120.0  # seconds that a process which replaces another may take to start
 ANSWERS_WITHIN = 10.0  # seconds, on a machine that is very slow
+BACKLOG = 1024  # connections that wait while no web process takes them
 DEATHS = 3  # of the web process before it ever answered: then it never will
 
 
@@ -105,6 +108,8 @@ class Start:
         self.preparing: Apart[None] | None = None
         self.demo: Demo | None = None
         self.logins = ""
+        self.socket: socket.socket | None = None
+        self.renewal_is_asked = False
         self.supervisor = Supervisor(
             mark=f"up {self.var}",
             folder=settings.BASE_DIR,
@@ -127,7 +132,8 @@ class Start:
                 self._start_demo()  # while the children are loading
                 self._wait_for_answer()
                 self._announce()
-                self.supervisor.run()
+                signal.signal(restarting.SIGNAL, self._ask_to_renew)
+                self.supervisor.run(self._renew_if_asked)
             except Stopped:
                 pass
             self.say("Stopping …")
@@ -198,14 +204,44 @@ class Start:
     def _start_children(self) -> None:
         if settings.DEMO:
             self.demo = Demo(self.var)
+        self.socket = _listening(self.host, self.port)
         metrics = self.var / "metrics" / "up"
         shutil.rmtree(metrics, ignore_errors=True)
         for name in PRODUCT:
             environment = children.environment(name, port=self.port, metrics=metrics)
             if self.demo:
                 environment["EGRESS_ALLOW"] = self.demo.reachable
-            command = children.COMMANDS[name](self.host, self.port)
-            self.supervisor.start(Child(name, command, environment, wave=1 if name == "web" else 2))
+            child = Child(name, self._command(name), environment, ready=children.READY[name], wave=2)
+            if name == "web":
+                child.wave, child.sockets = 1, [self.socket.fileno()]
+                environment[children.SOCKET] = str(self.socket.fileno())
+            self.supervisor.start(child)
+
+    def _command(self, name: str) -> list[str]:
+        return children.COMMANDS[name](self.host, self.port)
+
+    # --- One after the other ----------------------------------------------------------------
+
+    def _ask_to_renew(self, *_: Any) -> None:
+        self.renewal_is_asked = True
+
+    def _renew_if_asked(self) -> None:
+        if self.renewal_is_asked:
+            self.renewal_is_asked = False
+            restarting.say(self.var, self._renewed())
+
+    def _renewed(self) -> str:
+        """Start each process anew before its predecessor ends; what is said when it is done, or not."""
+        self._say_aside("Restarting web, worker and beat, one after the other.")
+        for child in [one for one in self.supervisor.children if one.name in PRODUCT]:
+            command = self._command(child.name)
+            if not self.supervisor.replace(child, command, within=READY_WITHIN, patience=PATIENCE):
+                log = self.var / "log" / f"{child.name}.log"
+                problem = f"The new {child.name} did not get ready, so the old one goes on; see {log}."
+                self._say_aside(problem)
+                return problem
+        self._say_aside("Restarted.")
+        return ""
 
     def _start_demo(self) -> None:
         if self.demo is None:
@@ -261,6 +297,8 @@ class Start:
 
     def _stop(self) -> None:
         deadline = time.monotonic() + ALL_GONE
+        if self.socket:
+            self.socket.close()  # from here on nobody new is to wait for us
         self.supervisor.stop(patience=PATIENCE)
         if self.care:
             self.care.services.stop(deadline - time.monotonic())
@@ -281,6 +319,18 @@ def _check_port(host: str, port: int) -> None:
         )
 
 
+def _listening(host: str, port: int) -> socket.socket:
+    """The socket that web processes share, one after the other: nobody who connects finds none."""
+    _check_port(host, port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        shared = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as problem:
+        raise CannotStart(f"Nobody can listen on port {port} of {host}: {problem.strerror}.") from None
+    shared.setblocking(False)  # of two that hear of one connection, the slower one must not wait for the next
+    return shared
+
+
 def _reachable(host: str) -> str:
     """Where a server that listens on `host` is asked from here."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
@@ -291,7 +341,7 @@ def _claimed(var: Path) -> Iterator[None]:
     """Be the only `up` of this `var`, for as long as we live."""
     var.mkdir(mode=0o700, parents=True, exist_ok=True)
     var.chmod(0o700)  # whatever an older version left in it
-    with (var / "up.lock").open("a+") as claim:
+    with (var / restarting.LOCK).open("a+") as claim:
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,12 +7,19 @@ import threading
 import pytest
 from django.db import connection, connections, transaction
 
+from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from execution.holding.lease import take
 from execution.models import Execution
+from execution.models.executions import Priority
 from execution.running import run as running
 from execution.running.run import run_next, run_what_is_due
+from execution.tasks import sweep
+from governance.models import ActionType
 from governance.trust import halts
+from reviewapp.celery import app
+from suggestions.models import Proposal
+from tests.conftest import actor_of
 from tests.execution.conftest import step, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,3 +99,68 @@ def test_who_comes_at_the_same_time_takes_another_one_without_waiting(approved, 
 
     assert mine.execution_id == first.pk
     assert [lease and lease.execution_id for lease in found] == [second.pk, None]
+
+
+def of_priority(execution, priority):
+    Execution.objects.filter(pk=execution.pk).update(priority=priority)
+    return execution
+
+
+def test_what_is_urgent_overtakes_what_has_been_due_for_longer(approved, shop):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    own, *flood = (of_priority(approved(plan), 2) for _ in range(4))
+    soon, urgent = of_priority(approved(plan), 1), of_priority(approved(plan), 0)
+
+    run_what_is_due(own.pk)
+
+    assert keys(shop)[:3] == [str(one.pk) for one in (own, urgent, soon)]
+    assert sorted(keys(shop)[3:]) == sorted(str(one.pk) for one in flood)
+
+
+def test_what_is_not_urgent_moves_on_while_more_and_more_is_urgent(approved, shop):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    ordinary, *urgent = (of_priority(approved(plan), 0) for _ in range(8))
+    due_for(of_priority(ordinary, 2), 20)
+
+    run_what_is_due(urgent[0].pk)
+
+    assert keys(shop).index(str(ordinary.pk)) < 5
+
+
+def test_a_worker_for_what_is_urgent_takes_nothing_else(approved, shop):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    ordinary, *urgent = (of_priority(approved(plan), 0) for _ in range(3))
+    due_for(of_priority(ordinary, 1), 20)
+
+    run_what_is_due(urgent[0].pk, urgent=True)
+
+    assert keys(shop) == [str(one.pk) for one in urgent]
+
+
+@pytest.mark.parametrize(
+    ("risk", "priority", "expected"), [(3, 50, 0), (0, 80, 0), (2, 79, 1), (1, 50, 2), (0, 0, 2)]
+)
+def test_an_execution_is_as_urgent_as_its_proposal(risk, priority, expected):
+    assert Priority.of(Proposal(risk=risk, priority=priority)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pressing", "task"), [(80, "execution.tasks.execute_urgent"), (50, "execution.tasks.execute")]
+)
+def test_what_is_urgent_is_told_of_in_a_queue_of_its_own(
+    proposal, ana, action_type, monkeypatch, pressing, task
+):
+    told = []
+    monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda *message: told.append(message[0]))
+    ActionType.objects.update(workflow=workflow(step("http://127.0.0.1:9/")))
+    Proposal.objects.update(priority=pressing)
+    suggestion = proposal.suggestions.get()
+
+    decide.approve(suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest)
+
+    assert task in told
+    Execution.objects.update(queued_at=None)
+    sent = []
+    monkeypatch.setattr(app, "send_task", lambda name, *_, **__: sent.append(name))
+    sweep()
+    assert sent == [task]

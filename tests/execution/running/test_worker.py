@@ -14,7 +14,8 @@ from django.db import connections
 
 from audit.ground.actors import SYSTEM
 from execution.halting.release import lift
-from execution.models import Execution
+from execution.models import Attempt, Execution
+from execution.running.run import run
 from execution.tasks import sweep
 from governance.trust import halts
 from reviewapp.celery import app
@@ -25,9 +26,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Worker:
-    def __init__(self, shop) -> None:
+    def __init__(self, shop, *more) -> None:
         environment = {
             **os.environ,
+            **dict(one.split("=") for one in more),
             "DJANGO_SETTINGS_MODULE": "tests.execution.worker_settings",
             "TEST_DOWNSTREAM": shop.place,
             "PYTHONPATH": str(ROOT),
@@ -37,6 +39,13 @@ class Worker:
         self.process = subprocess.Popen(
             command + quiet, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
+
+    def stop(self) -> float:
+        """Tell it to stop; the seconds until it has."""
+        began = time.monotonic()
+        self.process.terminate()
+        self.process.wait(60)
+        return time.monotonic() - began
 
     def kill(self) -> None:
         """The whole worker, its pool included, without a word of warning."""
@@ -49,8 +58,8 @@ class Worker:
 def worker(shop):
     started = []
 
-    def start():
-        started.append(Worker(shop))
+    def start(*more):
+        started.append(Worker(shop, *more))
         return started[-1]
 
     yield start
@@ -89,6 +98,28 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_call_loses_nothing(worker, a
     assert len(shop.asked("/once")) == 1
     assert {headers["idempotency-key"] for headers, _ in shop.asked("/again")} == {f"{again.pk}/refund"}
     assert "execution.resumed" in events_of(again)
+
+
+def test_a_worker_that_is_stopped_finishes_its_calls_or_hands_them_back(worker, approved, shop, messages):
+    for path in ("/once", "/again"):
+        shop.will(path, "silent", 201)
+    first = worker("TEST_LEASE=50")
+    once = approved(workflow(step(f"{shop.url}/once")))
+    again = approved(workflow(step(f"{shop.url}/again")), idempotent=True)
+    wait_for(lambda: len(shop.calls) == 2, seconds=60)
+
+    assert first.stop() < 20
+
+    once.refresh_from_db()
+    again.refresh_from_db()
+    # Nobody waits for a lease of a worker that is gone.
+    assert (once.status, tried(once)) == ("needs_attention", [("1", "unknown")])
+    assert (again.status, again.lease_until, tried(again)) == ("scheduled", None, [("1", "unknown")])
+    details = {*Attempt.objects.values_list("detail", flat=True)}
+    assert details == {"Sent, but no answer: the worker was stopped in the middle of it."}
+    run(again.pk)
+    again.refresh_from_db()
+    assert again.status == "succeeded"
 
 
 def test_a_message_that_was_lost_is_sent_again(worker, approved, shop):

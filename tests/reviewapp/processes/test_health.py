@@ -36,7 +36,7 @@ def test_healthz_asks_nobody(django_assert_num_queries: Any, db: None) -> None:
 
 
 def test_readyz_says_which_part_is_missing(db: None, settings: Any) -> None:
-    parts = {"database": "ok", "valkey": "ok", "heartbeats": "failed"}
+    parts = {"database": "ok", "valkey": "ok", "broker": "ok", "heartbeats": "failed"}
     answer = get("/readyz")
     assert (answer.status_code, answer.json()) == (503, parts)
 
@@ -72,7 +72,7 @@ def test_readyz_answers_without_a_database(db: None, monkeypatch: Any) -> None:
     answer = get("/readyz")
     assert (answer.status_code, answer.json()) == (
         503,
-        {"database": "failed", "valkey": "ok", "heartbeats": "failed"},
+        {"database": "failed", "valkey": "ok", "broker": "ok", "heartbeats": "failed"},
     )
 
 

@@ -95,6 +95,48 @@ def test_the_first_wave_is_gone_before_the_second_is_asked_to_go(supervisor: Sup
     assert worker - web >= 0.3
 
 
+LASTS = """
+import os, signal, time
+print("hello", os.getpid(), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: (print("bye", os.getpid(), flush=True), os._exit(0)))
+time.sleep(60)
+"""
+
+
+def replaced(supervisor: Supervisor, one: Child, program: str) -> bool:
+    return supervisor.replace(one, [sys.executable, "-c", program], within=60, patience=30)
+
+
+def test_who_is_replaced_ends_when_the_other_is_ready(supervisor: Supervisor) -> None:
+    first = child("web", LASTS)
+    first.ready = "hello"
+    supervisor.start(first)
+    assert supervisor.wait(lambda: first.is_ready, seconds=60)
+
+    assert replaced(supervisor, first, LASTS)
+
+    assert supervisor.wait(lambda: "bye" in log(supervisor, "web"), seconds=60)
+    assert [line.split()[0] for line in log(supervisor, "web").splitlines()] == ["hello", "hello", "bye"]
+    assert supervisor.wait(lambda: first not in supervisor.children, seconds=60)
+    assert [one.is_ready for one in supervisor.children] == [True]
+
+
+def test_who_should_be_replaced_stays_when_the_other_does_not_start(
+    supervisor: Supervisor, said: list[str]
+) -> None:
+    first = child("web", LASTS)
+    first.ready = "hello"
+    supervisor.start(first)
+    assert supervisor.wait(lambda: first.is_ready, seconds=60)
+
+    assert not replaced(supervisor, first, "raise SystemExit(3)")
+
+    assert supervisor.children == [first]
+    assert first.process
+    assert processes.running(first.process.pid)
+    assert "bye" not in log(supervisor, "web")
+
+
 def test_trouble_is_shown_once_and_everything_is_filed(supervisor: Supervisor, said: list[str]) -> None:
     line = json.dumps({"level": "warning", "event": "the broker is away"})
     program = f"import time; print({line!r}, {line!r}, 'fine', sep=chr(10), flush=True); time.sleep(60)"

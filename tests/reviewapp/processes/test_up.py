@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from reviewapp import embedded
 from reviewapp.embedded import processes
 from reviewapp.embedded.credentials import OWNER, SUPERUSER, Credentials, address, free_port
 from reviewapp.embedded.home import Home
+from reviewapp.processes import restarting
 
 HOUSE = Path(__file__).resolve().parents[3]
 # `manage.py`, but Valkey moves after a second without its port: otherwise it waits ten for whoever took it.
@@ -224,6 +227,49 @@ def test_a_child_that_dies_is_started_again(up: Up) -> None:
 
     assert up.hear("beat ended (signal 9) and starts again in 1 s")
     assert soon(lambda: up.children.get("beat", beat) != beat)
+
+
+class Visitors:
+    """Some who ask for a page again and again, each time over a new connection."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.going, self.answers = port, True, Counter[object]()
+        self.threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(3)]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        while self.going:
+            try:
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/accounts/login/", timeout=60
+                ) as answer:
+                    self.answers[answer.status] += 1
+            except OSError as problem:
+                self.answers[repr(problem)] += 1
+
+    def leave(self) -> Counter[object]:
+        self.going = False
+        for thread in self.threads:
+            thread.join(60)
+        return self.answers
+
+
+def test_all_processes_are_restarted_while_every_visitor_is_answered(up: Up) -> None:
+    before, visitors = up.children, Visitors(up.port)
+    restart = up.command(manage="restart")
+
+    said, _ = restart.communicate(timeout=300)
+
+    assert (restart.returncode, said) == (0, "Restarted.\n")
+    assert soon(lambda: len(up.children) == 3 and not set(up.children.values()) & set(before.values()))
+    assert {*visitors.leave()} == {200}
+    assert up.hear("Restarted.")
+
+
+def test_without_anything_that_runs_nothing_is_restarted(tmp_path: Path) -> None:
+    with pytest.raises(restarting.NotRunning):
+        restarting.ask(tmp_path, seconds=1)
 
 
 def test_a_database_that_dies_is_started_again(up: Up) -> None:

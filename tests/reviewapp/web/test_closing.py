@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from reviewapp import ending
 from reviewapp.web.closing import ClosesAtOnce
 
 
@@ -58,3 +59,19 @@ def test_who_is_cancelled_ceases_to_wait() -> None:
         return server.hearing.locked()
 
     assert asyncio.run(story()) is False
+
+
+def test_when_the_process_ends_the_browser_is_told_to_come_again() -> None:
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        assert await receive() == {"type": "websocket.disconnect", "code": 1012}
+
+    async def story() -> list[dict[str, Any]]:
+        server = Server()
+        socket = asyncio.ensure_future(ClosesAtOnce(app)({}, server.receive, server.send))
+        await asyncio.sleep(0.01)
+        ending.begin()
+        async with asyncio.timeout(30):
+            await socket
+        return server.sent
+
+    assert asyncio.run(story()) == [{"type": "websocket.close", "code": 1012}]

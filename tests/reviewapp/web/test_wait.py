@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.db import connection
 
+from reviewapp import ending
 from reviewapp.web import wait
 from suggestions.answering.withdraw import withdraw
 
@@ -121,6 +122,20 @@ def test_nobody_waits_longer_than_asked(proposal: Any, agent_key: str) -> None:
         assert b'"status":"pending"' in body
 
     asyncio.run(scenario())
+
+
+def test_when_the_process_ends_whoever_waits_is_answered(
+    proposal: Any, agent_key: str, looked: list[Any]
+) -> None:
+    async def story() -> tuple[int, dict[bytes, bytes], bytes]:
+        waiting = await ask(proposal, agent_key, 50)
+        await until(lambda: bool(looked))
+        ending.begin()
+        return await answered(waiting, timeout=30)
+
+    status, headers, body = asyncio.run(story())
+    assert (status, headers[b"retry-after"]) == (200, b"1")
+    assert b'"pending"' in body
 
 
 @pytest.mark.parametrize("seconds", [56, -1, "soon", "1e1", ""])
