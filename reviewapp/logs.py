@@ -80,6 +80,7 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
             "requests": {"level": "WARNING"},
             "mcp": {"level": "CRITICAL"},  # it would log what servers send, which may be what they were sent
             "httpx2": {"level": "WARNING"},
+            "httpcore2": {"level": "WARNING"},
             "amqp": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING", "filters": ["without_cause"]},
