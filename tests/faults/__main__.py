@@ -1,0 +1,76 @@
+"""`make faults`: break the system in every way that we know, and count what it lost, doubled or left behind.
+
+python -m tests.faults --cycles 20 --seed 7
+python -m tests.faults --mutant unknown-retried
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.downstream import Downstream
+from tests.faults.load import Operator
+from tests.faults.mutants import MUTANTS
+from tests.faults.run import Run, Totals
+from tests.faults.system import System
+
+FOR_A_MUTANT = 120.0  # seconds in which it has to be caught
+
+
+def main() -> int:
+    options = _options()
+    seed = options.seed or str(random.SystemRandom().randrange(10**6))
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="reviewapp-faults-") as folder,
+        Downstream(seed=seed) as shop,
+        System(Path(folder), shop.place, mutant=options.mutant) as system,
+        Operator(system, shop) as operator,
+    ):
+        _say(f"The system is up after {time.monotonic() - began:.1f} s; seed {seed}")
+        run = Run(system, shop, operator, seed=seed, actions=options.actions, say=_say)
+        totals = run.hunt(FOR_A_MUTANT) if options.mutant else run.cycles(options.cycles)
+        if options.keep:
+            _keep(system, Path(options.keep))
+    return _verdict(totals, options.mutant)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--cycles", type=int, default=20)
+    parser.add_argument("--actions", type=int, default=40, help="in each cycle")
+    parser.add_argument("--seed", default="", help="of an earlier run, to have it again")
+    parser.add_argument(
+        "--mutant", default="", choices=["", *MUTANTS], help="broken on purpose: is it caught?"
+    )
+    parser.add_argument("--keep", default="", help="a folder for the logs of the processes")
+    return parser.parse_args()
+
+
+def _keep(system: System, folder: Path) -> None:
+    shutil.copytree(system.var / "log", folder, dirs_exist_ok=True)
+    shutil.copy(system.folder / "apart.log", folder)
+
+
+def _verdict(totals: Totals, mutant: str) -> int:
+    for finding in totals.findings:
+        _say(f"  {finding}")
+    _say(totals.told())
+    if mutant:
+        _say(f"The mutant {mutant} was {'caught' if totals.findings else 'NOT caught'}.")
+        return 0 if totals.findings else 1
+    return 1 if totals.findings else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

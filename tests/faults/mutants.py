@@ -1,0 +1,115 @@
+"""The product with one promise broken, each in one place: what the harness has to notice.
+
+A mutant is applied when a process starts (`tests.faults.applied`). One whose place is gone fails loudly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+MUTANTS: dict[str, Callable[[], None]] = {}
+
+
+def _mutant(apply: Callable[[], None]) -> Callable[[], None]:
+    MUTANTS[apply.__name__.replace("_", "-")] = apply
+    return apply
+
+
+def replace(owner: Any, name: str, other: Any) -> Any:
+    """Put another in the place of what is there, and return that. Raises `AttributeError` where none is."""
+    before = getattr(owner, name)
+    setattr(owner, name, other)
+    return before
+
+
+def rewrite(owner: Any, name: str, old: str, new: str) -> None:
+    """Write a statement otherwise. Raises `LookupError` where it does not say `old`."""
+    text: str = getattr(owner, name)
+    if old not in text:
+        raise LookupError(f"{name} does not say {old!r}")
+    setattr(owner, name, text.replace(old, new))
+
+
+@_mutant
+def lease_ignored() -> None:
+    """Whoever is told of an execution takes it, although another worker is at it."""
+    from execution.models import executions
+
+    rewrite(executions, "_TAKE_IT", "lease_until <= statement_timestamp()", "TRUE")
+
+
+@_mutant
+def digest_not_checked() -> None:
+    """What is carried out is not held against what was approved."""
+    from execution.running import run
+
+    replace(run, "broken", lambda _execution: "")
+
+
+@_mutant
+def early_acknowledgement() -> None:
+    """A message to an agent counts as sent when a worker takes it, and Celery's when it arrives."""
+    from reviewapp.celery import app
+    from suggestions.answering import callbacks
+
+    app.conf["task_acks_late"] = app.conf["task_reject_on_worker_lost"] = False
+    note = getattr(callbacks, "_note")  # noqa: B009
+
+    def send_at_last(callback: Any, attempt: Any) -> Any:
+        note(callback, attempt.number, None)
+        return send(callback, attempt)
+
+    send = replace(callbacks, "_attempt", send_at_last)
+
+
+@_mutant
+def event_in_its_own_transaction() -> None:
+    """What is told of a change is committed by itself, before the change."""
+    import psycopg
+    from django.db import connection
+
+    from audit.log import record
+
+    def alone(into: str, values: str, parameters: Any) -> None:
+        how = connection.get_connection_params()
+        own = {name: how[name] for name in ("dbname", "user", "password", "host", "port") if how.get(name)}
+        with psycopg.connect(**own) as another:
+            another.execute(f"INSERT INTO {into} VALUES {values}", parameters)
+
+    replace(record, "add", alone)
+
+
+@_mutant
+def on_commit_instead_of_the_outbox() -> None:
+    """A message is sent once, after the commit; nobody looks for what became of it."""
+    from audit.outbox.outbox import Outbox
+    from execution.running import run
+
+    replace(Outbox, "due", lambda _self, **_values: [])
+    replace(run, "run_next", lambda: False)
+
+
+@_mutant
+def fence_not_written() -> None:
+    """Every worker that takes an execution has the same number as the one before."""
+    from execution.models import executions
+
+    for statement in ("_TAKE_IT", "_TAKE_NEXT"):
+        rewrite(executions, statement, "fence = fence + 1", "fence = greatest(fence, 1)")
+
+
+@_mutant
+def unknown_retried() -> None:
+    """A call whose outcome nobody knows is made again, like one that failed."""
+    from execution.running import moves
+
+    replace(moves, "UNKNOWN", "never")
+
+
+@_mutant
+def undo_ignored() -> None:
+    """Who undoes an approval is told that it is undone."""
+    from approvals.deciding import undo
+
+    replace(undo, "undo", lambda _proposal_id, **_who: None)

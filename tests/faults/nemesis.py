@@ -1,0 +1,243 @@
+"""Who breaks the system, by chance and again in the same way for the same seed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psycopg
+import redis
+from celery import Celery
+
+from tests.faults.downstream import Downstream
+from tests.faults.system import LEASE, System, group_of, pool_of, until
+
+PAST_THE_LEASE = LEASE + 3  # seconds: somebody has looked after it by then
+ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
+
+
+class Nemesis:
+    """Each of `FAULTS` breaks something, and returns what it was in words when the system may begin to recover.
+
+    What takes longer than a cycle heals beside the next ones; `wait` waits for that.
+    """
+
+    def __init__(self, system: System, shop: Downstream) -> None:
+        self.system, self.shop = system, shop
+        self._healing: list[threading.Thread] = []
+        self._deck: list[str] = []
+
+    def next_fault(self, rng: random.Random) -> str:
+        """The name of a fault: each once before any comes again."""
+        if not self._deck:
+            self._deck = sorted(FAULTS)
+            rng.shuffle(self._deck)
+        return self._deck.pop()
+
+    def strike(self, fault: str, rng: random.Random) -> str:
+        return FAULTS[fault](self, rng)
+
+    def wait(self) -> None:
+        """Until all that was broken has been let go of."""
+        for thread in self._healing:
+            thread.join()
+        self._healing.clear()
+
+    def _later(self, seconds: float, heal: Callable[[], Any]) -> None:
+        def wait_and_heal() -> None:
+            time.sleep(seconds)
+            heal()
+
+        thread = threading.Thread(target=wait_and_heal, daemon=True)
+        thread.start()
+        self._healing.append(thread)
+
+    # --- Killing ----------------------------------------------------------------------------
+
+    def pool_process(self, rng: random.Random) -> str:
+        heads = self.system.workers()
+        found = [pid for head in heads for pid in pool_of(head)]
+        return _kill(rng.sample(found, 1) if found else [], "a process of a worker")
+
+    def worker(self, rng: random.Random) -> str:
+        heads = self.system.workers()
+        return _kill(group_of(rng.choice(heads)) if heads else [], "a worker")
+
+    def worker_at_a_point(self, rng: random.Random) -> str:
+        point = rng.choice(["opened", "sent", "answered", "tells"])
+        done = self._order("die", point)
+        return f"a process of a worker when it has {point}" + ("" if done else " (none came)")
+
+    def web(self, _rng: random.Random) -> str:
+        head = self.system.child("web")
+        return _kill(group_of(head) if head else [], "web")
+
+    def beat(self, _rng: random.Random) -> str:
+        return _kill(_some(self.system.child("beat")), "beat")
+
+    def valkey_with_its_data(self, _rng: random.Random) -> str:
+        pid = self.system.valkey()
+        shutil.rmtree(self.system.home.valkey / "appendonlydir", ignore_errors=True)
+        said = _kill(_some(pid), "Valkey")
+        until(lambda: self.system.valkey() not in (None, pid), seconds=20)
+        return f"{said}, its data lost"
+
+    def postgres(self, _rng: random.Random) -> str:
+        pid = self.system.postgres()
+        said = _kill(_some(pid), "PostgreSQL")
+        until(self._database_answers, seconds=30, every=0.1)
+        return said
+
+    def supervisor(self, _rng: random.Random) -> str:
+        up = self.system.up
+        said = _kill(_some(up.pid if up else None), "the supervisor")
+        if up:
+            up.wait()
+        self.system.start_again()
+        return f"{said}, and started it again"
+
+    def everything(self, rng: random.Random) -> str:
+        """All at once, but for the supervisor."""
+        shutil.rmtree(self.system.home.valkey / "appendonlydir", ignore_errors=True)
+        heads = [*self.system.workers(), self.system.child("web"), self.system.child("beat")]
+        everybody = [pid for head in heads if head for pid in group_of(head)]
+        services = [pid for pid in (self.system.valkey(), self.system.postgres()) if pid]
+        _kill([*everybody, *services], "")
+        until(self._database_answers, seconds=30, every=0.1)
+        return "killed workers, web, beat, Valkey with its data and PostgreSQL"
+
+    # --- Stopping ---------------------------------------------------------------------------
+
+    def freeze_a_worker(self, rng: random.Random) -> str:
+        heads = self.system.workers()
+        if not heads:
+            return "no worker to freeze"
+        frozen = group_of(rng.choice(heads))
+        _signal(frozen, signal.SIGSTOP)
+        self._later(PAST_THE_LEASE, lambda: _signal(frozen, signal.SIGCONT))
+        return f"froze a worker for {PAST_THE_LEASE} s"
+
+    def freeze_at_a_point(self, rng: random.Random) -> str:
+        point = rng.choice(["opened", "connected", "asked", "sent", "answered"])
+        pid = self._order("stop", point)
+        if pid:
+            self._later(PAST_THE_LEASE, lambda: _signal([pid], signal.SIGCONT))
+        return f"froze it for {PAST_THE_LEASE} s when it has {point}" + ("" if pid else " (none came)")
+
+    def _order(self, order: str, point: str) -> int | None:
+        """Order a worker to stop or die at a point; returns the number of the one that did."""
+        before, file = self._stopped(), self.system.orders / f"{order} {point}"
+        file.touch()
+        until(lambda: self._stopped() - before, seconds=ORDER_WAITS, every=0.01)
+        file.unlink(missing_ok=True)
+        return next(iter(self._stopped() - before), None)
+
+    def _stopped(self) -> set[int]:
+        return {int(file.name.split()[1]) for file in self.system.orders.glob("stopped *")}
+
+    # --- The network ------------------------------------------------------------------------
+
+    def cut_the_wire(self, rng: random.Random) -> str:
+        seconds = rng.choice([0.0, 0.5, 1.5])
+        self.system.wire.cut()
+        time.sleep(seconds)
+        self.system.wire.heal()
+        return f"cut the wire between a worker and its database for {seconds} s"
+
+    def silence_the_wire(self, _rng: random.Random) -> str:
+        self.system.wire.silence()
+        self._later(LEASE + 1, self.system.wire.heal)
+        return f"let nothing through between a worker and its database for {LEASE + 1} s"
+
+    def close_the_shop(self, rng: random.Random) -> str:
+        seconds = rng.choice([0.3, 1.0])
+        self.shop.close()
+        time.sleep(seconds)
+        self.shop.open()
+        return f"refused connections to the service for {seconds} s"
+
+    # --- Valkey and the clock -----------------------------------------------------------------
+
+    def fill_valkey(self, _rng: random.Random) -> str:
+        with contextlib.suppress(redis.RedisError):
+            self._valkey.config_set("maxmemory", 1)
+            time.sleep(1.0)
+        with contextlib.suppress(redis.RedisError):
+            self._valkey.config_set("maxmemory", 0)
+        return "filled Valkey for 1 s"
+
+    def double_the_messages(self, _rng: random.Random) -> str:
+        with contextlib.suppress(Exception):
+            app = Celery(broker=self.system.credentials.valkey_url)
+            app.conf.broker_transport_options = {"global_keyprefix": "reviewapp:"}
+            for execution in self._newest():
+                app.send_task("execution.tasks.execute", (execution,), queue="executions", retry=False)
+        return "sent messages of what is done, begun and waits once more"
+
+    def move_the_clock(self, rng: random.Random) -> str:
+        seconds = rng.choice([-86_400, -90, 90, 3_600, 86_400])
+        self.system.move_clock(seconds)
+        self._later(LEASE, lambda: self.system.move_clock(0))
+        return f"moved the clock of a worker by {seconds:+} s for {LEASE} s"
+
+    @property
+    def _valkey(self) -> redis.Redis:
+        return redis.Redis.from_url(self.system.credentials.valkey_url, socket_timeout=2)
+
+    def _newest(self) -> list[str]:
+        with psycopg.connect(self.system.database) as connection:
+            rows = connection.execute("SELECT id::text FROM execution_execution ORDER BY id DESC LIMIT 40")
+            return [row[0] for row in rows]
+
+    def _database_answers(self) -> bool:
+        try:
+            psycopg.connect(self.system.database, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
+    name.replace("_", " "): getattr(Nemesis, name)
+    for name in (
+        "pool_process",
+        "worker",
+        "worker_at_a_point",
+        "web",
+        "beat",
+        "valkey_with_its_data",
+        "postgres",
+        "supervisor",
+        "everything",
+        "freeze_a_worker",
+        "freeze_at_a_point",
+        "cut_the_wire",
+        "silence_the_wire",
+        "close_the_shop",
+        "fill_valkey",
+        "double_the_messages",
+        "move_the_clock",
+    )
+}
+
+
+def _some(pid: int | None) -> list[int]:
+    return [pid] if pid else []
+
+
+def _kill(pids: list[int], what: str) -> str:
+    _signal(pids, signal.SIGKILL)
+    return f"killed {what}" if pids else f"found nothing to kill of {what}"
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -1,0 +1,159 @@
+"""Cycles: a burst of actions, one fault, recovery, check. Then everything comes to rest and is checked again."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import psycopg
+
+from tests.faults import checker
+from tests.faults.checker import Finding
+from tests.faults.downstream import Downstream
+from tests.faults.load import Case, Load, Operator
+from tests.faults.nemesis import Nemesis
+from tests.faults.system import LEASE, System, until
+
+RECOVERS_WITHIN = 15.0  # seconds after a fault: the promise
+STUCK_AFTER = 60.0  # seconds after the last fault
+HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
+
+_DUE = """
+SELECT (SELECT count(*) FROM execution_execution WHERE status = 'scheduled' AND due_at <= statement_timestamp())
+     + (SELECT count(*) FROM execution_execution
+         WHERE status = 'running' AND lease_until <= statement_timestamp())
+     + (SELECT count(*) FROM suggestions_callback WHERE status = 'waiting' AND due_at <= statement_timestamp())
+     + (SELECT count(*) FROM suggestions_resolution r WHERE r.status = 'approved' AND NOT EXISTS (
+           SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
+"""
+# What nobody has to wait for a person for.
+_AT_WORK = """
+SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running'))
+     + (SELECT count(*) FROM suggestions_callback WHERE status = 'waiting')
+     + (SELECT count(*) FROM execution_execution e WHERE status = 'needs_attention' AND NOT EXISTS (
+           SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))
+"""
+
+
+@dataclass
+class Totals:
+    """What a run came to."""
+
+    seed: str
+    faults: Counter[str] = field(default_factory=Counter)
+    cases: list[Case] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    recoveries: list[float] = field(default_factory=list)  # seconds
+    effects: int = 0
+    attended: int = 0
+    rest: float = 0.0  # seconds after the last fault until nothing was left to do
+    seconds: float = 0.0
+
+    def told(self) -> str:
+        kinds = Counter(finding.kind for finding in self.findings)
+        bad = ", ".join(f"{kinds[kind]} {kind}" for kind in checker.KINDS)
+        quick = sorted(self.recoveries) or [0.0]
+        return "\n".join(
+            [
+                f"seed {self.seed}: {self.faults.total()} cycles, {len(self.cases)} actions, "
+                f"{self.effects} effects, {self.attended} looked after by a person, {self.seconds:.0f} s",
+                "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())),
+                f"recovery: p50 {statistics.median(quick):.1f} s, max {quick[-1]:.1f} s; "
+                f"{sum(one > RECOVERS_WITHIN for one in quick)} above {RECOVERS_WITHIN:.0f} s; "
+                f"at rest {self.rest:.1f} s after the last",
+                f"found: {bad}",
+            ]
+        )
+
+
+class Run:
+    """One system, broken again and again."""
+
+    def __init__(
+        self,
+        system: System,
+        shop: Downstream,
+        operator: Operator,
+        *,
+        seed: str,
+        actions: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self.system, self.shop, self.operator = system, shop, operator
+        self.seed, self.actions, self.say = seed, actions, say
+        self.load, self.nemesis = Load(system, shop), Nemesis(system, shop)
+        self.totals = Totals(seed, cases=self.load.cases)
+        self.deck = random.Random(seed)
+        self.began = time.monotonic()
+
+    def cycles(self, count: int) -> Totals:
+        """So many cycles, and the end."""
+        for number in range(1, count + 1):
+            self._cycle(number)
+        return self._end()
+
+    def hunt(self, seconds: float) -> Totals:
+        """Cycles until something is found, or for so long."""
+        number = 0
+        while time.monotonic() - self.began < seconds and not self.totals.findings:
+            number += 1
+            self._cycle(number)
+        return self._end() if not self.totals.findings else self._count()
+
+    def _cycle(self, number: int) -> None:
+        rng = random.Random(f"{self.seed}/{number}")
+        fault = self.nemesis.next_fault(self.deck)
+        cases, answered = self.load.burst(f"c{number}", self.actions, rng)
+        time.sleep(rng.uniform(0, HAPPENS_WITHIN))
+        said = self.nemesis.strike(fault, rng)
+        recovery = self._recover(answered)
+        found = self._check(cases)
+        self.totals.faults[fault] += 1
+        self.totals.recoveries.append(recovery)
+        told = f"{len(found)} FOUND" if found else "ok"
+        self.say(f"{number:4} {self.seed}/{number} {said}; moving again after {recovery:.1f} s; {told}")
+        for finding in found:
+            self.say(f"     {finding}")
+
+    def _recover(self, answered: Future[None]) -> float:
+        """Seconds until every client has its answer and nothing that is due waits."""
+        began = time.monotonic()
+        until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=STUCK_AFTER)
+        if answered.done():
+            answered.result()
+        return time.monotonic() - began
+
+    def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
+        found = checker.check(self.system.database, cases, self.shop, lease=LEASE, is_over=is_over)
+        self.totals.findings += found
+        return found
+
+    def _end(self) -> Totals:
+        """Everything comes to rest, is checked as a whole, and counted."""
+        began = time.monotonic()
+        self.nemesis.wait()
+        until(lambda: self._count_of(_AT_WORK) == 0, seconds=STUCK_AFTER, every=0.2)
+        self.totals.rest = time.monotonic() - began
+        self.totals.findings.clear()  # all is looked at once more
+        self._check(self.load.cases, is_over=True)
+        self.totals.findings += checker.unknown_effects(self.load.cases, self.shop)
+        return self._count()
+
+    def _count(self) -> Totals:
+        self.totals.effects = sum(call.acted for call in list(self.shop.calls))
+        self.totals.attended = self.operator.attended
+        self.totals.seconds = time.monotonic() - self.began
+        return self.totals
+
+    def _count_of(self, statement: str) -> int:
+        try:
+            with psycopg.connect(self.system.database) as connection:
+                [count] = connection.execute(statement).fetchone() or [1]
+                return int(count)
+        except psycopg.Error:
+            return 1
