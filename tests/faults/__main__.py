@@ -35,7 +35,7 @@ def main() -> int:
     ):
         _say(f"The system is up after {time.monotonic() - began:.1f} s; seed {seed}")
         run = Run(system, shop, operator, seed=seed, actions=options.actions, say=_say)
-        totals = run.hunt(FOR_A_MUTANT) if options.mutant else run.cycles(options.cycles)
+        totals = _hunted(run, options.mutant) if options.mutant else run.cycles(options.cycles)
         if options.keep:
             _keep(system, Path(options.keep))
     return _verdict(totals, options.mutant)
@@ -53,6 +53,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _hunted(run: Run, mutant: str) -> Totals:
+    return run.hunt(FOR_A_MUTANT, kind=MUTANTS[mutant].shows_as)
+
+
 def _keep(system: System, folder: Path) -> None:
     shutil.copytree(system.var / "log", folder, dirs_exist_ok=True)
     shutil.copy(system.folder / "apart.log", folder)
@@ -63,8 +67,9 @@ def _verdict(totals: Totals, mutant: str) -> int:
         _say(f"  {finding}")
     _say(totals.told())
     if mutant:
-        _say(f"The mutant {mutant} was {'caught' if totals.findings else 'NOT caught'}.")
-        return 0 if totals.findings else 1
+        caught = totals.has(MUTANTS[mutant].shows_as)
+        _say(f"The mutant {mutant} was {'caught' if caught else 'NOT caught'}.")
+        return 0 if caught else 1
     return 1 if totals.findings else 0
 
 

@@ -1,4 +1,4 @@
-"""What is done to a process of the product when it starts, from outside: a mutant, and stops that are ordered."""
+"""What is done to a process of the product when it starts, from outside: mutants, and stops by order."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ class Applied(AppConfig):
         from tests.faults import mutants, points
 
         if mutant := os.environ.get("FAULTS_MUTANT"):
-            mutants.MUTANTS[mutant]()
+            mutants.MUTANTS[mutant].apply()
         if orders := os.environ.get("FAULTS_ORDERS"):
             points.obey(orders)

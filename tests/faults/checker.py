@@ -6,7 +6,6 @@ reads rows and log in one snapshot, in which nothing may be half done however mu
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -175,21 +174,17 @@ class _Trial:
 
     def answers(self, account: Account) -> Iterator[Finding]:
         """What was answered with yes has happened."""
-        approved = any(answer.status == 201 for answer in self.case.approved)
-        rejected = any(answer.status == 201 for answer in self.case.rejected)
-        undone = any(answer.status == 200 for answer in self.case.undone)
-        status = account.row["status"]
-        made = Counter(decision["verdict"] for decision in account.decisions)
-        if approved and not made["approve"] or rejected and not made["reject"]:
-            yield self._found("lost", "a decision was accepted and is gone")
-        if approved and rejected and not undone:
+        done = [verb for verb, answer in self.case.said if answer.status in (200, 201)]
+        made = {decision["verdict"] for decision in account.decisions}
+        if gone := set(done) - {"undo"} - made:
+            yield self._found("lost", f"it was accepted and is gone: {gone}")
+        if len(done) - 2 * done.count("undo") > 1:
             yield self._found("log", "two people were both told that their word was the last")
-        if approved and not undone and not self.case.undone and status != "approved":
-            yield self._found("lost", f"an approval was accepted, and the proposal is {status}")
-        if rejected and status != "rejected":
-            yield self._found("lost", f"a rejection was accepted, and the proposal is {status}")
-        if undone and not account.of_type("proposal.approval_undone"):
+        if "undo" in done and not account.of_type("proposal.approval_undone"):
             yield self._found("log", "an approval was said to be undone, and the log knows nothing of it")
+        status, last = account.row["status"], done[-1] if done else ""
+        if last in _BECOMES and status != _BECOMES[last] and len(self.case.said) == len(done):
+            yield self._found("lost", f"the last word was {last}, and the proposal is {status}")
 
     # --- The books of the service --------------------------------------------------------------
 
@@ -307,6 +302,7 @@ _LOOKS: tuple[_Look, ...] = (
     _Trial.leases,
     _Trial.callbacks,
 )
+_BECOMES = {"approve": "approved", "reject": "rejected"}
 _CALLBACK_ENDS = {"sent": "callback.sent", "given_up": "callback.given_up"}
 
 
@@ -345,7 +341,3 @@ def _told_execution(account: Account) -> set[tuple[str, str]]:
         elif state := STATES.get(event["type"]):
             states[event["data"]["execution"]] = state
     return set(states.items())
-
-
-def told_in_json(findings: Iterable[Finding]) -> str:
-    return json.dumps(dict(Counter(finding.kind for finding in findings)))

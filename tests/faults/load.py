@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,7 +31,8 @@ FORGED = 999_999.0  # what an approval is changed to behind everybody's back
 class Case:
     """One order, and what its clients were told.
 
-    `meant` are the amounts that somebody tried to approve; `answers` what was said to whom.
+    `meant` are the amounts that somebody tried to approve since the last undoing, `said` what was done and
+    what was answered to it, in order.
     """
 
     order: str
@@ -43,9 +43,7 @@ class Case:
     suggestion: str = ""
     digest: str = ""
     meant: list[float] = field(default_factory=list)
-    approved: list[Answer] = field(default_factory=list)
-    rejected: list[Answer] = field(default_factory=list)
-    undone: list[Answer] = field(default_factory=list)
+    said: list[tuple[str, Answer]] = field(default_factory=list)
     is_forged: bool = False
     problem: str = ""
 
@@ -135,22 +133,25 @@ class Load:
         body = {"verdict": "approve", "suggestion": case.suggestion, "action_digest": case.digest}
         if amount != case.amount:
             body |= {"arguments": {"order_id": case.order, "amount": amount}, "reason": "Half of it."}
-        case.approved.append(self._decide(case, body, who))
+        self._decide(case, body, who)
 
     def _reject(self, case: Case, who: int = 0) -> None:
-        case.rejected.append(self._decide(case, {"verdict": "reject", "reason": "Not promised."}, who))
+        self._decide(case, {"verdict": "reject", "reason": "Not promised."}, who)
 
-    def _decide(self, case: Case, body: dict[str, Any], who: int) -> Answer:
+    def _decide(self, case: Case, body: dict[str, Any], who: int) -> None:
         reviewer = self.system.keys["reviewers"][who]
-        return self.client.ask("POST", f"proposals/{case.proposal}/decisions/", reviewer, body)
+        answer = self.client.ask("POST", f"proposals/{case.proposal}/decisions/", reviewer, body)
+        case.said.append((body["verdict"], answer))
 
     def _undo(self, case: Case) -> None:
-        """Approve, undo within the grace, and say no."""
+        """Approve, undo within the grace, and say no, or yes to something else."""
         self._approve(case)
         reviewer = self.system.keys["reviewers"][0]
-        case.undone.append(self.client.ask("POST", f"proposals/{case.proposal}/undo/", reviewer))
-        if case.undone[-1].status == 200:
-            self._reject(case)
+        answer = self.client.ask("POST", f"proposals/{case.proposal}/undo/", reviewer)
+        case.said.append(("undo", answer))
+        if answer.status == 200:
+            case.meant.clear()
+            self._edit(case) if case.amount > 200 else self._reject(case)
 
     def _race(self, case: Case) -> None:
         """Two people say opposite things at the same moment."""

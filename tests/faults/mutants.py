@@ -6,14 +6,25 @@ A mutant is applied when a process starts (`tests.faults.applied`). One whose pl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-MUTANTS: dict[str, Callable[[], None]] = {}
+MUTANTS: dict[str, Mutant] = {}
+Apply = Callable[[], None]
 
 
-def _mutant(apply: Callable[[], None]) -> Callable[[], None]:
-    MUTANTS[apply.__name__.replace("_", "-")] = apply
-    return apply
+class Mutant(NamedTuple):
+    """How it is made, and the kind of finding (`tests.faults.checker.KINDS`) that it has to lead to."""
+
+    apply: Apply
+    shows_as: str
+
+
+def _mutant(shows_as: str) -> Callable[[Apply], Apply]:
+    def register(apply: Apply) -> Apply:
+        MUTANTS[apply.__name__.replace("_", "-")] = Mutant(apply, shows_as)
+        return apply
+
+    return register
 
 
 def replace(owner: Any, name: str, other: Any) -> Any:
@@ -31,7 +42,7 @@ def rewrite(owner: Any, name: str, old: str, new: str) -> None:
     setattr(owner, name, text.replace(old, new))
 
 
-@_mutant
+@_mutant(shows_as="lease")
 def lease_ignored() -> None:
     """Whoever is told of an execution takes it, although another worker is at it."""
     from execution.models import executions
@@ -39,7 +50,7 @@ def lease_ignored() -> None:
     rewrite(executions, "_TAKE_IT", "lease_until <= statement_timestamp()", "TRUE")
 
 
-@_mutant
+@_mutant(shows_as="unapproved")
 def digest_not_checked() -> None:
     """What is carried out is not held against what was approved."""
     from execution.running import run
@@ -47,7 +58,7 @@ def digest_not_checked() -> None:
     replace(run, "broken", lambda _execution: "")
 
 
-@_mutant
+@_mutant(shows_as="untold")
 def early_acknowledgement() -> None:
     """A message to an agent counts as sent when a worker takes it, and Celery's when it arrives."""
     from reviewapp.celery import app
@@ -63,7 +74,7 @@ def early_acknowledgement() -> None:
     send = replace(callbacks, "_attempt", send_at_last)
 
 
-@_mutant
+@_mutant(shows_as="log")
 def event_in_its_own_transaction() -> None:
     """What is told of a change is committed by itself, before the change."""
     import psycopg
@@ -80,7 +91,7 @@ def event_in_its_own_transaction() -> None:
     replace(record, "add", alone)
 
 
-@_mutant
+@_mutant(shows_as="stuck")
 def on_commit_instead_of_the_outbox() -> None:
     """A message is sent once, after the commit; nobody looks for what became of it."""
     from audit.outbox.outbox import Outbox
@@ -90,7 +101,7 @@ def on_commit_instead_of_the_outbox() -> None:
     replace(run, "run_next", lambda: False)
 
 
-@_mutant
+@_mutant(shows_as="lease")
 def fence_not_written() -> None:
     """Every worker that takes an execution has the same number as the one before."""
     from execution.models import executions
@@ -99,7 +110,7 @@ def fence_not_written() -> None:
         rewrite(executions, statement, "fence = fence + 1", "fence = greatest(fence, 1)")
 
 
-@_mutant
+@_mutant(shows_as="doubled")
 def unknown_retried() -> None:
     """A call whose outcome nobody knows is made again, like one that failed."""
     from execution.running import moves
@@ -107,7 +118,7 @@ def unknown_retried() -> None:
     replace(moves, "UNKNOWN", "never")
 
 
-@_mutant
+@_mutant(shows_as="unapproved")
 def undo_ignored() -> None:
     """Who undoes an approval is told that it is undone."""
     from approvals.deciding import undo

@@ -24,7 +24,7 @@ ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
 
 
 class Nemesis:
-    """Each of `FAULTS` breaks something, and returns what it was in words when the system may begin to recover.
+    """Each of `FAULTS` breaks something, and says what it was when the system may begin to recover.
 
     What takes longer than a cycle heals beside the next ones; `wait` waits for that.
     """
