@@ -30,11 +30,12 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="reviewapp-faults-") as folder,
         Downstream(seed=seed) as shop,
-        System(Path(folder), shop.place, mutant=options.mutant) as system,
+        Downstream() as inbox,
+        System(Path(folder), shop.place, inbox.place, mutant=options.mutant) as system,
         Operator(system, shop) as operator,
     ):
         _say(f"The system is up after {time.monotonic() - began:.1f} s; seed {seed}")
-        run = Run(system, shop, operator, seed=seed, actions=options.actions, say=_say)
+        run = Run(system, shop, inbox, operator, seed=seed, actions=options.actions, say=_say)
         totals = _hunted(run, options.mutant) if options.mutant else run.cycles(options.cycles)
         if options.keep:
             _keep(system, Path(options.keep))

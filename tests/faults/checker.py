@@ -6,6 +6,7 @@ reads rows and log in one snapshot, in which nothing may be half done however mu
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ STATES = {
     "execution.scheduled": "scheduled",
     "execution.started": "running",
     "execution.resumed": "running",
+    "execution.begun": "running",
     "execution.put_off": "scheduled",
     "execution.held": "scheduled",
     "execution.handed_back": "handed_back",
@@ -35,6 +37,7 @@ STATES = {
     "execution.retried": "scheduled",
     "execution.cancelled": "cancelled",
 }
+EARLY, UNTAKEN = "taken before it was made", "tried before it was taken"
 TAKES = ("execution.started", "execution.resumed")
 ENDED = ("approved", "rejected", "returned", "expired", "withdrawn", "blocked")
 
@@ -80,19 +83,19 @@ _ROWS = {
         SELECT proposal_id AS of, type, body::jsonb ->> 'at' AS at, body::jsonb -> 'data' AS data
           FROM audit_event WHERE proposal_id = ANY (%s) ORDER BY id""",
     "decisions": """
-        SELECT proposal_id AS of, id::text, verdict, standing FROM approvals_decision
+        SELECT proposal_id AS of, id::text, verdict FROM approvals_decision
          WHERE proposal_id = ANY (%s)""",
     "resolutions": """
-        SELECT proposal_id AS of, status, arguments, action_digest FROM suggestions_resolution
+        SELECT proposal_id AS of, status FROM suggestions_resolution
          WHERE proposal_id = ANY (%s)""",
     "executions": """
-        SELECT proposal_id AS of, id::text, status, reason, fence, action_digest FROM execution_execution
+        SELECT proposal_id AS of, id::text, status FROM execution_execution
          WHERE proposal_id = ANY (%s)""",
     "steps": """
         SELECT e.proposal_id AS of, s.name, s.status FROM execution_step s
           JOIN execution_execution e ON e.id = s.execution_id WHERE e.proposal_id = ANY (%s)""",
     "attempts": """
-        SELECT e.proposal_id AS of, s.name AS step, a.number, a.fence, a.outcome FROM execution_attempt a
+        SELECT e.proposal_id AS of, s.name AS step, a.number, a.outcome FROM execution_attempt a
           JOIN execution_step s ON s.id = a.step_id JOIN execution_execution e ON e.id = s.execution_id
          WHERE e.proposal_id = ANY (%s)""",
     "callbacks": """
@@ -102,27 +105,46 @@ _ROWS = {
 
 
 def check(
-    database: str, cases: Sequence[Any], shop: Any, *, lease: float, is_over: bool = False
+    database: str, cases: Sequence[Any], shop: Any, inbox: Any, *, lease: float, is_over: bool = False
 ) -> list[Finding]:
     """Everything that is wrong with these cases; once it `is_over` also what did not come to its end."""
-    effects = defaultdict(list)
-    for call in list(shop.calls):
-        effects[call.order].append(call)
     found: list[Finding] = []
     for start in range(0, len(cases), AT_ONCE):
         some = cases[start : start + AT_ONCE]
+        before = time.time()
         accounts, strangers = _read(database, [case.order for case in some])
         found += [Finding("log", order, "there are two proposals") for order in strangers]
+        calls = _by_order(shop)  # after the rows: what counts as done has acted by now
         for case in some:
-            trial = _Trial(case, accounts.get(case.order), effects[case.order], shop.told, lease, is_over)
-            found += trial.findings()
+            trial = _Trial(case, calls[case.order], before, inbox.told, lease, is_over)
+            found += trial.findings(accounts.get(case.order))
     return found
 
 
-def unknown_effects(cases: Sequence[Any], shop: Any) -> list[Finding]:
-    """What the service did for nobody's order."""
+def _by_order(shop: Any) -> dict[str, list[Any]]:
+    calls = defaultdict(list)
+    for call in list(shop.calls):
+        calls[call.order].append(call)
+    return calls
+
+
+def check_the_rest(database: str, cases: Sequence[Any], shop: Any) -> Iterator[Finding]:
+    """What is there and belongs to no case: effects, proposals, events of proposals that are not."""
     orders = {case.order for case in cases}
-    return [Finding("unapproved", c.order, "nobody asked") for c in list(shop.calls) if c.order not in orders]
+    for call in list(shop.calls):
+        if call.order not in orders:
+            yield Finding("unapproved", call.order, "nobody asked for it")
+    with psycopg.connect(database) as connection:
+        for order, row in connection.execute(_PROPOSED):
+            if order not in orders or not row:
+                yield Finding("log", order, "a proposal that nobody submitted" if row else "an event of none")
+
+
+_PROPOSED = """
+SELECT coalesce(p.idempotency_key, e.proposal_id::text), p.id
+  FROM (SELECT DISTINCT proposal_id FROM audit_event WHERE proposal_id IS NOT NULL) e
+  FULL JOIN suggestions_proposal p ON p.id = e.proposal_id
+"""
 
 
 def _read(database: str, orders: list[str]) -> tuple[dict[str, Account], list[str]]:
@@ -146,23 +168,20 @@ class _Trial:
     """One case with all that is known of it."""
 
     case: Any
-    account: Account | None
     calls: list[Any]
+    read_at: float  # the database; later calls may be of what was approved since
     told: dict[str, list[Any]]
     lease: float
     is_over: bool
 
-    def findings(self) -> list[Finding]:
+    def findings(self, account: Account | None) -> list[Finding]:
         if self.case.problem:
             return [self._found("client", self.case.problem)]
-        if self.account is None:
-            if self.case.proposal:
-                return [self._found("lost", "the proposal was accepted and is gone")]
-            return [self._found("unapproved", "acted without a proposal")] if self._acted() else []
-        found: list[Finding] = []
-        for look in _LOOKS:
-            found += look(self, self.account)
-        return found
+        if account is None:
+            return (
+                [self._found("lost", "the proposal was accepted and is gone")] if self.case.proposal else []
+            )
+        return [finding for look in _LOOKS for finding in look(self, account)]
 
     def _found(self, kind: str, what: str) -> Finding:
         return Finding(kind, f"{self.case.order} ({self.case.kind}, {self.case.action})", what)
@@ -195,7 +214,7 @@ class _Trial:
         wrong = {call.amount for call in acted} - set(self.case.meant)
         if wrong:
             yield self._found("unapproved", f"acted with {sorted(wrong)}, approved was {self.case.meant}")
-        if acted and not is_approved:
+        if not is_approved and any(call.at < self.read_at for call in acted):
             yield self._found("unapproved", f"acted, and the proposal is {account.row['status']}")
         done = Counter(call.path.rpartition("/")[2] for call in acted)
         for step, count in done.items():
@@ -333,11 +352,19 @@ def _told_answer(account: Account) -> set[str]:
 
 
 def _told_execution(account: Account) -> set[tuple[str, str]]:
-    """Each execution that was not undone, in the state that the last event left it in."""
+    """Each execution that was not undone, in the state that the last event left it in.
+
+    One that was taken before it was made, or tried before it was taken, is told of as such.
+    """
     states: dict[str, str] = {}
     for event in account.events:
+        execution = event["data"].get("execution", "")
         if event["type"] == "execution.undone":
-            states.pop(event["data"]["execution"], None)
-        elif state := STATES.get(event["type"]):
-            states[event["data"]["execution"]] = state
+            states.pop(execution, None)
+        elif event["type"] in TAKES and execution not in states:
+            states[execution] = EARLY
+        elif event["type"] == "attempt.started" and states.get(execution) != "running":
+            states[execution] = UNTAKEN
+        elif event["type"] in STATES and states.get(execution) not in (EARLY, UNTAKEN):
+            states[execution] = STATES[event["type"]]
     return set(states.items())

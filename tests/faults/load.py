@@ -51,8 +51,8 @@ class Case:
 class Load:
     """Clients that work through what a cycle asks of them."""
 
-    def __init__(self, system: System, shop: Downstream) -> None:
-        self.system, self.shop = system, shop
+    def __init__(self, system: System, inbox: Downstream) -> None:
+        self.system, self.inbox = system, inbox
         self.client = Client(system.port)
         self.cases: list[Case] = []
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="client")
@@ -109,7 +109,7 @@ class Load:
                     "explanation": "It was promised.",
                 }
             ],
-            "callback_url": f"{self.shop.url}/told/{case.order[1:]}",
+            "callback_url": f"{self.inbox.url}/told/{case.order[1:]}",
         }
 
     # --- People -----------------------------------------------------------------------------
@@ -151,7 +151,8 @@ class Load:
         case.said.append(("undo", answer))
         if answer.status == 200:
             case.meant.clear()
-            self._edit(case) if case.amount > 200 else self._reject(case)
+            say_again = self._edit if case.amount > 200 else self._reject
+            say_again(case)
 
     def _race(self, case: Case) -> None:
         """Two people say opposite things at the same moment."""

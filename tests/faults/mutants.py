@@ -27,10 +27,13 @@ def _mutant(shows_as: str) -> Callable[[Apply], Apply]:
     return register
 
 
+put: Callable[[Any, str, Any], None] = setattr  # tests put it back afterwards
+
+
 def replace(owner: Any, name: str, other: Any) -> Any:
     """Put another in the place of what is there, and return that. Raises `AttributeError` where none is."""
     before = getattr(owner, name)
-    setattr(owner, name, other)
+    put(owner, name, other)
     return before
 
 
@@ -39,7 +42,7 @@ def rewrite(owner: Any, name: str, old: str, new: str) -> None:
     text: str = getattr(owner, name)
     if old not in text:
         raise LookupError(f"{name} does not say {old!r}")
-    setattr(owner, name, text.replace(old, new))
+    put(owner, name, text.replace(old, new))
 
 
 @_mutant(shows_as="lease")
@@ -60,11 +63,9 @@ def digest_not_checked() -> None:
 
 @_mutant(shows_as="untold")
 def early_acknowledgement() -> None:
-    """A message to an agent counts as sent when a worker takes it, and Celery's when it arrives."""
-    from reviewapp.celery import app
+    """What is told an agent counts as told when a worker begins; the settings do the same to Celery."""
     from suggestions.answering import callbacks
 
-    app.conf["task_acks_late"] = app.conf["task_reject_on_worker_lost"] = False
     note = getattr(callbacks, "_note")  # noqa: B009
 
     def send_at_last(callback: Any, attempt: Any) -> Any:

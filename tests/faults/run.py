@@ -82,15 +82,16 @@ class Run:
         self,
         system: System,
         shop: Downstream,
+        inbox: Downstream,
         operator: Operator,
         *,
         seed: str,
         actions: int,
         say: Callable[[str], None],
     ) -> None:
-        self.system, self.shop, self.operator = system, shop, operator
+        self.system, self.shop, self.inbox, self.operator = system, shop, inbox, operator
         self.seed, self.actions, self.say = seed, actions, say
-        self.load, self.nemesis = Load(system, shop), Nemesis(system, shop)
+        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop)
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
         self.began = time.monotonic()
@@ -136,7 +137,7 @@ class Run:
         return time.monotonic() - began
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
-        return checker.check(self.system.database, cases, self.shop, lease=LEASE, is_over=is_over)
+        return checker.check(self.system.database, cases, self.shop, self.inbox, lease=LEASE, is_over=is_over)
 
     def _end(self) -> Totals:
         """Everything comes to rest, is checked as a whole, and counted."""
@@ -145,7 +146,7 @@ class Run:
         until(lambda: self._count_of(_AT_WORK) == 0, seconds=STUCK_AFTER, every=0.2)
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
-        self.totals.findings += checker.unknown_effects(self.load.cases, self.shop)
+        self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
         return self._count()
 
     def _count(self) -> Totals:

@@ -36,8 +36,8 @@ STARTS_WITHIN = 120.0
 class System:
     """Use it as a context: it is up inside, and nothing of it is left afterwards."""
 
-    def __init__(self, folder: Path, downstream: str, *, mutant: str = "") -> None:
-        self.folder, self.downstream, self.mutant = folder, downstream, mutant
+    def __init__(self, folder: Path, shop: str, inbox: str, *, mutant: str = "") -> None:
+        self.folder, self.shop, self.inbox, self.mutant = folder, shop, inbox, mutant
         self.var = (folder / "var").resolve()
         self.port = free_port()
         self.clock, self.orders = folder / "clock", folder / "orders"
@@ -116,7 +116,7 @@ class System:
                 raise RuntimeError("\n".join([f"{what} did not start:", *self.said[-20:]]))
 
     def _people(self) -> dict[str, Any]:
-        command = [sys.executable, "-m", "tests.faults.people", self.downstream]
+        command = [sys.executable, "-m", "tests.faults.people", self.shop]
         done = subprocess.run(
             command, cwd=ROOT, env=self._whole_environment(), stdout=subprocess.PIPE, check=True
         )
@@ -138,8 +138,8 @@ class System:
             "RATE_LIMIT": "1000000/minute",
             "WEB_PROCESSES": "1",
             "WORKER_CONCURRENCY": "2",
-            "EGRESS_ALLOW": self.downstream,
-            "CALLBACK_ALLOW": self.downstream,
+            "EGRESS_ALLOW": self.shop,
+            "CALLBACK_ALLOW": self.inbox,
             "FAULTS_LEASE": str(LEASE),
             "FAULTS_MUTANT": self.mutant,
             "FAULTS_ORDERS": str(self.orders),
