@@ -7,7 +7,7 @@ import os
 from django.apps import AppConfig
 
 
-class Applied(AppConfig):
+class FaultsConfig(AppConfig):
     name = "tests.faults"
     label = "faults"
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -88,6 +89,14 @@ class Nemesis:
         said = _kill(_some(pid), "Valkey")
         until(lambda: self.system.valkey() not in (None, pid), seconds=20)
         return f"{said}, its data lost"
+
+    def valkey_and_its_port(self, _rng: random.Random) -> str:
+        """As any program might that happens to take it; less long than the supervisor waits for it."""
+        pid, port = self.system.valkey(), self.system.credentials.valkey_port
+        said = _kill(_some(pid), "Valkey")
+        _hold(port, seconds=2.0)
+        until(lambda: self.system.valkey() not in (None, pid), seconds=20)
+        return f"{said}, and held its port for 2 s"
 
     def postgres(self, _rng: random.Random) -> str:
         pid = self.system.postgres()
@@ -213,6 +222,7 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "web",
         "beat",
         "valkey_with_its_data",
+        "valkey_and_its_port",
         "postgres",
         "supervisor",
         "everything",
@@ -226,6 +236,22 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "move_the_clock",
     )
 }
+
+
+def _hold(port: int, *, seconds: float) -> None:
+    """Take a port whose owner was just killed, unless it is back already."""
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if until(lambda: _bound(thief, port), seconds=0.4, every=0.01):
+            thief.listen()
+            time.sleep(seconds)
+
+
+def _bound(thief: socket.socket, port: int) -> bool:
+    with contextlib.suppress(OSError):
+        thief.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _some(pid: int | None) -> list[int]:

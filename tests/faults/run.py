@@ -147,6 +147,7 @@ class Run:
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
         self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
+        self.totals.findings = list(dict.fromkeys(self.totals.findings))  # some were found before
         return self._count()
 
     def _count(self) -> Totals:

@@ -15,5 +15,5 @@ CELERY_TASK_TIME_LIMIT = LEASE_SECONDS - 0.5  # < LEASE_SECONDS < visibility_tim
 CELERY_BROKER_TRANSPORT_OPTIONS = {**CELERY_BROKER_TRANSPORT_OPTIONS, "visibility_timeout": LEASE_SECONDS + 1}
 CELERY_TASK_ACKS_LATE = os.environ.get("FAULTS_MUTANT") != "early-acknowledgement"
 CELERY_TASK_REJECT_ON_WORKER_LOST = CELERY_TASK_ACKS_LATE
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.applied.Applied"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.applied.FaultsConfig"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
