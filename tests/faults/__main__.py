@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.faults.downstream import Downstream
 from tests.faults.load import Operator
 from tests.faults.mutants import MUTANTS
-from tests.faults.run import Run, Totals
+from tests.faults.run import STUCK_AFTER, Run, Totals
 from tests.faults.system import System
 
 ALL = "all"  # of the mutants, one after another
@@ -34,6 +34,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--cycles", type=int, default=20)
     parser.add_argument("--actions", type=int, default=40, help="in each cycle")
+    parser.add_argument(
+        "--patience", type=float, default=STUCK_AFTER, help="seconds until the next cycle at most"
+    )
     parser.add_argument("--seed", default="", help="of an earlier run, to have it again")
     parser.add_argument("--mutant", default="", choices=["", ALL, *MUTANTS], help="is it caught?")
     parser.add_argument("--keep", default="", help="a folder for the logs of the processes")
@@ -44,6 +47,7 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
     """One system from its start to its end; the status of the process, as far as it goes."""
     seed = options.seed or str(random.SystemRandom().randrange(10**6))
     began = time.monotonic()
+    given = {"seed": seed, "actions": options.actions, "patience": options.patience}
     with (
         tempfile.TemporaryDirectory(prefix="reviewapp-faults-") as folder,
         Downstream(seed=seed) as shop,
@@ -52,7 +56,7 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
         Operator(system, shop) as operator,
     ):
         _say(f"{mutant or 'The system'} is up after {time.monotonic() - began:.1f} s; seed {seed}")
-        run = Run(system, shop, inbox, operator, seed=seed, actions=options.actions, say=_say)
+        run = Run(system, shop, inbox, operator, say=_say, **given)
         kind = MUTANTS[mutant].shows_as if mutant else ""
         totals = run.hunt(FOR_A_MUTANT, kind=kind) if mutant else run.cycles(options.cycles)
         if options.keep:

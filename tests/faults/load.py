@@ -55,6 +55,7 @@ class Load:
         self.system, self.inbox = system, inbox
         self.client = Client(system.port)
         self.cases: list[Case] = []
+        self._bursts: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="client")
 
     def burst(self, name: str, count: int, rng: random.Random) -> tuple[list[Case], Future[None]]:
@@ -62,8 +63,14 @@ class Load:
         cases = [_drawn(f"#{name}-{number}", rng) for number in range(count)]
         self.cases += cases
         done: Future[None] = Future()
+        self._bursts.append(done)
         threading.Thread(target=self._work, args=(cases, name, done), daemon=True).start()
         return cases, done
+
+    def wait(self) -> None:
+        """Until every client has its answer."""
+        for burst in self._bursts:
+            burst.result()
 
     def _work(self, cases: list[Case], name: str, done: Future[None]) -> None:
         try:

@@ -196,6 +196,15 @@ class Nemesis:
         self._later(LEASE, lambda: self.system.move_clock(0))
         return f"moved the clock of a worker by {seconds:+} s for {LEASE} s"
 
+    def move_the_clock_of_the_only_worker(self, _rng: random.Random) -> str:
+        head = self.system.child("worker")
+        frozen = group_of(head) if head else []
+        _signal(frozen, signal.SIGSTOP)
+        self.system.move_clock(3_600)
+        self._later(PAST_THE_LEASE, lambda: _signal(frozen, signal.SIGCONT))
+        self._later(PAST_THE_LEASE, lambda: self.system.move_clock(0))
+        return f"moved the clock of the only worker by an hour for {PAST_THE_LEASE} s"
+
     @property
     def _valkey(self) -> redis.Redis:
         return redis.Redis.from_url(self.system.credentials.valkey_url, socket_timeout=2)
@@ -234,6 +243,7 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "fill_valkey",
         "double_the_messages",
         "move_the_clock",
+        "move_the_clock_of_the_only_worker",
     )
 }
 

@@ -50,6 +50,7 @@ class Totals:
     cases: list[Case] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)  # seconds
+    unfinished: int = 0  # cycles, when the next one came
     effects: int = 0
     attended: int = 0
     rest: float = 0.0  # seconds after the last fault until nothing was left to do
@@ -68,7 +69,8 @@ class Totals:
                 f"{self.effects} effects, {self.attended} looked after by a person, {self.seconds:.0f} s",
                 "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())),
                 f"recovery: p50 {statistics.median(quick):.1f} s, max {quick[-1]:.1f} s; "
-                f"{sum(one > RECOVERS_WITHIN for one in quick)} above {RECOVERS_WITHIN:.0f} s; "
+                f"{sum(one > RECOVERS_WITHIN for one in quick)} above {RECOVERS_WITHIN:.0f} s, "
+                f"{self.unfinished} unfinished when the next fault came, "
                 f"at rest {self.rest:.1f} s after the last",
                 f"found: {bad}",
             ]
@@ -87,10 +89,11 @@ class Run:
         *,
         seed: str,
         actions: int,
+        patience: float = STUCK_AFTER,
         say: Callable[[str], None],
     ) -> None:
         self.system, self.shop, self.inbox, self.operator = system, shop, inbox, operator
-        self.seed, self.actions, self.say = seed, actions, say
+        self.seed, self.actions, self.patience, self.say = seed, actions, patience, say
         self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop)
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
@@ -116,25 +119,28 @@ class Run:
         cases, answered = self.load.burst(f"c{number}", self.actions, rng)
         time.sleep(rng.uniform(0, HAPPENS_WITHIN))
         said = self.nemesis.strike(fault, rng)
-        recovery = self._recover(answered)
-        found = self._check(cases)
-        if recovery > STUCK_AFTER:
-            found.append(Finding("stuck", f"cycle {number}", f"what is due does not move after {fault}"))
-        self.totals.findings += found
         self.totals.faults[fault] += 1
-        self.totals.recoveries.append(recovery)
-        told = f"{len(found)} FOUND" if found else "ok"
-        self.say(f"{number:4} {self.seed}/{number} {said}; moving again after {recovery:.1f} s; {told}")
-        for finding in found:
-            self.say(f"     {finding}")
+        recovery = self._recover(answered)
+        if recovery is None:
+            self.totals.unfinished += 1
+            told, found = "the next comes before it has recovered", []
+        else:
+            self.totals.recoveries.append(recovery)
+            found = self._check(cases)
+            told = f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}"
+        if recovery is None and self.patience >= STUCK_AFTER:
+            found = [Finding("stuck", f"cycle {number}", f"what is due does not move after {fault}")]
+        self.totals.findings += found
+        self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
 
-    def _recover(self, answered: Future[None]) -> float:
-        """Seconds until every client has its answer and nothing that is due waits."""
+    def _recover(self, answered: Future[None]) -> float | None:
+        """Seconds until every client has its answer and nothing that is due waits; None where that takes
+        longer than our patience."""
         began = time.monotonic()
-        until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=STUCK_AFTER)
+        moves = until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=self.patience)
         if answered.done():
             answered.result()
-        return time.monotonic() - began
+        return time.monotonic() - began if moves else None
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
         return checker.check(self.system.database, cases, self.shop, self.inbox, lease=LEASE, is_over=is_over)
@@ -143,6 +149,7 @@ class Run:
         """Everything comes to rest, is checked as a whole, and counted."""
         began = time.monotonic()
         self.nemesis.wait()
+        self.load.wait()
         until(lambda: self._count_of(_AT_WORK) == 0, seconds=STUCK_AFTER, every=0.2)
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)

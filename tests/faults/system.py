@@ -69,16 +69,13 @@ class System:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        """As if the power went: nothing of it is needed any more."""
         self._going = False
-        for process in (self.up, self.apart):
-            if process and process.poll() is None:
-                process.terminate()
-        for process in (self.up, self.apart):
-            if process:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(15)
-        everybody = processes.marked(self.mark) | processes.marked(f"apart {self.var}")
-        processes.end(everybody, (signal.SIGKILL, 2.0))
+        if self.up:
+            self.up.kill()
+            self.up.wait()
+        marks = (self.mark, f"apart {self.var}", self.credentials.id)
+        processes.end({pid for mark in marks for pid in processes.marked(mark)}, (signal.SIGKILL, 5.0))
         if hasattr(self, "wire"):
             self.wire.__exit__()
         embedded.erase(self.var)
