@@ -195,9 +195,11 @@ class _Trial:
         """What was answered with yes has happened."""
         done = [verb for verb, answer in self.case.said if answer.status in (200, 201)]
         made = {decision["verdict"] for decision in account.decisions}
-        if gone := set(done) - {"undo"} - made:
+        if gone := set(done) - {"undo", "agree"} - made:
             yield self._found("lost", f"it was accepted and is gone: {gone}")
-        if len(done) - 2 * done.count("undo") > 1:
+        if "agree" in done and "approve" not in made:
+            yield self._found("lost", "the word of one of two was accepted and is gone")
+        if done.count("approve") + done.count("reject") - done.count("undo") > 1:
             yield self._found("log", "two people were both told that their word was the last")
         if "undo" in done and not account.of_type("proposal.approval_undone"):
             yield self._found("log", "an approval was said to be undone, and the log knows nothing of it")

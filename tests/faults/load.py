@@ -18,12 +18,23 @@ import psycopg
 
 from tests.faults.client import Answer, Client
 from tests.faults.downstream import Downstream
+from tests.faults.people import DEPLOYMENT
 from tests.faults.system import LEASE, System
 
 AT_ONCE = 6  # clients
-KINDS = {"approve": 66, "edit": 8, "reject": 8, "undo": 8, "race": 5, "tamper": 3, "leave": 2}
+KINDS = {
+    "approve": 50,
+    "agree": 10,
+    "pass": 6,
+    "edit": 8,
+    "reject": 8,
+    "undo": 8,
+    "race": 5,
+    "tamper": 3,
+    "leave": 2,
+}
 ACTIONS = ("pay_bare", "pay_keyed", "pay_in_two", "pay_later")
-WITH_GRACE = ("undo", "tamper")
+ACTIONS_OF = {"undo": "pay_later", "tamper": "pay_later", "agree": "pay_by_two", "pass": "pay_at_once"}
 FORGED = 999_999.0  # what an approval is changed to behind everybody's back
 
 
@@ -42,6 +53,7 @@ class Case:
     proposal: str = ""
     suggestion: str = ""
     digest: str = ""
+    status: str = ""  # when it was handed in
     meant: list[float] = field(default_factory=list)
     said: list[tuple[str, Answer]] = field(default_factory=list)
     is_forged: bool = False
@@ -116,6 +128,7 @@ class Load:
                     "explanation": "It was promised.",
                 }
             ],
+            "provenance": {"deployment": DEPLOYMENT},
             "callback_url": f"{self.inbox.url}/told/{case.order[1:]}",
         }
 
@@ -131,6 +144,17 @@ class Load:
 
     def _approve(self, case: Case, who: int = 0) -> None:
         self._say_yes(case, case.amount, who)
+
+    def _agree(self, case: Case) -> None:
+        """Two people have to approve it."""
+        self._approve(case, 0)
+        self._approve(case, 1)
+
+    def _pass(self, case: Case) -> None:
+        """The policy lets it pass, unless too many failed that had passed."""
+        case.meant.append(case.amount)
+        if case.status == "pending":
+            self._approve(case)
 
     def _edit(self, case: Case) -> None:
         self._say_yes(case, round(case.amount / 2, 2), 0)
@@ -148,7 +172,8 @@ class Load:
     def _decide(self, case: Case, body: dict[str, Any], who: int) -> None:
         reviewer = self.system.keys["reviewers"][who]
         answer = self.client.ask("POST", f"proposals/{case.proposal}/decisions/", reviewer, body)
-        case.said.append((body["verdict"], answer))
+        is_last = answer.status != 201 or answer.body["resolution"]
+        case.said.append((body["verdict"] if is_last else "agree", answer))
 
     def _undo(self, case: Case) -> None:
         """Approve, undo within the grace, and say no, or yes to something else."""
@@ -188,6 +213,8 @@ UPDATE suggestions_resolution SET arguments = jsonb_set(arguments, '{amount}', %
 """
 _HANDLED: dict[str, Callable[[Load, Case], None]] = {
     "approve": Load._approve,
+    "agree": Load._agree,
+    "pass": Load._pass,
     "edit": Load._edit,
     "reject": Load._reject,
     "undo": Load._undo,
@@ -199,14 +226,14 @@ _HANDLED: dict[str, Callable[[Load, Case], None]] = {
 
 def _drawn(order: str, rng: random.Random) -> Case:
     [kind] = rng.choices(list(KINDS), list(KINDS.values()))
-    action = "pay_later" if kind in WITH_GRACE else rng.choice(ACTIONS)
+    action = ACTIONS_OF.get(kind) or rng.choice(ACTIONS)
     return Case(order, action, kind, rng.randrange(200, 40_000) / 100)
 
 
 def _keep(case: Case, proposal: dict[str, Any]) -> None:
     [suggestion] = proposal["suggestions"]
     case.proposal, case.suggestion = proposal["id"], suggestion["id"]
-    case.digest = suggestion["action_digest"]
+    case.digest, case.status = suggestion["action_digest"], proposal["status"]
 
 
 class Operator:

@@ -19,6 +19,7 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 GRACE = 2  # seconds
+DEPLOYMENT = "faults@1"
 POLICY = f"""\
 version: 1
 defaults: {{verdict: review, team: operations, approvals: 1, decide_within: 4h}}
@@ -26,15 +27,24 @@ rules:
   - name: grace
     when: action.name == "pay_later"
     then: {{verdict: review, grace: {GRACE}s}}
+  - name: two
+    when: action.name == "pay_by_two"
+    then: {{verdict: review, approvals: 2}}
+  - name: passes
+    when: action.name == "pay_at_once"
+    then: {{verdict: auto_approve}}
 """
 
 
 def definitions(url: str) -> list[dict[str, Any]]:
-    """The actions: asked twice it acts twice, or once; with a grace period; in two steps."""
+    """The actions: asked twice it acts twice, or once; with a grace period; approved by two people, or by the
+    policy; in two steps."""
     return [
         _action("pay_bare", _step("pay", f"{url}/bare/pay")),
         _action("pay_keyed", _step("pay", f"{url}/keyed/pay", idempotent=True)),
         _action("pay_later", _step("pay", f"{url}/bare/pay")),
+        _action("pay_by_two", _step("pay", f"{url}/bare/pay")),
+        _action("pay_at_once", _step("pay", f"{url}/keyed/pay", idempotent=True)),
         _action(
             "pay_in_two", _step("hold", f"{url}/keyed/hold", idempotent=True), _step("pay", f"{url}/bare/pay")
         ),
@@ -65,9 +75,11 @@ def main() -> None:
     django.setup()
     from audit.ground.actors import SYSTEM
     from governance.actions.action_types import register
+    from governance.agents import deployments
     from governance.agents.agents import create_agent
     from governance.door.keys import issue_key, issue_token
     from governance.people.people import create_user
+    from governance.trust.autonomy import raise_stage
     from tests.ground import put_in_force
 
     def person(name: str, role: str) -> Any:
@@ -79,6 +91,11 @@ def main() -> None:
         register(definition, actor=SYSTEM)
     put_in_force(POLICY, author=author, second=second)
     agent = create_agent("faults", owner=author, allowed_actions=None, actor=SYSTEM)[0]
+    deployment = deployments.register(
+        agent, deployments.read({"label": DEPLOYMENT, "model": "m"}), by=author
+    )[0]
+    deployments.activate(deployments.approve(deployment, by=second), by=second)
+    raise_stage(agent, "pay_at_once", 4, by=second, actor=second.as_actor(), reason="It is a trial.")
     keys = {
         "agent": issue_key(agent, actor=SYSTEM),
         "reviewers": [issue_token(reviewer, actor=SYSTEM) for reviewer in reviewers],

@@ -21,6 +21,7 @@ from tests.faults.system import LEASE, System, until
 
 RECOVERS_WITHIN = 15.0  # seconds after a fault: the promise
 STUCK_AFTER = 40.0  # seconds after a fault; more than that nobody waits
+RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
 HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 
 _DUE = """
@@ -150,7 +151,7 @@ class Run:
         began = time.monotonic()
         self.nemesis.wait()
         self.load.wait()
-        until(lambda: self._count_of(_AT_WORK) == 0, seconds=STUCK_AFTER, every=0.2)
+        until(lambda: self._count_of(_AT_WORK) == 0, seconds=RESTS_WITHIN, every=0.2)
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
         self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
