@@ -21,6 +21,7 @@ from tests.faults.downstream import Downstream
 from tests.faults.system import LEASE, System, group_of, pool_of, until
 
 PAST_THE_LEASE = LEASE + 3  # seconds: somebody has looked after it by then
+FROZEN = 3.0  # seconds, a service that everybody needs
 ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
 
 
@@ -140,6 +141,19 @@ class Nemesis:
             self._later(PAST_THE_LEASE, lambda: _signal([pid], signal.SIGCONT))
         return f"froze it for {PAST_THE_LEASE} s when it has {point}" + ("" if pid else " (none came)")
 
+    def freeze_a_service(self, rng: random.Random) -> str:
+        """Who is silent is not gone: nobody is told, and everybody waits."""
+        name = rng.choice(["Valkey", "PostgreSQL", "web"])
+        system = self.system
+        head = {"Valkey": system.valkey, "PostgreSQL": system.postgres}.get(
+            name, lambda: system.child("web")
+        )()
+        frozen = group_of(head) if head else []
+        _signal(frozen, signal.SIGSTOP)
+        time.sleep(FROZEN)
+        _signal(frozen, signal.SIGCONT)
+        return f"froze {name} for {FROZEN} s"
+
     def _order(self, order: str, point: str) -> int | None:
         """Order a worker to stop or die at a point; returns the number of the one that did."""
         before, file = self._stopped(), self.system.orders / f"{order} {point}"
@@ -237,6 +251,7 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "everything",
         "freeze_a_worker",
         "freeze_at_a_point",
+        "freeze_a_service",
         "cut_the_wire",
         "silence_the_wire",
         "close_the_shop",

@@ -40,6 +40,11 @@ SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', '
      + (SELECT count(*) FROM execution_execution e WHERE status = 'needs_attention' AND NOT EXISTS (
            SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))
 """
+_ASKED = """
+SELECT regexp_replace(body::jsonb -> 'data' ->> 'reason', '^Step [a-z]+: |[0-9]+', '', 'g') AS reason, count(*)
+  FROM audit_event WHERE type IN ('execution.needs_attention', 'execution.refused')
+ GROUP BY reason ORDER BY count(*) DESC LIMIT 12
+"""
 
 
 @dataclass
@@ -99,6 +104,7 @@ class Run:
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
         self.began = time.monotonic()
+        self._connection: psycopg.Connection[tuple[int]] | None = None
 
     def cycles(self, count: int) -> Totals:
         """So many cycles, and the end."""
@@ -138,7 +144,7 @@ class Run:
         """Seconds until every client has its answer and nothing that is due waits; None where that takes
         longer than our patience."""
         began = time.monotonic()
-        moves = until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=self.patience)
+        moves = until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=self.patience, every=0.1)
         if answered.done():
             answered.result()
         return time.monotonic() - began if moves else None
@@ -154,9 +160,15 @@ class Run:
         until(lambda: self._count_of(_AT_WORK) == 0, seconds=RESTS_WITHIN, every=0.2)
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
+        self._tell_why_people_were_asked()
         self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
         self.totals.findings = list(dict.fromkeys(self.totals.findings))  # some were found before
         return self._count()
+
+    def _tell_why_people_were_asked(self) -> None:
+        with psycopg.connect(self.system.database) as connection:
+            for reason, count in connection.execute(_ASKED):
+                self.say(f"{count:5} times a person was asked: {reason}")
 
     def _count(self) -> Totals:
         self.totals.effects = sum(call.acted for call in list(self.shop.calls))
@@ -165,9 +177,11 @@ class Run:
         return self.totals
 
     def _count_of(self, statement: str) -> int:
+        """The number that it asks for; 1 while the database is away."""
         try:
-            with psycopg.connect(self.system.database) as connection:
-                [count] = connection.execute(statement).fetchone() or [1]
-                return int(count)
+            self._connection = self._connection or psycopg.connect(self.system.database, autocommit=True)
+            [count] = self._connection.execute(statement).fetchone() or [1]
+            return int(count)
         except psycopg.Error:
+            self._connection = None
             return 1

@@ -40,6 +40,8 @@ class _Alike(type):
 
 
 class datetime(_real_datetime, metaclass=_Alike):  # noqa: N801
+    __slots__ = ()  # as large as the real one, which extensions look at
+
     @classmethod
     def now(cls, tz: Any = None) -> Any:
         return _real_datetime.fromtimestamp(moved_time(), tz)
