@@ -288,7 +288,9 @@ SELECT e.id::text, p.subject_id,
    AND (SELECT type FROM audit_event
          WHERE proposal_id = p.id AND type IN ('execution.refused', 'execution.needs_attention')
          ORDER BY id DESC LIMIT 1) <> 'execution.refused'
-   AND greatest(e.created_at, e.started_at,
-                (SELECT max(at.finished_at) FROM execution_attempt at JOIN execution_step s ON s.id = at.step_id
-                  WHERE s.execution_id = e.id)) < statement_timestamp() - make_interval(secs => %s)
+   AND greatest(
+           e.created_at,
+           e.started_at,
+           (SELECT max(a.finished_at) FROM execution_attempt a JOIN execution_step s ON s.id = a.step_id
+             WHERE s.execution_id = e.id)) < statement_timestamp() - make_interval(secs => %s)
 """

@@ -41,7 +41,8 @@ SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', '
            SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))
 """
 _ASKED = """
-SELECT regexp_replace(body::jsonb -> 'data' ->> 'reason', '^Step [a-z]+: |[0-9]+', '', 'g') AS reason, count(*)
+SELECT regexp_replace(body::jsonb -> 'data' ->> 'reason', '^Step [a-z]+: |[0-9]+', '', 'g') AS reason,
+       count(*)
   FROM audit_event WHERE type IN ('execution.needs_attention', 'execution.refused')
  GROUP BY reason ORDER BY count(*) DESC LIMIT 12
 """
