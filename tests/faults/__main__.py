@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.faults.downstream import Downstream
 from tests.faults.load import Operator
-from tests.faults.mutants import MUTANTS
+from tests.faults.mutants import MUTANTS, Mutant
 from tests.faults.run import STUCK_AFTER, Run, Totals
 from tests.faults.system import System
 
@@ -57,11 +57,14 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
     ):
         _say(f"{mutant or 'The system'} is up after {time.monotonic() - began:.1f} s; seed {seed}")
         run = Run(system, shop, inbox, operator, say=_say, **given)
-        kind = MUTANTS[mutant].shows_as if mutant else ""
-        totals = run.hunt(FOR_A_MUTANT, kind=kind) if mutant else run.cycles(options.cycles)
+        totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
         if options.keep:
             _keep(system, Path(options.keep))
     return _verdict(totals, mutant)
+
+
+def _hunted(run: Run, mutant: Mutant) -> Totals:
+    return run.hunt(FOR_A_MUTANT, kind=mutant.shows_as, fault=mutant.after)
 
 
 def _keep(system: System, folder: Path) -> None:

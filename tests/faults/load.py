@@ -23,14 +23,14 @@ from tests.faults.system import LEASE, System
 
 AT_ONCE = 6  # clients
 KINDS = {
-    "approve": 50,
+    "approve": 47,
     "agree": 10,
     "pass": 6,
     "edit": 8,
     "reject": 8,
     "undo": 8,
     "race": 5,
-    "tamper": 3,
+    "tamper": 6,
     "leave": 2,
 }
 ACTIONS = ("pay_bare", "pay_keyed", "pay_in_two", "pay_later")

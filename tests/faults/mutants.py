@@ -13,15 +13,17 @@ Apply = Callable[[], None]
 
 
 class Mutant(NamedTuple):
-    """How it is made, and the kind of finding (`tests.faults.checker.KINDS`) that it has to lead to."""
+    """How it is made, the kind of finding (of `tests.faults.checker`) that it has to lead to, and the fault
+    (of `tests.faults.nemesis`) that brings it to light soonest."""
 
     apply: Apply
     shows_as: str
+    after: str
 
 
-def _mutant(shows_as: str) -> Callable[[Apply], Apply]:
+def _mutant(shows_as: str, after: str) -> Callable[[Apply], Apply]:
     def register(apply: Apply) -> Apply:
-        MUTANTS[apply.__name__.replace("_", "-")] = Mutant(apply, shows_as)
+        MUTANTS[apply.__name__.replace("_", "-")] = Mutant(apply, shows_as, after)
         return apply
 
     return register
@@ -45,7 +47,7 @@ def rewrite(owner: Any, name: str, old: str, new: str) -> None:
     put(owner, name, text.replace(old, new))
 
 
-@_mutant(shows_as="lease")
+@_mutant(shows_as="lease", after="double the messages")
 def lease_ignored() -> None:
     """Whoever is told of an execution takes it, although another worker is at it."""
     from execution.models import executions
@@ -53,7 +55,7 @@ def lease_ignored() -> None:
     rewrite(executions, "_TAKE_IT", "lease_until <= statement_timestamp()", "TRUE")
 
 
-@_mutant(shows_as="unapproved")
+@_mutant(shows_as="unapproved", after="close the shop")
 def digest_not_checked() -> None:
     """What is carried out is not held against what was approved."""
     from execution.running import run
@@ -61,7 +63,7 @@ def digest_not_checked() -> None:
     replace(run, "broken", lambda _execution: "")
 
 
-@_mutant(shows_as="untold")
+@_mutant(shows_as="untold", after="close the inbox")
 def early_acknowledgement() -> None:
     """What is told an agent counts as told when a worker begins; the settings do the same to Celery."""
     from suggestions.answering import callbacks
@@ -75,7 +77,7 @@ def early_acknowledgement() -> None:
     send = replace(callbacks, "_attempt", send_at_last)
 
 
-@_mutant(shows_as="log")
+@_mutant(shows_as="log", after="web")
 def event_in_its_own_transaction() -> None:
     """What is told of a change is committed by itself, before the change."""
     import psycopg
@@ -92,7 +94,7 @@ def event_in_its_own_transaction() -> None:
     replace(record, "add", alone)
 
 
-@_mutant(shows_as="stuck")
+@_mutant(shows_as="stuck", after="fill valkey")
 def on_commit_instead_of_the_outbox() -> None:
     """A message is sent once, after the commit; nobody looks for what became of it."""
     from audit.outbox.outbox import Outbox
@@ -102,7 +104,7 @@ def on_commit_instead_of_the_outbox() -> None:
     replace(run, "run_next", lambda: False)
 
 
-@_mutant(shows_as="lease")
+@_mutant(shows_as="lease", after="pool process")
 def fence_not_written() -> None:
     """Every worker that takes an execution has the same number as the one before."""
     from execution.models import executions
@@ -111,7 +113,7 @@ def fence_not_written() -> None:
         rewrite(executions, statement, "fence = fence + 1", "fence = greatest(fence, 1)")
 
 
-@_mutant(shows_as="doubled")
+@_mutant(shows_as="doubled", after="close the shop")
 def unknown_retried() -> None:
     """A call whose outcome nobody knows is made again, like one that failed."""
     from execution.running import moves
@@ -119,7 +121,7 @@ def unknown_retried() -> None:
     replace(moves, "UNKNOWN", "never")
 
 
-@_mutant(shows_as="unapproved")
+@_mutant(shows_as="unapproved", after="close the shop")
 def undo_ignored() -> None:
     """Who undoes an approval is told that it is undone."""
     from approvals.deciding import undo

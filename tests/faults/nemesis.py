@@ -22,6 +22,7 @@ from tests.faults.system import LEASE, System, group_of, pool_of, until
 
 PAST_THE_LEASE = LEASE + 3  # seconds: somebody has looked after it by then
 FROZEN = 3.0  # seconds, a service that everybody needs
+SECOND_TRY = 30.0  # seconds after a callback failed: by then it has been tried again
 ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
 
 
@@ -31,8 +32,9 @@ class Nemesis:
     What takes longer than a cycle heals beside the next ones; `wait` waits for that.
     """
 
-    def __init__(self, system: System, shop: Downstream) -> None:
-        self.system, self.shop = system, shop
+    def __init__(self, system: System, shop: Downstream, inbox: Downstream) -> None:
+        self.system, self.shop, self.inbox = system, shop, inbox
+        self._inbox_opened_at = -SECOND_TRY
         self._healing: list[threading.Thread] = []
         self._deck: list[str] = []
 
@@ -186,6 +188,16 @@ class Nemesis:
         self.shop.open()
         return f"refused connections to the service for {seconds} s"
 
+    def close_the_inbox(self, _rng: random.Random) -> str:
+        """For a moment, and not again before the second try: the third comes after minutes."""
+        if time.monotonic() - self._inbox_opened_at < SECOND_TRY:
+            return "left the agent alone, who has been away just now"
+        self.inbox.close()
+        time.sleep(0.3)
+        self.inbox.open()
+        self._inbox_opened_at = time.monotonic()
+        return "refused connections to the agent for 0.3 s"
+
     # --- Valkey and the clock -----------------------------------------------------------------
 
     def fill_valkey(self, _rng: random.Random) -> str:
@@ -255,6 +267,7 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "cut_the_wire",
         "silence_the_wire",
         "close_the_shop",
+        "close_the_inbox",
         "fill_valkey",
         "double_the_messages",
         "move_the_clock",

@@ -101,7 +101,7 @@ class Run:
     ) -> None:
         self.system, self.shop, self.inbox, self.operator = system, shop, inbox, operator
         self.seed, self.actions, self.patience, self.say = seed, actions, patience, say
-        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop)
+        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop, inbox)
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
         self.began = time.monotonic()
@@ -113,17 +113,17 @@ class Run:
             self._cycle(number)
         return self._end()
 
-    def hunt(self, seconds: float, *, kind: str) -> Totals:
-        """Cycles until something of this kind is found, or for so long."""
+    def hunt(self, seconds: float, *, kind: str, fault: str) -> Totals:
+        """Cycles until something of this kind is found, or for so long; every other one with this fault."""
         number = 0
         while time.monotonic() - self.began < seconds and not self.totals.has(kind):
             number += 1
-            self._cycle(number)
+            self._cycle(number, fault if number % 2 else "")
         return self._count() if self.totals.has(kind) else self._end()
 
-    def _cycle(self, number: int) -> None:
+    def _cycle(self, number: int, fault: str = "") -> None:
         rng = random.Random(f"{self.seed}/{number}")
-        fault = self.nemesis.next_fault(self.deck)
+        fault = fault or self.nemesis.next_fault(self.deck)
         cases, answered = self.load.burst(f"c{number}", self.actions, rng)
         time.sleep(rng.uniform(0, HAPPENS_WITHIN))
         said = self.nemesis.strike(fault, rng)

@@ -42,7 +42,7 @@ class System:
         self.port = free_port()
         self.clock, self.orders = folder / "clock", folder / "orders"
         self.said: list[str] = []
-        self.up: subprocess.Popen[str] | None = None
+        self.up: subprocess.Popen[bytes] | None = None
         self.apart: subprocess.Popen[bytes] | None = None
         self.keys: dict[str, Any] = {}
         self._ready, self._migrated = threading.Event(), threading.Event()
@@ -87,23 +87,22 @@ class System:
 
     def _start_up(self) -> None:
         self._ready.clear()
-        command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
-        self.up = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        self.up = processes.spawn(
+            [sys.executable, "manage.py", "up", "--port", str(self.port)],
+            mark=f"faults {self.var}",
+            environment=self.environment,
+            folder=ROOT,
+            output=subprocess.PIPE,
+            on_our_death=signal.SIGTERM,
         )
         threading.Thread(target=self._listen, args=(self.up,), daemon=True).start()
 
-    def _listen(self, up: subprocess.Popen[str]) -> None:
+    def _listen(self, up: subprocess.Popen[bytes]) -> None:
         for line in up.stdout or ():
-            self.said.append(line.rstrip())
-            if "Database up to date" in line:
+            self.said.append(line.decode(errors="replace").rstrip())
+            if b"Database up to date" in line:
                 self._migrated.set()
-            if "Ctrl-C stops it" in line:
+            if b"Ctrl-C stops it" in line:
                 self._ready.set()
 
     def _wait(self, event: threading.Event, what: str) -> None:
