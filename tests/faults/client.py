@@ -36,15 +36,24 @@ class Client(threading.local):
         content = None if body is None else json.dumps(body).encode()
         return self._insist(method, f"/api/v1/{path}", headers, content)
 
-    def fill_in(self, path: str, session: str, **fields: str) -> Answer:
-        """Send a form of a page, as a browser does where somebody is signed in."""
+    def fill_in(self, path: str, session: str, **fields: str) -> bool:
+        """Send a form of a page, once, as somebody does who is signed in; whether there was an answer.
+
+        Nobody sends a form again who does not know what became of it: they look first.
+        """
         token = "c" * 32
         headers = {
             "Cookie": f"{session}; reviewapp_csrf={token}",
             "X-CSRFToken": token,
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        return self._insist("POST", path, headers, urlencode(fields).encode())
+        try:
+            status, _ = self._once("POST", path, headers, urlencode(fields).encode())
+        except (OSError, http.client.HTTPException):
+            status = 0
+        if not 0 < status < 500:
+            self._hang_up()
+        return 0 < status < 500
 
     def _insist(self, method: str, path: str, headers: dict[str, str], content: bytes | None) -> Answer:
         until, is_first = time.monotonic() + GIVES_UP, True

@@ -260,27 +260,28 @@ class Operator:
 
     def _work(self) -> None:
         while not self._going.wait(self.LOOKS_EVERY):
-            with contextlib.suppress(psycopg.Error, TimeoutError):
-                for execution, order, steps in self._asking():
-                    self._attend(execution, order, steps)
+            with contextlib.suppress(psycopg.Error):
+                for execution, order, seen, steps in self._asking():
+                    self._attend(execution, order, seen, steps)
 
-    def _asking(self) -> Iterable[tuple[str, str, list[str]]]:
+    def _asking(self) -> Iterable[tuple[str, str, int, list[str]]]:
         with psycopg.connect(self.system.database) as connection:
             return connection.execute(_ASKING, [self.WAITS]).fetchall()
 
-    def _attend(self, execution: str, order: str, steps: list[str]) -> None:
+    def _attend(self, execution: str, order: str, seen: int, steps: list[str]) -> None:
         session, page = self.system.keys["operator"], f"/executions/{execution}"
         done = {call.path.rpartition("/")[2] for call in self.shop.effects(order)}
         if set(steps) <= done:
-            self.client.fill_in(f"{page}/mark-done/", session, evidence="It stands in the books of the shop.")
+            said = {"evidence": "It stands in the books of the shop."}
+            self.attended += self.client.fill_in(f"{page}/mark-done/", session, **said)
         else:  # a step before the last honours its key
-            self.client.fill_in(f"{page}/retry/", session, checked="1", reason="It is not in the books.")
-        self.attended += 1
+            said = {"checked": "1", "round": str(seen), "reason": "It is not in the books."}
+            self.attended += self.client.fill_in(f"{page}/retry/", session, **said)
 
 
 # What was refused stays for somebody who finds out why.
 _ASKING = """
-SELECT e.id::text, p.subject_id,
+SELECT e.id::text, p.subject_id, e.round,
        ARRAY (SELECT s.name FROM execution_step s
                WHERE s.execution_id = e.id AND s.status <> 'completed' ORDER BY s.position)
   FROM execution_execution e JOIN suggestions_proposal p ON p.id = e.proposal_id
