@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 LONGEST = 10.0  # seconds for an answer, then it is asked again
 PAUSE = 0.1
-GIVES_UP = 90.0
+GIVES_UP = 180.0
+IN_FLIGHT = b"still-in-flight"  # an earlier try is being answered
 
 
 class Answer(NamedTuple):
@@ -64,10 +65,9 @@ class Client(threading.local):
                 status = 0  # nobody heard it
             except (OSError, http.client.HTTPException):
                 status, is_first = 0, False
-            if 0 < status < 500 and status != 429:
+            if 0 < status < 500 and status != 429 and IN_FLIGHT not in said:
                 return Answer(status, _read(said), is_first)
-            if status:
-                is_first = False
+            is_first = is_first and not status
             self._hang_up()
             time.sleep(PAUSE)
         raise TimeoutError(f"{method} {path} was not answered within {GIVES_UP:.0f} s")

@@ -100,6 +100,10 @@ class Downstream:
         """Refuse every connection from now on."""
         self._run(self._close())
 
+    def settle(self) -> None:
+        """Read every request that has arrived by now, however busy this process is."""
+        self._run(_rounds())
+
     def effects(self, order: str) -> list[Call]:
         """What was done for an order."""
         return [call for call in list(self.calls) if call.order == order and call.acted]
@@ -108,7 +112,7 @@ class Downstream:
         async def awaited() -> None:
             await work
 
-        asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(60)
 
     async def _open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1_000)
@@ -219,6 +223,11 @@ _MISBEHAVIOUR: dict[str, _Misbehaviour] = {
     "garbage after": Downstream._send_garbage,
     "drips after": Downstream._drip,
 }
+
+
+async def _rounds() -> None:
+    for _ in range(20):  # a connection is taken, read and acted on in a few
+        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

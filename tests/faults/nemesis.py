@@ -29,11 +29,13 @@ ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
 class Nemesis:
     """Each of `FAULTS` breaks something, and says what it was when the system may begin to recover.
 
-    What takes longer than a cycle heals beside the next ones; `wait` waits for that.
+    What takes longer than a cycle heals beside the next ones; `wait` waits for that. `still` are the times,
+    from and until, in which something stood still: what it says of the time is late by as much.
     """
 
     def __init__(self, system: System, shop: Downstream, inbox: Downstream) -> None:
         self.system, self.shop, self.inbox = system, shop, inbox
+        self.still: list[tuple[float, float]] = []
         self._inbox_opened_at = -SECOND_TRY
         self._healing: list[threading.Thread] = []
         self._deck: list[str] = []
@@ -132,15 +134,14 @@ class Nemesis:
         if not heads:
             return "no worker to freeze"
         frozen = group_of(rng.choice(heads))
-        _signal(frozen, signal.SIGSTOP)
-        self._later(PAST_THE_LEASE, lambda: _signal(frozen, signal.SIGCONT))
+        self._stop(frozen, PAST_THE_LEASE)
         return f"froze a worker for {PAST_THE_LEASE} s"
 
     def freeze_at_a_point(self, rng: random.Random) -> str:
         point = rng.choice(["opened", "connected", "asked", "sent", "answered"])
         pid = self._order("stop", point)
         if pid:
-            self._later(PAST_THE_LEASE, lambda: _signal([pid], signal.SIGCONT))
+            self._stop([pid], PAST_THE_LEASE)
         return f"froze it for {PAST_THE_LEASE} s when it has {point}" + ("" if pid else " (none came)")
 
     def freeze_a_service(self, rng: random.Random) -> str:
@@ -151,21 +152,31 @@ class Nemesis:
             name, lambda: system.child("web")
         )()
         frozen = group_of(head) if head else []
-        _signal(frozen, signal.SIGSTOP)
+        self._stop(frozen, FROZEN)
         time.sleep(FROZEN)
-        _signal(frozen, signal.SIGCONT)
         return f"froze {name} for {FROZEN} s"
+
+    def _stop(self, pids: list[int], seconds: float) -> None:
+        _signal(pids, signal.SIGSTOP)
+        self._note_still(seconds)
+        self._later(seconds, lambda: _signal(pids, signal.SIGCONT))
+
+    def _note_still(self, seconds: float) -> None:
+        self.still.append((time.time(), time.time() + seconds))
 
     def _order(self, order: str, point: str) -> int | None:
         """Order a worker to stop or die at a point; returns the number of the one that did."""
-        before, file = self._stopped(), self.system.orders / f"{order} {point}"
+        file = self.system.orders / f"{order} {point}"
         file.touch()
-        until(lambda: self._stopped() - before, seconds=ORDER_WAITS, every=0.01)
+        until(self._stopped, seconds=ORDER_WAITS, every=0.01)
         file.unlink(missing_ok=True)
-        return next(iter(self._stopped() - before), None)
+        pid = self._stopped()
+        if pid:
+            (self.system.orders / f"stopped {pid}").unlink()
+        return pid
 
-    def _stopped(self) -> set[int]:
-        return {int(file.name.split()[1]) for file in self.system.orders.glob("stopped *")}
+    def _stopped(self) -> int | None:
+        return next((int(file.name.split()[1]) for file in self.system.orders.glob("stopped *")), None)
 
     # --- The network ------------------------------------------------------------------------
 
@@ -178,6 +189,7 @@ class Nemesis:
 
     def silence_the_wire(self, _rng: random.Random) -> str:
         self.system.wire.silence()
+        self._note_still(LEASE + 1)
         self._later(LEASE + 1, self.system.wire.heal)
         return f"let nothing through between a worker and its database for {LEASE + 1} s"
 
@@ -225,9 +237,8 @@ class Nemesis:
     def move_the_clock_of_the_only_worker(self, _rng: random.Random) -> str:
         head = self.system.child("worker")
         frozen = group_of(head) if head else []
-        _signal(frozen, signal.SIGSTOP)
+        self._stop(frozen, PAST_THE_LEASE)
         self.system.move_clock(3_600)
-        self._later(PAST_THE_LEASE, lambda: _signal(frozen, signal.SIGCONT))
         self._later(PAST_THE_LEASE, lambda: self.system.move_clock(0))
         return f"moved the clock of the only worker by an hour for {PAST_THE_LEASE} s"
 

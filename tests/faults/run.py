@@ -151,7 +151,8 @@ class Run:
         return time.monotonic() - began if moves else None
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
-        return checker.check(self.system.database, cases, self.shop, self.inbox, lease=LEASE, is_over=is_over)
+        books = checker.Books(self.shop, self.inbox, LEASE, self.nemesis.still)
+        return checker.check(self.system.database, cases, books, is_over=is_over)
 
     def _end(self) -> Totals:
         """Everything comes to rest, is checked as a whole, and counted."""

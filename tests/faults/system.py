@@ -30,7 +30,7 @@ SETTINGS = "tests.faults.settings"
 LEASE = 4  # seconds
 PASSED_ON = ("PATH", "HOME", "LANG")
 AGAIN_AFTER = 0.5  # seconds, the second worker
-STARTS_WITHIN = 120.0
+STARTS_WITHIN = 180.0
 
 
 class System:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults import checker, mutants, points
-from tests.faults.checker import Account, _Trial
+from tests.faults.checker import Account, Books, _Trial
 from tests.faults.client import Answer
 from tests.faults.downstream import Call
 from tests.faults.nemesis import FAULTS
@@ -113,7 +113,8 @@ def findings(account: Account, *calls: Call, told: Any = ("c",), **changes: Any)
     case = SimpleNamespace(order="#1", kind="approve", action="pay_bare", problem="", proposal="p")
     case.meant, case.said = [20.0], [("approve", Answer(201, {}, is_first=True))]
     vars(case).update(changes)
-    trial = _Trial(case, list(calls), time.time(), {key: [1] for key in told}, lease=4, is_over=True)
+    inbox = SimpleNamespace(told={key: [1] for key in told})
+    trial = _Trial(case, list(calls), time.time(), Books(None, inbox, lease=4, still=[]), is_over=True)
     return {finding.kind for finding in trial.findings(account)}
 
 
