@@ -17,8 +17,9 @@ from pathlib import Path
 from tests.faults.downstream import Downstream
 from tests.faults.load import Operator
 from tests.faults.mutants import MUTANTS, Mutant
-from tests.faults.run import STUCK_AFTER, Run, Totals
+from tests.faults.run import STUCK_AFTER, Run
 from tests.faults.system import System
+from tests.faults.totals import Totals
 
 ALL = "all"  # of the mutants, one after another
 FOR_A_MUTANT = 120.0  # seconds in which it has to be caught

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import psycopg
 
@@ -18,9 +16,9 @@ from tests.faults.downstream import Downstream
 from tests.faults.load import Case, Load, Operator
 from tests.faults.nemesis import Nemesis
 from tests.faults.system import LEASE, System, until
+from tests.faults.totals import Totals
 
-RECOVERS_WITHIN = 15.0  # seconds after a fault: the promise
-STUCK_AFTER = 40.0  # seconds after a fault; more than that nobody waits
+STUCK_AFTER = 60.0  # seconds after a fault; more than that nobody waits
 RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
 HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 
@@ -46,42 +44,6 @@ SELECT regexp_replace(body::jsonb -> 'data' ->> 'reason', '^Step [a-z]+: |[0-9]+
   FROM audit_event WHERE type IN ('execution.needs_attention', 'execution.refused')
  GROUP BY reason ORDER BY count(*) DESC LIMIT 12
 """
-
-
-@dataclass
-class Totals:
-    """What a run came to."""
-
-    seed: str
-    faults: Counter[str] = field(default_factory=Counter)
-    cases: list[Case] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    recoveries: list[float] = field(default_factory=list)  # seconds
-    unfinished: int = 0  # cycles, when the next one came
-    effects: int = 0
-    attended: int = 0
-    rest: float = 0.0  # seconds after the last fault until nothing was left to do
-    seconds: float = 0.0
-
-    def has(self, kind: str) -> bool:
-        return any(finding.kind == kind for finding in self.findings)
-
-    def told(self) -> str:
-        kinds = Counter(finding.kind for finding in self.findings)
-        bad = ", ".join(f"{kinds[kind]} {kind}" for kind in checker.KINDS)
-        quick = sorted(self.recoveries) or [0.0]
-        return "\n".join(
-            [
-                f"seed {self.seed}: {self.faults.total()} cycles, {len(self.cases)} actions, "
-                f"{self.effects} effects, {self.attended} looked after by a person, {self.seconds:.0f} s",
-                "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())),
-                f"recovery: p50 {statistics.median(quick):.1f} s, max {quick[-1]:.1f} s; "
-                f"{sum(one > RECOVERS_WITHIN for one in quick)} above {RECOVERS_WITHIN:.0f} s, "
-                f"{self.unfinished} unfinished when the next fault came, "
-                f"at rest {self.rest:.1f} s after the last",
-                f"found: {bad}",
-            ]
-        )
 
 
 class Run:
@@ -129,17 +91,20 @@ class Run:
         said = self.nemesis.strike(fault, rng)
         self.totals.faults[fault] += 1
         recovery = self._recover(answered)
-        if recovery is None:
-            self.totals.unfinished += 1
-            told, found = "the next comes before it has recovered", []
-        else:
-            self.totals.recoveries.append(recovery)
-            found = self._check(cases)
-            told = f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}"
-        if recovery is None and self.patience >= STUCK_AFTER:
-            found = [Finding("stuck", f"cycle {number}", f"what is due does not move after {fault}")]
+        told, found = self._after(recovery, cases, fault)
         self.totals.findings += found
         self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
+
+    def _after(self, recovery: float | None, cases: list[Case], fault: str) -> tuple[str, list[Finding]]:
+        """What is said of a cycle, and what is wrong with it."""
+        if recovery is not None:
+            self.totals.recoveries.append(recovery)
+            found = self._check(cases)
+            return f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}", found
+        self.totals.unfinished += 1
+        if self.patience < STUCK_AFTER:
+            return "the next comes before it has recovered", []
+        return "STUCK", [Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
 
     def _recover(self, answered: Future[None]) -> float | None:
         """Seconds until every client has its answer and nothing that is due waits; None where that takes
@@ -163,6 +128,7 @@ class Run:
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
         self._tell_why_people_were_asked()
+        self.totals.executions = self._executions()
         self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
         self.totals.findings = list(dict.fromkeys(self.totals.findings))  # some were found before
         return self._count()
@@ -171,6 +137,11 @@ class Run:
         with psycopg.connect(self.system.database) as connection:
             for reason, count in connection.execute(_ASKED):
                 self.say(f"{count:5} times a person was asked: {reason}")
+
+    def _executions(self) -> Counter[str]:
+        with psycopg.connect(self.system.database) as connection:
+            rows = connection.execute("SELECT status, count(*) FROM execution_execution GROUP BY status")
+            return Counter(dict(rows.fetchall()))
 
     def _count(self) -> Totals:
         self.totals.effects = sum(call.acted for call in list(self.shop.calls))
