@@ -1,7 +1,7 @@
 # `make` lists what can be done. Needs Python 3.11, 3.12 or 3.13 and nothing else; PYTHON= names one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough cover lint lint-scripts format bench lock clean erase
+.PHONY: help run test thorough cover faults lint lint-scripts format bench lock clean erase
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -51,6 +51,10 @@ format: .venv/installed-dev node_modules/.installed ## Put the code and the temp
 
 bench: .venv/installed-dev ## Measure against the limits; ONLY=a,d some of them, QUICK=1 for a look
 	@exec $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+faults: .venv/installed-dev ## Kill, freeze and cut everything and count what is lost; CYCLES=20 SEED=7, or MUTANT=all
+	@exec $(BIN)/python -m tests.faults $(if $(CYCLES),--cycles $(CYCLES)) $(if $(ACTIONS),--actions $(ACTIONS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(KEEP),--keep $(KEEP))
 
 lock: ## Pin requirements anew (needs uv)
 	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }

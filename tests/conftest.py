@@ -40,7 +40,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[SERVICES].stop()
 
 
-LONGEST = ("browser/test_hostile", "browser/", "bench/", "reviewapp/processes/test_up", "reviewapp/web/test_")
+LONGEST = (
+    "faults/test_harness",
+    "browser/test_hostile",
+    "browser/",
+    "bench/",
+    "reviewapp/processes/test_up",
+    "reviewapp/web/test_",
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -38,6 +38,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "incidents": _incidents(execution, reader),
         "reason": pieces(execution.reason),
         "can_retry": can_retry,
+        "round": execution.round,
         "in_doubt": in_doubt(execution),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if reader.has_perm("execution.attend_execution")

@@ -52,16 +52,25 @@ class NoEvidence(Refusal):
 
 @transaction.atomic
 def retry(
-    execution: Execution, *, by: User, reason: str = "", checked: bool = False, actor: Actor | None = None
+    execution: Execution,
+    *,
+    by: User,
+    reason: str = "",
+    checked: bool = False,
+    seen: int | None = None,
+    actor: Actor | None = None,
 ) -> None:
     """Try again, with every route's attempts counted anew. Completed steps stay completed.
 
     An earlier attempt may have taken effect: where the workflow can verify a step, it is asked
     first, and where nothing would keep it from acting twice, a person has to have `checked`. Where the
-    agent carries the action out itself, it is asked again by a worker. Raises `NotWaiting`,
-    `MayHaveHappened`.
+    agent carries the action out itself, it is asked again by a worker. `seen` is the round that they looked
+    at: who sends a form twice, not knowing what became of the first, has not looked at what that led to.
+    Raises `NotWaiting`, `MayHaveHappened`.
     """
     locked = _lock(execution, STATUS.NEEDS_ATTENTION)
+    if seen not in (None, locked.round):
+        raise NotWaiting
     unknown = in_doubt(locked)
     if unknown and not checked:
         raise MayHaveHappened

@@ -89,6 +89,7 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
         "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),
+        "round": execution.round,
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if attends and execution.status in attend.CAN_BE_MARKED_DONE
         else "",
@@ -127,7 +128,12 @@ def _next(execution: Any, *, attends: bool) -> str:
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    again = partial(attend.retry, checked=bool(request.POST.get("checked")))
+    seen = request.POST.get("round", "")
+    again = partial(
+        attend.retry,
+        checked=bool(request.POST.get("checked")),
+        seen=int(seen) if seen.isdecimal() else None,
+    )
     return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
 
 

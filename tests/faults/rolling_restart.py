@@ -23,8 +23,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench.faults import ROOT, Outside, Up, body, people, still_open
+from bench.processes import ROOT
 from bench.stage import NOT_OURS
+from tests.faults.under_up import Outside, Up, body, people, still_open
 from tests.rabbitmq import Node
 
 AGENTS = 3

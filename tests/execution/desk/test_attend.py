@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -189,6 +190,21 @@ def test_an_operator_retries_from_the_page(stuck, client, olga):
     assert Execution.objects.get().status == "scheduled"
     actor = json.loads(Event.objects.get(type="execution.retried").body)["actor"]
     assert actor["authenticated_by"] == "unknown"  # `force_login` says nothing of how
+
+
+def test_a_form_that_is_sent_twice_has_it_tried_once(stuck, shop, client, olga):
+    """A browser sends it again where the answer was lost, when nobody has looked since."""
+    client.force_login(olga)
+    page = client.get("/executions/").content.decode()
+    form = {"checked": "yes", "round": re.search(r'name="round" value="(\d+)"', page)[1]}
+    shop.will("/refunds", "hang up")
+
+    client.post(f"/executions/{stuck.pk}/retry/", form)
+    assert run_to_rest(stuck).status == "needs_attention"  # and again nobody knows
+    client.post(f"/executions/{stuck.pk}/retry/", form)
+
+    assert Execution.objects.get().status == "needs_attention"
+    assert tried(stuck) == [("1", "unknown"), ("1", "unknown")]
 
 
 def test_a_lost_race_is_told_and_changes_nothing(stuck, client, olga):

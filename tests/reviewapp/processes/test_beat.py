@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.worker import request
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
+from kombu import Exchange, Queue
 
 from approvals.deciding import decide
 from approvals.models import CheckPlan
@@ -382,6 +384,22 @@ def test_a_round_is_sent_again_once_it_was_taken_even_by_a_worker_that_died(db: 
     Clock().tick()
 
     assert taken in (broker.waiting("ticks") or ())
+
+
+def test_a_worker_whose_clock_is_ahead_drops_no_round(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=1)
+
+    Clock().tick()
+    monkeypatch.setattr(request, "datetime", Tomorrow)
+    with app.connection_for_read() as at_broker:
+        queue = at_broker.SimpleQueue(Queue("ticks", Exchange("ticks"), routing_key="ticks"))
+        taken = request.Request(queue.get(timeout=5), app=app, task=app.tasks["execution.tasks.sweep"])
+        queue.close()
+
+    assert taken.maybe_expire() is None
 
 
 def test_a_tick_says_that_the_clock_works(db: None) -> None:

@@ -1,14 +1,7 @@
-"""`python -m bench.faults`: kill all in turn under `manage.py up`; count what is lost, doubled or stuck.
-
-An agent submits, a reviewer approves and workers carry out, lightly, while Valkey is killed and its port
-held, and worker, beat, web and PostgreSQL are killed with SIGKILL. Each action has an order of its own, so
-that one which was carried out under two keys would be seen. The data is made for this and removed afterwards.
-"""
+"""The system under `manage.py up`, the service that it calls, and who uses it: for a restart under load."""
 
 from __future__ import annotations
 
-import argparse
-import http.client
 import json
 import os
 import queue
@@ -16,10 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import uuid
 from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -148,58 +139,6 @@ class Up:
         return Home.of(self.var, Credentials.of(self.var))
 
 
-class Load:
-    """Submits and approves until it is told to stop; an order counts once its approval was confirmed."""
-
-    def __init__(self, port: int, key: str, token: str, outside: int, per_second: float) -> None:
-        self.port, self.key, self.token, self.outside = port, key, token, outside
-        self.pause = 1 / per_second
-        self.approved: dict[str, str] = {}
-        self.going = True
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.going = False
-        self.thread.join()
-
-    def _run(self) -> None:
-        while self.going:
-            order = f"#W{uuid.uuid4().hex[:10]}"
-            proposal = self._insist("proposals/", body(order, self.outside), self.key, order)
-            suggestion = proposal["suggestions"][0]
-            decision = {
-                "verdict": "approve",
-                "suggestion": suggestion["id"],
-                "action_digest": suggestion["action_digest"],
-            }
-            self._insist(f"proposals/{proposal['id']}/decisions/", decision, self.token, order)
-            self.approved[order] = proposal["id"]
-            time.sleep(self.pause)
-
-    def _insist(self, path: str, body: Any, key: str, idempotency: str) -> Any:
-        """What every client does: send the same again until it is answered."""
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-            try:
-                headers = {
-                    "Host": "localhost",
-                    "Authorization": f"Bearer {key}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": idempotency,
-                }
-                connection.request("POST", f"/api/v1/{path}", json.dumps(body), headers)
-                answer = connection.getresponse()
-                said = json.loads(answer.read())
-                if answer.status in (200, 201, 409):  # 409: the answer to the first time was lost
-                    return said
-            except (OSError, http.client.HTTPException, ValueError):
-                pass
-            finally:
-                connection.close()
-            time.sleep(0.2)
-
-
 def body(order: str, outside: int) -> dict[str, Any]:
     from bench.given import proposal
 
@@ -248,77 +187,3 @@ def still_open(approved: dict[str, str]) -> tuple[Counter[str], int]:
             time.sleep(0.2)
         finally:
             connection.close()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
-    parser.add_argument("--port", type=int, default=8108)
-    parser.add_argument("--per-second", type=float, default=3.0)
-    parser.add_argument("--between", type=float, default=8.0, help="seconds of work between two faults")
-    parser.add_argument("--held", type=float, default=4.0, help="seconds that Valkey's port is held")
-    parser.add_argument("--only", nargs="*", default=list(FAULTS), choices=FAULTS)
-    parser.add_argument("--no-demo", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="reviewapp-faults-") as folder:
-        return _run(options, Path(folder).resolve() / "var")
-
-
-def _run(options: argparse.Namespace, var: Path) -> int:
-    from reviewapp import embedded
-
-    outside = Outside()
-    up = Up(var, options.port, outside.port, demo=not options.no_demo)
-    try:
-        import django
-
-        django.setup()
-        key, token = people(outside.port)
-        load = Load(options.port, key, token, outside.port, options.per_second)
-        time.sleep(options.between)
-        for fault in options.only:
-            print(f"{len(load.approved):4} approved; kill {fault}", flush=True)
-            for what in FAULTS[:-1] if fault == "all" else [fault]:
-                up.kill(what, 0.0 if fault == "all" else options.held)
-            last = time.monotonic()
-            if fault != options.only[-1]:
-                time.sleep(options.between)
-        load.stop()
-        figures = _figures(load, outside, last)
-    finally:
-        up.process.terminate()
-        up.process.wait(30)
-        embedded.erase(var)
-    print(json.dumps(figures, indent=2))
-    return 0 if not (figures["lost"] or figures["doubled"] or figures["stuck"]) else 1
-
-
-def _figures(load: Load, outside: Outside, last: float) -> dict[str, Any]:
-    """Wait until nothing moves any more, and count."""
-    moved = rested = None
-    while True:
-        states, callbacks = still_open(load.approved)
-        now = time.monotonic() - last
-        if not states["scheduled"] and not callbacks and moved is None:
-            moved = now  # what is left, a dead worker had begun: it is due when its lease ends
-        if not states["scheduled"] and not states["running"] and not callbacks:
-            rested = now
-            break
-        if now > STUCK_AFTER:
-            break
-        time.sleep(0.2)
-    told = Counter(proposal for proposal, _ in outside.told)
-    return {
-        "approved": len(load.approved),
-        "states": dict(states),
-        "lost": sum(order not in outside.calls for order in load.approved),
-        "doubled": sum(len(set(keys)) > 1 for keys in outside.calls.values()),
-        "sent again under the same key": sum(len(keys) > 1 for keys in outside.calls.values()),
-        "stuck": states["scheduled"] + states["running"] + callbacks,
-        "told nothing": sum(proposal not in told for proposal in load.approved.values()),
-        "seconds after the last fault until everything due has moved": moved and round(moved, 1),
-        "seconds until leases of killed workers have ended, too": rested and round(rested, 1),
-    }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

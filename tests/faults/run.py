@@ -1,0 +1,160 @@
+"""Cycles: a burst of actions, one fault, recovery, check. Then everything rests, and all is checked."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import psycopg
+
+from tests.faults import checker
+from tests.faults.checker import Finding
+from tests.faults.downstream import Downstream
+from tests.faults.load import Case, Load, Operator
+from tests.faults.nemesis import Nemesis
+from tests.faults.system import LEASE, System, until
+from tests.faults.totals import Totals
+
+STUCK_AFTER = 60.0  # seconds after a fault; more than that nobody waits
+RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
+HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
+
+_DUE = """
+SELECT (SELECT count(*) FROM execution_execution
+         WHERE status = 'scheduled' AND due_at <= statement_timestamp()
+            OR status = 'running' AND lease_until <= statement_timestamp())
+     + (SELECT count(*) FROM suggestions_callback
+         WHERE status = 'waiting' AND due_at <= statement_timestamp())
+     + (SELECT count(*) FROM suggestions_resolution r WHERE r.status = 'approved' AND NOT EXISTS (
+           SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
+"""
+# What nobody has to wait for a person for.
+_AT_WORK = """
+SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running'))
+     + (SELECT count(*) FROM suggestions_callback WHERE status = 'waiting')
+     + (SELECT count(*) FROM execution_execution e WHERE status = 'needs_attention' AND NOT EXISTS (
+           SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))
+"""
+_ASKED = """
+SELECT regexp_replace(body::jsonb -> 'data' ->> 'reason', '^Step [a-z]+: |[0-9]+', '', 'g') AS reason,
+       count(*)
+  FROM audit_event WHERE type IN ('execution.needs_attention', 'execution.refused')
+ GROUP BY reason ORDER BY count(*) DESC LIMIT 12
+"""
+
+
+class Run:
+    """One system, broken again and again."""
+
+    def __init__(
+        self,
+        system: System,
+        shop: Downstream,
+        inbox: Downstream,
+        operator: Operator,
+        *,
+        seed: str,
+        actions: int,
+        patience: float = STUCK_AFTER,
+        say: Callable[[str], None],
+    ) -> None:
+        self.system, self.shop, self.inbox, self.operator = system, shop, inbox, operator
+        self.seed, self.actions, self.patience, self.say = seed, actions, patience, say
+        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop, inbox)
+        self.totals = Totals(seed, cases=self.load.cases)
+        self.deck = random.Random(seed)
+        self.began = time.monotonic()
+        self._connection: psycopg.Connection[tuple[int]] | None = None
+
+    def cycles(self, count: int) -> Totals:
+        """So many cycles, and the end."""
+        for number in range(1, count + 1):
+            self._cycle(number)
+        return self._end()
+
+    def hunt(self, seconds: float, *, kind: str, fault: str) -> Totals:
+        """Cycles until something of this kind is found, or for so long; every other one with this fault."""
+        number = 0
+        while time.monotonic() - self.began < seconds and not self.totals.has(kind):
+            number += 1
+            self._cycle(number, fault if number % 2 else "")
+        return self._count() if self.totals.has(kind) else self._end()
+
+    def _cycle(self, number: int, fault: str = "") -> None:
+        rng = random.Random(f"{self.seed}/{number}")
+        fault = fault or self.nemesis.next_fault(self.deck)
+        cases, answered = self.load.burst(f"c{number}", self.actions, rng)
+        time.sleep(rng.uniform(0, HAPPENS_WITHIN))
+        said = self.nemesis.strike(fault, rng)
+        self.totals.faults[fault] += 1
+        recovery = self._recover(answered)
+        told, found = self._after(recovery, cases, fault)
+        self.totals.findings += found
+        self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
+
+    def _after(self, recovery: float | None, cases: list[Case], fault: str) -> tuple[str, list[Finding]]:
+        """What is said of a cycle, and what is wrong with it."""
+        if recovery is not None:
+            self.totals.recoveries.append(recovery)
+            found = self._check(cases)
+            return f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}", found
+        self.totals.unfinished += 1
+        if self.patience < STUCK_AFTER:
+            return "the next comes before it has recovered", []
+        return "STUCK", [Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
+
+    def _recover(self, answered: Future[None]) -> float | None:
+        """Seconds until every client has its answer and nothing that is due waits; None where that takes
+        longer than our patience."""
+        began = time.monotonic()
+        moves = until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=self.patience, every=0.1)
+        if answered.done():
+            answered.result()
+        return time.monotonic() - began if moves else None
+
+    def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
+        books = checker.Books(self.shop, self.inbox, LEASE, self.nemesis.still)
+        return checker.check(self.system.database, cases, books, is_over=is_over)
+
+    def _end(self) -> Totals:
+        """Everything comes to rest, is checked as a whole, and counted."""
+        began = time.monotonic()
+        self.nemesis.wait()
+        self.load.wait()
+        until(lambda: self._count_of(_AT_WORK) == 0, seconds=RESTS_WITHIN, every=0.2)
+        self.totals.rest = time.monotonic() - began
+        self.totals.findings += self._check(self.load.cases, is_over=True)
+        self._tell_why_people_were_asked()
+        self.totals.executions = self._executions()
+        self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
+        self.totals.findings = list(dict.fromkeys(self.totals.findings))  # some were found before
+        return self._count()
+
+    def _tell_why_people_were_asked(self) -> None:
+        with psycopg.connect(self.system.database) as connection:
+            for reason, count in connection.execute(_ASKED):
+                self.say(f"{count:5} times a person was asked: {reason}")
+
+    def _executions(self) -> Counter[str]:
+        with psycopg.connect(self.system.database) as connection:
+            rows = connection.execute("SELECT status, count(*) FROM execution_execution GROUP BY status")
+            return Counter(dict(rows.fetchall()))
+
+    def _count(self) -> Totals:
+        self.totals.effects = sum(call.acted for call in list(self.shop.calls))
+        self.totals.attended = self.operator.attended
+        self.totals.seconds = time.monotonic() - self.began
+        return self.totals
+
+    def _count_of(self, statement: str) -> int:
+        """The number that it asks for; 1 while the database is away."""
+        try:
+            self._connection = self._connection or psycopg.connect(self.system.database, autocommit=True)
+            [count] = self._connection.execute(statement).fetchone() or [1]
+            return int(count)
+        except psycopg.Error:
+            self._connection = None
+            return 1
