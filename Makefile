@@ -54,7 +54,7 @@ bench: .venv/installed-dev ## Measure against the limits; ONLY=a,d some of them,
 
 faults: .venv/installed-dev ## Kill, freeze and cut everything and count what is lost; CYCLES=20 SEED=7, or MUTANT=all
 	@exec $(BIN)/python -m tests.faults $(if $(CYCLES),--cycles $(CYCLES)) $(if $(ACTIONS),--actions $(ACTIONS)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(KEEP),--keep $(KEEP))
+		$(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(KEEP),--keep $(KEEP)) $(if $(ONLY),--only '$(ONLY)')
 
 lock: ## Pin requirements anew (needs uv)
 	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }

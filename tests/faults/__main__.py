@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.faults.downstream import Downstream
 from tests.faults.load import Operator
 from tests.faults.mutants import MUTANTS, Mutant
+from tests.faults.nemesis import FAULTS
 from tests.faults.run import STUCK_AFTER, Run
 from tests.faults.system import System
 from tests.faults.totals import Totals
@@ -38,6 +39,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, default=STUCK_AFTER, help="seconds until the next cycle at most"
     )
+    parser.add_argument(
+        "--only", action="append", choices=sorted(FAULTS), help="this fault, and others so named"
+    )
     parser.add_argument("--seed", default="", help="of an earlier run, to have it again")
     parser.add_argument("--mutant", default="", choices=["", ALL, *MUTANTS], help="is it caught?")
     parser.add_argument("--keep", default="", help="a folder for the logs of the processes")
@@ -48,7 +52,7 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
     """One system from its start to its end; the status of the process, as far as it goes."""
     seed = options.seed or str(random.SystemRandom().randrange(10**6))
     began = time.monotonic()
-    given = {"seed": seed, "actions": options.actions, "patience": options.patience}
+    given = {"seed": seed, "actions": options.actions, "patience": options.patience, "only": options.only}
     with (
         tempfile.TemporaryDirectory(prefix="reviewapp-faults-") as folder,
         Downstream(seed=seed) as shop,

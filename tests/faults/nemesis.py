@@ -33,8 +33,11 @@ class Nemesis:
     from and until, in which something stood still: what it says of the time is late by as much.
     """
 
-    def __init__(self, system: System, shop: Downstream, inbox: Downstream) -> None:
+    def __init__(
+        self, system: System, shop: Downstream, inbox: Downstream, only: list[str] | None = None
+    ) -> None:
         self.system, self.shop, self.inbox = system, shop, inbox
+        self.faults = sorted(only or FAULTS)
         self.still: list[tuple[float, float]] = []
         self._inbox_opened_at = -SECOND_TRY
         self._healing: list[threading.Thread] = []
@@ -43,7 +46,7 @@ class Nemesis:
     def next_fault(self, rng: random.Random) -> str:
         """The name of a fault: each once before any comes again."""
         if not self._deck:
-            self._deck = sorted(FAULTS)
+            self._deck = list(self.faults)
             rng.shuffle(self._deck)
         return self._deck.pop()
 

@@ -59,11 +59,12 @@ class Run:
         seed: str,
         actions: int,
         patience: float = STUCK_AFTER,
+        only: list[str] | None = None,
         say: Callable[[str], None],
     ) -> None:
         self.system, self.shop, self.inbox, self.operator = system, shop, inbox, operator
         self.seed, self.actions, self.patience, self.say = seed, actions, patience, say
-        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop, inbox)
+        self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop, inbox, only)
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
         self.began = time.monotonic()
