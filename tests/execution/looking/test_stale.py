@@ -264,3 +264,19 @@ def test_what_was_decided_before_it_came_back_stays_without_effect(
     assert run_to_rest(again).status == Execution.Status.NEEDS_ATTENTION
     assert "1 of 2 people stand behind this action" in Execution.objects.get().reason
     assert shop.asked("/refunds") == []
+
+
+def test_an_edit_that_leads_to_another_question_is_compared_with_nothing(
+    shop: Any, waiting: Any, ana: Any
+) -> None:
+    """Nobody was shown the other order; what is required holds for it all the same."""
+    proposal = waiting()
+    shop.will("/orders/W2", (200, {"refundable": 9, "owner": "Eve"}, {}))
+    suggestion = proposal.suggestions.select_related("action_type").get()
+    how = {"reviewer": ana, "actor": actor_of(ana), "shown_digest": suggestion.action_digest}
+    shown = [Look.objects.get().pk]
+    other = {"order_id": "W2", "amount": 5}
+    execution = decide.approve(suggestion, arguments=other, shown=shown, **how).resolution.proposal.execution
+
+    assert run_to_rest(execution).status == Execution.Status.SUCCEEDED
+    assert [body for _, body in shop.asked("/refunds")] == [other]
