@@ -41,7 +41,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[SERVICES].stop()
 
 
-LONGEST = ("browser/test_hostile", "browser/", "bench/", "reviewapp/processes/test_up", "reviewapp/web/test_")
+LONGEST = (
+    *("browser/test_hostile", "browser/", "bench/", "reviewapp/processes/test_up", "reviewapp/web/test_"),
+    *("test_example_policies", "scripts/", "reviewapp/", "execution/running/", "demo/", "test_replay"),
+)
 
 
 @pytest.hookimpl(trylast=True)
