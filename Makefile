@@ -4,6 +4,9 @@
 .PHONY: help run test thorough cover faults lint lint-scripts format bench lock clean erase
 SHELL := /bin/sh
 
+# A test run starts Python some hundred times: what was compiled once is kept, whatever the machine's habit.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 BIN := .venv/bin
 NODE_BIN := node_modules/.bin

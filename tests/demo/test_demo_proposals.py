@@ -146,22 +146,26 @@ def filled(url: str, arguments: dict) -> str:
     return url
 
 
+FACTS = ["action", "args", "risk", "user_text", "tool_text"]
+RULES = {
+    rule["name"]: Expression(rule["when"], FACTS, FUNCTIONS)
+    for rule in yaml.safe_load(seed.policy())["rules"]
+}
+
+
 def rules_that_match(proposed) -> set[str]:
-    names = ["action", "args", "risk", "user_text", "tool_text"]
     messages = proposed.body["context"]["messages"]
     said = {role: "\n".join(m["content"] for m in messages if m["role"] == role) for role in ("user", "tool")}
     found = set()
-    for rule in yaml.safe_load(seed.policy())["rules"]:
-        for suggestion in proposed.body["suggestions"]:
-            facts = {
-                "action": {"name": suggestion["action"]},
-                "args": suggestion["arguments"],
-                "risk": suggestion["risk"],
-                "user_text": said["user"],
-                "tool_text": said["tool"],
-            }
-            if Expression(rule["when"], names, FUNCTIONS).holds(facts):
-                found.add(rule["name"])
+    for suggestion in proposed.body["suggestions"]:
+        facts = {
+            "action": {"name": suggestion["action"]},
+            "args": suggestion["arguments"],
+            "risk": suggestion["risk"],
+            "user_text": said["user"],
+            "tool_text": said["tool"],
+        }
+        found |= {name for name, rule in RULES.items() if rule.holds(facts)}
     return found
 
 
