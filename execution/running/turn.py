@@ -362,11 +362,13 @@ class Turn:
         return True
 
     def _count(self, route: Any, result: Result) -> None:
-        """Tell the route's breaker how it went."""
+        """Tell the route's breaker how it went; what we could not send, or let go of, says nothing of it."""
         name = moves.breaker_of(route)
+        answered = result.outcome == SUCCEEDED or result.status is not None
         if result.outcome in (FAILED, UNKNOWN) and result.status not in ASKED_LESS:
-            breakers.failed(name, result.detail, proposal_id=self.execution.proposal_id)
-        elif any(one.route == name for one in self.work.troubled):
+            if not stopping.is_asked():
+                breakers.failed(name, result.detail, proposal_id=self.execution.proposal_id)
+        elif answered and any(one.route == name for one in self.work.troubled):
             breakers.worked(name, proposal_id=self.execution.proposal_id)
 
     def _close_well(self, task: Task, route: Any, attempt: Attempt, result: Result) -> bool:
