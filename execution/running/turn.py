@@ -78,12 +78,12 @@ class Turn:
 
     lease: Lease  # once it is taken
     work: Work  # as the present transaction has found it
-    workflow: Workflow | None
 
     def __init__(self, take: Take) -> None:
         self._hold, self.has_taken = take, False
         self.began = self.held_from = time.monotonic()
         self.looked = False
+        self.workflow: Workflow | None = None
         self.probed: set[int] = set()  # steps of which it is known that no earlier round took effect
 
     @property

@@ -192,6 +192,8 @@ class Workflow(Checked):
         names = [step.name for step in self.steps]
         if len(set(names)) != len(names):
             raise ValueError("two steps have the same name")
+        if taken := [name for name in names if name.startswith("undo.")]:
+            raise ValueError(f"{taken[0]}: names with undo. are for what undoes a step")
         if self.budget is not None and not self.currency:
             raise ValueError("a budget needs a currency")
         if self.look is None and (self.require or self.stale_when):

@@ -61,6 +61,7 @@ def route(**changes):
         ({"steps": [REFUND], "extra": 1}, "extra: Extra inputs"),
         ({"steps": [REFUND, REFUND]}, "workflow: two steps have the same name"),
         (step(name="a/b"), "steps.0.name"),
+        (step(name="undo.refund"), "workflow: undo.refund: names with undo."),
         (step(routes=[]), "steps.0: a step needs routes"),
         (step(routes=[{"kind": "python"}]), "steps.0.routes.0"),
         (step(routes=[{"kind": "handback"}, ROUTE]), "steps.0.routes: only the last route can hand back"),
