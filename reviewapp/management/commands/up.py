@@ -323,8 +323,9 @@ def _listening(host: str, port: int) -> socket.socket:
     """The socket that web processes share, one after the other: nobody who connects finds none."""
     _check_port(host, port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is every address there is
     try:
-        shared = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        shared = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as problem:
         raise CannotStart(f"Nobody can listen on port {port} of {host}: {problem.strerror}.") from None
     shared.setblocking(False)  # of two that hear of one connection, the slower one must not wait for the next

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import repeat
 
 import pytest
 from django.db import connection, connections, transaction
@@ -11,7 +12,7 @@ from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
 from execution.holding.lease import take
 from execution.models import Execution
-from execution.models.executions import Priority
+from execution.models.executions import Next, Priority
 from execution.running import run as running
 from execution.running.run import run_next, run_what_is_due
 from execution.tasks import sweep
@@ -23,6 +24,12 @@ from tests.conftest import actor_of
 from tests.execution.conftest import step, workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch):
+    """However slow the machine is, a message has time enough."""
+    monkeypatch.setattr(running, "SECONDS", 60)
 
 
 def keys(shop):
@@ -106,7 +113,8 @@ def of_priority(execution, priority):
     return execution
 
 
-def test_what_is_urgent_overtakes_what_has_been_due_for_longer(approved, shop):
+def test_what_is_urgent_overtakes_what_has_been_due_for_longer(approved, shop, monkeypatch):
+    monkeypatch.setattr(running, "_TURNS", repeat(Next.BY_PRIORITY))
     plan = workflow(step(f"{shop.url}/refunds"))
     own, *flood = (of_priority(approved(plan), 2) for _ in range(4))
     soon, urgent = of_priority(approved(plan), 1), of_priority(approved(plan), 0)

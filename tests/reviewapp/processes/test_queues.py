@@ -20,8 +20,9 @@ from execution.holding.outbox import EXECUTIONS, URGENT
 from execution.models import Execution
 from governance.actions.route_kinds import LONGEST_CALL
 from reviewapp.celery import app
+from reviewapp.embedded import CannotStart
 from reviewapp.management.commands import up
-from reviewapp.processes import queues
+from reviewapp.processes import children, queues
 from reviewapp.processes.beat import QUEUE
 from reviewapp.tasks import RETRY_SECONDS
 
@@ -116,6 +117,16 @@ def test_nobody_gets_what_somebody_else_is_still_in_the_middle_of() -> None:
     # A message that is to wait is held by a worker, unacknowledged, for as long.
     assert longest_countdown + hard < visible
     assert now.STOP_SECONDS < up.PATIENCE / 2 < up.ALL_GONE < 20
+
+
+def test_a_worker_may_be_kept_for_some_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--queues" not in children.worker("", 0)
+    monkeypatch.setenv("WORKER_QUEUES", "urgent, celery")
+    assert children.worker("", 0)[-2:] == ["--queues", "urgent,celery"]
+
+    monkeypatch.setenv("WORKER_QUEUES", "urgent,lunch")
+    with pytest.raises(CannotStart, match="there is no queue lunch, but urgent, executions"):
+        children.worker("", 0)
 
 
 def test_where_enough_messages_wait_no_more_are_sent() -> None:
