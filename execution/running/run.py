@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import Error, transaction
 from django.db.models.functions import Now
@@ -79,8 +80,10 @@ def _run(take: Take) -> bool:
         turn.go()
     except LeaseLost:
         _log.warning("lease lost", execution=str(turn.lease.execution_id), fence=turn.lease.fence)
-    except Error:
-        raise  # the database is away: the lease runs out, and whoever takes it next goes on
+    except (Error, SoftTimeLimitExceeded):
+        # The database is away or silent: the lease runs out, and whoever takes it next goes on. An attempt
+        # that was cut off counts as unknown there, and nothing else needs a person.
+        raise
     except Exception as error:
         turn.give_up(f"The worker failed: {type(error).__name__}.")
         raise
