@@ -8,6 +8,7 @@ from itertools import cycle
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error
 
 from audit.ground import stopping
@@ -60,8 +61,10 @@ def _run(take: Take) -> bool:
         turn.go()
     except LeaseLost:
         _log.warning("lease lost", execution=str(turn.lease.execution_id), fence=turn.lease.fence)
-    except Error:
-        raise  # the database is away: the lease runs out, and whoever takes it next goes on
+    except (Error, SoftTimeLimitExceeded):
+        # The database is away or silent: the lease runs out, and whoever takes it next goes on. An attempt
+        # that was cut off counts as unknown there, and nothing else needs a person.
+        raise
     except Exception as error:
         turn.give_up(f"The worker failed: {type(error).__name__}.")
         raise

@@ -39,12 +39,16 @@ def replace(owner: Any, name: str, other: Any) -> Any:
     return before
 
 
-def rewrite(owner: Any, name: str, old: str, new: str) -> None:
-    """Write a statement otherwise. Raises `LookupError` where it does not say `old`."""
-    text: str = getattr(owner, name)
-    if old not in text:
+def rewrite(module: Any, name: str, old: str, new: str) -> None:
+    """Send every statement of a module otherwise, the one of this name among them. Raises `LookupError` where
+    that does not say `old`."""
+    if old not in getattr(module, name):
         raise LookupError(f"{name} does not say {old!r}")
-    put(owner, name, text.replace(old, new))
+
+    def execute_rewritten(statement: str, *parameters: Any, **how: Any) -> Any:
+        return execute(statement.replace(old, new), *parameters, **how)
+
+    execute = replace(module, "execute", execute_rewritten)
 
 
 @_mutant(shows_as="lease", after="double the messages")
@@ -101,7 +105,7 @@ def on_commit_instead_of_the_outbox() -> None:
     from execution.running import run
 
     replace(Outbox, "due", lambda _self, **_values: [])
-    replace(run, "run_next", lambda _which: False)
+    replace(run, "run_next", lambda *_which: False)
 
 
 @_mutant(shows_as="lease", after="pool process")
@@ -109,10 +113,7 @@ def fence_not_written() -> None:
     """Every worker that takes an execution has the same number as the one before."""
     from execution.models import executions
 
-    same = ("fence = fence + 1", "fence = greatest(fence, 1)")
-    rewrite(executions, "_TAKE_IT", *same)
-    for which in executions.Next:
-        rewrite(which, "_value_", *same)
+    rewrite(executions, "_TAKE", "fence = fence + 1", "fence = greatest(fence, 1)")
 
 
 @_mutant(shows_as="doubled", after="close the shop")

@@ -6,6 +6,7 @@ import threading
 from functools import partial
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection
 from django.db.models import F
 from django.db.models.functions import Now
@@ -561,6 +562,22 @@ def test_a_fault_before_anything_began_is_shown_to_a_person_too(approved, shop, 
         "The worker failed: ZeroDivisionError.",
     )
     assert (tried(execution), shop.calls) == ([], [])
+
+
+def test_a_worker_whose_time_is_over_before_anything_began_asks_nobody(approved, shop, monkeypatch):
+    """As it is where the database is silent for long."""
+    execution = approved(workflow(step(f"{shop.url}/refunds")))
+    with monkeypatch.context() as silent:
+        silent.setattr(
+            "execution.running.run.work_on", lambda *_: (_ for _ in ()).throw(SoftTimeLimitExceeded)
+        )
+        with pytest.raises(SoftTimeLimitExceeded):
+            run(execution.pk)
+
+    execution = run_to_rest(execution)
+
+    assert execution.status == "succeeded"
+    assert tried(execution) == [("1", "succeeded")]
 
 
 def test_a_worker_that_is_killed_before_anything_began_leaves_it_for_the_next(approved, shop, monkeypatch):
