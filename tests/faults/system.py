@@ -218,8 +218,10 @@ class System:
         return [pid for pid in (self.child("worker"), apart) if pid]
 
     def postgres(self) -> int | None:
+        """Its head; none where the number in its file is that of one that has gone, and may be anybody's."""
         with contextlib.suppress(OSError, ValueError, IndexError):
-            return int((self.home.postgres / "postmaster.pid").read_text().split()[0])
+            pid = int((self.home.postgres / "postmaster.pid").read_text().split()[0])
+            return pid if str(self.home.postgres) in processes.command_of(pid) else None
         return None
 
     def valkey(self) -> int | None:
