@@ -12,6 +12,7 @@ from audit.ground.refusals import Invalid, pointer_of
 from governance.actions import action_types, workflow
 from governance.actions.credentials import Path, unusable
 from governance.actions.workflow import Workflow
+from governance.expressions import known_facts
 from governance.models import ActionType
 from governance.policies import mistakes, policy_yaml
 from governance.policies.policy_yaml import Place, Written
@@ -19,6 +20,21 @@ from governance.workflows.meaning import Doubt, doubts, not_allowed
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']+)'.*", re.DOTALL)
+_BEGINNINGS = {
+    "a",
+    "an",
+    "has",
+    "is",
+    "it",
+    "only",
+    "say",
+    "something",
+    "the",
+    "there",
+    "this",
+    "two",
+    "with",
+}
 _NOT_JSON = "YAML does not take it for text, a number, true or false; put it in quotes"
 
 
@@ -103,7 +119,7 @@ def _doubt(mistake: workflow.Mistake) -> Doubt:
             line,
             max(1, column - len(word) * ("." in undeclared[1])),
         )
-    return Doubt(mistake.path, text.removeprefix("Syntax error: "), line, column)
+    return Doubt(mistake.path, known_facts.in_words(text), line, column)
 
 
 def _not_json(written: Written) -> Iterator[dict[str, Any]]:
@@ -145,10 +161,10 @@ def _in_words(doubt: Doubt) -> dict[str, Any]:
 
 
 def _sentence(text: str) -> str:
+    """With a full stop, and a capital unless it begins with what somebody wrote."""
     text = text.replace("Input should be", "It has to be").strip()
-    begins = text.split(" ", 1)[0]
-    is_word = begins.isalpha() and begins.islower()
-    text = f"{text[:1].upper()}{text[1:]}" if is_word else text
+    if text.split(" ", 1)[0] in _BEGINNINGS:
+        text = f"{text[:1].upper()}{text[1:]}"
     return text if text.endswith(("?", ".")) else f"{text}."
 
 

@@ -107,7 +107,7 @@ def test_a_workflow_without_mistakes_is_read(pay: ActionType) -> None:
         ),
         (
             STEP[:-2] + ',\n        body: {to: ["=args.amount +", "=args.to.x", "=foo.y"]}}\n',
-            [(5, 36, "mismatched input"), (5, 55, "there is no foo here.")],
+            [(5, 36, "something is missing at the end"), (5, 55, "there is no foo here.")],
         ),
         (
             STEP + "    success_when: >\n      response.status < 300 &&\n      response.jsn.ok\n",
