@@ -20,21 +20,9 @@ from governance.workflows.meaning import Doubt, doubts, not_allowed
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']+)'.*", re.DOTALL)
-_BEGINNINGS = {
-    "a",
-    "an",
-    "has",
-    "is",
-    "it",
-    "only",
-    "say",
-    "something",
-    "the",
-    "there",
-    "this",
-    "two",
-    "with",
-}
+_BEGINNINGS = frozenset(
+    ("a", "an", "has", "is", "it", "only", "say", "something", "the", "there", "this", "two")
+)
 _NOT_JSON = "YAML does not take it for text, a number, true or false; put it in quotes"
 
 

@@ -12,11 +12,24 @@ from governance.models import ActionType
 from governance.schemas.data_classes import object_in
 
 _FIRST = (
-    *("currency", "budget", "within", "compensate", "look", "preview", "require", "stale_when", "steps"),
-    *("name", "if", "kind", "method", "url", "tool", "callable", "broker", "exchange", "routing_key", "task"),
-    *("with", "headers", "sign", "client_certificate", "oauth2", "body", "arguments", "route", "routes"),
-    *("to", "team", "title", "form", "timeout", "cached", "show", "says", "idempotent", "cost", "errors"),
-    *("retry", "attempts", "base", "cap", "success_when", "verify", "expect", "await", "signal", "undo"),
+    *(
+        "name",
+        "if",
+        "kind",
+        "to",
+        "signal",
+        "attempts",
+        "base",
+        "cap",
+        "route",
+        "currency",
+        "budget",
+        "within",
+    ),
+    *("compensate", "look", "preview", "require", "stale_when", "steps", "method", "url", "tool", "callable"),
+    *("broker", "exchange", "routing_key", "task", "with", "headers", "sign", "client_certificate", "oauth2"),
+    *("body", "arguments", "team", "title", "form", "routes", "timeout", "cached", "show", "says"),
+    *("idempotent", "cost", "errors", "retry", "success_when", "verify", "expect", "await", "undo"),
 )
 _ORDER = {word: place for place, word in enumerate(_FIRST)}
 _FREE = {"body", "arguments", "with", "headers", "show", "form"}  # whose members are not ours

@@ -70,7 +70,7 @@ def test_a_change_is_a_new_version_and_keeps_the_old_one(operator: Client) -> No
     told = ("schema_as_written", "description", "template", "annotations", "reversibility", "source")
     assert [getattr(after, name) for name in told] == [getattr(before, name) for name in told]
     event = Event.objects.filter(type="action_type.registered").latest("id")
-    assert (json.loads(event.body)["data"]["version"], event.actor_name) == (2, "olga")
+    assert (json.loads(event.body)["data"]["version"], event.actor_name) == (2, "Olga")
 
     again = operator.post(HERE, {"text": TEXT, "version": "2"}, follow=True)
     assert "Nothing changed" in again.content.decode()
