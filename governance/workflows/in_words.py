@@ -22,7 +22,7 @@ from governance.actions.workflow import Await, Look, Undo, Verify, Workflow, Wor
 _LONGEST = 400  # letters of one expression; the whole stands in the text
 
 
-class Said(NamedTuple):
+class Line(NamedTuple):
     """One thing that is said: what it is about, and then plain words or (`code`) what was written."""
 
     label: str
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
     shape: str
     title: str
-    lines: list[Said]
+    lines: list[Line]
 
 
 class Block(NamedTuple):
@@ -43,13 +43,13 @@ class Block(NamedTuple):
 
     shape: str
     title: str
-    lines: list[Said]
+    lines: list[Line]
     parts: list[Part]
     name: str = ""
 
     @property
     def sentence(self) -> str:
-        told = [*self.lines, *(line for part in self.parts for line in (Said("", part.title), *part.lines))]
+        told = [*self.lines, *(line for part in self.parts for line in (Line("", part.title), *part.lines))]
         return f"{self.title}: {'; '.join(f'{one.label} {one.text}'.strip() for one in told)}."
 
 
@@ -83,7 +83,7 @@ def limits(plan: Workflow) -> list[str]:
 
 
 def _look(look: Look) -> Block:
-    lines = [*_of_route(look.route, ""), Said("Counts as now for", span(look.cached))]
+    lines = [*_of_route(look.route, ""), Line("Counts as now for", span(look.cached))]
     return Block("look", f"Look first: what {shown(look.says)} says", lines, [])
 
 
@@ -100,7 +100,7 @@ def _step(number: int, step: WorkflowStep, currency: str) -> Block:
         for place, route in enumerate(step.routes, start=1)
     ]
     if any(route.is_called for route in step.routes):
-        lines.append(Said("Tries each route", _tries(step)))
+        lines.append(Line("Tries each route", _tries(step)))
         lines.append(_code("Done when", step.success_when))
     parts += [_proof(step.verify)] if step.verify else []
     parts += [_wait(step.await_)] if step.await_ else []
@@ -127,7 +127,7 @@ def _proof(verify: Verify) -> Part:
 
 
 def _wait(awaited: Await) -> Part:
-    lines = [Said("Up to", f"{span(awaited.within)}, then a person is asked")]
+    lines = [Line("Up to", f"{span(awaited.within)}, then a person is asked")]
     lines += [_code("It has to say", awaited.expect)] if awaited.expect else []
     return Part("wait", f"Wait for the event {awaited.signal}", lines)
 
@@ -136,33 +136,33 @@ def _undo(undo: Undo) -> Part:
     return Part("undo", "To undo it", [line for route in undo.routes for line in _of_route(route, "")])
 
 
-def _of_route(route: RouteModel, currency: str) -> list[Said]:
+def _of_route(route: RouteModel, currency: str) -> list[Line]:
     lines = list(_leads_to(route))
     if isinstance(route, CalledRoute) and route.cost:
-        lines.append(Said("Costs", f"{route.cost:f} {currency} an attempt".replace("  ", " ")))
+        lines.append(Line("Costs", f"{route.cost:f} {currency} an attempt".replace("  ", " ")))
     if names := sorted({name for _, name in route.secrets()}):
-        lines.append(Said("Uses the secrets" if names[1:] else "Uses the secret", ", ".join(names)))
+        lines.append(Line("Uses the secrets" if names[1:] else "Uses the secret", ", ".join(names)))
     if isinstance(route, CalledRoute) and route.idempotent:
-        lines.append(Said("", "Asked twice, it acts once"))
+        lines.append(Line("", "Asked twice, it acts once"))
     return lines
 
 
-def _leads_to(route: RouteModel) -> Iterator[Said]:
+def _leads_to(route: RouteModel) -> Iterator[Line]:
     if isinstance(route, HttpRoute):
-        yield Said(f"HTTP {route.method}", _host(route.url))
+        yield Line(f"HTTP {route.method}", _host(route.url))
         yield _code("", _path(route.url))
     elif isinstance(route, McpRoute):
-        yield Said("MCP server", _host(route.url))
+        yield Line("MCP server", _host(route.url))
         yield _code("Tool", route.tool)
     elif isinstance(route, PythonRoute):
         yield _code("Python", route.callable)
     elif isinstance(route, MessageRoute):
-        yield Said("Message to the broker", route.broker)
+        yield Line("Message to the broker", route.broker)
         told = route.task or f"{route.exchange or 'the default exchange'} {route.routing_key}".strip()
         yield _code("Task" if route.task else "To", told)
     elif isinstance(route, HandBack):
-        yield Said("By hand:", "the agent" if route.to == "agent" else f"the team {shown(route.to.team)}")
-        yield Said("Within", span(route.within))
+        yield Line("By hand:", "the agent" if route.to == "agent" else f"the team {shown(route.to.team)}")
+        yield Line("Within", span(route.within))
 
 
 def _host(url: str) -> str:
@@ -174,6 +174,6 @@ def _path(url: str) -> str:
     return "/" + rest.partition("/")[2]
 
 
-def _code(label: str, source: Any) -> Said:
+def _code(label: str, source: Any) -> Line:
     text = shown(str(source))
-    return Said(label, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…", code=True)
+    return Line(label, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…", code=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from governance.actions.workflow import InvalidWorkflow, Workflow, parse
-from governance.workflows.in_words import Block, Part, Said, blocks, limits
+from governance.workflows.in_words import Block, Line, Part, blocks, limits
 
 WIDTH = 360
 _EDGE, _PAD, _INSET, _GAP = 4, 12, 10, 30
@@ -69,6 +69,10 @@ class Arrow(NamedTuple):
     x: float
     y: float
     end: float
+
+    @property
+    def path(self) -> str:
+        return f"M{self.x:g} {self.y:g}V{self.end:g}m-4 -6l4 6l4 -6"
 
 
 @dataclass
@@ -138,9 +142,9 @@ class _Drawing:
         state = self.states.get(block.name, "")
         self.y += _PAD - 2
         x, room = _EDGE + _PAD, WIDTH - 2 * (_EDGE + _PAD)
-        self._line(Said("", block.title), x, room, "title")
+        self._line(Line("", block.title), x, room, "title")
         if state:
-            self._line(Said("", _STATES.get(state, state)), x, room, "part")
+            self._line(Line("", _STATES.get(state, state)), x, room, "part")
         for said in block.lines:
             self._line(said, x, room)
         for number, part in enumerate(block.parts):
@@ -157,13 +161,13 @@ class _Drawing:
         begin, x = self.y, _EDGE + _PAD
         self.y += _INSET - 3
         room = WIDTH - 2 * (x + _INSET)
-        self._line(Said("", part.title), x + _INSET, room, "part")
+        self._line(Line("", part.title), x + _INSET, room, "part")
         for said in part.lines:
             self._line(said, x + _INSET, room)
         self.y += _INSET - 3
         self.picture.boxes.append(Box(part.shape, x, begin, WIDTH - 2 * x, self.y - begin))
 
-    def _line(self, said: Said, x: float, room: float, kind: str = "") -> None:
+    def _line(self, said: Line, x: float, room: float, kind: str = "") -> None:
         kind = kind or ("code" if said.code else "plain")
         letter = _CODE_LETTER if said.code or kind == "title" else _LETTER
         taken = len(said.label) * _LETTER + 4 if said.label else 0
