@@ -5,6 +5,7 @@ This is the shape and its check, made when an action type is registered. `execut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from difflib import get_close_matches
@@ -47,6 +48,12 @@ from governance.actions.templates import (
     members_of,
 )
 from governance.schemas.data_classes import object_in
+
+_STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+
+def is_step_name(name: str) -> bool:
+    return re.match(_STEP_NAME, name) is not None
 
 
 class InvalidWorkflow(ValueError):
@@ -154,7 +161,7 @@ def _wrong_route(route: RouteModel, routes: list[RouteModel], index: int) -> str
 class WorkflowStep(Checked):
     """One step: routes in order of preference, or an event to wait for, or the one and then the other."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: str = Field(pattern=_STEP_NAME)
     if_: Before | None = Field(None, alias="if")
     routes: list[Route] = Field([], max_length=10)
     retry: Retry = Retry()

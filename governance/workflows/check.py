@@ -7,18 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from yaml import ScalarNode
+
 from audit.ground.canonical import canonical
 from audit.ground.refusals import Invalid, pointer_of
 from governance.actions import action_types, workflow
 from governance.actions.credentials import Path, unusable
-from governance.actions.workflow import Workflow
+from governance.actions.workflow import Mistake, Workflow
 from governance.expressions import known_facts
 from governance.models import ActionType
 from governance.policies import mistakes, policy_yaml
 from governance.policies.policy_yaml import Place, Written
 from governance.workflows.meaning import Doubt, doubts, not_allowed
+from governance.workflows.remaining import parts_of, without
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
+_COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']+)'.*", re.DOTALL)
 _BEGINNINGS = frozenset(
     ("a", "an", "has", "is", "it", "only", "say", "something", "the", "there", "this", "two")
@@ -58,7 +62,7 @@ def check(text: str, action_type: ActionType) -> Checked:
         written.content,
         plan,
         mistakes.in_order(_placed(written, doubt) for doubt in told if not doubt.mild),
-        mistakes.in_order(_placed(written, doubt) for doubt in told if doubt.mild),
+        mistakes.in_order([*(_placed(written, doubt) for doubt in told if doubt.mild), *_comments(written)]),
     )
 
 
@@ -70,18 +74,35 @@ def check_content(content: Any, action_type: ActionType) -> Checked:
 
 
 def _looked_at(content: Any, action_type: ActionType) -> tuple[Workflow | None, list[Doubt]]:
+    found = workflow.mistakes(content, action_type.schema)
+    told = [_doubt(mistake) for mistake in found]
     try:
         plan = workflow.parse(content)
     except workflow.InvalidWorkflow:
-        plan = None
-    found = [_doubt(mistake) for mistake in workflow.mistakes(content, action_type.schema)]
-    if plan is not None:
-        found += doubts(plan, action_type.schema)
-        found += not_allowed(plan)
-        found += [Doubt(path, text) for path, text in unusable(plan.secrets(), action=action_type.name)]
-    if not found:
-        found += _as_definition(content, action_type)
-    return plan, list(dict.fromkeys(found))
+        return None, [*told, *_of_the_rest(content, found, action_type)]
+    told += _meant(plan, action_type)
+    if not told:
+        told += _as_definition(content, action_type)
+    return plan, list(dict.fromkeys(told))
+
+
+def _meant(plan: Workflow, action_type: ActionType) -> Iterator[Doubt]:
+    yield from doubts(plan, action_type.schema)
+    yield from not_allowed(plan)
+    yield from (Doubt(path, text) for path, text in unusable(plan.secrets(), action=action_type.name))
+
+
+def _of_the_rest(content: Any, found: list[Mistake], action_type: ActionType) -> list[Doubt]:
+    """What is wrong with the parts that have the form of a workflow, where others don't."""
+    broken = parts_of(found)
+    rest = without(content, broken)
+    try:
+        plan = workflow.parse(rest)
+    except workflow.InvalidWorkflow:
+        return []
+    told = [_doubt(mistake) for mistake in workflow.mistakes(rest, action_type.schema)]
+    told += _meant(plan, action_type)
+    return [doubt for doubt in told if not any(doubt.path[: len(path)] == path for path in broken)]
 
 
 def _as_definition(content: Any, action_type: ActionType) -> Iterator[Doubt]:
@@ -93,7 +114,7 @@ def _as_definition(content: Any, action_type: ActionType) -> Iterator[Doubt]:
         yield from (Doubt((), problem.problem) for problem in refusal.problems)
 
 
-def _doubt(mistake: workflow.Mistake) -> Doubt:
+def _doubt(mistake: Mistake) -> Doubt:
     found = _AT.fullmatch(mistake.text)
     if found is None:
         return Doubt(*mistake)
@@ -122,6 +143,18 @@ def _not_json(written: Written) -> Iterator[dict[str, Any]]:
         elif not _is_json(value):
             pointer = pointer_of(path)
             yield _error(pointer, f"{_NOT_JSON}.", written.place(pointer))
+
+
+def _comments(written: Written) -> Iterator[dict[str, Any]]:
+    """Comments are for people who read the file; of a version only what it says is kept."""
+    texts = [
+        node for node in (*written.values.values(), *written.keys.values()) if isinstance(node, ScalarNode)
+    ]
+    for found in _COMMENT.finditer(written.text):
+        at = found.end() - 1
+        if not any(node.start_mark.index <= at < node.end_mark.index for node in texts):
+            yield _error("", "Comments are not kept: a version holds what the workflow says.", written.at(at))
+            return
 
 
 def _is_json(value: Any) -> bool:

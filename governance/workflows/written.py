@@ -66,10 +66,7 @@ def beginning(action_type: ActionType) -> str:
     }
     if not properties:
         del step["routes"][0]["body"]
-    return (
-        f"# An example. Routes are taken in this order: a worker calls the first; where it fails for good,\n"
-        f"# the agent is asked to do it.\n{text_of({'steps': [step]})}"
-    )
+    return text_of({"steps": [step]})
 
 
 def _service() -> str:

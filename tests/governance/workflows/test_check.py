@@ -158,6 +158,25 @@ def test_a_mistake_is_told_at_its_line(
         assert said.rstrip(".").casefold() in detail.casefold()
 
 
+def test_mistakes_of_all_parts_are_told_at_once(pay: ActionType) -> None:
+    text = STEP + "    stray: 1\n" + STEP[7:].replace("pay", "tell").replace(".internal", ".example")
+    text += "    if: args.amont > 1 && steps.pay.json.id != 1\nlook: {rout: 1}\nrequire: look.jsn == 1\n"
+    assert [(line, detail.partition(";")[0].partition(",")[0]) for line, _, detail in found(text, pay)] == [
+        (5, "stray is unknown here"),
+        (8, "shop.example:80 is not in the setting EGRESS_ALLOW"),
+        (9, "The schema knows no args.amont"),
+        (10, "route is missing."),
+        (10, "rout is unknown here"),
+        (11, "look has no jsn"),
+    ]
+
+
+def test_that_comments_are_not_kept_is_said(pay: ActionType) -> None:
+    checked = check(STEP + "    if: \"args.order_id != ' # none'\" # never\n", pay)
+    assert checked.errors == []
+    assert [(w["line"], w["column"]) for w in checked.warnings] == [(5, 38)]
+
+
 def test_what_the_schema_leaves_open_is_a_warning(db: None) -> None:
     schema = {k: v for k, v in PAY["schema"].items() if k != "additionalProperties"}  # type: ignore[attr-defined]
     pay = register({**PAY, "schema": schema}, actor=SYSTEM)[0]
