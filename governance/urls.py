@@ -5,6 +5,7 @@ from governance.agents import deployment_views, views
 from governance.people import absence_views
 from governance.policies import views as policy_views
 from governance.secrets import views as secret_views
+from governance.workflows import views as workflow_views
 
 app_name = "governance"
 urlpatterns = [
@@ -28,6 +29,9 @@ urlpatterns = [
     path("new-action-types/", action_type_views.asked, name="new-action-types"),
     path("new-action-types/take/", action_type_views.take, name="take-action-types"),
     path("action-types/<str:action>/", action_type_views.one, name="action-type"),
+    path("action-types/<str:action>/workflow/", workflow_views.edit, name="workflow"),
+    path("action-types/<str:action>/workflow/check/", workflow_views.checked, name="check-workflow"),
+    path("action-types/<str:action>/workflow/remove/", workflow_views.remove, name="remove-workflow"),
     path("out-of-office/", absence_views.everybody, name="absences"),
     path("secrets/", secret_views.listed, name="secrets"),
     path("new-secret/", secret_views.new, name="new-secret"),

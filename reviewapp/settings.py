@@ -98,7 +98,7 @@ TEMPLATES = [
                     ["reviewapp.templates.Unindented", "django.template.loaders.app_directories.Loader"],
                 )
             ],
-            "builtins": ["approvals.showing.tags"],
+            "builtins": ["approvals.showing.tags", "governance.workflows.tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

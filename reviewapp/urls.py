@@ -19,6 +19,7 @@ from governance.agents import callback_secret_api, deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
 from governance.secrets import api as secrets_api
+from governance.workflows import api as workflow_api
 from insights.effects.api import EffectsFound
 from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
@@ -139,6 +140,7 @@ api = [
         name="resume-callback-endpoint",
     ),
     path("action-types/", ActionTypes.as_view(), name="action-types"),
+    path("action-types/<str:action>/workflow/", workflow_api.Workflow.as_view(), name="workflow"),
     path("policies/<digest:policy>/differences/", Differences.as_view(), name="differences"),
     path("policies/<digest:policy>/backtests/", backtest_api.Backtests.as_view(), name="backtests"),
     path("backtests/<uuid:backtest_id>/", backtest_api.OneBacktest.as_view(), name="backtest"),

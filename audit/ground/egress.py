@@ -197,6 +197,12 @@ def is_listed(url: str, door: Door) -> bool:
         return False
 
 
+def host_and_port(url: str) -> str:
+    """The place of an address as allow-lists write it. Raises `Refused` for what is none."""
+    asked = read_url(url)
+    return f"{_name(asked)}:{_port(asked)}"
+
+
 # --- Judging ----------------------------------------------------------------------------------
 
 

@@ -157,7 +157,7 @@ def register_all(
     source = clean_source(source)
     forms = [ours(tool).definition.get("name") for tool in tools if isinstance(tool, dict)]
     for name in sorted({name for name in forms if isinstance(name, str)}):
-        _lock(name)  # what is weighed here is what is replaced
+        lock(name)  # what is weighed here is what is replaced
     changes = preview(tools, source=source)
     if milder := [change for change in changes if change.milder and not accept_milder]:
         raise MilderHazards(milder)
@@ -202,7 +202,7 @@ def register(definition: dict[str, Any], *, actor: Actor, source: str = "") -> t
     if problems := _without_secrets(complete):
         raise InvalidActionType.of(problems)
     name, digest_ = complete["name"], digest(complete)
-    _lock(name)
+    lock(name)
     current = ActionType.objects.current().filter(name=name).first()
     if current is not None and current.definition_digest == digest_:
         return current, False
@@ -434,7 +434,8 @@ def _without_secrets(complete: dict[str, Any], index: int = 0) -> list[Problem]:
     ]
 
 
-def _lock(name: str) -> None:
+def lock(name: str) -> None:
+    """Nobody else registers this type until the transaction ends."""
     # A type that is registered for the first time has no row to lock.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"action_type:{name}"])

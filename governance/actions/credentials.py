@@ -98,11 +98,10 @@ def filled_in(value: str, secret: Callable[[str], str]) -> str:
     return _IN_HEADER.sub(lambda found: secret(found[1]), value)
 
 
-def check_secrets_in(headers: Mapping[str, str]) -> None:
-    """Raises `ValueError` where a header begins to name a secret and does not end."""
-    for header, value in headers.items():
-        if OPENING in _IN_HEADER.sub("", value):
-            raise ValueError(f"{header} names no secret: write {OPENING}NAME}}")
+def unfinished_secret(header: str, value: str) -> str:
+    """That a header begins to name a secret and does not end; empty where it is right."""
+    unfinished = OPENING in _IN_HEADER.sub("", value)
+    return f"{header} names no secret: write {OPENING}NAME}}" if unfinished else ""
 
 
 def unusable(named: Iterable[tuple[Path, str]], *, action: str) -> list[tuple[Path, str]]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 import uritemplate
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from audit.ground.durations import Duration
 from governance.actions.credentials import Credentials, SecretName, secrets_in
@@ -187,13 +187,19 @@ class ToTeam(Checked):
     form: dict[str, Any] | None = None
 
 
+def _is_team(to: Any) -> str:
+    return "agent" if isinstance(to, str) else "team"
+
+
 class HandBack(RouteModel):
     """The agent, or a team, does it and reports the result."""
 
     is_called: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     kind: Literal["handback"]
-    to: Literal["agent"] | ToTeam = "agent"
+    to: Annotated[
+        Annotated[Literal["agent"], Tag("agent")] | Annotated[ToTeam, Tag("team")], Discriminator(_is_team)
+    ] = "agent"
     within: Duration = Field(4 * 3600.0, ge=1, le=30 * 86400)
 
     def __str__(self) -> str:

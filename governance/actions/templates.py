@@ -5,14 +5,14 @@ Each of these checks is asked when a workflow is saved and raises `ValueError` i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import uritemplate
 from pydantic import AfterValidator, Field
 
 from audit.ground import egress
-from governance.actions.credentials import OPENING, check_secrets_in
+from governance.actions.credentials import OPENING, Path, unfinished_secret
 from governance.expressions.cel import BadExpression, Expression
 from governance.expressions.cel_tree import Node
 
@@ -41,6 +41,14 @@ OUR_HEADERS = {
 }
 
 
+class Several(ValueError):
+    """Mistakes within one value, each with its path in it; as text the first of them."""
+
+    def __init__(self, found: Iterable[tuple[Path, str]]) -> None:
+        self.found = list(found)
+        super().__init__(self.found[0][1])
+
+
 def address(url: str) -> str:
     """An address whose host is written out, built from values that can't leave it. Raises `ValueError`."""
     if OPENING in url:
@@ -65,14 +73,19 @@ def address(url: str) -> str:
 
 
 def sendable(headers: dict[str, str]) -> dict[str, str]:
-    """Headers that can be sent, none of them the worker's own. Raises `ValueError`."""
-    for name, value in headers.items():
-        if name.lower() in OUR_HEADERS:
-            raise ValueError(f"{name} is set by the worker")
-        if not egress.is_header(name, value):
-            raise ValueError(f"{name} is not a header that can be sent")
-    check_secrets_in(headers)
+    """Headers that can be sent, none of them the worker's own. Raises `Several`."""
+    told = [((name,), _unsendable(name, value)) for name, value in headers.items()]
+    if found := [(path, problem) for path, problem in told if problem]:
+        raise Several(found)
     return headers
+
+
+def _unsendable(name: str, value: str) -> str:
+    if name.lower() in OUR_HEADERS:
+        return f"{name} is set by the worker"
+    if not egress.is_header(name, value):
+        return f"{name} is not a header that can be sent"
+    return unfinished_secret(name, value)
 
 
 def _condition(known: tuple[str, ...]) -> Any:
@@ -98,19 +111,23 @@ def compiled(source: str, known: tuple[str, ...]) -> Expression:
 
 
 def filled_in(value: Any) -> Any:
-    """A body or the like, with every `"=<CEL>"` in it looked at. Raises `ValueError`."""
+    """A body or the like, with every `"=<CEL>"` in it looked at. Raises `Several`."""
+    if found := list(_wrong_in(value)):
+        raise Several(found)
+    return value
+
+
+def _wrong_in(value: Any) -> Iterator[tuple[Path, str]]:
     size = 0.0
-    for _, source in expressions(value):
+    for path, source in expressions(value):
         try:
             size += Expression(source, KNOWN).cost.memory
         except BadExpression as error:
-            raise ValueError(f"{source[:200]!r}: {error}") from error
+            yield path, str(error)
         if size > MOST_BODY:
-            raise ValueError(
-                f"{source[:200]!r}: with this one the body can take more than "
-                f"{MOST_BODY / 1e6:.0f} MB; it says too much too often"
-            )
-    return value
+            told = f"with this one it can take more than {MOST_BODY / 1e6:.0f} MB; it says too much too often"
+            yield path, told
+            return
 
 
 Url = Annotated[str, Field(min_length=8, max_length=2_000), AfterValidator(address)]
@@ -118,7 +135,7 @@ Headers = Annotated[dict[str, str], Field(max_length=20), AfterValidator(sendabl
 Values = Annotated[dict[str, Any], AfterValidator(filled_in)]
 
 
-def expressions(value: Any, path: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], str]]:
+def expressions(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every expression in a value that is filled in, with its path."""
     if isinstance(value, str) and value.startswith("="):
         yield path, value[1:]

@@ -227,7 +227,6 @@ def _told(chosen: ActionType, before: ActionType | None, versions: list[ActionTy
         "marked": words.marked(chosen),
         "example": words.example(chosen),
         "schema": "\n".join(words.written(chosen.schema)),
-        "workflow": "\n".join(words.written(chosen.workflow)) if chosen.workflow else "",
         "agents": [{"name": name, "enabled": enabled} for name, enabled in names[:MOST_AGENTS]],
         "more_agents": len(names) > MOST_AGENTS,
         "before": before,

@@ -5,25 +5,31 @@ This is the shape and its check, made when an action type is registered. `execut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
 
 import uritemplate
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from audit.ground.durations import Duration
 from governance.actions import by_hand, callables
-from governance.actions.credentials import Path
+from governance.actions.credentials import OAuth2, Path
 from governance.actions.route_kinds import (
     KINDS,
     Checked,
     HandBack,
     HttpRoute,
+    McpRoute,
+    MessageRoute,
     PythonRoute,
     Readable,
     Route,
     RouteModel,
+    ToTeam,
 )
 from governance.actions.templates import (
     KNOWN,
@@ -35,12 +41,19 @@ from governance.actions.templates import (
     OfAnswer,
     OfSignal,
     Premise,
+    Several,
     Values,
     compiled,
     expressions,
     members_of,
 )
 from governance.schemas.data_classes import object_in
+
+_STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+
+def is_step_name(name: str) -> bool:
+    return re.match(_STEP_NAME, name) is not None
 
 
 class InvalidWorkflow(ValueError):
@@ -137,10 +150,18 @@ class Preview(Checked):
     route: Readable
 
 
+def _wrong_route(route: RouteModel, routes: list[RouteModel], index: int) -> str:
+    if not route.is_called and index < len(routes) - 1:
+        return "only the last route can hand back: nothing comes after it"
+    if str(route) in map(str, routes[:index]):
+        return "two routes are the same: this one would lead back to the one before"
+    return ""
+
+
 class WorkflowStep(Checked):
     """One step: routes in order of preference, or an event to wait for, or the one and then the other."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: str = Field(pattern=_STEP_NAME)
     if_: Before | None = Field(None, alias="if")
     routes: list[Route] = Field([], max_length=10)
     retry: Retry = Retry()
@@ -152,10 +173,9 @@ class WorkflowStep(Checked):
     @field_validator("routes")
     @classmethod
     def _each_once_and_hand_back_last(cls, routes: list[Any]) -> list[Any]:
-        if not all(route.is_called for route in routes[:-1]):
-            raise ValueError("only the last route can hand back: nothing comes after it")
-        if len({str(route) for route in routes}) < len(routes):
-            raise ValueError("two routes are the same: the second would lead back to the first")
+        told = [((i,), _wrong_route(route, routes, i)) for i, route in enumerate(routes)]
+        if found := [(path, problem) for path, problem in told if problem]:
+            raise Several(found)
         return routes
 
     @model_validator(mode="after")
@@ -189,16 +209,22 @@ class Workflow(Checked):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Workflow:
-        names = [step.name for step in self.steps]
-        if len(set(names)) != len(names):
-            raise ValueError("two steps have the same name")
-        if taken := [name for name in names if name.startswith("undo.")]:
-            raise ValueError(f"{taken[0]}: names with undo. are for what undoes a step")
-        if self.budget is not None and not self.currency:
-            raise ValueError("a budget needs a currency")
-        if self.look is None and (self.require or self.stale_when):
-            raise ValueError("require and stale_when need a look: what is there now")
+        if found := list(self._apart()):
+            raise Several(found)
         return self
+
+    def _apart(self) -> Iterator[tuple[Path, str]]:
+        names = [step.name for step in self.steps]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield ("steps", i, "name"), f"two steps have the same name: {name}"
+            if name.startswith("undo."):
+                yield ("steps", i, "name"), "names with undo. are for what undoes a step"
+        if self.budget is not None and not self.currency:
+            yield ("budget",), "a budget needs a currency"
+        for word in ("require", "stale_when"):
+            if self.look is None and getattr(self, word):
+                yield (word,), f"{word} needs a look: what is there now"
 
     def routes(self) -> Iterator[tuple[Path, RouteModel]]:
         """Every route, with its path."""
@@ -288,7 +314,7 @@ def _handed_wrongly(plan: Workflow) -> Iterator[Mistake]:
 
 def _unknown_steps(plan: Workflow) -> Iterator[Mistake]:
     """Where an expression uses the answer of a step that does not come before it."""
-    for path, source, known in _expressions(plan):
+    for path, source, known in expressions_in(plan):
         before = _steps_before(plan, path)
         try:
             tree = compiled(source, known).tree
@@ -309,7 +335,7 @@ def _steps_before(plan: Workflow, path: Path) -> list[str]:
     return [step.name for step in plan.steps[:own]]
 
 
-def _expressions(plan: Workflow) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+def expressions_in(plan: Workflow) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
     """Every expression, with its path and what it may ask for."""
     for path, route in plan.routes():
         for field, value in route.given():
@@ -334,9 +360,56 @@ def _expressions(plan: Workflow) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
         yield ("look", "show", *inside), source, KNOWN
 
 
+_PARTS: dict[str, type[BaseModel]] = {
+    "": Workflow,
+    "steps": WorkflowStep,
+    "retry": Retry,
+    "verify": Verify,
+    "await": Await,
+    "undo": Undo,
+    "look": Look,
+    "preview": Preview,
+    "oauth2": OAuth2,
+    "team": ToTeam,
+    "http": HttpRoute,
+    "mcp": McpRoute,
+    "python": PythonRoute,
+    "message": MessageRoute,
+    "handback": HandBack,
+}
+
+
 def _of_form(error: ValidationError) -> list[Mistake]:
-    found = error.errors(include_url=False, include_context=False)
-    return [Mistake(_path(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in found]
+    found = error.errors(include_url=False, include_input=False)
+    return [mistake for one in found for mistake in _told(one)]
+
+
+def _told(error: ErrorDetails) -> Iterator[Mistake]:
+    path, context = _path(error["loc"]), error.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, Several):
+        yield from (Mistake((*path, *inside), text) for inside, text in cause.found)
+    elif error["type"] == "extra_forbidden":
+        yield Mistake(path, _unknown(error["loc"]))
+    elif error["type"] == "missing":
+        yield Mistake(path, f"{path[-1]} is missing")
+    elif error["type"] == "union_tag_not_found":
+        yield Mistake(path, f"kind is missing: {context['discriminator']} is one of {', '.join(KINDS)}")
+    elif error["type"] == "union_tag_invalid":
+        text = f"{str(context['tag'])[:40]} is no kind of route here; there are {context['expected_tags']}"
+        yield Mistake((*path, "kind"), text.replace("'", ""))
+    else:
+        yield Mistake(path, error["msg"].removeprefix("Value error, "))
+
+
+def _unknown(location: Path) -> str:
+    """That there is no such member, and which was meant."""
+    words = [part for part in location[:-1] if isinstance(part, str)]
+    fields = _PARTS[words[-1] if words else ""].model_fields
+    known = [field.alias or name for name, field in fields.items()]
+    close = get_close_matches(str(location[-1]), known, n=1)
+    meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{str(location[-1])[:100]} is unknown here; {meant}"
 
 
 def _path(location: Path) -> Path:
@@ -345,6 +418,8 @@ def _path(location: Path) -> Path:
 
 
 def _is_kind(location: Path, index: int) -> bool:
+    if index and location[index - 1] == "to":  # of what a hand-back goes to
+        return True
     if location[index] not in KINDS:
         return False
     return location[index - 1] == "route" or (index >= 2 and location[index - 2] == "routes")

@@ -66,6 +66,11 @@ class Expression:
         """What it is made of."""
         return tree(self._compiled)
 
+    def place_of(self, node: Node) -> tuple[int, int]:
+        """Line and column at which a part of it stands, from 1."""
+        at = place(self._compiled, node.number)
+        return self.source.count("\n", 0, at) + 1, at - self.source.rfind("\n", 0, at)
+
     def evaluate(self, facts: Mapping[str, Any] | cel.Activation) -> Any:
         """The answer as plain Python. Raises `NoAnswer`.
 

@@ -26,6 +26,7 @@ _KINDS: dict[int, Kind] = {
     8: "map",
     9: "fold",
 }
+_CONSTANTS = {1: "null", 2: "bool", 3: "number", 4: "number", 5: "number", 8: "time", 9: "time"}
 _FIXED = {1: 8, 5: 4}  # how many bytes a number of these wire types has
 
 
@@ -35,7 +36,8 @@ class Node:
 
     `word` is the name, member, function, or of a `fold` its variable; `parts` are what it is made of:
     of a call the target first, of a map keys and values in turn, of a fold (`all`, `exists`, `map`, …)
-    `[range, start, condition, step, result]`. `text` is what a constant says if it is a text.
+    `[range, start, condition, step, result]`. `text` is what a constant says if it is a text, `of` what a
+    constant is: null, bool, number, text.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Node:
     word: str = ""
     parts: tuple[Node, ...] = ()
     text: str | None = None
+    of: str = ""
     sums_up_in: str = ""  # of a fold: the variable that carries from one item to the next
     is_test: bool = False  # `has(a.b)`: asks for the member only
 
@@ -90,8 +93,8 @@ Fields = list[tuple[int, "memoryview | int"]]
 def _constant(number: int, fields: Fields) -> Node:
     for field, value in fields:
         if field in (6, 7):  # text, bytes
-            return Node("constant", number, text=_said(value, "surrogateescape"))
-    return Node("constant", number)
+            return Node("constant", number, text=_said(value, "surrogateescape"), of="text")
+    return Node("constant", number, of=next((_CONSTANTS[field] for field, _ in fields), ""))
 
 
 def _name(number: int, fields: Fields) -> Node:

@@ -303,10 +303,11 @@ def _told(problem: Problem, source: str) -> Problem:
         return Problem(
             problem.line, column, f"there is no {word} here{_meant(word, [*FACTS, *_functions()])}"
         )
-    return Problem(problem.line, column, _in_words(text))
+    return Problem(problem.line, column, in_words(text))
 
 
-def _in_words(text: str) -> str:
+def in_words(text: str) -> str:
+    """What the runtime says of a mistake, as people say it."""
     if found := re.match(r"found no matching overload for '([^']*)' applied to '\((.*)\)'", text):
         return _not_together(found[1], _split(found[2]))
     if found := re.match(r"Syntax error: missing '(.*?)' at", text):

@@ -1,4 +1,4 @@
-"""A policy's YAML, read so that every value knows where it stands."""
+"""YAML that people write (policies, workflows), read so that every value knows where it stands."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
-def load(text: str) -> Written:
+def load(text: str, what: str = "A policy") -> Written:
     """Read it. Raises `Invalid`, with the place, for what is not YAML or too much of it."""
     text = tidy(text)
     if len(text) > LONGEST or text.count("\n") > MOST_LINES:
-        detail = f"A policy has at most {LONGEST:,} characters in {MOST_LINES:,} lines."
+        detail = f"{what} has at most {LONGEST:,} characters in {MOST_LINES:,} lines."
         raise _wrong(detail, Place(1, 1))
     written = Written(text)
     loader = None

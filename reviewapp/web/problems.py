@@ -68,6 +68,7 @@ from governance.trust.autonomy import (
 )
 from governance.trust.halts import AlreadyHalted, NotOn
 from governance.trust.incidents import AlreadyTakenOn, IncidentIsClosed, OwnersWord
+from governance.workflows.save import ReplacedMeanwhile
 from insights.trust.promote import GatesMissing, NothingHigher
 from reviewapp.processes import metrics
 from suggestions.allowance.budgets import BudgetSpent
@@ -107,6 +108,7 @@ STATUS: dict[type[Refusal], int] = {
     MayNotChangePolicies: 403,
     OwnPolicy: 403,
     ChangedMeanwhile: 409,
+    ReplacedMeanwhile: 409,
     OwnersWord: 403,
     OwnSample: 403,
     NotAnOperator: 403,

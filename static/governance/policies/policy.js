@@ -1,10 +1,10 @@
 // @ts-check
-// The policy editor: line numbers beside the text, mistakes marked on them, a click leads to the place.
+// The editor of policies and of workflows: line numbers beside the text, mistakes marked on them, a click leads to the place.
 
 /** @type {HTMLTextAreaElement} */
-const area = document.querySelector("#policy-text");
+const area = document.querySelector("#policy-text, #workflow-text");
 const gutter = document.querySelector(".gutter");
-const check = document.getElementById("policy-check");
+const check = document.querySelector("#policy-check, #workflow-check");
 
 function number() {
   const lines = area.value.split("\n").length;

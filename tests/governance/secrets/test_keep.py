@@ -132,8 +132,8 @@ def test_the_secrets_of_a_probe_are_looked_at_too(db: None) -> None:
 @pytest.mark.parametrize(
     ("route", "why"),
     [
-        ({"headers": {"x": "{secret:}"}}, r"headers: x names no secret: write \{secret:NAME\}"),
-        ({"headers": {"x": "{secret:a b}"}}, r"headers: x names no secret: write \{secret:NAME\}"),
+        ({"headers": {"x": "{secret:}"}}, r"headers.x: x names no secret: write \{secret:NAME\}"),
+        ({"headers": {"x": "{secret:a b}"}}, r"headers.x: x names no secret: write \{secret:NAME\}"),
         ({"sign": "a b"}, "sign: is the name of a secret"),
         ({"sign": "a", "headers": {"Webhook-Id": "1"}}, "sign sets the header webhook-id"),
         ({"url": "http://shop.internal/", "client_certificate": "a"}, "begins with https://"),
@@ -151,7 +151,7 @@ def test_the_secrets_of_a_probe_are_looked_at_too(db: None) -> None:
         ),
         (
             {"oauth2": {"token_url": "https://x.internal/", "client_id": "a", "client_secret": "b", "x": 1}},
-            "oauth2.x: Extra inputs",
+            "oauth2.x: x is unknown here",
         ),
     ],
 )

@@ -32,6 +32,7 @@ from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from execution.models import ManualTask
+from governance.actions.action_types import register
 from governance.agents import callback_secret
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
@@ -179,6 +180,10 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("governance:action-type", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:new-action-types", "GET"): (LOGIN, 403, 403, 403, 200),
     ("governance:take-action-types", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:workflow", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("governance:workflow", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("governance:check-workflow", "POST"): (LOGIN, 403, 403, 403, 200),
+    ("governance:remove-workflow", "POST"): (LOGIN, 403, 403, 403, 302),
     ("backtests:differences", "GET"): (LOGIN, 200, 200, 200, 200),
     ("notices", "GET"): (LOGIN, 200, 200, 200, 200),
     ("halts:list", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -332,6 +337,9 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:release-manual-task", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:manual-task-done", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:manual-task-given-up", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:workflow", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:workflow", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:workflow", "DELETE"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -352,6 +360,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "governance:check-workflow",  # it looks only
     "account_reset_password",  # it sends a message to a worker, where e-mail is on
     "account_link",  # of a link that is none
     "new-person",  # before one has confirmed who one is
@@ -371,6 +380,7 @@ CHANGES_NOTHING = {
     "governance:check-policy",
 }  # asked by POST for the length of the question alone; a look; a promotion that its record does not carry
 
+BY_HAND = {"steps": [{"name": "close", "routes": [{"kind": "handback"}]}]}
 ANYTHING = {name: Bound(any=True) for name in ("order_id", "amount")}
 
 # 1000: opened and kept open. Otherwise the code that it is closed with.
@@ -533,6 +543,7 @@ def make_world(
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
         **policies_on_their_way(),
+        **carried_out_by_a_worker(),
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
         "approvals:answer": {"proposal_id": approved.pk},
@@ -706,6 +717,13 @@ def policies_on_their_way() -> dict[str, dict[str, Any]]:
     }
 
 
+def carried_out_by_a_worker() -> dict[str, dict[str, Any]]:
+    """An action type with a workflow, for the routes that change or remove one."""
+    workflow = {**BY_HAND, "within": "1d"}
+    register({"name": "close", "schema": {"type": "object"}, "workflow": workflow}, actor=SYSTEM)
+    return {route: {"action": "close"} for route in ("api:workflow", "governance:remove-workflow")}
+
+
 def deployed(agent: Agent, *, by: Any, approved_by: Any) -> dict[str, Any]:
     """An active deployment, one before it, and one that waits to be approved."""
     common = {"agent": agent, "model": "model-1", "registered_by": by}
@@ -730,6 +748,7 @@ def address(route: str, world: World) -> str:
         "approvals:now": "?rank=1",
         "audit:export": "?format=csv",
         "api:events-export": "?format=jsonl",
+        "api:workflow": "?version=1",
         "api:diff-policies": f"?a={world.ids['policy']}&b=active",
     }
     return path + asked.get(route, "")
@@ -789,6 +808,10 @@ def forms(world: World) -> dict[str, Any]:
             "register": 1,
         },
         "api:action-types": [{"name": "ship", "schema": {"type": "object"}}],
+        "governance:workflow": {"text": json.dumps(BY_HAND), "version": 1},
+        "governance:check-workflow": {"text": "steps: []"},
+        "governance:remove-workflow": {"version": 1},
+        "api:workflow": BY_HAND,
         "governance:new-secret": {"name": "bank-token", "secret": "what-nobody-reads"},
         "governance:replace-secret": {"secret": "what-nobody-reads-either"},
         "governance:grant-secret": {"granted_to": "refund_payment"},
