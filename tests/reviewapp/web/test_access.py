@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import site
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -31,7 +32,9 @@ from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from execution.models import ManualTask
+from execution.healing import breakers
+from execution.models import Compensation, Execution, ManualTask
+from governance.actions.action_types import register
 from governance.agents import callback_secret
 from governance.door import keys
 from governance.models import Agent, AgentKey, ApiToken, Deployment, Incident, PolicyVersion, PromptTemplate
@@ -43,6 +46,7 @@ from governance.trust.standing import Bound
 from suggestions.models import Backtest, Callback, CallbackEndpoint, Proposal, Sample, SecondReview
 from suggestions.trying.rejudge import Chosen
 from tests.conftest import (
+    REFUND,
     ApiClient,
     actor_of,
     make_action_type,
@@ -332,6 +336,19 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:release-manual-task", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:manual-task-done", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:manual-task-given-up", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
+    ("api:one-execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:signals", "POST"): (401, 403, 403, 403, 200, 200, 404, 401),
+    ("api:retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:mark-done", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:choose-route", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:skip-step", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:compensation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
+    ("api:approve-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:decline-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:breakers", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:open-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:close-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -529,6 +546,7 @@ def make_world(
         "approvals:release-task": {"task_id": claimed.pk},
         "api:release-manual-task": {"task_id": claimed.pk},
         "api:execution": {"proposal_id": approved.pk},
+        **steered(ana, propose),
         "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
@@ -592,6 +610,27 @@ def handed_over(reviewer: Any, propose: Callable[..., Any], *, claimed: bool) ->
         remind_before=60,
         claimed_by=reviewer if claimed else None,
     )
+
+
+STEERED = (
+    *("one-execution", "signals", "retry", "mark-done", "cancel", "choose-route", "skip-step"),
+    *("compensation", "approve-compensation", "decline-compensation"),
+)
+ROUTE = "http://127.0.0.1:1/refunds"
+
+
+def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """An execution that stands at a step of two routes, hears of an event, and can be undone; by route."""
+    routes = [{"kind": "http", "url": url} for url in (ROUTE, f"{ROUTE}/by-post")]
+    step = {"name": "refund", "routes": routes, "await": {"signal": "settled", "within": "2d"}}
+    register({**REFUND, "name": "pay_back", "workflow": {"steps": [step]}}, actor=SYSTEM)
+    first = propose(suggestions=[suggestion_body(action="pay_back")]).suggestions.get()
+    decide.approve(first, reviewer=reviewer, actor=actor_of(reviewer), shown_digest=first.action_digest)
+    execution = Proposal.objects.get(pk=first.proposal_id).execution
+    Execution.objects.filter(pk=execution.pk).update(status="needs_attention", started_at=Now())
+    Compensation.objects.create(execution=execution, digest="sha256:0", calls=[])
+    breakers.open_by_hand(f"POST {ROUTE}/by-post", actor=SYSTEM, reason="No stamps.")
+    return {f"api:{name}": {"execution_id": execution.pk} for name in STEERED}
 
 
 def told(person: Any) -> dict[str, Any]:
@@ -805,6 +844,13 @@ def forms(world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:begin-execution": {"holder": "worker-1"},
+        "api:signals": {"signal": "settled", "data": {}},
+        "api:mark-done": {"evidence": "seen"},
+        "api:choose-route": {"step": "refund", "route": 2},
+        "api:skip-step": {"step": "refund", "evidence": "seen"},
+        "api:approve-compensation": {"digest": "sha256:0"},
+        "api:open-breaker": {"route": f"POST {ROUTE}", "reason": "no"},
+        "api:close-breaker": {"route": f"POST {ROUTE}/by-post", "reason": "no"},
         "api:result": {"outcome": "succeeded"},
         "approvals:answer": {"answer": "right"},
         "approvals:bulk": {
