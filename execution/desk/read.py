@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Attention, Execution, ManualTask, Step
+from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.running.approval import broken
 from governance.models import Halt, User
 from suggestions.answering.present import WAITING
@@ -38,7 +38,13 @@ def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Ex
         rows = rows.filter(status=status)
     if before:
         rows = rows.filter(pk__lt=before)
-    return list(rows.with_held().with_doubt().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+    return list(rows.with_held().with_doubt().annotate(**_beside())[: PAGE + 1])
+
+
+def _beside() -> dict[str, Any]:
+    """How often each was tried, and whether undoing it is offered."""
+    offered = Compensation.objects.filter(execution=OuterRef("pk"), status=Compensation.Status.OFFERED)
+    return {"tries": Coalesce(Subquery(_tries()), 0), "undo_offered": Exists(offered)}
 
 
 def _tries() -> QuerySet[Attempt, Any]:

@@ -76,9 +76,11 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
     return {
         "id": execution.pk,
         "proposal_url": _page_of(execution),
+        "url": _page_of(execution),
         "sentence": shown(_sentence(execution)),
         **_status(execution),
         "verdict": execution.verdict,
+        "undo_offered": execution.undo_offered and execution.status == _ASKS,
         "waits_for": getattr(execution, "attention", None) if execution.status == _ASKS else None,
         "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
@@ -134,24 +136,24 @@ def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         checked=bool(request.POST.get("checked")),
         seen=int(seen) if seen.isdecimal() else None,
     )
-    return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
+    return attended(request, execution_id, again, "Another try is under way.", reason="reason")
 
 
 @login_required
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def mark_done(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
+    return attended(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
 
 
 @login_required
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
+    return attended(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
 
 
-def _attend(
+def attended(
     request: HttpRequest, execution_id: UUID, verb: Callable[..., None], done: str, **fields: str
 ) -> HttpResponse:
     """Call the verb with the form's words; a lost race is told, not an error page."""

@@ -139,6 +139,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:approve-undo", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:decline-undo", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:deployments", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:deployment", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:approve-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -616,6 +618,7 @@ STEERED = (
     *("one-execution", "signals", "retry", "mark-done", "cancel", "choose-route", "skip-step"),
     *("compensation", "approve-compensation", "decline-compensation"),
 )
+STEERED_ON_PAGES = ("approve-undo", "decline-undo")
 ROUTE = "http://127.0.0.1:1/refunds"
 
 
@@ -630,7 +633,8 @@ def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, A
     Execution.objects.filter(pk=execution.pk).update(status="needs_attention", started_at=Now())
     Compensation.objects.create(execution=execution, digest="sha256:0", calls=[])
     breakers.open_by_hand(f"POST {ROUTE}/by-post", actor=SYSTEM, reason="No stamps.")
-    return {f"api:{name}": {"execution_id": execution.pk} for name in STEERED}
+    pages = [f"execution:{name}" for name in STEERED_ON_PAGES]
+    return {route: {"execution_id": execution.pk} for route in [*pages, *(f"api:{name}" for name in STEERED)]}
 
 
 def told(person: Any) -> dict[str, Any]:
@@ -844,6 +848,8 @@ def forms(world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:begin-execution": {"holder": "worker-1"},
+        "execution:approve-undo": {"digest": "sha256:0"},
+        "execution:decline-undo": {"digest": "sha256:0"},
         "api:signals": {"signal": "settled", "data": {}},
         "api:mark-done": {"evidence": "seen"},
         "api:choose-route": {"step": "refund", "route": 2},
