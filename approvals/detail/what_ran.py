@@ -33,6 +33,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
     )
     return {
         "id": str(execution.pk),
+        "url": reverse("execution:one", args=[execution.pk]),
         **_status(execution),
         "verdict": execution.verdict,
         "waits_for": attention_of(execution),

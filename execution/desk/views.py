@@ -43,7 +43,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         request,
         "execution/desk/list.html",
         {
-            "rows": [_row(request, execution) for execution in rows[: read.PAGE]],
+            "rows": [row(request, execution) for execution in rows[: read.PAGE]],
             "tabs": _tabs(request, status, here),
             "filters": {"status": status},
             "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
@@ -71,12 +71,13 @@ def _sentence(execution: Any) -> str:
     return (resolution.sentence if resolution else "") or execution.suggestion.sentence
 
 
-def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+    """One execution out of `read`, as pages show it, and what this person may do about it."""
     attends = _person(request).has_perm("execution.attend_execution")
     return {
         "id": execution.pk,
         "proposal_url": _page_of(execution),
-        "url": _page_of(execution),
+        "url": reverse("execution:one", args=[execution.pk]),
         "sentence": shown(_sentence(execution)),
         **_status(execution),
         "verdict": execution.verdict,
@@ -88,6 +89,7 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
+        "may_act": attends and execution.status in attend.CAN_BE_CANCELLED,
         "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
         "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),

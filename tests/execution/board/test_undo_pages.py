@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def half_done(approved: Any, shop: Any) -> Any:
-    """The refund was made, the mail was refused; undoing it repeats what the shop answered, whatever it is."""
+    """The refund was made, the mail was refused; undoing repeats what the shop answered."""
     shop.will("/refunds", (201, {"id": "<b>\u202er-7"}, {}))
     shop.will("/mail", 422)
     back = {"kind": "http", "url": f"{shop.url}/back", "body": {"id": "=steps.refund.json.id"}}

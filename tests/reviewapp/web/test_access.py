@@ -139,6 +139,12 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:breakers", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("execution:open-breaker", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:close-breaker", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:one", "GET"): (LOGIN, 200, 404, 200, 200),
+    ("execution:choose-route", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:skip-step", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:approve-undo", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:decline-undo", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:deployments", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -618,7 +624,7 @@ STEERED = (
     *("one-execution", "signals", "retry", "mark-done", "cancel", "choose-route", "skip-step"),
     *("compensation", "approve-compensation", "decline-compensation"),
 )
-STEERED_ON_PAGES = ("approve-undo", "decline-undo")
+STEERED_ON_PAGES = ("one", "choose-route", "skip-step", "approve-undo", "decline-undo")
 ROUTE = "http://127.0.0.1:1/refunds"
 
 
@@ -848,6 +854,10 @@ def forms(world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:begin-execution": {"holder": "worker-1"},
+        "execution:open-breaker": {"route": f"POST {ROUTE}", "reason": "no"},
+        "execution:close-breaker": {"route": f"POST {ROUTE}/by-post", "reason": "no"},
+        "execution:choose-route": {"step": "refund", "route": "2"},
+        "execution:skip-step": {"step": "refund", "evidence": "seen"},
         "execution:approve-undo": {"digest": "sha256:0"},
         "execution:decline-undo": {"digest": "sha256:0"},
         "api:signals": {"signal": "settled", "data": {}},
