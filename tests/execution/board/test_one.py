@@ -107,11 +107,12 @@ def test_the_page_costs_the_same_however_many_attempts_there_were(
     page_of(refused, client)
     with CaptureQueriesContext(connection) as before:
         page_of(refused, client)
+    asked = len(before)
     for _ in range(3):
         client.post(f"/executions/{refused.pk}/retry/")
         run_to_rest(refused)
     page_of(refused, client)  # what was done is told once
 
-    with django_assert_num_queries(len(before)):
+    with django_assert_num_queries(asked):
         steps = client.get(f"/executions/{refused.pk}/").context["steps"]
     assert [len(step["attempts"]) for step in steps] == [1, 8]

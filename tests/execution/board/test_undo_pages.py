@@ -35,7 +35,7 @@ def test_the_case_shows_the_exact_calls_and_takes_the_approval(
     assert "&lt;b&gt;" in page
     assert "<b>\u202e" not in page
     assert "\u202er-7" not in page
-    assert "0 of 1 person approved it so far" in in_one_line(page)
+    assert "One person has to approve it." in in_one_line(page)
     digest = re.search(r'name="digest" value="(sha256:\w+)"', page)[1]
 
     client.post(f"/executions/{half_done.pk}/undo/approve/", {"digest": "sha256:0", "reason": "x"})
@@ -57,7 +57,7 @@ def test_of_two_that_have_to_agree_the_first_is_named_and_asked_no_more(
 
     page = in_one_line(client.get(f"/queue/{half_done.proposal_id}/").content.decode())
 
-    assert "1 of 2 people approved it so far" in page
+    assert "1 of 2 people that it needs have approved it." in page
     assert "You have approved it; somebody else has to." in page
     assert "undo/approve" not in page
     assert Execution.objects.get().status == "needs_attention"
