@@ -13,6 +13,7 @@ from approvals.manual import api as manual_api
 from approvals.standing import api as standing_api
 from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
+from execution.board import api as board_api
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
 from governance.agents import callback_secret_api, deployment_api
@@ -87,6 +88,31 @@ api = [
     path(
         "manual-tasks/<uuid:task_id>/given-up/", manual_api.TaskGivenUp.as_view(), name="manual-task-given-up"
     ),
+    path("executions/<uuid:execution_id>/", board_api.OneExecution.as_view(), name="one-execution"),
+    path("executions/<uuid:execution_id>/signals/", board_api.Signals.as_view(), name="signals"),
+    path("executions/<uuid:execution_id>/retry/", board_api.Retry.as_view(), name="retry"),
+    path("executions/<uuid:execution_id>/mark-done/", board_api.MarkDone.as_view(), name="mark-done"),
+    path("executions/<uuid:execution_id>/cancel/", board_api.Cancel.as_view(), name="cancel"),
+    path(
+        "executions/<uuid:execution_id>/choose-route/", board_api.ChooseRoute.as_view(), name="choose-route"
+    ),
+    path("executions/<uuid:execution_id>/skip-step/", board_api.SkipStep.as_view(), name="skip-step"),
+    path(
+        "executions/<uuid:execution_id>/compensation/", board_api.OfferToUndo.as_view(), name="compensation"
+    ),
+    path(
+        "executions/<uuid:execution_id>/compensation/approve/",
+        board_api.ApproveUndo.as_view(),
+        name="approve-compensation",
+    ),
+    path(
+        "executions/<uuid:execution_id>/compensation/decline/",
+        board_api.DeclineUndo.as_view(),
+        name="decline-compensation",
+    ),
+    path("breakers/", board_api.Breakers.as_view(), name="breakers"),
+    path("breakers/open/", board_api.OpenBreaker.as_view(), name="open-breaker"),
+    path("breakers/close/", board_api.CloseBreaker.as_view(), name="close-breaker"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
     path("absences/", absence_api.Absences.as_view(), name="absences"),

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from approvals.showing.arguments import as_text
 from audit.ground.unseen import pieces, shown
+from execution.board.offers import offer_for
 from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt
 from execution.desk.read import attention_of
@@ -32,11 +33,13 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
     )
     return {
         "id": str(execution.pk),
+        "url": reverse("execution:one", args=[execution.pk]),
         **_status(execution),
         "verdict": execution.verdict,
         "waits_for": attention_of(execution),
         "incidents": _incidents(execution, reader),
         "reason": pieces(execution.reason),
+        "offer": offer_for(execution, reader),
         "can_retry": can_retry,
         "round": execution.round,
         "in_doubt": in_doubt(execution),

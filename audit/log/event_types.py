@@ -474,6 +474,13 @@ _ROWS = [
     _row("execution.resumed", "execution", "resumed the action.", "execution fence"),
     _row("execution.retried", "execution", "had the action tried again.", "execution said although_unknown"),
     _row(
+        "execution.route_chosen",
+        "execution",
+        "chose the route {route} for step {step}.",
+        "execution step route said although_unknown",
+        "{actor} chose the route {route} for step {step}",
+    ),
+    _row(
         "execution.scheduled",
         "execution",
         "scheduled the action.",
@@ -844,8 +851,8 @@ _ROWS = [
         "step.skipped",
         "execution",
         "left out a step of the action.",
-        "execution step",
-        "Step {step} was not called for",
+        "execution step said?",
+        "Step {step} was left out",
     ),
     _row(
         "step.completed",

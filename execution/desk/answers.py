@@ -45,6 +45,9 @@ class ReceiptAnswer(Answer):
     begun: bool = left_out("Whether it was granted to that agent before.")
     marked_done_by: str = left_out("The person who vouched for it.")
     evidence: str = left_out("By what that person knew.")
+    skipped: str = left_out("Why the step was left out.")
+    skipped_by: str = left_out("The person who left it out.")
+    if_: str = left_out("The condition that did not hold, in CEL.", alias="if")
 
 
 class StepAnswer(Answer):

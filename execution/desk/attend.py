@@ -11,15 +11,16 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
-from audit.ground.refusals import Refusal
+from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.desk.doubt import in_doubt
 from execution.healing import compensation
 from execution.holding import attempts, news
 from execution.holding.outbox import tell
-from execution.holding.steps import REPORT_WITHIN, ahead, complete, worst
-from execution.holding.workflow import InvalidWorkflow, workflow_of
+from execution.holding.steps import REPORT_WITHIN, Task, ahead, complete, skip, tasks_of, worst
+from execution.holding.workflow import InvalidWorkflow, label, workflow_of
 from execution.models import Attempt, Compensation, Execution, Step
+from execution.models.work import work_on
 from execution.running.schedule import MARGIN, longest
 from governance.models import User
 
@@ -27,6 +28,7 @@ STATUS = Execution.Status
 LONGEST_TEXT = 2_000
 CAN_BE_CANCELLED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED, STATUS.HANDED_BACK, STATUS.RUNNING)
 CAN_BE_MARKED_DONE = (STATUS.NEEDS_ATTENTION, STATUS.HANDED_BACK)
+CAN_BE_STEERED = (STATUS.NEEDS_ATTENTION, STATUS.SCHEDULED)
 
 
 class NotWaiting(Refusal):
@@ -46,8 +48,18 @@ class MayHaveHappened(Refusal):
     )
 
 
-class NoEvidence(Refusal):
-    detail = "Say how you know that it is done: others will rely on it."
+class NoEvidence(Invalid):
+    def __init__(self) -> None:
+        said = "Say how you know: others will rely on it."
+        super().__init__([{"pointer": "/evidence", "detail": said}], said)
+
+
+class NotThatStep(Refusal):
+    """It does not stand at this step, or no worker carries it out."""
+
+
+class NoSuchRoute(Invalid):
+    """The step has no route of this number."""
 
 
 @transaction.atomic
@@ -74,19 +86,68 @@ def retry(
     unknown = in_doubt(locked)
     if unknown and not checked:
         raise MayHaveHappened
-    locked.steps.filter(status=Step.Status.WAITING).update(wait_until=None, probes=0)
-    lasts = _lasts(locked)
-    _move(
-        locked,
-        STATUS.SCHEDULED,
-        due_at=Now(),
-        queued_at=Now(),
-        deadline=Now() + timedelta(seconds=REPORT_WITHIN if lasts is None else lasts),
-        timed_from=Now(),
-        round=F("round") + 1,
-    )
+    _go_on(locked)
     _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
-    tell(locked)
+
+
+@transaction.atomic
+def choose_route(
+    execution: Execution,
+    *,
+    by: User,
+    step: str,
+    route: int,
+    reason: str = "",
+    checked: bool = False,
+    actor: Actor | None = None,
+) -> None:
+    """Have a step try this route first, counted from 1; where it was tried already it begins anew.
+
+    What is in its grace period waits for that to be over. Raises `NotWaiting`, `NotThatStep`, `NoSuchRoute`,
+    and `MayHaveHappened` as `retry` does.
+    """
+    locked = _lock(execution, *CAN_BE_STEERED)
+    task = _task_at(locked, step)
+    if locked.assisted or len(task.plan.routes) == 0:
+        raise NotThatStep(f"Step {step} has no routes that a worker takes.")
+    if task.progress.waits is not None or task.progress.has_succeeded:
+        raise NotThatStep(f"Step {step} was called already, and waits for what comes of it.")
+    if not 1 <= route <= len(task.plan.routes):
+        raise _no_such_route(task)
+    unknown = in_doubt(locked)
+    if unknown and not checked:
+        raise MayHaveHappened
+    Execution.objects.filter(pk=locked.pk).update(chosen={**locked.chosen, step: route - 1})
+    facts = {"step": step, "route": label(task.plan, route - 1), "although_unknown": unknown}
+    _record("execution.route_chosen", locked, actor or by.as_actor(), _tidy(reason), **facts)
+    if locked.started_at:
+        _go_on(locked)
+    else:
+        news.changed(locked)
+
+
+@transaction.atomic
+def skip_step(
+    execution: Execution, *, by: User, step: str, evidence: str, actor: Actor | None = None
+) -> None:
+    """Leave out the step that it stands at, and go on with the next one; `evidence` says why that is right.
+
+    What its attempts did, if anything, stays as it is. Raises `NotWaiting`, `NotThatStep`, `NoEvidence`.
+    """
+    evidence = _tidy(evidence)
+    if not evidence:
+        raise NoEvidence
+    locked = _lock(execution, *CAN_BE_STEERED)
+    if not locked.started_at:
+        raise NotThatStep("It has not begun: no step can be skipped yet.")
+    found = _task_at(locked, step).step
+    receipt = found.receipt or {}
+    skip(
+        found,
+        {**receipt, "skipped": "A person left it out.", "skipped_by": by.printed_name, "evidence": evidence},
+    )
+    _record("step.skipped", locked, actor or by.as_actor(), evidence, step=step)
+    _go_on(locked)
 
 
 @transaction.atomic
@@ -126,6 +187,44 @@ def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | N
     _move(locked, STATUS.CANCELLED, finished_at=Now(), fence=F("fence") + 1, reason=said)
     _record("execution.cancelled", locked, actor or by.as_actor(), _tidy(reason))
     news.owe_agent(locked, STATUS.CANCELLED, f"Cancelled by a person.{still}")
+
+
+def _go_on(execution: Execution) -> None:
+    """Let a worker go on at once, with every route's attempts counted anew."""
+    execution.steps.filter(status=Step.Status.WAITING).update(wait_until=None, probes=0)
+    lasts = _lasts(execution)
+    _move(
+        execution,
+        STATUS.SCHEDULED,
+        due_at=Now(),
+        queued_at=Now(),
+        deadline=Now() + timedelta(seconds=REPORT_WITHIN if lasts is None else lasts),
+        timed_from=Now(),
+        round=F("round") + 1,
+    )
+    tell(execution)
+
+
+def _task_at(execution: Execution, step: str) -> Task:
+    """The step that it stands at, if that is the one of this name. Raises `NotThatStep`."""
+    first = ahead(execution).first()
+    if first is None or first.name != step:
+        stands = f": it stands at step {first.name}" if first else ""
+        raise NotThatStep(f"It does not stand at step {step}{stands}.")
+    try:
+        workflow = workflow_of(execution.suggestion.action_type)
+    except InvalidWorkflow as error:
+        raise NotThatStep("Its workflow can no longer be read.") from error
+    tasks = tasks_of(workflow, work_on(execution.pk).steps)
+    if tasks is None:
+        raise NotThatStep("No worker carries it out: the agent does.")
+    return next(task for task in tasks if task.step.pk == first.pk)
+
+
+def _no_such_route(task: Task) -> NoSuchRoute:
+    last = len(task.plan.routes)
+    said = f"Step {task.step.name} has {last} route{'s' if last > 1 else ''}: choose 1 to {last}."
+    return NoSuchRoute([{"pointer": "/route", "detail": said}], said)
 
 
 def _tidy(text: str) -> str:

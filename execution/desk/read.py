@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Attention, Execution, ManualTask, Step
+from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
+from execution.models.executions import ExecutionQuerySet
 from execution.running.approval import broken
 from governance.models import Halt, User
 from suggestions.answering.present import WAITING
@@ -30,15 +31,32 @@ OPEN = (
 
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
     """The newest executions this person may know about, one more than a page has."""
-    known = Execution.objects.visible_to(user).select_related(
-        "proposal__agent", "proposal__resolution", "suggestion__action_type", "attention__team"
-    )
-    rows = known.defer("proposal__resolution__arguments", "proposal__context").order_by("-pk")
+    rows = _listed(user).order_by("-pk")
     if status:
         rows = rows.filter(status=status)
     if before:
         rows = rows.filter(pk__lt=before)
-    return list(rows.with_held().with_doubt().annotate(tries=Coalesce(Subquery(_tries()), 0))[: PAGE + 1])
+    return list(rows[: PAGE + 1])
+
+
+def one(user: User, execution_id: UUID) -> Execution | None:
+    """One that this person may know about, as the list has it, with its steps, attempts and events."""
+    return _listed(user).filter(pk=execution_id).prefetch_related("steps__attempts", "signals").first()
+
+
+def _listed(user: User) -> ExecutionQuerySet:
+    """What this person may know about, with all that a line of the list tells of it."""
+    known = Execution.objects.visible_to(user).select_related(
+        "proposal__agent", "proposal__resolution", "suggestion__action_type", "attention__team"
+    )
+    lean = known.defer("proposal__resolution__arguments", "proposal__context")
+    return lean.with_held().with_doubt().annotate(**_beside())
+
+
+def _beside() -> dict[str, Any]:
+    """How often each was tried, and whether undoing it is offered."""
+    offered = Compensation.objects.filter(execution=OuterRef("pk"), status=Compensation.Status.OFFERED)
+    return {"tries": Coalesce(Subquery(_tries()), 0), "undo_offered": Exists(offered)}
 
 
 def _tries() -> QuerySet[Attempt, Any]:

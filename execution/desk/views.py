@@ -43,7 +43,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         request,
         "execution/desk/list.html",
         {
-            "rows": [_row(request, execution) for execution in rows[: read.PAGE]],
+            "rows": [row(request, execution) for execution in rows[: read.PAGE]],
             "tabs": _tabs(request, status, here),
             "filters": {"status": status},
             "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
@@ -71,14 +71,17 @@ def _sentence(execution: Any) -> str:
     return (resolution.sentence if resolution else "") or execution.suggestion.sentence
 
 
-def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
+    """One execution out of `read`, as pages show it, and what this person may do about it."""
     attends = _person(request).has_perm("execution.attend_execution")
     return {
         "id": execution.pk,
         "proposal_url": _page_of(execution),
+        "url": reverse("execution:one", args=[execution.pk]),
         "sentence": shown(_sentence(execution)),
         **_status(execution),
         "verdict": execution.verdict,
+        "undo_offered": execution.undo_offered and execution.status == _ASKS,
         "waits_for": getattr(execution, "attention", None) if execution.status == _ASKS else None,
         "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
@@ -86,6 +89,7 @@ def _row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
+        "may_act": attends and execution.status in attend.CAN_BE_CANCELLED,
         "can_retry": execution.status == Execution.Status.NEEDS_ATTENTION and attends,
         "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),
@@ -134,24 +138,24 @@ def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         checked=bool(request.POST.get("checked")),
         seen=int(seen) if seen.isdecimal() else None,
     )
-    return _attend(request, execution_id, again, "Another try is under way.", reason="reason")
+    return attended(request, execution_id, again, "Another try is under way.", reason="reason")
 
 
 @login_required
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def mark_done(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
+    return attended(request, execution_id, attend.mark_done, "Marked as done.", evidence="evidence")
 
 
 @login_required
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    return _attend(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
+    return attended(request, execution_id, attend.cancel, "Cancelled.", reason="reason")
 
 
-def _attend(
+def attended(
     request: HttpRequest, execution_id: UUID, verb: Callable[..., None], done: str, **fields: str
 ) -> HttpResponse:
     """Call the verb with the form's words; a lost race is told, not an error page."""

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER, Actor
 from audit.ground.canonical import commitment
-from audit.ground.refusals import Refusal
+from audit.ground.refusals import Invalid
 from audit.log.record import record
 from audit.statements.prepared import execute
 from execution.models import Breaker, BreakerChange
@@ -33,8 +33,10 @@ AGAIN = 3.0  # seconds after which those who wait look again while one tries
 STATE = Breaker.State
 
 
-class NoReason(Refusal):
-    detail = "Say why: others will read it."
+class NoReason(Invalid):
+    def __init__(self) -> None:
+        said = "Say why: others will read it."
+        super().__init__([{"pointer": "/reason", "detail": said}], said)
 
 
 _TRY = """

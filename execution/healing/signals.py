@@ -10,18 +10,18 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.ground.canonical import commitment
-from audit.ground.refusals import Refusal
+from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from execution.holding import news
 from execution.holding.outbox import tell
-from execution.holding.workflow import workflow_of
+from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Execution, Signal
 
 STATUS = Execution.Status
 OVER = (STATUS.SUCCEEDED, STATUS.FAILED, STATUS.CANCELLED)
 
 
-class UnknownSignal(Refusal):
+class UnknownSignal(Invalid):
     """No step of this execution waits for an event of this name."""
 
 
@@ -64,10 +64,19 @@ def receive(execution: Execution, name: str, data: dict[str, Any], *, actor: Act
 
 
 def _check(execution: Execution, name: str) -> None:
-    workflow = workflow_of(execution.suggestion.action_type)
-    names = [plan.await_.signal for plan in (workflow.steps if workflow else []) if plan.await_]
+    names = _awaited(execution)
     if name not in names:
         known = f"; it waits for {', '.join(names)}" if names else ""
-        raise UnknownSignal(f"No step of this execution waits for {name}{known}.")
+        said = f"No step of this execution waits for {name}{known}."
+        raise UnknownSignal([{"pointer": "/signal", "detail": said}], said)
     if execution.status in OVER:
         raise TooLateForSignal
+
+
+def _awaited(execution: Execution) -> list[str]:
+    """The names of the events that its steps wait for, or will."""
+    try:
+        workflow = workflow_of(execution.suggestion.action_type)
+    except InvalidWorkflow:
+        return []
+    return [plan.await_.signal for plan in (workflow.steps if workflow else []) if plan.await_]

@@ -36,8 +36,12 @@ from audit.asking.gate import Malformed, TooLarge
 from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
+from execution.board.breakers import ClosedAlready
+from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
 from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
 from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
+from execution.healing.compensation import AnotherUndo, ApprovedAlready, NotOffered
+from execution.healing.signals import AnotherSignal, TooLateForSignal
 from execution.manual.tasks import NotOfTheTeam, SaysNothing, TaskIsOver
 from execution.running.undo import TooLateToUndo
 from governance.actions.changes import NeedsConsent
@@ -149,6 +153,15 @@ STATUS: dict[type[Refusal], int] = {
     AlreadyRetired: 409,
     NotAskedOfYou: 409,
     NotHandedBack: 409,
+    NotWaiting: 409,
+    NotThatStep: 409,
+    MayHaveHappened: 409,
+    AnotherUndo: 409,
+    ApprovedAlready: 409,
+    NotOffered: 409,
+    AnotherSignal: 409,
+    TooLateForSignal: 409,
+    ClosedAlready: 409,
     NotOfTheTeam: 403,
     TaskIsOver: 409,
     SaysNothing: 422,

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import site
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -31,7 +32,8 @@ from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
-from execution.models import ManualTask
+from execution.healing import breakers
+from execution.models import Compensation, Execution, ManualTask
 from governance.actions.action_types import register
 from governance.agents import callback_secret
 from governance.door import keys
@@ -44,6 +46,7 @@ from governance.trust.standing import Bound
 from suggestions.models import Backtest, Callback, CallbackEndpoint, Proposal, Sample, SecondReview
 from suggestions.trying.rejudge import Chosen
 from tests.conftest import (
+    REFUND,
     ApiClient,
     actor_of,
     make_action_type,
@@ -136,6 +139,14 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:breakers", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("execution:open-breaker", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:close-breaker", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:one", "GET"): (LOGIN, 200, 404, 200, 200),
+    ("execution:choose-route", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:skip-step", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:approve-undo", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:decline-undo", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:deployments", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:deployment", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:approve-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -340,6 +351,19 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:workflow", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:workflow", "PUT"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:workflow", "DELETE"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:one-execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
+    ("api:signals", "POST"): (401, 403, 403, 403, 200, 200, 404, 401),
+    ("api:retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:mark-done", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:choose-route", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:skip-step", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:compensation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
+    ("api:approve-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:decline-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:breakers", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:open-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:close-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:halts", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:halts", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:lift-halt", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -539,6 +563,7 @@ def make_world(
         "approvals:release-task": {"task_id": claimed.pk},
         "api:release-manual-task": {"task_id": claimed.pk},
         "api:execution": {"proposal_id": approved.pk},
+        **steered(ana, propose),
         "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
@@ -603,6 +628,29 @@ def handed_over(reviewer: Any, propose: Callable[..., Any], *, claimed: bool) ->
         remind_before=60,
         claimed_by=reviewer if claimed else None,
     )
+
+
+STEERED = (
+    *("one-execution", "signals", "retry", "mark-done", "cancel", "choose-route", "skip-step"),
+    *("compensation", "approve-compensation", "decline-compensation"),
+)
+STEERED_ON_PAGES = ("one", "choose-route", "skip-step", "approve-undo", "decline-undo")
+ROUTE = "http://127.0.0.1:1/refunds"
+
+
+def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """An execution that stands at a step of two routes, hears of an event, and can be undone; by route."""
+    routes = [{"kind": "http", "url": url} for url in (ROUTE, f"{ROUTE}/by-post")]
+    step = {"name": "refund", "routes": routes, "await": {"signal": "settled", "within": "2d"}}
+    register({**REFUND, "name": "pay_back", "workflow": {"steps": [step]}}, actor=SYSTEM)
+    first = propose(suggestions=[suggestion_body(action="pay_back")]).suggestions.get()
+    decide.approve(first, reviewer=reviewer, actor=actor_of(reviewer), shown_digest=first.action_digest)
+    execution = Proposal.objects.get(pk=first.proposal_id).execution
+    Execution.objects.filter(pk=execution.pk).update(status="needs_attention", started_at=Now())
+    Compensation.objects.create(execution=execution, digest="sha256:0", calls=[])
+    breakers.open_by_hand(f"POST {ROUTE}/by-post", actor=SYSTEM, reason="No stamps.")
+    pages = [f"execution:{name}" for name in STEERED_ON_PAGES]
+    return {route: {"execution_id": execution.pk} for route in [*pages, *(f"api:{name}" for name in STEERED)]}
 
 
 def told(person: Any) -> dict[str, Any]:
@@ -828,6 +876,19 @@ def forms(world: World) -> dict[str, Any]:
         "api:batch": {"proposals": [{**proposal_body(), "idempotency_key": "one"}]},
         "api:decisions": {"verdict": "approve", **decision},
         "api:begin-execution": {"holder": "worker-1"},
+        "execution:open-breaker": {"route": f"POST {ROUTE}", "reason": "no"},
+        "execution:close-breaker": {"route": f"POST {ROUTE}/by-post", "reason": "no"},
+        "execution:choose-route": {"step": "refund", "route": "2"},
+        "execution:skip-step": {"step": "refund", "evidence": "seen"},
+        "execution:approve-undo": {"digest": "sha256:0"},
+        "execution:decline-undo": {"digest": "sha256:0"},
+        "api:signals": {"signal": "settled", "data": {}},
+        "api:mark-done": {"evidence": "seen"},
+        "api:choose-route": {"step": "refund", "route": 2},
+        "api:skip-step": {"step": "refund", "evidence": "seen"},
+        "api:approve-compensation": {"digest": "sha256:0"},
+        "api:open-breaker": {"route": f"POST {ROUTE}", "reason": "no"},
+        "api:close-breaker": {"route": f"POST {ROUTE}/by-post", "reason": "no"},
         "api:result": {"outcome": "succeeded"},
         "approvals:answer": {"answer": "right"},
         "approvals:bulk": {
