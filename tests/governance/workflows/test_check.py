@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
@@ -199,3 +202,23 @@ def test_of_what_was_sent_as_json_the_pointer_is_told(pay: ActionType) -> None:
             " (Line 1, column 6 of the expression.)",
         }
     ]
+
+
+def test_a_file_is_checked_on_the_command_line(pay: ActionType, tmp_path: Path) -> None:
+    file = tmp_path / "pay.yaml"
+
+    def asked(text: str, action: str = "pay") -> str:
+        file.write_text(text, encoding="utf-8")
+        said = StringIO()
+        call_command("check_workflow", str(file), "--action", action, stdout=said)
+        return said.getvalue()
+
+    assert asked(STEP) == f"{file} is right: 1 step.\n"
+    for text, action, refusal in (
+        (STEP + "stepz: 1\n", "pay", f"{file}:5:1: stepz is unknown here; did you mean steps?"),
+        (STEP, "no_such", "There is no action type no_such."),
+    ):
+        with pytest.raises(CommandError) as error:
+            asked(text, action)
+        assert str(error.value) == refusal
+    assert ActionType.objects.count() == 1

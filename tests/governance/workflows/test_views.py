@@ -107,6 +107,7 @@ def test_who_was_slower_is_told_and_loses_nothing(operator: Client) -> None:
     assert (current().version, answer.context["text"], answer.context["version"]) == (2, mine, 2)
     page = in_one_line(answer.content.decode())
     assert "refund_payment has version 2 by now; this was written on version 1. Nothing was stored." in page
+    assert "What you wrote is still here" in page
     assert "What changes from version 2" in page
     operator.post(HERE, {"text": mine, "version": "2"})
     assert current().workflow["steps"][0]["name"] == "mine"
@@ -132,6 +133,7 @@ def test_a_workflow_is_removed_as_a_version_of_its_own(operator: Client) -> None
     operator.post(HERE, {"text": TEXT, "version": "1"})
     stale = operator.post(f"{HERE}remove/", {"version": "1"})
     assert (stale.status_code, current().workflow is None) == (409, False)
+    assert "What you wrote" not in stale.content.decode()
 
     operator.post(f"{HERE}remove/", {"version": "2"})
 
