@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Count,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce, Now
 
 from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
 from execution.handing_back.begin import begun
+from execution.healing.breakers import WAITS
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
 from execution.running.approval import broken
@@ -29,10 +40,31 @@ OPEN = (
 )
 
 
+_WAITING_STEP = Step.objects.filter(execution=OuterRef("pk"), status=Step.Status.WAITING)
+_FAILED = Attempt.objects.filter(
+    step__execution=OuterRef("pk"), step__status=Step.Status.WAITING, round=OuterRef("round")
+).exclude(outcome__in=[Attempt.Outcome.OPEN, Attempt.Outcome.SUCCEEDED])
+_IS_ASIDE = Exists(_WAITING_STEP.filter(wait_until__isnull=False))
+# What the list can be narrowed to beside a state: why what is scheduled does not run now.
+GROUPS: dict[str, Q] = {
+    "waiting": Q(_IS_ASIDE, status=Execution.Status.SCHEDULED),
+    "healing": Q(Q(Exists(_FAILED)) | Q(reason=WAITS), ~_IS_ASIDE, status=Execution.Status.SCHEDULED),
+}
+
+
+def queue_delay() -> timedelta | None:
+    """For how long what is due and held by nothing has waited for a worker, at most; None: nothing waits."""
+    due = Execution.objects.filter(status=Execution.Status.SCHEDULED, due_at__lte=Now()).not_held()
+    delay = ExpressionWrapper(Now() - F("due_at"), output_field=DurationField())
+    return due.order_by("due_at").values_list(delay, flat=True).first()
+
+
 def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Execution]:
     """The newest executions this person may know about, one more than a page has."""
     rows = _listed(user).order_by("-pk")
-    if status:
+    if status in GROUPS:
+        rows = rows.filter(GROUPS[status])
+    elif status:
         rows = rows.filter(status=status)
     if before:
         rows = rows.filter(pk__lt=before)

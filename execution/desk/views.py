@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -25,7 +26,10 @@ from execution.desk.doubt import in_doubt
 from execution.models import Execution
 from governance.models import User
 
-TABS = [("", "All"), *((status.value, status.label.capitalize()) for status in Execution.Status)]
+LEAST_DELAY = 2  # seconds
+_STATES = [(status.value, status.label.capitalize()) for status in Execution.Status]
+# What is scheduled stands first, then why it does not run: it waits for something outside, or heals.
+TABS = [("", "All"), _STATES[0], ("waiting", "Waiting"), ("healing", "Healing"), *_STATES[1:]]
 
 
 @login_required
@@ -33,7 +37,7 @@ TABS = [("", "All"), *((status.value, status.label.capitalize()) for status in E
 @require_GET
 def listed(request: HttpRequest) -> HttpResponse:
     status = request.GET.get("status", "")
-    status = status if status in Execution.Status.values else ""
+    status = status if status in dict(TABS) else ""
     before = read_uuid(request.GET.get("before", ""))
     rows = read.page(_person(request), status=status, before=before)
     here = reverse("execution:list")
@@ -46,10 +50,17 @@ def listed(request: HttpRequest) -> HttpResponse:
             "rows": [row(request, execution) for execution in rows[: read.PAGE]],
             "tabs": _tabs(request, status, here),
             "filters": {"status": status},
+            "delay": _whole_seconds(read.queue_delay()),
             "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
             "previous_url": newest if before else None,
         },
     )
+
+
+def _whole_seconds(delay: timedelta | None) -> int:
+    """Seconds that something waits for a worker; what takes less than two is no delay."""
+    seconds = int(delay.total_seconds()) if delay else 0
+    return seconds if seconds >= LEAST_DELAY else 0
 
 
 def _tabs(request: HttpRequest, chosen: str, here: str) -> list[dict[str, Any]]:

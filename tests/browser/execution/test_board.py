@@ -47,7 +47,9 @@ def test_one_execution_can_be_read_and_steered_by_everybody(
     page.locator("form:has(select) input[name=reason]").fill("By post then.")
     page.click("text=Try this route first")
     page.get_by_text("It takes this route first.").first.wait_for()
-    check(visit(olga, "/executions/"), "the list")
+    listed = visit(olga, "/executions/")
+    check(listed, "the list")
+    shoot(listed, "list")
 
     assert run_to_rest(stuck).status == "succeeded"
 
