@@ -569,7 +569,7 @@ def test_a_worker_whose_time_is_over_before_anything_began_asks_nobody(approved,
     execution = approved(workflow(step(f"{shop.url}/refunds")))
     with monkeypatch.context() as silent:
         silent.setattr(
-            "execution.running.run.work_on", lambda *_: (_ for _ in ()).throw(SoftTimeLimitExceeded)
+            "execution.running.turn.work_on", lambda *_: (_ for _ in ()).throw(SoftTimeLimitExceeded)
         )
         with pytest.raises(SoftTimeLimitExceeded):
             run(execution.pk)

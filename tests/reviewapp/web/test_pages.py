@@ -43,9 +43,9 @@ def test_who_has_no_role_is_told_so(ana: Any) -> None:
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("ana", ["Queue", "History", "Executions", "Governance"]),
-        ("dora", ["Queue", "History", "Executions", "Governance", "Audit"]),
-        ("olga", ["Queue", "History", "Executions", "Governance", "Audit"]),
+        ("ana", ["Queue", "History", "Executions", "Incidents", "Governance"]),
+        ("dora", ["Queue", "History", "Executions", "Incidents", "Governance", "Audit"]),
+        ("olga", ["Queue", "History", "Executions", "Incidents", "Governance", "Audit"]),
     ],
 )
 def test_the_way_around_holds_what_a_role_may_see(request: Any, who: str, labels: list[str]) -> None:
