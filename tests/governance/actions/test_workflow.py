@@ -60,6 +60,7 @@ def route(**changes):
         ({"steps": []}, "steps: List should have at least 1"),
         ({"steps": [REFUND], "extra": 1}, "extra: extra is unknown here; known are steps"),
         ({"steps": [REFUND, REFUND]}, "steps.1.name: two steps have the same name"),
+        (step(name="undo.a"), "steps.0.name: undo.a: names with undo. are for what undoes"),
         (step(name="a/b"), "steps.0.name"),
         (step(routes=[]), "steps.0: a step needs routes"),
         (step(routes=[{"kind": "python"}]), "steps.0.routes.0"),
