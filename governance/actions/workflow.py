@@ -53,7 +53,7 @@ _STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 def is_step_name(name: str) -> bool:
-    return re.match(_STEP_NAME, name) is not None
+    return re.match(_STEP_NAME, name) is not None and not name.startswith("undo.")
 
 
 class InvalidWorkflow(ValueError):
@@ -219,7 +219,7 @@ class Workflow(Checked):
             if name in names[:i]:
                 yield ("steps", i, "name"), f"two steps have the same name: {name}"
             if name.startswith("undo."):
-                yield ("steps", i, "name"), "names with undo. are for what undoes a step"
+                yield ("steps", i, "name"), f"{name}: names with undo. are for what undoes a step"
         if self.budget is not None and not self.currency:
             yield ("budget",), "a budget needs a currency"
         for word in ("require", "stale_when"):
