@@ -11,12 +11,12 @@ from django.urls import reverse
 from approvals.showing.arguments import as_text
 from audit.ground.unseen import pieces, shown
 from execution.board.offers import offer_for
+from execution.board.one import incidents_of
 from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt
 from execution.desk.read import attention_of
 from execution.models import Execution
 from governance.models import Halt, User
-from governance.people.incidents import incidents_seen_by
 from suggestions.answering.present import halt_of
 from suggestions.models import Proposal, Suggestion
 
@@ -37,7 +37,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         **_status(execution),
         "verdict": execution.verdict,
         "waits_for": attention_of(execution),
-        "incidents": _incidents(execution, reader),
+        "incidents": incidents_of(execution, reader),
         "reason": pieces(execution.reason),
         "offer": offer_for(execution, reader),
         "can_retry": can_retry,
@@ -60,19 +60,6 @@ def _status(execution: Execution) -> dict[str, str]:
     if execution.status == Execution.Status.NEEDS_ATTENTION and execution.doubtful_step:
         return {"status": "unknown", "status_label": "outcome unknown"}
     return {"status": execution.status, "status_label": execution.get_status_display()}
-
-
-def _incidents(execution: Execution, reader: User) -> list[dict[str, Any]]:
-    """The incidents that it is part of, the newest first."""
-    about = incidents_seen_by(reader).filter(executions__execution=execution).order_by("-id").distinct()
-    return [
-        {
-            "url": reverse("incidents:one", args=[incident.pk]),
-            "kind": incident.get_kind_display(),
-            "is_open": incident.closed_at is None,
-        }
-        for incident in about[:10]
-    ]
 
 
 def held(proposal: Proposal, suggestions: Sequence[Suggestion], *, on: Sequence[Halt]) -> str:

@@ -47,7 +47,7 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
             for one in execution.signals.all()
         ],
         "offer": offer_for(execution, reader),
-        "incidents": _incidents(execution, reader),
+        "incidents": incidents_of(execution, reader),
         "story": _story(execution),
         "deadline": execution.deadline if execution.finished_at is None else None,
         "finished": execution.finished_at,
@@ -143,7 +143,7 @@ def _json(value: Any) -> list[Piece]:
     return pieces(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _incidents(execution: Execution, reader: User) -> list[dict[str, Any]]:
+def incidents_of(execution: Execution, reader: User) -> list[dict[str, Any]]:
     """The incidents that it is part of, the newest first."""
     about = incidents_seen_by(reader).filter(executions__execution=execution).order_by("-id").distinct()
     return [
