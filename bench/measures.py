@@ -42,7 +42,7 @@ MEASURES = (
     Measure("j", "decide", 1.2),
     Measure("k", "executions", 0.8),
     Measure("v", "overtaking", 1.2),
-    Measure("w", "parked", 4),
+    Measure("w", "parked", 3),
     Measure("l", "pages", 0.8),
     Measure("m", "bulk", 0.3),
     Measure("n", "wire", 0.1),
