@@ -62,8 +62,8 @@ def test_no_role_may_write_rows_past_the_verbs(db: None) -> None:
         "governance.change_deployment",
         "governance.change_incident",
         "governance.change_policyversion",
-        "governance.change_secret",
         "governance.change_standingapproval",
+        "governance.change_secret",
         "governance.change_user",
         "approvals.change_checkplan",
     ]
