@@ -169,6 +169,7 @@ def test_on_a_phone_one_sees_that_it_went_to_another_team(
     watch.expected = ["404"]  # the last beat of a page that showed what is another team's by now
     page = live(visit(ana, f"/queue/{proposal.pk}/", width=390))
     page.locator("#verb-reject summary").click()
+    expect(page.locator("#reject-reason")).to_be_focused()
     page.keyboard.type("The photo shows another kettle.")
 
     finance = Team.objects.get(pk="finance")

@@ -73,7 +73,7 @@ def test_a_page_in_the_background_lets_the_browser_show_one_line(
 def test_wishes_are_saved_without_a_script(visit: Visit, ana: Any) -> None:
     page = visit(ana, "/queue/notices/settings/", java_script_enabled=False)
     page.get_by_role("combobox", name="New, of low or medium risk To my addresses").select_option("at_once")
-    page.get_by_label("Critical risk may break my quiet hours").check()
+    page.get_by_label("Critical risk and incidents may break my quiet hours").check()
     page.get_by_role("button", name="Save how I am told").click()
 
     assert "Saved" in page.locator("#toasts").inner_text()
