@@ -275,7 +275,10 @@ def test_the_children_are_looked_after_while_a_service_is_waited_for(start: Any)
     assert log.stat().st_mode & 0o077 == 0
 
 
-def test_a_child_that_is_restarted_starts_at_once_with_its_new_environment(start: Any) -> None:
+def test_a_child_that_is_restarted_starts_at_once_with_its_new_environment(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VALKEY_URL", "old")  # what the command changes of it is put back
     program = "import os, time; print(os.environ['VALKEY_URL'], flush=True); time.sleep(60)"
     child = Child("worker", [sys.executable, "-c", program], {"VALKEY_URL": "old"})
     start.supervisor.start(child)
