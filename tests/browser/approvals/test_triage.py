@@ -172,8 +172,9 @@ def test_in_every_order_nothing_moves_under_the_pointer(
 
 
 def test_a_socket_that_comes_back_is_told_what_it_missed_and_reads_nothing_again(
-    visit: Visit, propose: Any, ana: Any, ben: Any
+    visit: Visit, watch: Any, propose: Any, ana: Any, ben: Any
 ) -> None:
+    watch.expected = ["INTERNET_DISCONNECTED"]  # whatever it asks for while it is offline
     rows = [propose() for _ in range(3)]
     page = live(visit(ana, f"/queue/{rows[0].pk}/"))
     asked: list[str] = []
