@@ -303,7 +303,6 @@ def everybody(agent: Any, ana: Any, ben: Any, cyd: Any) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(240)
 @pytest.mark.timeout(600)  # as many steps on a slow machine, too
 def test_any_interleaving_keeps_what_must_be_true(propose: Callable[..., Any], everybody: None) -> None:
     class ThisDesk(Desk):
