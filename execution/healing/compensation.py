@@ -21,7 +21,7 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
-from execution.holding.workflow import Workflow, workflow_of
+from execution.holding.workflow import Workflow, WorkflowStep, workflow_of
 from execution.models import Compensation, Execution, Step
 from execution.models.work import Work, work_on
 from execution.routes.filling import told
@@ -60,11 +60,12 @@ def calls_to_undo(workflow: Workflow | None, work: Work) -> list[dict[str, Any]]
         for task in reversed(done)
         if task.plan.undo and task.step.status == Step.Status.COMPLETED
     ]
-    return [
-        {"step": plan.name, "routes": [told(route, known) for route in plan.routes]}
-        for plan in plans
-        if plan.name not in undone
-    ]
+    return [_call(plan, known) for plan in plans if plan.name not in undone]
+
+
+def _call(plan: WorkflowStep, known: dict[str, Any]) -> dict[str, Any]:
+    """What would be called to take one step back; the digest that people approve is over these."""
+    return {"step": plan.name, "routes": [told(route, known) for route in plan.routes]}
 
 
 def is_automatic(workflow: Workflow, execution: Execution) -> bool:
@@ -178,11 +179,7 @@ def is_still_meant(execution: Execution, tasks: list[Task]) -> bool:
         return False
     known = facts(execution, answers_of(task.progress for task in tasks))
     plans = {task.step.name: task.plan for task in tasks}
-    calls = [
-        {"step": call["step"], "routes": [told(route, known) for route in plans[call["step"]].routes]}
-        for call in approved.calls
-        if call["step"] in plans
-    ]
+    calls = [_call(plans[call["step"]], known) for call in approved.calls if call["step"] in plans]
     return digest(calls) == approved.digest
 
 

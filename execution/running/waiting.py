@@ -131,7 +131,7 @@ class Waiting:
         """Find out what became of an attempt in doubt."""
         found = proof.probe(verify, self.turn.known())
         if found.is_proof:
-            return self.turn.end_step(self.step, {**self._earlier(), **found.evidence(verify)}, found.verdict)
+            return self._proved(verify, found)
         with transaction.atomic():
             if not self._looks_again(verify):
                 self.turn.lease.write()
@@ -145,6 +145,10 @@ class Waiting:
         found = proof.probe(verify, self.turn.known())
         if not found.is_proof:
             return True
+        return self._proved(verify, found)
+
+    def _proved(self, verify: Verify, found: Probe) -> bool:
+        """Complete the step: what was tried earlier took effect after all."""
         return self.turn.end_step(self.step, {**self._earlier(), **found.evidence(verify)}, found.verdict)
 
     def _earlier(self) -> dict[str, Any]:

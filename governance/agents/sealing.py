@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
+from cryptography.fernet import InvalidToken
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from governance.secrets.box import box_for
 
 
 class Unreadable(Exception):
@@ -19,17 +16,12 @@ class Unreadable(Exception):
 
 def sealed(secret: str) -> bytes:
     """The secret, encrypted and signed with a key derived from SECRET_KEY."""
-    return _fernet().encrypt(secret.encode())
+    return box_for("callback-secrets").encrypt(secret.encode())
 
 
 def opened(token: bytes) -> str:
     """The secret again. Raises `Unreadable`."""
     try:
-        return _fernet().decrypt(token).decode()
+        return box_for("callback-secrets").decrypt(token).decode()
     except InvalidToken:
         raise Unreadable from None
-
-
-def _fernet() -> Fernet:
-    key = hmac.digest(settings.SECRET_KEY.encode(), b"callback-secrets", hashlib.sha256)
-    return Fernet(base64.urlsafe_b64encode(key))

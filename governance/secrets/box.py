@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,6 +18,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 class Unreadable(Exception):
     """It was sealed under a key that is not among `SECRETS_KEYS`, or under another name."""
+
+
+def box_for(purpose: str) -> Fernet:
+    """What seals for another purpose than routes, with a key of its own derived from SECRET_KEY."""
+    key = hmac.digest(settings.SECRET_KEY.encode(), purpose.encode(), hashlib.sha256)
+    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def seal(name: str, value: str) -> str:

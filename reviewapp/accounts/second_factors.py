@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -15,7 +12,7 @@ from allauth.core import context
 from allauth.mfa import signals
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -31,25 +28,21 @@ from approvals.desk.confirm import ages_of
 from audit.asking.who import actor_of
 from audit.ground.actors import ANONYMOUS, SYSTEM
 from audit.log.record import record, record_alone
+from governance.secrets.box import box_for
 
 
 class SealedSecrets(DefaultMFAAdapter):
     """What codes are made from is of no use to whoever reads the database alone."""
 
     def encrypt(self, text: str) -> str:
-        return _box().encrypt(text.encode()).decode()
+        return box_for("second-factors").encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Empty where it was sealed with another SECRET_KEY: then no code is right."""
         try:
-            return _box().decrypt(encrypted_text.encode()).decode()
+            return box_for("second-factors").decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
             return ""
-
-
-def _box() -> Fernet:
-    key = hmac.digest(settings.SECRET_KEY.encode(), b"second-factors", hashlib.sha256)
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 # allauth's own signals come after the commit; an event belongs into the transaction of its change.
