@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from execution.halting.release import settle
+from execution.healing import breakers
 from execution.holding.outbox import tell_due
 from execution.incidents import paging, watch
 from execution.looking import looks
@@ -36,6 +37,7 @@ def sweep() -> None:
     """Find from the database alone what has to be done: lost messages, later tries, passed deadlines."""
     settle()
     adopt()
+    breakers.let_one_try()
     overdue.end_what_is_overdue()
     tell_due()
 

@@ -272,7 +272,10 @@ def _lasts(execution: Execution) -> float | None:
 
 def _move(execution: Execution, status: str, **changes: Any) -> None:
     Execution.objects.filter(pk=execution.pk).update(
-        **{"reason": "", **changes}, status=status, lease_until=None, version=F("version") + 1
+        **{"reason": "", "waits_for": "", **changes},
+        status=status,
+        lease_until=None,
+        version=F("version") + 1,
     )
     news.changed(execution)
 

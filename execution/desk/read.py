@@ -22,7 +22,6 @@ from django.db.models.functions import Coalesce, Now
 
 from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
 from execution.handing_back.begin import begun
-from execution.healing.breakers import WAITS
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
 from execution.running.approval import broken
@@ -48,7 +47,7 @@ _IS_ASIDE = Exists(_WAITING_STEP.filter(wait_until__isnull=False))
 # What the list can be narrowed to beside a state: why what is scheduled does not run now.
 GROUPS: dict[str, Q] = {
     "waiting": Q(_IS_ASIDE, status=Execution.Status.SCHEDULED),
-    "healing": Q(Q(Exists(_FAILED)) | Q(reason=WAITS), ~_IS_ASIDE, status=Execution.Status.SCHEDULED),
+    "healing": Q(Q(Exists(_FAILED)) | ~Q(waits_for=""), ~_IS_ASIDE, status=Execution.Status.SCHEDULED),
 }
 
 

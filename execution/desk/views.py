@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -96,7 +96,7 @@ def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "waits_for": getattr(execution, "attention", None) if execution.status == _ASKS else None,
         "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
-        "due": execution.due_at if execution.status == Execution.Status.SCHEDULED else None,
+        "due": _due(execution),
         "agent": execution.proposal.agent.name,
         "attempts": execution.tries,
         "started": execution.started_at,
@@ -125,6 +125,12 @@ def _status(execution: Any) -> dict[str, str]:
     return {"status": execution.status, "status_label": f"{label}, held" if execution.is_held else label}
 
 
+def _due(execution: Execution) -> datetime | None:
+    """When it goes on, where that is known."""
+    is_known = execution.status == Execution.Status.SCHEDULED and not execution.waits_for
+    return execution.due_at if is_known else None
+
+
 def _next(execution: Any, *, attends: bool) -> str:
     """What happens next with it, and who does it; nothing where it has ended."""
     status = Execution.Status
@@ -132,6 +138,8 @@ def _next(execution: Any, *, attends: bool) -> str:
         return "It goes on once the kill switch is lifted."
     if execution.status == status.NEEDS_ATTENTION:
         return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
+    if execution.waits_for and execution.status == status.SCHEDULED:
+        return "It goes on once its route works again."
     return {
         status.SCHEDULED: "It runs by itself.",
         status.RUNNING: "A worker is on it.",

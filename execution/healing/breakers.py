@@ -2,7 +2,8 @@
 
 The truth stands in PostgreSQL, so that it outlives every worker and the broker. A breaker opens after
 `FAILURES` failures in a row, for 30 seconds at first and for twice as long each time, up to ten minutes.
-Then it is half open: one execution tries the route once, and closes it or opens it again.
+Then it is half open: one execution tries the route once, and closes it or opens it again. Whatever waits
+for a route waits until its breaker closes; only the one that tries it next is woken before that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from audit.log.record import record
 from audit.statements.prepared import execute
 from execution.models import Breaker, BreakerChange
 from execution.models.work import Troubled
+from governance.trust.halts import HELD
 
 FAILURES = 5  # in a row
 FIRST = 30.0  # seconds that it stays open
@@ -29,7 +31,6 @@ LONGEST = 600.0
 TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
 WAITS = "It waits: its routes failed too often and are let alone."  # the reason of who does
 SPREAD = 5.0  # seconds over which those who waited begin again
-AGAIN = 3.0  # seconds after which those who wait look again while one tries
 STATE = Breaker.State
 
 
@@ -48,27 +49,52 @@ RETURNING route
 """
 
 
+# Locked until the commit: who closes it comes before and is seen here, or after and sees who waits.
+_SHUT = """
+SELECT route FROM execution_breaker
+ WHERE route = %s AND state <> 'closed' AND (until IS NULL OR until > statement_timestamp())
+   FOR SHARE
+"""
 # Who waits for another breaker finds that, and waits on.
 _WAKE = """
 UPDATE execution_execution SET due_at = statement_timestamp() + random() * make_interval(secs => %s)
- WHERE id IN (SELECT id FROM execution_execution WHERE status = 'scheduled' AND reason = %s
+ WHERE id IN (SELECT id FROM execution_execution WHERE status = 'scheduled' AND waits_for <> ''
                  FOR UPDATE SKIP LOCKED)
 RETURNING id
+"""
+# Of those that wait for a route whose time is over the first, unless that is due already.
+_WAKE_ONE = f"""
+WITH first AS MATERIALIZED (
+    SELECT e.id
+      FROM execution_breaker b CROSS JOIN LATERAL (
+        SELECT e.id FROM execution_execution e
+         WHERE e.waits_for = b.route AND e.status = 'scheduled' AND NOT {HELD}
+         ORDER BY e.due_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS e
+     WHERE b.state <> 'closed' AND b.until <= statement_timestamp()
+)
+UPDATE execution_execution e SET due_at = statement_timestamp() FROM first
+ WHERE e.id = first.id AND e.due_at > statement_timestamp()
+RETURNING e.id
 """
 
 
 def closed_off(troubled: list[Troubled]) -> dict[str, float]:
-    """The routes that nobody may ask at the moment, with the seconds after which to look again."""
+    """The routes that nobody may ask at the moment, with the seconds until one may try."""
     return {
-        one.route: LONGEST if one.wait is None else _until(one)
+        one.route: LONGEST if one.wait is None else one.wait
         for one in troubled
         if one.state != STATE.CLOSED and (one.wait is None or one.wait > 0)
     }
 
 
-def _until(one: Troubled) -> float:
-    wait = one.wait or 0.0
-    return min(wait, AGAIN) if one.state == STATE.HALF_OPEN else wait
+def is_shut(route: str) -> bool:
+    """Whether nobody may ask a route; it is not closed before the transaction is over that begins to wait."""
+    return bool(execute(_SHUT, [route]))
+
+
+def let_one_try() -> int:
+    """Wake one of those that wait for each route that may be tried again; returns how many that are."""
+    return len(execute(_WAKE_ONE, []))
 
 
 def try_once(route: str, execution_id: UUID, proposal_id: UUID) -> bool:
@@ -106,7 +132,7 @@ def worked(route: str, *, proposal_id: UUID) -> None:
         breaker.save(update_fields=["failures", "opened"])
         return
     _change(breaker, STATE.CLOSED)
-    execute(_WAKE, [SPREAD, WAITS])
+    execute(_WAKE, [SPREAD])
     record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
 
 
@@ -130,7 +156,7 @@ def _by_hand(route: str, state: str, actor: Actor, reason: str) -> Breaker:
     breaker.failures = breaker.opened = 0
     change = _change(breaker, state, reason=reason, by=actor.name)
     if state == STATE.CLOSED:
-        execute(_WAKE, [SPREAD, WAITS])
+        execute(_WAKE, [SPREAD])
     data = {"route": breaker.route, "reason": commitment(bytes(change.salt), reason)}
     record("breaker.opened" if state == STATE.OPEN else "breaker.closed", actor=actor, data=data)
     return breaker

@@ -106,8 +106,13 @@ def hand_to_team(
 
 
 @transaction.atomic(savepoint=False)
-def put_off(lease: Lease, execution: Execution, seconds: float, reason: str = "") -> None:
-    """Go on later: the time stands in PostgreSQL, where a restarted worker finds it."""
+def put_off(
+    lease: Lease, execution: Execution, seconds: float, reason: str = "", *, waits_for: str = ""
+) -> None:
+    """Go on later: the time stands in PostgreSQL, where a restarted worker finds it.
+
+    What `waits_for` a route goes on earlier, once that may be asked again.
+    """
     lease.write(
         status=STATUS.SCHEDULED,
         lease_until=None,
@@ -115,6 +120,7 @@ def put_off(lease: Lease, execution: Execution, seconds: float, reason: str = ""
         queued_at=Now() if seconds <= 0 else None,
         timed_from=Now(),
         reason=reason[:500],
+        waits_for=waits_for,
     )
     _tell(execution, "execution.put_off", {"wait_ms": round(seconds * 1000)})
     if seconds <= 0:

@@ -22,7 +22,7 @@ PRESSING = 80  # the priority of a proposal from which on it is as urgent as a c
 _DUE = "status = 'scheduled' AND due_at <= statement_timestamp()"
 _TAKE = """
 UPDATE execution_execution e
-   SET status = 'running', fence = fence + 1, version = version + 1,
+   SET status = 'running', fence = fence + 1, version = version + 1, waits_for = '',
        lease_until = statement_timestamp() + make_interval(secs => %s),
        started_at = coalesce(started_at, statement_timestamp())
  WHERE {which}
@@ -172,6 +172,9 @@ class Execution(models.Model):
         db_default=Now(), help_text="Since when its times run: what a kill switch holds later is added."
     )
     reason = models.CharField(max_length=500, blank=True, help_text="Why it is in this state.")
+    waits_for = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="The route that is let alone, while it waits."
+    )
     verdict = models.CharField(
         max_length=12, choices=Verdict, blank=True, db_default="", help_text="The worst of its steps."
     )
@@ -208,6 +211,9 @@ class Execution(models.Model):
                 name="execution_open_by_deadline",
             ),
             models.Index(fields=["status", "-id"], name="execution_by_status"),
+            models.Index(
+                fields=["waits_for", "due_at"], condition=~Q(waits_for=""), name="execution_waiting_for_route"
+            ),
             models.Index(
                 fields=["agent", "action", "-id"],
                 condition=Q(status__in=["succeeded", "failed", "needs_attention"]),

@@ -22,6 +22,7 @@ SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED
 BY_AGENT = "carried out by the agent"  # what attempts call it that were begun over the API
 WITHOUT_BEGIN = "reported by the agent"
 MOST_BEGUN = 3  # of an idempotent action, that were never reported
+LOOKS_ANEW = 600.0  # seconds for which something waits for a breaker, with nobody to wake it
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,12 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nobody may ask the routes that are left for so many seconds: their breakers are open."""
+    """Nobody may ask the routes that are left: their breakers are open, that of `route` not for long.
 
+    What waits is woken once a breaker closes; after so many seconds it looks anew in any case.
+    """
+
+    route: str
     seconds: float
 
 
@@ -104,7 +109,8 @@ def _over(
     routes: Sequence[tuple[str, Route]], step: WorkflowStep, attempts: Sequence[Tried], around: Around
 ) -> Move | None:
     """What may be done over these routes; None where they are spent."""
-    waits: list[float] = []
+    waits: list[tuple[float, str]] = []
+    patience = LOOKS_ANEW
     for name, route in routes:
         if isinstance(route, HandBack):
             return _hand_back(step, route, name, attempts)
@@ -114,10 +120,13 @@ def _over(
         shut = around.closed_off.get(breaker_of(route))
         if shut is None:
             return Call(route, name, len(tried))
-        waits.append(shut)
+        waits.append((shut, breaker_of(route)))
+        if tried:
+            patience = min(patience, step.retry.within - tried[0].age)
     if not waits:
         return None
-    return Wait(min(waits))
+    _, first = min(waits)
+    return Wait(first, patience)
 
 
 def _hand_back(step: WorkflowStep, route: HandBack, name: str, attempts: Sequence[Tried]) -> Move:

@@ -185,8 +185,8 @@ class Turn:
                 return self._waiting(task).in_doubt(reason)
             case GiveBack(route, name):
                 return self._hand_back(task.step, route, name)
-            case Wait(seconds):
-                return self._wait(seconds)
+            case Wait():
+                return self._wait(move)
             case Ask(reason) if moves.agent_fell_silent(task.progress.attempts):
                 return self.ask(reason, incidents.never_reported)
             case Ask(reason):
@@ -196,7 +196,7 @@ class Turn:
         """What the step does next; a route that is `shut` besides is not asked."""
         closed_off = breakers.closed_off(self.work.troubled)
         if shut:
-            closed_off[shut] = breakers.AGAIN
+            closed_off[shut] = breakers.TRIAL
         workflow = self.workflow
         around = Around(
             acts_once=self.execution.suggestion.action_type.idempotent_hint,
@@ -251,9 +251,12 @@ class Turn:
             compensation.offer(self.execution)
         return None
 
-    def _wait(self, seconds: float) -> Act | None:
-        if self._may_begin():
-            put_off(self.lease, self.execution, seconds, breakers.WAITS)
+    def _wait(self, move: Wait) -> Act | None:
+        if not self._may_begin():
+            return None
+        if not breakers.is_shut(move.route):  # any more
+            return go_on
+        put_off(self.lease, self.execution, move.seconds, breakers.WAITS, waits_for=move.route)
         return None
 
     def _give_back(self, step: Step, within: float) -> Act | None:

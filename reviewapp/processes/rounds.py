@@ -49,6 +49,12 @@ _ORPHANS = f"""
     OR EXISTS (SELECT FROM suggestions_resolution r
                 WHERE r.status = 'approved' AND r.at > {_ADOPTED} - interval '10 minutes'
                   AND NOT EXISTS (SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))"""
+_MAY_BE_TRIED = f"""
+    SELECT FROM execution_breaker b
+     WHERE state <> 'closed' AND {_over("until")}
+       AND EXISTS (SELECT FROM execution_execution e
+                    WHERE e.waits_for = b.route AND e.status = 'scheduled'
+                      AND e.due_at > statement_timestamp())"""
 _NEARLY_OVER_BY_HAND = """
     SELECT FROM execution_manualtask t JOIN execution_execution e ON e.id = t.execution_id
      WHERE t.status = 'open' AND t.reminded_at IS NULL AND e.status = 'handed_back' AND e.round = t.round
@@ -97,7 +103,7 @@ ROUNDS = (
             _untold("running", "lease_until"),
             f"status IN ('scheduled', 'running', 'handed_back') AND {_over('deadline')}",
         )
-        + f" OR {_ORPHANS}",
+        + f" OR EXISTS ({_MAY_BE_TRIED}) OR {_ORPHANS}",
     ),
     Round("execution.tasks.remind", 5, f"EXISTS ({_NEARLY_OVER_BY_HAND})"),
     Round(

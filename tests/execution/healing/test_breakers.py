@@ -16,6 +16,7 @@ from audit.models import Event
 from execution.healing import breakers
 from execution.models import Breaker, BreakerChange, Execution
 from execution.running.run import run
+from governance.models import Agent, Halt
 from tests.execution.conftest import run_to_rest, step, tried, workflow
 from tests.searching import searched
 
@@ -65,7 +66,7 @@ def test_one_execution_tries_and_the_others_wait(approved: Any, shop: Any) -> No
     waiting.refresh_from_db()
     assert (waiting.status, shop.calls) == ("scheduled", [])
     assert "are let alone" in waiting.reason
-    assert waiting.due_at > waiting.created_at + timedelta(seconds=30)
+    assert (waiting.waits_for, breakers.let_one_try()) == (route, 0)
 
     pass_time(route)
     assert breakers.try_once(route, waiting.pk, waiting.proposal_id)
@@ -75,9 +76,53 @@ def test_one_execution_tries_and_the_others_wait(approved: Any, shop: Any) -> No
     other.refresh_from_db()
     assert (other.status, shop.calls) == ("scheduled", [])
     pass_time(route)  # who tried it was killed
-    Execution.objects.update(due_at=Now())
 
-    assert run_to_rest(other).status == "succeeded"
+    assert (breakers.let_one_try(), breakers.let_one_try()) == (1, 0)
+    [due] = Execution.objects.filter(due_at__lte=Now())
+    assert run_to_rest(due).status == "succeeded"
+    woken = Execution.objects.get(status="scheduled", due_at__lte=Now() + timedelta(seconds=breakers.SPREAD))
+    Execution.objects.update(due_at=Now())
+    assert run_to_rest(woken).status == "succeeded"
+
+
+def test_nothing_waits_for_a_breaker_that_closes_meanwhile(
+    approved: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = f"POST {shop.url}/only"
+    Breaker.objects.create(route=route, state="open", until=Now() + timedelta(seconds=40))
+    execution = approved(plan_of(shop, "/only"))
+    shut = breakers.is_shut
+
+    def closes(asked: str) -> bool:
+        breakers.worked(route, proposal_id=execution.proposal_id)
+        return shut(asked)
+
+    monkeypatch.setattr(breakers, "is_shut", closes)
+    run(execution.pk)
+
+    execution.refresh_from_db()
+    assert (execution.status, execution.waits_for) == ("succeeded", "")
+
+
+def test_one_that_a_kill_switch_holds_does_not_keep_others_from_trying(
+    approved: Any, shop: Any, olga: Any
+) -> None:
+    route = f"POST {shop.url}/only"
+    Breaker.objects.create(route=route, state="open", until=Now() + timedelta(seconds=40))
+    plan = plan_of(shop, "/only")
+    for execution in [approved(plan), approved(plan)]:
+        run(execution.pk)
+    held, other = Execution.objects.order_by("due_at")
+    held.agent = Agent.objects.create(name="another", owner=olga)
+    held.due_at = Now()
+    held.save()
+    Halt.objects.create(scope=Halt.Scope.AGENT, agent=held.agent, by=olga, reason="Stop.")
+    pass_time(route)
+
+    assert breakers.let_one_try() == 1
+
+    other.refresh_from_db()
+    assert Execution.objects.filter(pk=other.pk, due_at__lte=Now()).exists()
 
 
 def test_a_trial_that_fails_opens_it_again_for_twice_as_long(approved: Any, shop: Any) -> None:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution.holding.workflow import label
 from execution.models.work import Tried
 from execution.running.moves import (
+    LOOKS_ANEW,
     MOST_BEGUN,
     Around,
     Ask,
@@ -97,7 +99,10 @@ def test_a_breaker_that_is_open_counts_as_spent_at_once() -> None:
     shut = {breaker_of(plan.routes[0]): 20.0}
 
     assert next_move(plan, [], Around(closed_off=shut)).name.startswith("2.")
-    assert next_move(step(http(1)), [], Around(closed_off=shut)).seconds == 20.0
+    waits = next_move(step(http(1)), [], Around(closed_off=shut))
+    assert (waits.route, waits.seconds) == (breaker_of(plan.routes[0]), LOOKS_ANEW)
+    begun = [Tried(label(plan, 0), "failed", age=590.0)]
+    assert next_move(step(http(1)), begun, Around(closed_off=shut)).seconds == 10.0
     given_back = next_move(step(http(1), {"kind": "handback"}), [], Around(closed_off=shut))
     assert isinstance(given_back, GiveBack)
 
