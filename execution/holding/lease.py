@@ -60,8 +60,8 @@ class Lease:
 
         The first statements of their transaction. Raises `LeaseLost`.
         """
-        halts.keep_out()
-        held = execute(_RENEW, [float(settings.LEASE_SECONDS), self.execution_id, self.fence])
+        values = [float(settings.LEASE_SECONDS), self.execution_id, self.fence]
+        held = execute(_RENEW, values, after=halts.KEEPING_OUT)
         if not held:
             raise LeaseLost
         return Lease(self.execution_id, self.fence, *held[0])
@@ -78,7 +78,6 @@ def take(which: UUID | Next = Next.BY_PRIORITY) -> Lease | None:
     Without an id it is one of those that nobody else is about to take. No kill switch is thrown before
     the commit.
     """
-    halts.keep_out()
     taken = Execution.objects.take(which, lease_seconds=settings.LEASE_SECONDS)
     if taken is None:
         return None

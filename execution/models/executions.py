@@ -14,7 +14,7 @@ from audit.ground.ids import uuid7
 from audit.statements.prepared import execute
 from governance.models import Agent, Halt, Risk, User
 from governance.models.halts import HaltQuerySet
-from governance.trust.halts import HELD
+from governance.trust.halts import HELD, KEEPING_OUT
 from suggestions.answering.present import WAITING
 from suggestions.models import Proposal, Suggestion
 
@@ -100,13 +100,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Make one worker the only one that may carry it out.
 
         One conditional UPDATE: of many workers one gets a number, the others None. So do all
-        where a kill switch is on; `governance.trust.halts.keep_out` comes before.
+        where a kill switch is on, and none is thrown before the commit.
         """
         seconds = float(lease_seconds)
         if isinstance(which, Next):
-            taken = execute(which.value, [seconds])
+            taken = execute(which.value, [seconds], after=KEEPING_OUT)
         else:
-            taken = execute(_TAKE_IT, [seconds, which])
+            taken = execute(_TAKE_IT, [seconds, which], after=KEEPING_OUT)
         return Taken(*taken[0]) if taken else None
 
     def not_held(self) -> Self:

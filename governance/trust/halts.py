@@ -11,6 +11,7 @@ from audit.ground.announce import announce_notice
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
+from audit.statements import writes
 from audit.statements.prepared import execute
 from governance.models import ActionType, Agent, Halt, User
 
@@ -33,6 +34,8 @@ HELD = f"""(
         AND EXISTS (SELECT {_LIFTED} AND e.timed_from < h.lifted_at
                        AND (h.scope = 'everything' OR h.agent_id = {_AGENT} OR h.action = {_ACTION}))))"""
 _KEY = "hashtextextended('governance.halts', 0)"
+# `keep_out` as what goes first, in one trip with the statement that looks which ones are on.
+KEEPING_OUT: writes.Part = (f"SELECT pg_advisory_xact_lock_shared({_KEY})", [])
 
 
 class AlreadyHalted(Refusal):
@@ -55,7 +58,7 @@ def keep_out() -> None:
     whoever throws one waits for it, and once it is thrown nothing begins that did not see it. Call
     it before locking an execution, or who waits for that one waits for ever.
     """
-    execute(f"SELECT pg_advisory_xact_lock_shared({_KEY})", [])
+    execute(*KEEPING_OUT)
 
 
 @transaction.atomic
