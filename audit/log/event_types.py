@@ -127,6 +127,12 @@ _ROWS = [
         "registered the action type {action}.",
         "action version definition_digest source?",
     ),
+    _row(
+        "workflow.reworded",
+        "governance",
+        "wrote the workflow of {action} in other words.",
+        "action version",
+    ),
     _row("agent.created", "governance", "created the agent {name}.", "agent name owner allowed_actions?"),
     _row("agent_key.issued", "governance", "issued a key of the agent {agent_name}.", _KEY + " replaces?"),
     _row("agent_key.revoked", "governance", "revoked a key of the agent {agent_name}.", _KEY),

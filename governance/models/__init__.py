@@ -1,7 +1,7 @@
 """The tables of governance, a file for each concern."""
 
 from governance.models.absences import Absence
-from governance.models.actions import ActionType, ActionTypeQuerySet, Risk
+from governance.models.actions import ActionType, ActionTypeQuerySet, Risk, WorkflowText
 from governance.models.agents import Agent, AgentKey, ApiToken
 from governance.models.autonomy import Autonomy, GateBounds, StageChange
 from governance.models.callback_secrets import CallbackSecret
@@ -40,4 +40,5 @@ __all__ = [
     "StandingApproval",
     "Team",
     "User",
+    "WorkflowText",
 ]

@@ -102,3 +102,18 @@ class ActionType(models.Model):
             "idempotentHint": self.idempotent_hint,
             "openWorldHint": self.open_world_hint,
         }
+
+
+class WorkflowText(models.Model):
+    """A version's workflow as somebody wrote it, comments and all; what counts is what the version holds."""
+
+    action_type = models.OneToOneField(
+        ActionType, models.CASCADE, primary_key=True, related_name="written_workflow"
+    )
+    text = models.TextField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"workflow of {self.action_type}"

@@ -22,9 +22,10 @@ from audit.asking.who import actor_of
 from audit.ground.refusals import Invalid
 from governance.door.permissions import has_permission
 from governance.models import ActionType
+from governance.policies import policy_yaml
 from governance.workflows.check import Checked, check, check_content
 from governance.workflows.save import PERMISSION, save
-from governance.workflows.written import text_of
+from governance.workflows.written import as_written
 
 MayRead = has_permission("governance.view_actiontype")
 MayWrite = has_permission(PERMISSION)
@@ -42,7 +43,7 @@ class WorkflowAnswer(Answer):
     action: str
     version: int
     workflow: dict[str, Any] | None = Field(description="Null where the agent carries it out itself.")
-    text: str = Field(description="The same in YAML; empty where there is none.")
+    text: str = Field(description="The same as it was written, or in YAML; empty where there is none.")
     changed: bool = left_out("After `PUT` and `DELETE`: whether that made a new version.")
     warnings: list[FieldError] = left_out("After `PUT`: what can hardly be meant.")
 
@@ -89,7 +90,8 @@ class Workflow(APIView):
         check_only(request, {"version"})
         current = _current(action)
         found = _checked(request.data, current)
-        return _saved(request, current, found.definition(), found.warnings)
+        text = policy_yaml.tidy(request.data) if isinstance(request.data, str) else ""
+        return _saved(request, current, found.definition(), found.warnings, text=text)
 
     @extend_schema(
         operation_id="delete_workflow", responses={200: WorkflowAnswer}, parameters=[VERSION, IF_MATCH]
@@ -104,14 +106,17 @@ def _checked(body: Any, current: ActionType) -> Checked:
     return check(body, current) if isinstance(body, str) else check_content(body, current)
 
 
-def _saved(request: Request, current: ActionType, content: Any, warnings: list[dict[str, Any]]) -> Response:
-    made, changed = save(current.name, content, version=_version(request), actor=actor_of(request))
-    return _answer(made, changed=changed, warnings=[FieldError(**one) for one in warnings])
+def _saved(
+    request: Request, current: ActionType, content: Any, warnings: list[dict[str, Any]], *, text: str = ""
+) -> Response:
+    saved = save(current.name, content, version=_version(request), actor=actor_of(request), text=text)
+    told = [FieldError(**one) for one in warnings]
+    return _answer(saved.action_type, changed=saved.is_new, warnings=told)
 
 
 def _answer(of: ActionType, **more: Any) -> Response:
     told = WorkflowAnswer(
-        action=of.name, version=of.version, workflow=of.workflow, text=text_of(of.workflow), **more
+        action=of.name, version=of.version, workflow=of.workflow, text=as_written(of), **more
     )
     return Response(told, headers={"ETag": f'"{of.version}"'})
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from yaml import ScalarNode
-
 from audit.ground.canonical import canonical
 from audit.ground.refusals import Invalid, pointer_of
 from governance.actions import action_types, workflow
@@ -22,7 +20,6 @@ from governance.workflows.meaning import Doubt, doubts, not_allowed
 from governance.workflows.remaining import parts_of, without
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
-_COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']+)'.*", re.DOTALL)
 _BEGINNINGS = frozenset(
     ("a", "an", "has", "is", "it", "only", "say", "something", "the", "there", "this", "two")
@@ -62,7 +59,7 @@ def check(text: str, action_type: ActionType) -> Checked:
         written.content,
         plan,
         mistakes.in_order(_placed(written, doubt) for doubt in told if not doubt.mild),
-        mistakes.in_order([*(_placed(written, doubt) for doubt in told if doubt.mild), *_comments(written)]),
+        mistakes.in_order(_placed(written, doubt) for doubt in told if doubt.mild),
     )
 
 
@@ -143,18 +140,6 @@ def _not_json(written: Written) -> Iterator[dict[str, Any]]:
         elif not _is_json(value):
             pointer = pointer_of(path)
             yield _error(pointer, f"{_NOT_JSON}.", written.place(pointer))
-
-
-def _comments(written: Written) -> Iterator[dict[str, Any]]:
-    """Comments are for people who read the file; of a version only what it says is kept."""
-    texts = [
-        node for node in (*written.values.values(), *written.keys.values()) if isinstance(node, ScalarNode)
-    ]
-    for found in _COMMENT.finditer(written.text):
-        at = found.end() - 1
-        if not any(node.start_mark.index <= at < node.end_mark.index for node in texts):
-            yield _error("", "Comments are not kept: a version holds what the workflow says.", written.at(at))
-            return
 
 
 def _is_json(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Workflows in any template: `{% workflow_picture type.workflow %}`, `{{ type.workflow|workflow_text }}`."""
+"""Workflows in any template: `{% workflow_picture type.workflow %}`, `{{ type|workflow_text }}`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from django import template
 
+from governance.models import ActionType
 from governance.workflows.picture import picture
-from governance.workflows.written import text_of
+from governance.workflows.written import as_written
 
 register = template.Library()
 
@@ -20,6 +21,6 @@ def workflow_picture(workflow: Any, states: Mapping[str, str] | None = None) -> 
 
 
 @register.filter
-def workflow_text(workflow: Any) -> str:
-    """The workflow as people write it."""
-    return text_of(workflow)
+def workflow_text(action_type: ActionType) -> str:
+    """The workflow of a version as somebody wrote it."""
+    return as_written(action_type)

@@ -30,7 +30,7 @@ def edit(request: HttpRequest, action: str) -> HttpResponse:
     """Write it; what is faulty comes back as it was written, with every mistake at its line."""
     current = _current(action)
     if request.method == "GET":
-        return _editor(request, current, written.text_of(current.workflow) or written.beginning(current))
+        return _editor(request, current, written.as_written(current) or written.beginning(current))
     text = policy_yaml.tidy(request.POST.get("text", ""))
     found = check(text, current)
     if "check" in request.POST:  # where no script runs
@@ -68,20 +68,21 @@ def _checked(request: HttpRequest, action: str) -> HttpResponse:
 
 def _saved(request: HttpRequest, current: ActionType, text: str, content: Any) -> HttpResponse:
     try:
-        made, new = save(current.name, content, version=_version(request), actor=actor_of(request))
+        saved = save(current.name, content, version=_version(request), actor=actor_of(request), text=text)
     except ReplacedMeanwhile as refusal:
         current = _current(current.name)
-        text = text or written.text_of(current.workflow)
+        text = text or written.as_written(current)
         return _editor(request, current, text, meanwhile=refusal.detail, status=409)
     except InvalidActionType as refusal:  # as of a secret that was taken away this moment
         errors = [{"pointer": "", "detail": one.problem, "line": 1, "column": 1} for one in refusal.problems]
         return _editor(request, current, text, found=Checked(content, errors=errors), status=422)
-    if new:
-        messages.success(
-            request, f"Version {made.version} is in force. What came in before keeps its version."
-        )
+    version = saved.action_type.version
+    if saved.is_new:
+        messages.success(request, f"Version {version} is in force. What came in before keeps its version.")
+    elif saved.is_reworded:
+        messages.success(request, f"Your words are kept. Version {version} stays: they say the same.")
     else:
-        messages.info(request, f"Nothing changed: version {made.version} says the same.")
+        messages.info(request, f"Nothing changed: version {version} says the same.")
     return redirect("governance:action-type", current.name)
 
 

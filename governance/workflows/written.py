@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from django.conf import settings
 
-from governance.models import ActionType
+from governance.models import ActionType, WorkflowText
 from governance.schemas.data_classes import object_in
 
 _FIRST = (
@@ -44,6 +44,12 @@ def text_of(workflow: Any) -> str:
     return yaml.safe_dump(
         _arranged(workflow), sort_keys=False, allow_unicode=True, width=100, default_flow_style=False
     )
+
+
+def as_written(action_type: ActionType) -> str:
+    """The workflow of a version as somebody wrote it, or in YAML where it came in another way."""
+    written = WorkflowText.objects.filter(action_type=action_type).first()
+    return written.text if written else text_of(action_type.workflow)
 
 
 def beginning(action_type: ActionType) -> str:

@@ -174,12 +174,6 @@ def test_mistakes_of_all_parts_are_told_at_once(pay: ActionType) -> None:
     ]
 
 
-def test_that_comments_are_not_kept_is_said(pay: ActionType) -> None:
-    checked = check(STEP + "    if: \"args.order_id != ' # none'\" # never\n", pay)
-    assert checked.errors == []
-    assert [(w["line"], w["column"]) for w in checked.warnings] == [(5, 38)]
-
-
 def test_what_the_schema_leaves_open_is_a_warning(db: None) -> None:
     schema = {k: v for k, v in PAY["schema"].items() if k != "additionalProperties"}  # type: ignore[attr-defined]
     pay = register({**PAY, "schema": schema}, actor=SYSTEM)[0]

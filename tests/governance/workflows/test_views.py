@@ -75,6 +75,19 @@ def test_a_change_is_a_new_version_and_keeps_the_old_one(operator: Client) -> No
     again = operator.post(HERE, {"text": TEXT, "version": "2"}, follow=True)
     assert "Nothing changed" in again.content.decode()
     assert current().version == 2
+    assert operator.get(HERE).context["text"] == TEXT
+
+
+def test_comments_stay_and_make_no_version_of_their_own(operator: Client) -> None:
+    operator.post(HERE, {"text": TEXT, "version": "1"})
+    more = TEXT + "# <b>Ask the shop first.</b>\n"
+
+    saved = operator.post(HERE, {"text": more, "version": "2"}, follow=True)
+
+    assert "Your words are kept. Version 2 stays" in saved.content.decode()
+    assert "&lt;b&gt;Ask the shop first." in saved.content.decode()
+    assert (current().version, operator.get(HERE).context["text"]) == (2, more)
+    assert Event.objects.filter(type="workflow.reworded").count() == 1
 
 
 def test_what_is_faulty_is_kept_on_the_page_and_nowhere_else(operator: Client) -> None:
