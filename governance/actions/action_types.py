@@ -21,7 +21,7 @@ from governance.actions import schema_reading
 from governance.actions.changes import Change, MilderHazards, Registered, TakenOver, change_of
 from governance.actions.credentials import Path, unusable
 from governance.actions.tool_forms import BadForm, ToolsOfAFile, ours, tools_in
-from governance.models import ActionType
+from governance.models import ActionType, WorkflowText
 from governance.models.property_order import order_of
 from governance.schemas.data_classes import CLASS_NAME, Marks
 
@@ -211,11 +211,19 @@ def register(definition: dict[str, Any], *, actor: Actor, source: str = "") -> t
     action_type = described(complete, version=newest + 1)
     action_type.source = source or (current.source if current else "")
     action_type.save(force_insert=True)
+    if current is not None and current.workflow == action_type.workflow:
+        _keep_words(current, action_type)
     told = {"action": name, "version": action_type.version, "definition_digest": digest_}
     if action_type.source:
         told["source"] = action_type.source
     record("action_type.registered", actor=actor, data=told)
     return action_type, True
+
+
+def _keep_words(before: ActionType, after: ActionType) -> None:
+    """The same workflow is written as it was, whatever else is new."""
+    for written in WorkflowText.objects.filter(action_type=before):
+        WorkflowText.objects.create(action_type=after, text=written.text)
 
 
 def described(complete: dict[str, Any], *, version: int = 1) -> ActionType:

@@ -88,6 +88,8 @@ def test_comments_stay_and_make_no_version_of_their_own(operator: Client) -> Non
     assert "&lt;b&gt;Ask the shop first." in saved.content.decode()
     assert (current().version, operator.get(HERE).context["text"]) == (2, more)
     assert Event.objects.filter(type="workflow.reworded").count() == 1
+    register({**REFUND, "workflow": current().workflow, "description": "Pay back."}, actor=SYSTEM)
+    assert (current().version, operator.get(HERE).context["text"]) == (3, more)
 
 
 def test_what_is_faulty_is_kept_on_the_page_and_nowhere_else(operator: Client) -> None:
