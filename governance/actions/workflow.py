@@ -150,6 +150,16 @@ class Preview(Checked):
     route: Readable
 
 
+class Attend(Checked):
+    """Who is asked where it needs attention, and how long until operators are.
+
+    Without them it is the proposal's team, and as long as the setting ATTEND_WITHIN_SECONDS says.
+    """
+
+    team: str | None = Field(None, min_length=1, max_length=100)
+    within: Duration | None = Field(None, ge=60, le=30 * 86400)
+
+
 def _wrong_route(route: RouteModel, routes: list[RouteModel], index: int) -> str:
     if not route.is_called and index < len(routes) - 1:
         return "only the last route can hand back: nothing comes after it"
@@ -202,6 +212,7 @@ class Workflow(Checked):
     budget: Decimal | None = Field(None, gt=0, max_digits=15, decimal_places=6)
     within: Duration | None = Field(None, ge=1, le=90 * 86400)
     compensate: Literal["ask", "automatic"] = "ask"
+    attend: Attend = Attend()
     look: Look | None = None
     preview: Preview | None = None
     require: Premise | None = None
@@ -302,7 +313,9 @@ def _unknown_callables(plan: Workflow) -> Iterator[Mistake]:
 
 
 def _handed_wrongly(plan: Workflow) -> Iterator[Mistake]:
-    """Where a step goes to a team that is not there, or with a form that can't be filled in."""
+    """Where it goes to a team that is not there, or with a form that can't be filled in."""
+    if plan.attend.team and (problem := by_hand.unknown_team(plan.attend.team)):
+        yield Mistake(("attend", "team"), problem)
     for path, route in plan.routes():
         if not isinstance(route, HandBack) or route.to == "agent":
             continue
@@ -369,6 +382,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "undo": Undo,
     "look": Look,
     "preview": Preview,
+    "attend": Attend,
     "oauth2": OAuth2,
     "team": ToTeam,
     "http": HttpRoute,
