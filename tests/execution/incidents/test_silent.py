@@ -145,9 +145,7 @@ def test_what_needs_attention_is_given_to_its_team_with_a_deadline(
     assert asked.remind_at == asked.since + timedelta(minutes=15)
 
 
-def test_a_workflow_says_who_sees_to_it_and_how_long_they_have(
-    approved: Any, shop: Any, olga: Any
-) -> None:
+def test_a_workflow_says_who_sees_to_it_and_how_long_they_have(approved: Any, shop: Any, olga: Any) -> None:
     finance = Team.objects.create(slug="finance", name="Finance")
     shop.will("/refunds", 404)
     attend_to = {"team": "Finance", "within": "10m"}
