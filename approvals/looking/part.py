@@ -30,7 +30,8 @@ from suggestions.past import looks as telling
 
 # Milliseconds before each question whether the answer is there.
 WAITS = (400, 600, 1_000, 1_500, 2_000, 3_000, 3_000, 4_000)
-VERBS = ("reject", "return")
+VERBS = ("reject", "return", "escalate")
+EDIT = "edit"  # the form of an edit, on whose page the same part stands
 _NOTHING = object()
 _KIND = Look.Kind
 
@@ -155,7 +156,7 @@ def _now(
         unmet=pieces(_unmet(proposal, suggestion, plan, look)),
         came_back=next((_came_back(one) for one in own if one.reason), None),
         forms=[f"approve-{rank}" for rank in (suggestion.rank, *versions)]
-        + [f"{verb}-form" for verb in VERBS],
+        + [*(f"{verb}-form" for verb in VERBS), EDIT],
     )
 
 

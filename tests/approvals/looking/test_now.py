@@ -17,6 +17,7 @@ from execution.looking.looks import look_at
 from execution.models import Look
 from governance.actions.action_types import register
 from tests.approvals.conftest import policy
+from tests.approvals.desk.test_edit_views import typed
 from tests.approvals.desk.test_views import browser, form_of, page, part
 from tests.conftest import REFUND, actor_of, suggestion_body
 from tests.execution.conftest import shop as shop
@@ -186,6 +187,35 @@ def test_a_no_holds_it_too(waiting: Any, ana: Any) -> None:
     form = {"reason": "Not theirs.", "look": str(Look.objects.get().pk)}
     assert browser(ana).post(f"/queue/{proposal.pk}/reject/", form).status_code == 303
     assert len(Decision.objects.get().looks) == 1
+
+
+def test_who_escalates_it_was_shown_it_too(waiting: Any, ana: Any, cyd: Any) -> None:
+    proposal, client = waiting(), browser(ana)
+    look_at(proposal.pk)
+    html = page(client, f"/queue/{proposal.pk}/")
+    [look] = re.findall(r'name="look"\s+value="([^"]+)"\s+form="escalate-form"', html)
+    assert 'id="escalate-form"' in html
+
+    form = {"team": "finance", "reason": "Too much for us.", "look": look}
+    assert client.post(f"/queue/{proposal.pk}/escalate/", form).status_code == 303
+
+    decision = Decision.objects.get()
+    assert (decision.verdict, [one["look"] for one in decision.looks]) == ("escalate", [look])
+
+
+def test_an_edit_is_made_before_the_same_answer_and_holds_it(waiting: Any, ana: Any) -> None:
+    proposal, client = waiting(), browser(ana)
+    look_at(proposal.pk)
+    begun = client.get(f"/queue/{proposal.pk}/edit/")
+    html = begun.content.decode()
+    assert "Now, as the shop says" in text_of(html)
+    [look] = re.findall(r'name="look"\s+value="([^"]+)"\s+form="edit"', html)
+    checked = client.post(f"/queue/{proposal.pk}/edit/", {**typed(begun, amount="9"), "do": "check"})
+
+    client.post(f"/queue/{proposal.pk}/edit/", {**typed(checked), "do": "approve"})
+
+    decision = Decision.objects.get()
+    assert (decision.arguments["amount"], [one["look"] for one in decision.looks]) == (9, [look])
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "another's", "unanswered"])
