@@ -38,7 +38,15 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
 from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
-from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
+from execution.handing_back.begin import (
+    AlreadyBegun,
+    LeaseOver,
+    NotHandedBack,
+    NotProved,
+    NotSeen,
+    OnHold,
+    WentStale,
+)
 from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
 from execution.healing.compensation import (
     AnotherUndo,
@@ -177,6 +185,8 @@ STATUS: dict[type[Refusal], int] = {
     LeaseOver: 409,
     OnHold: 409,
     NotProved: 409,
+    WentStale: 409,
+    NotSeen: 409,
     AnotherOutcome: 409,
     ReportedTooLate: 409,
     NothingToReopen: 409,
