@@ -263,6 +263,12 @@ class Workflow(Checked):
             for field, name in route.secrets():
                 yield (*path, *field.split(".", 1)), name
 
+    def not_allowed(self) -> Iterator[tuple[Path, str]]:
+        """The addresses that no worker may call, each with its path and why."""
+        for path, route in self.routes():
+            for field, text in route.not_allowed():
+                yield (*path, *field.split(".")), text
+
     @property
     def longest(self) -> float:
         """The seconds after which a person is asked, whatever happened."""
