@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from approvals.bulk.views import ticket_for
 from approvals.deciding import decide
 from approvals.looking.kept import LookGone
 from approvals.models import Decision
@@ -216,6 +217,39 @@ def test_an_edit_is_made_before_the_same_answer_and_holds_it(waiting: Any, ana: 
 
     decision = Decision.objects.get()
     assert (decision.arguments["amount"], [one["look"] for one in decision.looks]) == (9, [look])
+
+
+def test_a_table_shows_what_was_found_last_and_each_decision_holds_it(
+    shop: Any, waiting: Any, ana: Any
+) -> None:
+    one, two, client = waiting(), waiting(), browser(ana)
+    look_at(one.pk)
+    address = f"/queue/bulk/?id={one.pk}&id={two.pk}"
+    html = page(client, address)
+    text = text_of(html)
+    assert "The shop said at" in text
+    assert "Refundable 54.04 the agent says 60" in text
+    assert "The shop was not asked yet what is there now." in text
+    look = Look.objects.get(proposal=one, at__isnull=False)
+    [items, *_] = re.findall(r'name="items"\s+value="([^"]+)"', html)
+    assert {line[-36:] for line in items.split() if "," in line} == {str(look.pk)}
+
+    sent = {"ticket": ticket_for(ana), "verdict": "approve", "items": items, "reason": ""}
+    assert client.post("/queue/bulk/", sent).status_code == 303
+
+    shown = {d.proposal_id: [seen["look"] for seen in d.looks] for d in Decision.objects.all()}
+    assert shown == {one.pk: [str(look.pk)], two.pk: []}
+
+
+@pytest.mark.parametrize("verdict", ["reject", "return"])
+def test_a_no_to_several_holds_it_too(waiting: Any, ana: Any, verdict: str) -> None:
+    proposal = waiting()
+    look_at(proposal.pk)
+    html = page(browser(ana), f"/queue/bulk/?id={proposal.pk}")
+    [items, *_] = re.findall(r'name="items"\s+value="([^"]+)"', html)
+    sent = {"ticket": ticket_for(ana), "verdict": verdict, "items": items, "reason": "No."}
+    assert browser(ana).post("/queue/bulk/", sent).status_code == 303
+    assert len(Decision.objects.get().looks) == 1
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "another's", "unanswered"])

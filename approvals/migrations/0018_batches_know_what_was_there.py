@@ -8,6 +8,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='batchitem',
+            name='look',
+            field=models.UUIDField(help_text='What a service had said is there, as it was shown.', null=True),
+        ),
         migrations.AlterField(
             model_name='target',
             name='sealed',
