@@ -24,7 +24,7 @@ embedded.fill_environment(VAR_DIR)
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")  # no default: a missing one stops the start and says its name
-# Encrypt the secrets of workflows, newest first; without any a key is derived from SECRET_KEY.
+# Encrypt secrets at rest, newest first; without any a key is derived from SECRET_KEY.
 SECRETS_KEYS = env.list("SECRETS_KEYS", default=[])
 box.check(SECRETS_KEYS)  # one that is none stops the start and says which
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

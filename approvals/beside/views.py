@@ -20,6 +20,7 @@ from approvals.deciding.decide import Decided
 from approvals.desk.pages import (
     decide_on,
     deciding_verb,
+    looks_of,
     reason_of,
     refused,
     same_again,
@@ -47,7 +48,12 @@ def escalate(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
         if to is None:
             raise Invalid.field("/team", "Choose the team that is to decide.")
         return decide.escalate(
-            proposal.pk, to=to, reviewer=request.user, actor=actor_of(request), reason=reason
+            proposal.pk,
+            to=to,
+            reviewer=request.user,
+            actor=actor_of(request),
+            reason=reason,
+            shown=looks_of(request),
         )
 
     return decide_on(request, proposal_id, "escalate", say)

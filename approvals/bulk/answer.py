@@ -46,10 +46,11 @@ class BatchOver(Refusal):
 
 
 class Shown(NamedTuple):
-    """A proposal as a table showed it."""
+    """A proposal as a table showed it, with what a service had said is there."""
 
     proposal: UUID
     digest: str
+    look: UUID | None = None
 
 
 @transaction.atomic
@@ -87,7 +88,7 @@ def submit(
             raise OtherBatch
         return batch
     BatchItem.objects.bulk_create(
-        BatchItem(batch=batch, proposal_id=one.proposal, position=n, action_digest=one.digest)
+        BatchItem(batch=batch, proposal_id=one.proposal, position=n, action_digest=one.digest, look=one.look)
         for n, one in enumerate(items, start=1)
     )
     told = {"reason": commitment(salt, reason)} if reason else {}
@@ -204,7 +205,14 @@ def _decide(batch: Batch, item: BatchItem, actor: Actor, together: decide.Togeth
     verb = decide.reject if batch.verdict == "reject" else decide.give_back
     if one.suggestion.action_digest != item.action_digest:
         raise decide.DigestMismatch
-    return verb(one.proposal.pk, reviewer=reviewer, actor=actor, reason=batch.reason, together=together)
+    return verb(
+        one.proposal.pk,
+        reviewer=reviewer,
+        actor=actor,
+        reason=batch.reason,
+        together=together,
+        shown=_looks(item),
+    )
 
 
 def _approve(
@@ -217,7 +225,12 @@ def _approve(
         shown_digest=item.action_digest,
         reason=batch.reason,
         together=together,
+        shown=_looks(item),
     )
+
+
+def _looks(item: BatchItem) -> list[UUID]:
+    return [item.look] if item.look else []
 
 
 def _in_words(refusal: Refusal) -> str:

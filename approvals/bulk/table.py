@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
 from approvals.deciding.together import Candidate, Path, placeholders
+from approvals.looking.part import Last, last_of
 from approvals.queue.rows import subject_of
 from approvals.showing import sums
 from approvals.showing.arguments import as_text
@@ -61,6 +63,13 @@ class Line:
     deadline: datetime
     in_columns: list[tuple[Column, Cell]]
     contradicts: str = ""
+    now: Last | None = None
+
+    @property
+    def shown(self) -> str:
+        """What the form says of it: its id, the digest, and which answer of a service stood beside it."""
+        look = self.now.answer.look if self.now and self.now.answer else ""
+        return f"{self.id}:{self.digest}" + (f",{look}" if look else "")
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ class SideBySide:
 def side_by_side(found: Sequence[Candidate]) -> SideBySide:
     """Those that can be answered together as tables, and the others each with why not."""
     fitting = [one for one in found if not one.why_not]
-    tables = [_table(of_kind) for of_kind in _by_kind(fitting)]
+    now = last_of([one.suggestion for one in fitting])
+    tables = [_table(of_kind, now) for of_kind in _by_kind(fitting)]
     return SideBySide(
         tables=tables,
         left=[
@@ -171,7 +181,7 @@ def _by_kind(found: Sequence[Candidate]) -> list[list[Candidate]]:
     return list(kinds.values())
 
 
-def _table(found: Sequence[Candidate]) -> Table:
+def _table(found: Sequence[Candidate], now: dict[UUID, Last]) -> Table:
     paths = list(dict.fromkeys(path for one in found for path in one.values))
     differing = [path for path in paths if _differ(found, path)]
     titles = _titles(paths, found)
@@ -182,7 +192,10 @@ def _table(found: Sequence[Candidate]) -> Table:
         count=sums.count_of(action, len(found)),
         common=[(titles[path], _text(found[0].values[path])) for path in paths if path not in differing],
         columns=[column for column, _ in columns],
-        lines=[_line(one, [(column, cells[n]) for column, cells in columns]) for n, one in enumerate(found)],
+        lines=[
+            _line(one, [(column, cells[n]) for column, cells in columns], now.get(one.suggestion.pk))
+            for n, one in enumerate(found)
+        ],
         several_agents=_several(found, lambda one: one.proposal.agent_id),
         several_risks=_several(found, lambda one: one.suggestion.risk),
     )
@@ -252,7 +265,7 @@ def _titles(paths: Iterable[Path], found: Sequence[Candidate]) -> dict[Path, str
     return path_labels(found[0].suggestion.action_type, together, paths)
 
 
-def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:
+def _line(one: Candidate, in_columns: list[tuple[Column, Cell]], now: Last | None) -> Line:
     proposal, first = one.proposal, one.suggestion
     standing = [d for d in proposal.standing if d.verdict == "approve"]  # type: ignore[attr-defined]
     return Line(
@@ -272,6 +285,7 @@ def _line(one: Candidate, in_columns: list[tuple[Column, Cell]]) -> Line:
         deadline=proposal.deadline,
         in_columns=in_columns,
         contradicts=_contradicts(one),
+        now=now,
     )
 
 

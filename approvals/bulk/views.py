@@ -117,7 +117,7 @@ def _table(
     context = {
         "t": together,
         "ids": [line.id for line in lines],
-        "items": "\n".join(f"{line.id}:{line.digest}" for line in lines),
+        "items": "\n".join(line.shown for line in lines),
         "ticket": ticket_for(request.user),
         "more": more,
         "most": MOST,
@@ -187,12 +187,13 @@ def _note(request: SignedInRequest, verdict: str, refusal: Refusal) -> None:
 
 
 def _items(request: SignedInRequest) -> list[Shown]:
-    """What the form says was shown: "id:digest", a line each."""
+    """What the form says was shown: "id:digest" or "id:digest,look", a line each."""
     found = []
     for line in request.POST.get("items", "").split()[: MOST + 1]:
-        text, _, digest = line.partition(":")
+        text, _, rest = line.partition(":")
+        digest, _, look = rest.partition(",")
         if proposal := read_uuid(text):
-            found.append(Shown(proposal, digest[:71]))
+            found.append(Shown(proposal, digest[:71], read_uuid(look)))
     return found
 
 

@@ -148,6 +148,7 @@ def _escalate(suggestions: Sequence[Suggestion], body: DecisionBody, request: Re
         reviewer=person_of(request),
         actor=actor_of(request),
         reason=body.reason,
+        shown=body.looks,
     )
 
 

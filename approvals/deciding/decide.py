@@ -203,7 +203,15 @@ def give_back(
 
 @transaction.atomic
 @as_one()
-def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reason: str) -> Decided:
+def escalate(
+    proposal_id: UUID,
+    *,
+    to: Team,
+    reviewer: User,
+    actor: Actor,
+    reason: str,
+    shown: Sequence[UUID] = (),
+) -> Decided:
     """Hand the place of the reviewer's team to another team, which is asked from now on.
 
     It gives away what the reviewer could have said and nothing more: whoever else is asked for
@@ -225,6 +233,7 @@ def escalate(proposal_id: UUID, *, to: Team, reviewer: User, actor: Actor, reaso
         for_user=for_user,
         looked=looked,
         to_team=to,
+        shown=shown,
     )
     if proposal.is_check:
         return _was_a_check(proposal, decision, actor)

@@ -28,6 +28,7 @@ from approvals.desk.pages import (
     decided_on,
     detail_for,
     in_words,
+    looks_of,
     or_where_it_went,
     reason_of,
     suggestion_named,
@@ -133,6 +134,7 @@ def _decide(
             arguments=arguments,
             reason=reason,
             proof=confirm.proof_of(request),
+            shown=looks_of(request),
         )
         asked = edits.asks(Proposal.objects.get(pk=suggestion.proposal_id))
         if edit_page.checked(decided.decision.action_digest, asked) != request.POST.get("checked", ""):

@@ -24,12 +24,14 @@ from approvals.desk.around import Around, around_of
 from approvals.desk.listing import list_of
 from approvals.detail.bar import in_short
 from approvals.detail.gather import Detail, RefusedForm, detail_of
+from approvals.looking.kept import MOST
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, View, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.moved import Moved, moved_from
 from approvals.queue.read import Filters
 from approvals.queue.rows import rows_of
 from audit.asking.who import actor_of
+from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from audit.ground.unseen import shown
 from audit.log.record import record_alone
@@ -171,6 +173,11 @@ def suggestion_named(proposal: Proposal, id: str) -> Suggestion:
 def reason_of(request: SignedInRequest) -> str:
     """What was written into the form, however long."""
     return request.POST.get("reason", "").strip()
+
+
+def looks_of(request: SignedInRequest) -> list[UUID]:
+    """What services said is there now, as the form says that it was shown."""
+    return [one for text in request.POST.getlist("look")[:MOST] if (one := read_uuid(text))]
 
 
 def check_length(reason: str) -> None:

@@ -26,6 +26,7 @@ from approvals.desk.pages import (
     deciding_verb,
     desk,
     detail_for,
+    looks_of,
     only_detail,
     or_where_it_went,
     reason_of,
@@ -33,7 +34,6 @@ from approvals.desk.pages import (
     suggestion_named,
 )
 from approvals.detail.gather import RefusedForm
-from approvals.looking.kept import MOST
 from approvals.queue import read
 from approvals.queue.doors import SignedInRequest, query_of, signed_in, teams_of, visible, wants
 from approvals.queue.filters import Filters
@@ -116,7 +116,7 @@ def approve(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
             shown_digest=digest,
             reason=reason,
             proof=confirm.proof_of(request),
-            shown=_looks(request),
+            shown=looks_of(request),
         )
 
     return decide_on(request, proposal_id, "approve", verb)
@@ -130,7 +130,7 @@ def reject(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
             reviewer=request.user,
             actor=actor_of(request),
             reason=reason,
-            shown=_looks(request),
+            shown=looks_of(request),
         )
 
     return decide_on(request, proposal_id, "reject", verb)
@@ -144,15 +144,10 @@ def give_back(request: SignedInRequest, proposal_id: UUID) -> HttpResponse:
             reviewer=request.user,
             actor=actor_of(request),
             reason=reason,
-            shown=_looks(request),
+            shown=looks_of(request),
         )
 
     return decide_on(request, proposal_id, "return", verb)
-
-
-def _looks(request: SignedInRequest) -> list[UUID]:
-    """What services said is there now, as the form says that it was shown."""
-    return [one for text in request.POST.getlist("look")[:MOST] if (one := read_uuid(text))]
 
 
 @deciding_verb

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -30,7 +31,8 @@ from suggestions.past import looks as telling
 
 # Milliseconds before each question whether the answer is there.
 WAITS = (400, 600, 1_000, 1_500, 2_000, 3_000, 3_000, 4_000)
-VERBS = ("reject", "return")
+VERBS = ("reject", "return", "escalate")
+EDIT = "edit"  # the form of an edit, on whose page the same part stands
 _NOTHING = object()
 _KIND = Look.Kind
 
@@ -155,7 +157,7 @@ def _now(
         unmet=pieces(_unmet(proposal, suggestion, plan, look)),
         came_back=next((_came_back(one) for one in own if one.reason), None),
         forms=[f"approve-{rank}" for rank in (suggestion.rank, *versions)]
-        + [f"{verb}-form" for verb in VERBS],
+        + [*(f"{verb}-form" for verb in VERBS), EDIT],
     )
 
 
@@ -227,6 +229,27 @@ def _came_back(look: Look) -> CameBack:
         for label, before, after in look.moved
     ]
     return CameBack(look.at, pieces(look.reason), moved)
+
+
+# --- Several at once ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What a service said last about one of several suggestions; no `answer` where it was not asked yet."""
+
+    says: str
+    answer: Answered | None
+
+
+def last_of(suggestions: Sequence[Suggestion]) -> dict[UUID, Last]:
+    """This of each that can be looked at, by their ids; nothing is asked for, and what is old says when."""
+    asked = {s.pk: (s, plan) for s in suggestions if (plan := plan_of(s.action_type)) and plan.look}
+    found = looks.last_of([s for s, _ in asked.values()]) if asked else {}
+    return {
+        pk: Last(shown(plan.look.says) if plan.look else "", _answered(found.get(pk), suggestion, plan))
+        for pk, (suggestion, plan) in asked.items()
+    }
 
 
 # --- What somebody was shown, later ---------------------------------------------------------------------

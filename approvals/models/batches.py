@@ -52,6 +52,7 @@ class BatchItem(models.Model):
     proposal = models.ForeignKey(Proposal, models.CASCADE, related_name="+", db_index=False)
     position = models.PositiveSmallIntegerField()
     action_digest = models.CharField(max_length=71, help_text="Of what was shown.")
+    look = models.UUIDField(null=True, help_text="What a service had said is there, as it was shown.")
     outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.WAITING)
     detail = models.CharField(max_length=1000, blank=True, help_text="Why it was refused; what a check was.")
     decision = models.ForeignKey(

@@ -65,7 +65,7 @@ class Target(models.Model):
     name = models.CharField(max_length=60)
     service = models.CharField(max_length=40, help_text="What kind of address, in words.")
     shown = models.CharField(max_length=200, help_text="As much of it as may be shown.")
-    sealed = models.BinaryField(help_text="The address, encrypted with a key derived from SECRET_KEY.")
+    sealed = models.BinaryField(help_text="The address, encrypted under SECRETS_KEYS.")
     failures = models.PositiveSmallIntegerField(default=0, help_text="In a row.")
     last_error = models.CharField(max_length=200, blank=True)
     sent_at = models.DateTimeField(null=True, help_text="When something last arrived.")

@@ -21,6 +21,7 @@ from approvals.models.kinds import Kind, is_urgent
 from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
+from execution.models import Attention
 from governance.door.deciders import who_may_decide
 from governance.door.teams import teams_of_each
 from governance.models import Incident, Risk, User
@@ -149,6 +150,7 @@ class _World:
     decisions: dict[UUID, list[Decision]]  # that stand
     claimed: dict[UUID, int]
     incidents: dict[UUID, Incident]
+    seen_to_by: dict[UUID, str]  # of what failed, the team
 
     @classmethod
     def of(cls, events: Iterable[LogEvent]) -> _World:
@@ -167,7 +169,10 @@ class _World:
         claims = Claim.objects.live().filter(proposal__in=decided)
         claimed = dict(claims.values_list("proposal", "user"))
         paged = Incident.objects.in_bulk(incidents) if incidents else {}
-        return cls(proposals, members_elsewhere(), decisions, claimed, paged)
+        failed = {event.proposal for event in events if _TELLS[event.type] == Tells.FAILED}
+        asked = Attention.objects.filter(execution__proposal__in=failed)
+        seen_to_by = dict(asked.values_list("execution__proposal", "team")) if failed else {}
+        return cls(proposals, members_elsewhere(), decisions, claimed, paged, seen_to_by)
 
     @cached_property
     def attending(self) -> Attending:
@@ -316,14 +321,21 @@ def _to_approvers(kind: Kind) -> Callable[[LogEvent, Proposal, _World, _Gathered
 
 
 def _failed(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
-    """Those who approved it, each by themselves, and its team."""
+    """Those who approved it, each by themselves, and the team that sees to it."""
     _to_approvers(Kind.ATTENTION)(event, proposal, world, gathered)
     approved = {decision.reviewer_id for decision in world.decisions[proposal.pk]}
-    _stuck(proposal, world.attending.to(proposal.team_id) - approved, gathered)
+    team = world.seen_to_by.get(proposal.pk, proposal.team_id)
+    _stuck(proposal, _who_attends(team, proposal, world) - approved, gathered)
 
 
 def _attended(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:
-    _stuck(proposal, world.attending.to(proposal.team_id), gathered)
+    _stuck(proposal, _who_attends(event.data["team"], proposal, world), gathered)
+
+
+def _who_attends(team: str, proposal: Proposal, world: _World) -> set[int]:
+    """Of a team that the proposal is not for, those alone who may see it: its operators, else all of them."""
+    people = world.attending.to(team)
+    return people if team in proposal.teams else people & world.attending.operators
 
 
 def _to_operators(event: LogEvent, proposal: Proposal, world: _World, gathered: _Gathered) -> None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from cryptography.fernet import InvalidToken
+from approvals.models.notices import Target
+from audit.ground.actors import Actor
+from governance.secrets import box, resealing
 
-from governance.secrets.box import box_for
+_PURPOSE = "notice-targets"
 
 
 class Unreadable(Exception):
-    """It was sealed with another SECRET_KEY."""
+    """It was sealed under a key that is not among SECRETS_KEYS."""
 
     def __init__(self) -> None:
         super().__init__("This address can’t be read any more: the installation has a new key. Add it again.")
 
 
 def sealed(address: str) -> bytes:
-    """The address, encrypted and signed with a key derived from SECRET_KEY."""
-    return box_for("notice-targets").encrypt(address.encode())
+    return box.seal_for(_PURPOSE, address)
 
 
 def opened(token: bytes) -> str:
     """The address again. Raises `Unreadable`."""
     try:
-        return box_for("notice-targets").decrypt(token).decode()
-    except InvalidToken:
+        return box.opened_for(_PURPOSE, token)
+    except box.Unreadable:
         raise Unreadable from None
+
+
+def reseal(*, actor: Actor) -> resealing.Resealed:
+    """Encrypt under the newest key whatever is not."""
+    return resealing.reseal(Target.objects.order_by("pk"), "sealed", purpose=_PURPOSE, actor=actor)

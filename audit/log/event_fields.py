@@ -149,6 +149,7 @@ FIELDS: dict[str, Field] = {
     "score": Field(TEXT, "digest of the backtest’s result"),
     "seconds": Field(NUMBER, "how many seconds"),
     "seen": Field(OBJECT, "ids of what services had said, as it was shown, and a commitment to it"),
+    "sealed_things": Field(TEXT, "what is kept sealed: callback secrets, notice targets or second factors"),
     "second_review": Field(TEXT, "id of the second decision"),
     "second_reviews": Field(COUNT, "how many second decisions were forgotten"),
     "secret": Field(TEXT, "name of the secret"),

@@ -797,6 +797,12 @@ _ROWS = [
         "changed who may use the secret {secret}.",
         "secret before=action_names granted_to=action_names",
     ),
+    _row(
+        "secret.resealed",
+        "governance",
+        "encrypted {count} {what} under the newest key.",
+        "count what=sealed_things",
+    ),
     _row("secret.rotated", "governance", "encrypted the secret {secret} under the newest key.", "secret"),
     _row("secret.used", "governance", "used the secret {secret} at {place}.", "secret action place"),
     _row(

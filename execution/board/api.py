@@ -130,7 +130,7 @@ class OfferToUndo(APIView):
 
 
 class ApproveUndo(APIView):
-    permission_classes = [has_permission(ATTENDS)]
+    permission_classes = [has_permission(VIEWS)]
 
     @extend_schema(
         operation_id="approve_compensation",
@@ -140,6 +140,7 @@ class ApproveUndo(APIView):
     def post(self, request: Request, execution_id: UUID) -> Response:
         """Agree to exactly the calls of this digest; with enough people they are made.
 
+        For whoever could decide on the action, and operators, but not for the agent's owner; else a 403.
         409 `another-undo` where they are no longer those, `not-offered` where the offer is over.
         """
         body = check(answers.ApproveUndoBody, request.data)
@@ -149,7 +150,7 @@ class ApproveUndo(APIView):
 
 
 class DeclineUndo(APIView):
-    permission_classes = [has_permission(ATTENDS)]
+    permission_classes = [has_permission(VIEWS)]
 
     @extend_schema(
         operation_id="decline_compensation",
@@ -157,7 +158,7 @@ class DeclineUndo(APIView):
         responses={200: answers.CompensationAnswer},
     )
     def post(self, request: Request, execution_id: UUID) -> Response:
-        """Leave what was done as it is."""
+        """Leave what was done as it is; for whoever could decide on the action, and operators."""
         body = check(answers.DeclineUndoBody, request.data or {})
         offer = _latest(request, execution_id)
         if body.digest not in ("", offer.digest):

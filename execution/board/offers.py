@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from audit.ground.unseen import Piece, pieces, shown
+from execution.healing import compensation
 from execution.models import Compensation, Execution
 from governance.models import User
 
@@ -23,18 +24,20 @@ def offer_for(execution: Execution, reader: User) -> dict[str, Any] | None:
     offer = offers.first()
     if offer is None:
         return None
-    attends = reader.has_perm("execution.attend_execution")
-    approved_by_reader = any(one["user"] == str(reader.pk) for one in offer.approvals)
+    asked = compensation.may_answer(execution, reader)
+    own = asked and compensation.is_own_agents(execution, reader)
+    approved = any(one["user"] == str(reader.pk) for one in offer.approvals)
     return {
         "digest": offer.digest,
         "steps": [_step(call) for call in offer.calls],
         "approvals": [{"by": shown(one["name"]), "reason": pieces(one["reason"])} for one in offer.approvals],
         "approvals_needed": offer.approvals_needed,
-        "approved_by_reader": attends and approved_by_reader,
+        "approved_by_reader": asked and approved,
+        "of_own_agent": own,
         "approve_url": reverse("execution:approve-undo", args=[execution.pk])
-        if attends and not approved_by_reader
+        if asked and not own and not approved
         else "",
-        "decline_url": reverse("execution:decline-undo", args=[execution.pk]) if attends else "",
+        "decline_url": reverse("execution:decline-undo", args=[execution.pk]) if asked else "",
     }
 
 

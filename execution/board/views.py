@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -64,7 +65,7 @@ def skip_step(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 @login_required
-@permission_required(ATTENDS, raise_exception=True)
+@permission_required(VIEWS, raise_exception=True)
 @require_POST
 def approve_undo(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     verb = partial(_approve, digest=request.POST.get("digest", ""))
@@ -72,7 +73,7 @@ def approve_undo(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 @login_required
-@permission_required(ATTENDS, raise_exception=True)
+@permission_required(VIEWS, raise_exception=True)
 @require_POST
 def decline_undo(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     verb = partial(_decline, digest=request.POST.get("digest", ""))
@@ -80,18 +81,22 @@ def decline_undo(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 def _approve(execution: Execution, *, digest: str, by: User, reason: str, actor: Actor) -> None:
-    compensation.approve(_open_offer(execution), by=by, digest=digest, reason=reason, actor=actor)
+    if compensation.is_own_agents(execution, by):
+        raise PermissionDenied
+    compensation.approve(_open_offer(execution, by), by=by, digest=digest, reason=reason, actor=actor)
 
 
 def _decline(execution: Execution, *, digest: str, by: User, reason: str, actor: Actor) -> None:
-    offer = _open_offer(execution)
+    offer = _open_offer(execution, by)
     if offer.digest != digest:
         raise compensation.AnotherUndo
     compensation.decline(offer, by=by, reason=reason, actor=actor)
 
 
-def _open_offer(execution: Execution) -> Compensation:
-    """The offer that is open. Raises `NotOffered`."""
+def _open_offer(execution: Execution, by: User) -> Compensation:
+    """The offer that is open, for one who is asked. Raises `PermissionDenied`, `NotOffered`."""
+    if not compensation.may_answer(execution, by):
+        raise PermissionDenied
     offer = Compensation.objects.filter(execution=execution, status=Compensation.Status.OFFERED).first()
     if offer is None:
         raise compensation.NotOffered

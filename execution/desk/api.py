@@ -63,6 +63,8 @@ class BeginExecution(APIView):
 
         Whoever asks later gets 409 `already-begun`, with by whom and when. With the `token` of the grant
         the lease is renewed. A lease that runs out makes the outcome unknown, and a person is asked.
+        Where the approval rests on what is there now, that is looked at first: 409 `went-stale`, with what
+        `moved`, takes the approval away; 409 `not-seen` wants to be asked again.
         """
         body = check(BeginBody, request.data or {})
         proposal = _own(request, proposal_id)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from audit.ground.refusals import Invalid, Refusal
@@ -17,7 +17,10 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.steps import ahead
 from execution.incidents import attention, failures
+from execution.looking import premise, stale
+from execution.looking.asking import plan_of
 from execution.models import Attempt, Execution, ManualTask, Step
+from execution.models.work import work_on
 from execution.running.approval import broken
 from execution.running.moves import BY_AGENT
 from governance.agents.boundaries import AgentDisabled
@@ -49,6 +52,16 @@ class NotProved(Refusal):
     detail = "What people decided no longer stands behind this action. A person was asked."
 
 
+class WentStale(Refusal):
+    """What was decided rests on what is no longer so."""
+
+    detail = "It is not as it was when people decided: do nothing. They are asked again."
+
+
+class NotSeen(Refusal):
+    """What was decided rests on what can't be seen at the moment."""
+
+
 @dataclass(frozen=True)
 class Grant:
     """The right to carry out one step now; `token` is told to nobody but the one who begins."""
@@ -65,14 +78,43 @@ def begin(proposal: Proposal, *, agent: Agent, key: str, holder: str = "", lease
     `key` and `holder` say who that is, for those who ask later. The lease lasts `lease_seconds`, or as
     settings have it; when it runs out without a report, the outcome is unknown: a person is asked, unless
     the action is idempotent. Raises `Execution.DoesNotExist`, `NotHandedBack`, `AlreadyBegun`, `OnHold`,
-    `NotProved`, `AgentDisabled`.
+    `NotProved`, `WentStale`, `NotSeen`, `AgentDisabled`.
     """
     if not agent.enabled:
         raise AgentDisabled
+    _look_first(proposal, agent)
     granted = _begin(proposal, agent, key, holder, lease_seconds or settings.HAND_BACK_LEASE_SECONDS)
     if isinstance(granted, Refusal):
         raise granted
     return granted
+
+
+def _look_first(proposal: Proposal, agent: Agent) -> None:
+    """Where it rests on what is there now, look again before the first attempt, as workers do.
+
+    Outside of any transaction: a service may be slow. Raises `WentStale`, `NotSeen`, and as `begin` does.
+    """
+    execution = _known(proposal, agent).get()
+    plan = plan_of(execution.suggestion.action_type)
+    if plan is None or not premise.rests_on_look(plan) or _was_tried(execution):
+        return
+    _check_free(execution)
+    if broken(execution):
+        return  # which is told and written down under the lock
+    found = premise.check(work_on(execution.pk))
+    if found is None or found.holds:
+        return
+    if found.reason:
+        stale.return_to_reviewers(execution, found, hold=lambda: _check_free(lock(proposal, agent)))
+        raise WentStale(reason=found.reason, moved=[one.label for one in found.moved])
+    if found.waited < plan.steps[0].retry.within:
+        raise NotSeen(f"What is there now can't be seen: do nothing yet, and ask again. {found.unanswered}")
+    _ask_person(proposal, agent, f"Nothing was done, for what is there now can't be seen. {found.unanswered}")
+    raise NotSeen("What is there now can't be seen: do nothing. A person was asked.")
+
+
+def _was_tried(execution: Execution) -> bool:
+    return Attempt.objects.filter(step__execution=execution).exists()
 
 
 @transaction.atomic
@@ -145,11 +187,12 @@ def renew(proposal: Proposal, *, agent: Agent, token: str, lease_seconds: int = 
 
 def lock(proposal: Proposal, agent: Agent) -> Execution:
     """The execution of an agent's own proposal, with all that its approval is checked by."""
-    return (
-        Execution.objects.select_for_update(of=("self",))
-        .select_related("proposal__agent", "proposal__resolution", "suggestion__action_type")
-        .get(proposal=proposal, proposal__agent=agent)
-    )
+    return _known(proposal, agent).select_for_update(of=("self",)).get()
+
+
+def _known(proposal: Proposal, agent: Agent) -> QuerySet[Execution]:
+    found = Execution.objects.filter(proposal=proposal, proposal__agent=agent)
+    return found.select_related("proposal__agent", "proposal__resolution", "suggestion__action_type")
 
 
 def digest_of(token: str) -> str:
@@ -202,13 +245,26 @@ def _check_free(execution: Execution) -> None:
 
 
 def _refuse(execution: Execution, agent: Agent, reason: str) -> None:
-    """As `run.refuse`, where no worker holds it."""
+    """As `endings.refuse`, where no worker holds it."""
+    _stop(execution, agent, reason, "execution.refused")
+    failures.open_incident(execution, reason)
+
+
+@transaction.atomic
+def _ask_person(proposal: Proposal, agent: Agent, reason: str) -> None:
+    """As `endings.ask_person`, where no worker holds it."""
+    execution = lock(proposal, agent)
+    _check_free(execution)
+    _stop(execution, agent, reason, "execution.needs_attention")
+    failures.count_against(execution)
+
+
+def _stop(execution: Execution, agent: Agent, reason: str, event: str) -> None:
     Execution.objects.filter(pk=execution.pk).update(
         status=STATUS.NEEDS_ATTENTION, version=F("version") + 1, reason=Value(reason[:500])
     )
     data = {"execution": str(execution.pk), "reason": reason[:500]}
-    record("execution.refused", actor=agent.as_actor(), proposal=execution.proposal_id, data=data)
+    record(event, actor=agent.as_actor(), proposal=execution.proposal_id, data=data)
     news.changed(execution)
     news.owe_agent(execution, STATUS.NEEDS_ATTENTION, reason)
     attention.ask_team(execution)
-    failures.open_incident(execution, reason)

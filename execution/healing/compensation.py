@@ -23,19 +23,18 @@ from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
 from execution.holding.workflow import Workflow, WorkflowStep, workflow_of
 from execution.models import Compensation, Execution, Step
-from execution.models.work import Work, work_on
+from execution.models.work import Work
 from execution.routes.filling import told
 from execution.routes.result import facts
+from governance.door.deciders import who_could_decide
 from governance.models import User
+from suggestions.answering.obligations import obligations_of
 
 POLICY = Actor("policy", "policy", "Policy")
+ATTENDS = "execution.attend_execution"
 STATUS, OFFER = Execution.Status, Compensation.Status
 MARGIN = 600  # seconds beyond what every route may use up
 UNDONE = "What was done has been undone."
-
-
-class NothingToUndo(Refusal):
-    detail = "No step that was carried out says what would undo it."
 
 
 class NotOffered(Refusal):
@@ -48,6 +47,16 @@ class AnotherUndo(Refusal):
 
 class ApprovedAlready(Refusal):
     detail = "You have approved it; somebody else has to."
+
+
+class NotAskedToUndo(Refusal):
+    detail = "Whether to undo it is for those who could decide on the action, and for operators."
+
+
+class OwnAgentsWork(Refusal):
+    """The owner of an agent answers for it, and no more approves undoing than doing."""
+
+    detail = "You own this agent, so somebody else has to approve undoing what it proposed."
 
 
 def calls_to_undo(workflow: Workflow | None, work: Work) -> list[dict[str, Any]]:
@@ -75,23 +84,18 @@ def is_automatic(workflow: Workflow, execution: Execution) -> bool:
 
 
 @transaction.atomic
-def offer(execution: Execution, *, actor: Actor = WORKER) -> Compensation:
-    """Offer to undo what was done, or tell the offer that is open already. Raises `NothingToUndo`."""
-    work = work_on(execution.pk)
-    workflow = workflow_of(work.execution.suggestion.action_type)
+def offer(execution: Execution, calls: list[dict[str, Any]], *, actor: Actor = WORKER) -> Compensation:
+    """Offer to make these calls, which undo what was done, or tell the offer that is open already."""
     open_one = Compensation.objects.filter(execution=execution.pk, status__in=[OFFER.OFFERED, OFFER.APPROVED])
     found = open_one.first()
-    calls = calls_to_undo(workflow, work)
-    if not calls:
-        raise NothingToUndo
     if found is not None and found.digest == digest(calls):
         return found
     made = found or Compensation(execution_id=execution.pk)
     made.calls, made.digest, made.approvals = calls, digest(calls), []
-    made.approvals_needed = work.execution.proposal.approvals_needed
+    made.approvals_needed = execution.proposal.approvals_needed
     made.save()
-    _record("compensation.offered", made, work.execution, actor, approvals=made.approvals_needed)
-    news.changed(work.execution)
+    _record("compensation.offered", made, execution, actor, approvals=made.approvals_needed)
+    news.changed(execution)
     return made
 
 
@@ -101,9 +105,12 @@ def approve(
 ) -> Compensation:
     """Agree to exactly these calls; with enough people the undoing begins.
 
-    Raises `NotOffered`, `AnotherUndo` where the digest is not that of the calls, `ApprovedAlready`.
+    Raises `NotAskedToUndo`, `OwnAgentsWork`, `NotOffered`, `ApprovedAlready`, and `AnotherUndo` where the
+    digest is not that of the calls.
     """
-    locked, execution = _lock(compensation)
+    locked, execution = _lock(compensation, by)
+    if is_own_agents(execution, by):
+        raise OwnAgentsWork
     if digest != locked.digest:
         raise AnotherUndo
     if any(one["user"] == str(by.pk) for one in locked.approvals):
@@ -128,8 +135,8 @@ def approve(
 def decline(
     compensation: Compensation, *, by: User, reason: str = "", actor: Actor | None = None
 ) -> Compensation:
-    """Leave what was done as it is. Raises `NotOffered`."""
-    locked, execution = _lock(compensation)
+    """Leave what was done as it is. Raises `NotAskedToUndo`, `NotOffered`."""
+    locked, execution = _lock(compensation, by)
     locked.status, locked.reason, locked.ended_at = OFFER.DECLINED, reason[:500], Now()
     locked.save(update_fields=["status", "reason", "ended_at"])
     said = commitment(bytes(execution.proposal.salt), reason)
@@ -138,13 +145,12 @@ def decline(
     return locked
 
 
-def begin_by_itself(execution: Execution) -> None:
+def begin_by_itself(execution: Execution, offered: Compensation) -> None:
     """Undo what was done without asking anybody, in the transaction that gives it up."""
-    made = offer(execution)
-    made.status = OFFER.APPROVED
-    made.save(update_fields=["status"])
-    _record("compensation.approved", made, execution, POLICY)
-    begin(execution, made)
+    offered.status = OFFER.APPROVED
+    offered.save(update_fields=["status"])
+    _record("compensation.approved", offered, execution, POLICY)
+    begin(execution, offered)
 
 
 def begin(execution: Execution, compensation: Compensation) -> None:
@@ -192,12 +198,27 @@ def ended(execution: Execution, status: str) -> None:
         _record(f"compensation.{status}", approved, execution, WORKER)
 
 
-def _lock(compensation: Compensation) -> tuple[Compensation, Execution]:
+def may_answer(execution: Execution, person: User) -> bool:
+    """Whether this person is asked: as of the action itself, and operators besides."""
+    if person.has_perm(ATTENDS):
+        return True
+    return who_could_decide(execution.proposal.teams).filter(pk=person.pk).exists()
+
+
+def is_own_agents(execution: Execution, person: User) -> bool:
+    """Whether somebody else has to approve, as of the action itself."""
+    proposal = execution.proposal
+    return proposal.agent.owner_id == person.pk and not obligations_of(proposal).owner_may_approve
+
+
+def _lock(compensation: Compensation, by: User) -> tuple[Compensation, Execution]:
     execution = (
         Execution.objects.select_for_update(of=("self",))
         .select_related("proposal__agent", "suggestion__action_type")
         .get(pk=compensation.execution_id)
     )
+    if not may_answer(execution, by):
+        raise NotAskedToUndo
     locked = Compensation.objects.select_for_update().get(pk=compensation.pk)
     if locked.status != OFFER.OFFERED or execution.status != STATUS.NEEDS_ATTENTION:
         raise NotOffered

@@ -12,23 +12,37 @@ from django.db.models.functions import Now
 from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution.holding import news
+from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Attention, Execution
+from governance.actions.by_hand import team_named
+from governance.actions.workflow import Attend
 from governance.trust.incidents import first_page, moment, next_page
 
 
 def ask_team(execution: Execution) -> None:
-    """Give it to its proposal's team, in the transaction in which it comes to need attention."""
-    now, within = moment(), timedelta(seconds=settings.ATTEND_WITHIN_SECONDS)
+    """Give it to the team that sees to it, in the transaction in which it comes to need attention."""
+    attend, now = _attend(execution), moment()
+    within = timedelta(seconds=attend.within or settings.ATTEND_WITHIN_SECONDS)
+    team = team_named(attend.team) if attend.team else None  # which may be gone meanwhile
     Attention.objects.update_or_create(
         execution_id=execution.pk,
         defaults={
-            "team_id": execution.proposal.team_id,
+            "team_id": team.pk if team else execution.proposal.team_id,
             "since": now,
             "deadline": now + within,
             "escalated_at": None,
             **first_page(now, within),
         },
     )
+
+
+def _attend(execution: Execution) -> Attend:
+    """As its workflow says; of one that can't be read as any other."""
+    try:
+        plan = workflow_of(execution.suggestion.action_type)
+    except InvalidWorkflow:
+        plan = None
+    return plan.attend if plan else Attend()
 
 
 @transaction.atomic

@@ -163,6 +163,15 @@ def last(suggestion: Suggestion, kind: str = Kind.LOOK) -> Look | None:
     return of_it.exclude(at=None).order_by("-asked_at").first()
 
 
+def last_of(suggestions: Sequence[Suggestion]) -> dict[UUID, Look]:
+    """The same of several suggestions, by their ids."""
+    about = Look.objects.filter(
+        proposal__in={s.proposal_id for s in suggestions}, suggestion__in=suggestions, kind=Kind.LOOK
+    )
+    found = about.exclude(at=None).order_by("suggestion_id", "-asked_at").distinct("suggestion_id")
+    return {look.suggestion_id: look for look in found}
+
+
 def of_ids(proposal_id: UUID, ids: Sequence[UUID]) -> list[Look]:
     """Those of this proposal that were answered, or given up."""
     return list(Look.objects.filter(proposal_id=proposal_id, pk__in=ids).exclude(at=None))

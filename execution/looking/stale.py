@@ -9,7 +9,6 @@ from django.db import transaction
 from audit.ground.actors import WORKER, Actor
 from audit.ground.canonical import commitment
 from audit.log.record import record
-from execution.holding.lease import Lease
 from execution.looking.premise import Premise
 from execution.models import Execution
 from suggestions.answering.resolve import lock, unresolve
@@ -26,14 +25,14 @@ def serve(reopen: Reopen) -> None:
 
 
 @transaction.atomic
-def return_to_reviewers(lease: Lease, execution: Execution, premise: Premise) -> None:
+def return_to_reviewers(execution: Execution, premise: Premise, *, hold: Callable[[], object]) -> None:
     """Take the approval away, of which nothing was carried out: the proposal waits for people again.
 
     What they decided stays in the record and does not count any more. The agent is told. Also what the policy
-    had let pass goes to people. Raises `LeaseLost`.
+    had let pass goes to people. `hold` locks the execution, and raises where somebody has gone on with it.
     """
     proposal = lock(execution.proposal_id)
-    lease.write()  # nobody else has gone on with it
+    hold()
     decisions = [one for reopen in _reopens for one in reopen(proposal, WORKER)]
     facts = {"execution": str(execution.pk), "action_digest": execution.action_digest}
     moved = [one.label for one in premise.moved]

@@ -85,15 +85,15 @@ def judge(
     unless asking twice acts once. Everything else is a refusal, final for this route where asking
     twice could act twice or where the request itself is at fault.
     """
-    said = said or f"HTTP {answer.status}."
+    said, heard = said or f"HTTP {answer.status}.", response(answer)
     try:
-        succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": response(answer)})
+        succeeded = Expression(success_when, KNOWN_AFTER).holds({**known, "response": heard})
     except (NoAnswer, BadExpression) as error:
         if answer.status < 300:
             return _of(answer, UNKNOWN, f"{said} Success cannot be told: {error}.")
         succeeded = False
     if succeeded:
-        return _of(answer, SUCCEEDED, said)
+        return _of(answer, SUCCEEDED, said, told=heard["json"])
     wait = answer.retry_after
     if answer.status in NOT_DONE or (answer.status == 503 and "retry-after" in answer.headers):
         return _of(answer, FAILED, said, wait)
@@ -105,8 +105,7 @@ def judge(
     return _of(answer, REFUSED, said)
 
 
-def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0) -> Result:
-    told = response(answer)["json"] if outcome == SUCCEEDED else None
+def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0, told: Any = None) -> Result:
     return Result(outcome, detail, retry_after, answer.status, kept(answer), digest_of(answer), told)
 
 

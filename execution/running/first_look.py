@@ -27,7 +27,7 @@ def look_first(lease: Lease, work: Work, plan: WorkflowStep) -> bool:
     if found is None or found.holds:
         return True
     if found.reason:
-        stale.return_to_reviewers(lease, work.execution, found)
+        stale.return_to_reviewers(work.execution, found, hold=lease.write)
     elif found.tries < plan.retry.attempts and found.waited < plan.retry.within:
         put_off(lease, work.execution, moves.wait_before(plan, found.tries))
     else:

@@ -44,7 +44,7 @@ from execution.holding.steps import (
 from execution.holding.workflow import InvalidWorkflow, Workflow, workflow_of
 from execution.incidents import incidents
 from execution.looking.asking import LONGEST
-from execution.models import Attempt, Execution, Step, Verdict
+from execution.models import Attempt, Compensation, Execution, Step, Verdict
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
 from execution.routes.result import FAILED, SUCCEEDED, UNKNOWN, How, Result, facts
@@ -232,24 +232,25 @@ class Turn:
 
     def _heal_or_ask(self, reason: str) -> Act | None:
         """Every route is spent: undo what was done, where nobody has to be asked for that."""
-        may_undo = (
-            self.workflow
-            and not self.execution.undoing
-            and compensation.is_automatic(self.workflow, self.execution)
-        )
-        self.ask(reason)
-        if may_undo and compensation.calls_to_undo(self.workflow, self.work):
-            compensation.begin_by_itself(self.execution)
+        offered = self._asked(reason)
+        if offered and self.workflow and compensation.is_automatic(self.workflow, self.execution):
+            compensation.begin_by_itself(self.execution, offered)
         return None
 
     def ask(self, reason: str, found: Found | None = None) -> Act | None:
         """Ask a person, and offer to undo what was done. What was `found` is an incident."""
+        self._asked(reason, found)
+        return None
+
+    def _asked(self, reason: str, found: Found | None = None) -> Compensation | None:
+        """The offer; None where nothing can be undone, or it is being undone already."""
         ask_person(self.lease, self.execution, reason)
         if found:
             found(self.execution, reason)
-        if not self.execution.undoing and compensation.calls_to_undo(self.workflow, self.work):
-            compensation.offer(self.execution)
-        return None
+        if self.execution.undoing:
+            return None
+        calls = compensation.calls_to_undo(self.workflow, self.work)
+        return compensation.offer(self.execution, calls) if calls else None
 
     def _wait(self, move: Wait) -> Act | None:
         if not self._may_begin():

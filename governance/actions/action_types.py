@@ -297,7 +297,7 @@ def _looked(tool: Any, index: int) -> Looked:
         return Looked(name, None, notes, problems)
     annotations, reversibility = complete.pop("hazards")
     complete |= {"annotations": annotations, "reversibility": reversibility}
-    return Looked(name, complete, notes, [])
+    return Looked(name, complete, [*notes, *_not_allowed(complete)], [])
 
 
 def _at(problem: Problem, index: int) -> Problem:
@@ -422,6 +422,15 @@ def _workflow(name: str, value: Any, schema: dict[str, Any]) -> dict[str, Any] |
     except workflow.InvalidWorkflow as error:
         raise InvalidActionType(name, "workflow", str(error)) from error
     return value
+
+
+def _not_allowed(complete: dict[str, Any]) -> list[str]:
+    """Which addresses of its workflow no worker may call: that can be set right without a new version."""
+    if complete["workflow"] is None:
+        return []
+    from governance.actions import workflow
+
+    return [text for _, text in workflow.parse(complete["workflow"]).not_allowed()]
 
 
 def _secrets_of(complete: dict[str, Any]) -> list[tuple[Path, str]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import uritemplate
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from audit.ground import egress
 from audit.ground.durations import Duration
 from governance.actions.credentials import Credentials, SecretName, secrets_in
 from governance.actions.templates import Headers, Url, Values
@@ -44,6 +45,21 @@ class RouteModel(Checked):
     def hosts(self) -> Iterator[tuple[str, str]]:
         """The addresses that it calls, by the names of their fields: the egress list has to allow them."""
         return iter(())
+
+    def not_allowed(self) -> Iterator[tuple[str, str]]:
+        """Of these the ones that no worker may call, each with why: no operator lists its host."""
+        templates = dict(self.templates())
+        for field, url in self.hosts():
+            template = templates.get(field)
+            written = template.expand(dict.fromkeys(template.variable_names, "x")) if template else url
+            if not egress.is_listed(written, egress.Door.ROUTES):
+                yield (
+                    field,
+                    (
+                        f"{egress.host_and_port(written)} is not in the setting EGRESS_ALLOW, "
+                        "so no worker may call it; whoever operates this system has to add it there"
+                    ),
+                )
 
 
 class CalledRoute(RouteModel):

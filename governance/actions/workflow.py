@@ -150,6 +150,16 @@ class Preview(Checked):
     route: Readable
 
 
+class Attend(Checked):
+    """Who is asked where it needs attention, and how long until operators are.
+
+    Without them it is the proposal's team, and as long as the setting ATTEND_WITHIN_SECONDS says.
+    """
+
+    team: str | None = Field(None, min_length=1, max_length=100)
+    within: Duration | None = Field(None, ge=60, le=30 * 86400)
+
+
 def _wrong_route(route: RouteModel, routes: list[RouteModel], index: int) -> str:
     if not route.is_called and index < len(routes) - 1:
         return "only the last route can hand back: nothing comes after it"
@@ -202,6 +212,7 @@ class Workflow(Checked):
     budget: Decimal | None = Field(None, gt=0, max_digits=15, decimal_places=6)
     within: Duration | None = Field(None, ge=1, le=90 * 86400)
     compensate: Literal["ask", "automatic"] = "ask"
+    attend: Attend = Attend()
     look: Look | None = None
     preview: Preview | None = None
     require: Premise | None = None
@@ -251,6 +262,12 @@ class Workflow(Checked):
         for path, route in self.routes():
             for field, name in route.secrets():
                 yield (*path, *field.split(".", 1)), name
+
+    def not_allowed(self) -> Iterator[tuple[Path, str]]:
+        """The addresses that no worker may call, each with its path and why."""
+        for path, route in self.routes():
+            for field, text in route.not_allowed():
+                yield (*path, *field.split(".")), text
 
     @property
     def longest(self) -> float:
@@ -302,7 +319,9 @@ def _unknown_callables(plan: Workflow) -> Iterator[Mistake]:
 
 
 def _handed_wrongly(plan: Workflow) -> Iterator[Mistake]:
-    """Where a step goes to a team that is not there, or with a form that can't be filled in."""
+    """Where it goes to a team that is not there, or with a form that can't be filled in."""
+    if plan.attend.team and (problem := by_hand.unknown_team(plan.attend.team)):
+        yield Mistake(("attend", "team"), problem)
     for path, route in plan.routes():
         if not isinstance(route, HandBack) or route.to == "agent":
             continue
@@ -369,6 +388,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "undo": Undo,
     "look": Look,
     "preview": Preview,
+    "attend": Attend,
     "oauth2": OAuth2,
     "team": ToTeam,
     "http": HttpRoute,

@@ -20,12 +20,6 @@ class Unreadable(Exception):
     """It was sealed under a key that is not among `SECRETS_KEYS`, or under another name."""
 
 
-def box_for(purpose: str) -> Fernet:
-    """What seals for another purpose than routes, with a key of its own derived from SECRET_KEY."""
-    key = hmac.digest(settings.SECRET_KEY.encode(), purpose.encode(), hashlib.sha256)
-    return Fernet(base64.urlsafe_b64encode(key))
-
-
 def seal(name: str, value: str) -> str:
     """A value encrypted under the newest key. It can be opened as the value of this name alone."""
     return _box().encrypt(json.dumps([name, value]).encode()).decode()
@@ -51,11 +45,46 @@ def resealed(sealed: str) -> str:
 
 
 def is_under_newest_key(sealed: str) -> bool:
+    return _opens(_keys(tuple(settings.SECRETS_KEYS), settings.SECRET_KEY)[0], sealed.encode())
+
+
+# --- For other purposes than routes ---------------------------------------------------------------
+
+
+def seal_for(purpose: str, value: str) -> bytes:
+    """A value encrypted under a key of this purpose, which comes from the newest one."""
+    return MultiFernet(_keys_for(purpose)).encrypt(value.encode())
+
+
+def opened_for(purpose: str, sealed: bytes) -> str:
+    """The value again. Raises `Unreadable`."""
     try:
-        _keys(tuple(settings.SECRETS_KEYS), settings.SECRET_KEY)[0].decrypt(sealed.encode())
+        return MultiFernet(_keys_for(purpose)).decrypt(sealed).decode()
     except InvalidToken:
-        return False
-    return True
+        raise Unreadable("it was encrypted under a key that is not among SECRETS_KEYS") from None
+
+
+def resealed_for(purpose: str, sealed: bytes) -> bytes:
+    """The same value under the newest key: the same bytes where it is already. Raises `Unreadable`."""
+    keys = _keys_for(purpose)
+    if _opens(keys[0], sealed):
+        return sealed
+    try:
+        return MultiFernet(keys).rotate(sealed)
+    except InvalidToken:
+        raise Unreadable("it was encrypted under a key that is not among SECRETS_KEYS") from None
+
+
+def _keys_for(purpose: str) -> list[Fernet]:
+    """The newest first; what was sealed before there were any is opened with the one of SECRET_KEY."""
+    given = [base64.urlsafe_b64decode(key) for key in settings.SECRETS_KEYS]
+    made = [
+        hmac.digest(key, purpose.encode(), hashlib.sha256) for key in (*given, settings.SECRET_KEY.encode())
+    ]
+    return [Fernet(base64.urlsafe_b64encode(key)) for key in made]
+
+
+# --- Keys -----------------------------------------------------------------------------------------
 
 
 def new_key() -> str:
@@ -77,6 +106,14 @@ def _is_key(key: str) -> bool:
     try:
         Fernet(key)
     except ValueError:
+        return False
+    return True
+
+
+def _opens(key: Fernet, sealed: bytes) -> bool:
+    try:
+        key.decrypt(sealed)
+    except InvalidToken:
         return False
     return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -16,6 +15,7 @@ from governance.actions import action_types
 from governance.models import ActionType, Secret, User
 from governance.models.secrets import is_secret_name
 from governance.secrets import box, certificates, masking, vault
+from governance.secrets.resealing import Resealed
 
 LONGEST = 16 * 1024  # characters
 LONGEST_DESCRIPTION = 200
@@ -40,14 +40,6 @@ class StillUsed(Refusal):
             "needs it would be sent any more.",
             used_by=list(used_by),
         )
-
-
-@dataclass(frozen=True)
-class Rotated:
-    """How many secrets were encrypted anew, and which could not be read."""
-
-    count: int
-    unreadable: list[str]
 
 
 @transaction.atomic
@@ -130,7 +122,7 @@ def delete(secret: Secret, *, although_used: bool, actor: Actor) -> None:
     transaction.on_commit(vault.forget)
 
 
-def rotate_all(*, actor: Actor) -> Rotated:
+def rotate_all(*, actor: Actor) -> Resealed:
     """Encrypt under the newest key whatever is not; safe to call again where it was cut off."""
     unreadable, count = [], 0
     for pk, name, sealed in Secret.objects.order_by("name").values_list("pk", "name", "ciphertext"):
@@ -140,7 +132,7 @@ def rotate_all(*, actor: Actor) -> Rotated:
             count += _rotate(pk, actor)
         except box.Unreadable:
             unreadable.append(name)
-    return Rotated(count, unreadable)
+    return Resealed(count, unreadable)
 
 
 @transaction.atomic

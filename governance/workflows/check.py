@@ -16,7 +16,7 @@ from governance.expressions import known_facts
 from governance.models import ActionType
 from governance.policies import mistakes, policy_yaml
 from governance.policies.policy_yaml import Place, Written
-from governance.workflows.meaning import Doubt, doubts, not_allowed
+from governance.workflows.meaning import Doubt, doubts
 from governance.workflows.remaining import parts_of, without
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
@@ -85,7 +85,7 @@ def _looked_at(content: Any, action_type: ActionType) -> tuple[Workflow | None, 
 
 def _meant(plan: Workflow, action_type: ActionType) -> Iterator[Doubt]:
     yield from doubts(plan, action_type.schema)
-    yield from not_allowed(plan)
+    yield from (Doubt(path, text) for path, text in plan.not_allowed())
     yield from (Doubt(path, text) for path, text in unusable(plan.secrets(), action=action_type.name))
 
 

@@ -17,7 +17,7 @@ from governance.actions.route_kinds import (
     PythonRoute,
     RouteModel,
 )
-from governance.actions.workflow import Await, Look, Undo, Verify, Workflow, WorkflowStep
+from governance.actions.workflow import Attend, Await, Look, Undo, Verify, Workflow, WorkflowStep
 
 _LONGEST = 400  # letters of one expression; the whole stands in the text
 
@@ -79,7 +79,15 @@ def limits(plan: Workflow) -> list[str]:
             else "offered for undoing"
         )
         told.append(f"If a later step fails for good, what was done is {undone}.")
+    if plan.attend.team or plan.attend.within:
+        told.append(f"If it needs attention, {_attended(plan.attend)}.")
     return told
+
+
+def _attended(attend: Attend) -> str:
+    team = f"the team {shown(attend.team)}" if attend.team else "its proposal’s team"
+    within = f" within {span(attend.within)}, then operators" if attend.within else ""
+    return f"{team} is asked to see to it{within}"
 
 
 def _look(look: Look) -> Block:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from audit.ground import egress
 from governance.actions.credentials import Path
 from governance.actions.templates import compiled
 from governance.actions.workflow import Workflow, expressions_in
@@ -47,22 +46,6 @@ def doubts(plan: Workflow, schema: dict[str, Any]) -> Iterator[Doubt]:
             continue
         for node, text, mild in _in_expression(expression.tree, plan, arguments):
             yield Doubt(path, text, *_place(expression, node), mild=mild)
-
-
-def not_allowed(plan: Workflow) -> Iterator[Doubt]:
-    """The addresses that no worker may call, because no operator lists their hosts."""
-    for path, route in plan.routes():
-        templates = dict(route.templates())
-        for field, url in route.hosts():
-            template = templates.get(field)
-            written = template.expand(dict.fromkeys(template.variable_names, "x")) if template else url
-            if egress.is_listed(written, egress.Door.ROUTES):
-                continue
-            text = (
-                f"{egress.host_and_port(written)} is not in the setting EGRESS_ALLOW, "
-                "so no worker may call it; whoever operates this system has to add it there"
-            )
-            yield Doubt((*path, *field.split(".")), text)
 
 
 class Chain(NamedTuple):

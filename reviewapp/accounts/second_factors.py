@@ -12,7 +12,6 @@ from allauth.core import context
 from allauth.mfa import signals
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -26,23 +25,31 @@ from django.utils.http import urlencode
 from approvals.deciding.step_up import SECOND_FACTORS, latest
 from approvals.desk.confirm import ages_of
 from audit.asking.who import actor_of
-from audit.ground.actors import ANONYMOUS, SYSTEM
+from audit.ground.actors import ANONYMOUS, SYSTEM, Actor
 from audit.log.record import record, record_alone
-from governance.secrets.box import box_for
+from governance.secrets import box, resealing
+
+_PURPOSE = "second-factors"
 
 
 class SealedSecrets(DefaultMFAAdapter):
     """What codes are made from is of no use to whoever reads the database alone."""
 
     def encrypt(self, text: str) -> str:
-        return box_for("second-factors").encrypt(text.encode()).decode()
+        return box.seal_for(_PURPOSE, text).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Empty where it was sealed with another SECRET_KEY: then no code is right."""
+        """Empty where it was sealed under a key that is not among SECRETS_KEYS: then no code is right."""
         try:
-            return box_for("second-factors").decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
+            return box.opened_for(_PURPOSE, encrypted_text.encode())
+        except box.Unreadable:
             return ""
+
+
+def reseal(*, actor: Actor) -> resealing.Resealed:
+    """Encrypt under the newest key whatever is not."""
+    kept = Authenticator.objects.filter(type__in=[Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES])
+    return resealing.reseal(kept, "data", purpose=_PURPOSE, actor=actor)
 
 
 # allauth's own signals come after the commit; an event belongs into the transaction of its change.

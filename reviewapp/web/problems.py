@@ -38,9 +38,23 @@ from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
 from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
-from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
+from execution.handing_back.begin import (
+    AlreadyBegun,
+    LeaseOver,
+    NotHandedBack,
+    NotProved,
+    NotSeen,
+    OnHold,
+    WentStale,
+)
 from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
-from execution.healing.compensation import AnotherUndo, ApprovedAlready, NotOffered
+from execution.healing.compensation import (
+    AnotherUndo,
+    ApprovedAlready,
+    NotAskedToUndo,
+    NotOffered,
+    OwnAgentsWork,
+)
 from execution.healing.signals import AnotherSignal, TooLateForSignal
 from execution.manual.tasks import NotOfTheTeam, SaysNothing, TaskIsOver
 from execution.running.undo import TooLateToUndo
@@ -159,6 +173,8 @@ STATUS: dict[type[Refusal], int] = {
     AnotherUndo: 409,
     ApprovedAlready: 409,
     NotOffered: 409,
+    NotAskedToUndo: 403,
+    OwnAgentsWork: 403,
     AnotherSignal: 409,
     TooLateForSignal: 409,
     ClosedAlready: 409,
@@ -169,6 +185,8 @@ STATUS: dict[type[Refusal], int] = {
     LeaseOver: 409,
     OnHold: 409,
     NotProved: 409,
+    WentStale: 409,
+    NotSeen: 409,
     AnotherOutcome: 409,
     ReportedTooLate: 409,
     NothingToReopen: 409,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from approvals.bulk.views import ticket_for
 from approvals.deciding import decide
 from approvals.looking.kept import LookGone
 from approvals.models import Decision
@@ -17,6 +18,7 @@ from execution.looking.looks import look_at
 from execution.models import Look
 from governance.actions.action_types import register
 from tests.approvals.conftest import policy
+from tests.approvals.desk.test_edit_views import typed
 from tests.approvals.desk.test_views import browser, form_of, page, part
 from tests.conftest import REFUND, actor_of, suggestion_body
 from tests.execution.conftest import shop as shop
@@ -185,6 +187,68 @@ def test_a_no_holds_it_too(waiting: Any, ana: Any) -> None:
     look_at(proposal.pk)
     form = {"reason": "Not theirs.", "look": str(Look.objects.get().pk)}
     assert browser(ana).post(f"/queue/{proposal.pk}/reject/", form).status_code == 303
+    assert len(Decision.objects.get().looks) == 1
+
+
+def test_who_escalates_it_was_shown_it_too(waiting: Any, ana: Any, cyd: Any) -> None:
+    proposal, client = waiting(), browser(ana)
+    look_at(proposal.pk)
+    html = page(client, f"/queue/{proposal.pk}/")
+    [look] = re.findall(r'name="look"\s+value="([^"]+)"\s+form="escalate-form"', html)
+    assert 'id="escalate-form"' in html
+
+    form = {"team": "finance", "reason": "Too much for us.", "look": look}
+    assert client.post(f"/queue/{proposal.pk}/escalate/", form).status_code == 303
+
+    decision = Decision.objects.get()
+    assert (decision.verdict, [one["look"] for one in decision.looks]) == ("escalate", [look])
+
+
+def test_an_edit_is_made_before_the_same_answer_and_holds_it(waiting: Any, ana: Any) -> None:
+    proposal, client = waiting(), browser(ana)
+    look_at(proposal.pk)
+    begun = client.get(f"/queue/{proposal.pk}/edit/")
+    html = begun.content.decode()
+    assert "Now, as the shop says" in text_of(html)
+    [look] = re.findall(r'name="look"\s+value="([^"]+)"\s+form="edit"', html)
+    checked = client.post(f"/queue/{proposal.pk}/edit/", {**typed(begun, amount="9"), "do": "check"})
+
+    client.post(f"/queue/{proposal.pk}/edit/", {**typed(checked), "do": "approve"})
+
+    decision = Decision.objects.get()
+    assert (decision.arguments["amount"], [one["look"] for one in decision.looks]) == (9, [look])
+
+
+def test_a_table_shows_what_was_found_last_and_each_decision_holds_it(
+    shop: Any, waiting: Any, ana: Any
+) -> None:
+    one, two, client = waiting(), waiting(), browser(ana)
+    look_at(one.pk)
+    address = f"/queue/bulk/?id={one.pk}&id={two.pk}"
+    html = page(client, address)
+    text = text_of(html)
+    assert "The shop said at" in text
+    assert "Refundable 54.04 the agent says 60" in text
+    assert "The shop was not asked yet what is there now." in text
+    look = Look.objects.get(proposal=one, at__isnull=False)
+    [items, *_] = re.findall(r'name="items"\s+value="([^"]+)"', html)
+    assert {line[-36:] for line in items.split() if "," in line} == {str(look.pk)}
+
+    sent = {"ticket": ticket_for(ana), "verdict": "approve", "items": items, "reason": ""}
+    assert client.post("/queue/bulk/", sent).status_code == 303
+
+    shown = {d.proposal_id: [seen["look"] for seen in d.looks] for d in Decision.objects.all()}
+    assert shown == {one.pk: [str(look.pk)], two.pk: []}
+
+
+@pytest.mark.parametrize("verdict", ["reject", "return"])
+def test_a_no_to_several_holds_it_too(waiting: Any, ana: Any, verdict: str) -> None:
+    proposal = waiting()
+    look_at(proposal.pk)
+    html = page(browser(ana), f"/queue/bulk/?id={proposal.pk}")
+    [items, *_] = re.findall(r'name="items"\s+value="([^"]+)"', html)
+    sent = {"ticket": ticket_for(ana), "verdict": verdict, "items": items, "reason": "No."}
+    assert browser(ana).post("/queue/bulk/", sent).status_code == 303
     assert len(Decision.objects.get().looks) == 1
 
 

@@ -16,6 +16,7 @@ from approvals.telling.follow import follow
 from approvals.telling.tell import in_words, still_news
 from audit.ground.actors import SYSTEM, WORKER
 from audit.log.record import record
+from execution.models import Attention, Execution
 from governance.models import Incident, Team, User
 from governance.trust import incidents
 from tests.approvals.deciding.test_decide import approve
@@ -157,6 +158,24 @@ def test_operators_are_not_told_at_once_where_the_team_has_one(
     happens("attention.escalated", proposal, team="operations", since="x")
     following()
     assert told(Kind.STUCK) == ["ana", "olga", "otto"]
+
+
+def test_of_a_team_that_the_proposal_is_not_for_its_operators_are_told(
+    following: Any, propose: Any, ana: Any, cyd: Any, olga: Any
+) -> None:
+    proposal = propose()
+    happens("attention.reminded", proposal, team="finance", reminders=1, deadline="x")
+    following()
+    assert told(Kind.STUCK) == ["olga"]  # for cyd, who sees only what is for Finance, may not know of it
+
+    Notice.objects.all().delete()
+    make_person("otto", "operator").teams.add(Team.objects.get(pk="finance"))
+    approve(proposal, ana)
+    execution = Execution.objects.get()
+    Attention.objects.create(execution=execution, team_id="finance", deadline=Now() + LONG_AGO)
+    happens("execution.needs_attention", proposal, reason="The shop is away.")
+    following()
+    assert (told(Kind.STUCK), told(Kind.ATTENTION)) == (["otto"], ["ana"])
 
 
 # --- At night -------------------------------------------------------------------------------------

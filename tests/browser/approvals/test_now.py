@@ -53,3 +53,27 @@ def test_the_answer_comes_to_the_page_and_stands_with_the_decision(
     kinds = [one["kind"] for one in Decision.objects.get().looks]
     assert kinds == ["look", "preview"]
     assert Look.objects.filter(occasion="opened").count() == 2
+
+
+def test_an_edit_is_made_beside_what_is_there(
+    visit: Visit, propose: Callable[..., Any], action_type: Any, shop: Any, ana: Any
+) -> None:
+    shop.will(ORDER, (200, {"refundable": 54.04, "owner": HOSTILE}, {}))
+    register({**REFUND, "workflow": looking(shop)}, actor=SYSTEM)
+    arguments = {"order_id": "W1", "amount": 54.04}
+    proposal = propose(suggestions=[suggestion_body(arguments=arguments, before={"refundable": 60})])
+
+    page = live(visit(ana, f"/queue/{proposal.pk}/edit/"))
+    now = page.locator("#now-1")
+    expect(now).to_contain_text("Asking the shop …")
+    look_at(proposal.pk)
+    expect(now).to_contain_text("Refundable: the agent says 60, the shop says 54.04")
+    check(page, "an edit beside what is there")
+    shoot(page, "edit-now")
+
+    page.get_by_label("Amount").fill("9")
+    page.locator(".edit-check").click()
+    page.locator("[data-approve]").click()
+    expect(page.locator("#detail")).to_contain_text("No proposal is open")
+    decision = Decision.objects.get()
+    assert (decision.arguments["amount"], len(decision.looks)) == (9, 1)

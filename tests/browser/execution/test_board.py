@@ -54,8 +54,8 @@ def test_one_execution_can_be_read_and_steered_by_everybody(
     assert run_to_rest(stuck).status == "succeeded"
 
 
-def test_the_case_offers_to_undo(visit: Visit, stuck: Execution, olga: Any) -> None:
-    page = visit(olga, f"/queue/{stuck.proposal_id}/")
+def test_the_case_offers_to_undo(visit: Visit, stuck: Execution, ana: Any) -> None:
+    page = visit(ana, f"/queue/{stuck.proposal_id}/")
     page.locator(".offer").scroll_into_view_if_needed()
     shoot(page, "offer")
     check(page, "the offer")

@@ -203,23 +203,24 @@ def test_an_agent_steers_nothing(refused: Any, api: Any) -> None:
 # --- Undoing ----------------------------------------------------------------------------------
 
 
-def test_undoing_is_approved_by_its_digest(approved: Any, shop: Any, operator: Any, ana: Any) -> None:
+def test_undoing_is_approved_by_its_digest(approved: Any, shop: Any, api_as: Any, ana: Any) -> None:
+    reviewer = api_as(ana)
     shop.will("/mail", 422)
     execution = run_to_rest(approved(undoable(shop)))
     path = f"executions/{execution.pk}/compensation/"
-    offer = operator.get(path).json()
+    offer = reviewer.get(path).json()
     assert [call["routes"][0]["url"] for call in offer["calls"]] == [f"{shop.url}/refunds/7"]
 
-    other = operator.post(path + "approve/", {"digest": "sha256:other"})
+    other = reviewer.post(path + "approve/", {"digest": "sha256:other"})
     assert (other.status_code, other.json()["type"]) == (409, "urn:reviewapp:problem:another-undo")
-    assert operator.post(path + "decline/", {"digest": "sha256:other"}).status_code == 409
-    assert operator.post(path + "approve/", {}).json()["errors"][0]["pointer"] == "/digest"
-    answer = operator.post(path + "approve/", {"digest": offer["digest"], "reason": "He left."})
+    assert reviewer.post(path + "decline/", {"digest": "sha256:other"}).status_code == 409
+    assert reviewer.post(path + "approve/", {}).json()["errors"][0]["pointer"] == "/digest"
+    answer = reviewer.post(path + "approve/", {"digest": offer["digest"], "reason": "He left."})
 
-    assert answer.json()["approvals"] == [{"by": "Olga", "reason": "He left."}]
+    assert answer.json()["approvals"] == [{"by": "Ana", "reason": "He left."}]
     assert run_to_rest(execution).status == "cancelled"
-    assert operator.get(path).json()["status"] == "done"
-    assert operator.post(path + "decline/").status_code == 409
+    assert reviewer.get(path).json()["status"] == "done"
+    assert reviewer.post(path + "decline/").status_code == 409
 
 
 def test_undoing_is_declined_with_a_reason(approved: Any, shop: Any, operator: Any) -> None:

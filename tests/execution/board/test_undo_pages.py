@@ -26,9 +26,9 @@ def half_done(approved: Any, shop: Any) -> Any:
 
 
 def test_the_case_shows_the_exact_calls_and_takes_the_approval(
-    half_done: Any, shop: Any, client: Any, olga: Any
+    half_done: Any, shop: Any, client: Any, ana: Any
 ) -> None:
-    client.force_login(olga)
+    client.force_login(ana)
     case = f"/queue/{half_done.proposal_id}/"
     page = client.get(case).content.decode()
     assert f"{shop.url}/back" in page
@@ -48,10 +48,10 @@ def test_the_case_shows_the_exact_calls_and_takes_the_approval(
 
 
 def test_of_two_that_have_to_agree_the_first_is_named_and_asked_no_more(
-    half_done: Any, client: Any, olga: Any
+    half_done: Any, client: Any, ana: Any
 ) -> None:
     Compensation.objects.update(approvals_needed=2)
-    client.force_login(olga)
+    client.force_login(ana)
     form = {"digest": Compensation.objects.get().digest, "reason": "He left."}
     client.post(f"/executions/{half_done.pk}/undo/approve/", form)
 
@@ -76,13 +76,26 @@ def test_what_is_left_as_it_is_is_offered_no_more(half_done: Any, client: Any, o
 
 
 def test_who_only_looks_sees_the_calls_without_the_answers(
-    half_done: Any, shop: Any, client: Any, ana: Any
+    half_done: Any, shop: Any, client: Any, dora: Any
 ) -> None:
-    client.force_login(ana)
-    page = client.get(f"/queue/{half_done.proposal_id}/").content.decode()
+    client.force_login(dora)
+    page = in_one_line(client.get(f"/queue/{half_done.proposal_id}/").content.decode())
     assert f"{shop.url}/back" in page
-    assert "An operator approves it" in page
+    assert "Those who could decide on the action, or operators, approve it" in page
     assert "undo/approve" not in page
     for verb in ("approve", "decline"):
         assert client.post(f"/executions/{half_done.pk}/undo/{verb}/").status_code == 403
     assert Proposal.objects.get().execution.status == "needs_attention"
+
+
+def test_the_owner_of_the_agent_may_leave_it_as_it_is_but_not_approve(
+    half_done: Any, client: Any, olga: Any
+) -> None:
+    client.force_login(olga)
+    page = client.get(f"/executions/{half_done.pk}/").content.decode()
+    assert "You own this agent, so somebody else has to approve it." in page
+    assert ("undo/approve" in page, "undo/decline" in page) == (False, True)
+    form = {"digest": Compensation.objects.get().digest, "reason": "He left."}
+
+    assert client.post(f"/executions/{half_done.pk}/undo/approve/", form).status_code == 403
+    assert Compensation.objects.get().status == "offered"

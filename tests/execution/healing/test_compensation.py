@@ -39,17 +39,17 @@ def half_done(approved: Any, shop: Any) -> Any:
 
 
 def test_what_was_done_is_undone_once_somebody_approves_the_exact_call(
-    half_done: Any, shop: Any, olga: Any
+    half_done: Any, shop: Any, ana: Any
 ) -> None:
     offer = Compensation.objects.get()
     [call] = offer.calls
     assert call["step"] == "undo.refund"
     assert call["routes"][0]["url"] == f"{shop.url}/refunds/r-7"
     with pytest.raises(compensation.AnotherUndo):
-        compensation.approve(offer, by=olga, digest="sha256:other")
+        compensation.approve(offer, by=ana, digest="sha256:other")
     assert len(shop.calls) == 2
 
-    compensation.approve(offer, by=olga, digest=offer.digest, reason="The customer has left.")
+    compensation.approve(offer, by=ana, digest=offer.digest, reason="The customer has left.")
     execution = run_to_rest(half_done)
 
     assert (execution.status, execution.reason) == ("cancelled", compensation.UNDONE)
@@ -64,25 +64,49 @@ def test_what_was_done_is_undone_once_somebody_approves_the_exact_call(
     told = [event for event in events_of(execution) if event.startswith("compensation.")]
     assert told == ["compensation.offered", "compensation.approved", "compensation.done"]
     with pytest.raises(compensation.NotOffered):
-        compensation.approve(offer, by=olga, digest=offer.digest)
+        compensation.approve(offer, by=ana, digest=offer.digest)
 
 
-def test_as_many_people_approve_it_as_the_action_asked_for(half_done: Any, shop: Any, olga: Any) -> None:
+def test_as_many_people_approve_it_as_the_action_asked_for(half_done: Any, shop: Any, ana: Any) -> None:
     Proposal.objects.update(approvals_needed=2)
+    calls = Compensation.objects.get().calls
     Compensation.objects.all().delete()
-    offer = compensation.offer(half_done)
+    half_done.proposal.refresh_from_db()
+    offer = compensation.offer(half_done, calls)
     Proposal.objects.update(approvals_needed=1)  # else its own approval is not proved
     assert offer.approvals_needed == 2
 
-    compensation.approve(offer, by=olga, digest=offer.digest)
+    compensation.approve(offer, by=ana, digest=offer.digest)
     with pytest.raises(compensation.ApprovedAlready):
-        compensation.approve(offer, by=olga, digest=offer.digest)
+        compensation.approve(offer, by=ana, digest=offer.digest)
     assert Execution.objects.get().status == "needs_attention"
 
-    compensation.approve(offer, by=make_person("second", "reviewer"), digest=offer.digest)
+    compensation.approve(offer, by=make_person("otto", "operator"), digest=offer.digest)
 
     assert run_to_rest(half_done).status == "cancelled"
     assert len(shop.calls) == 3
+
+
+def test_who_could_decide_on_the_action_or_is_an_operator_is_asked(
+    half_done: Any, shop: Any, ana: Any, cyd: Any, dora: Any, olga: Any
+) -> None:
+    offer = Compensation.objects.get()
+    otto = make_person("otto", "operator")
+    asked = {one.username: compensation.may_answer(half_done, one) for one in (ana, cyd, dora, olga, otto)}
+    assert asked == {"ana": True, "cyd": False, "dora": False, "olga": True, "otto": True}
+    for stranger in (cyd, dora):
+        with pytest.raises(compensation.NotAskedToUndo):
+            compensation.approve(offer, by=stranger, digest=offer.digest)
+        with pytest.raises(compensation.NotAskedToUndo):
+            compensation.decline(offer, by=stranger)
+    with pytest.raises(compensation.OwnAgentsWork):
+        compensation.approve(offer, by=olga, digest=offer.digest)
+
+    proposal = Proposal.objects.get()
+    Proposal.objects.update(verdict={**proposal.verdict, "owner_may_approve": True})
+    compensation.approve(offer, by=olga, digest=offer.digest)
+
+    assert run_to_rest(half_done).status == "cancelled"
 
 
 def test_what_is_declined_stays_and_a_retry_goes_on(half_done: Any, shop: Any, olga: Any) -> None:
@@ -95,23 +119,23 @@ def test_what_is_declined_stays_and_a_retry_goes_on(half_done: Any, shop: Any, o
 
 
 def test_an_offer_that_is_open_ends_with_what_people_do_otherwise(
-    half_done: Any, shop: Any, olga: Any
+    half_done: Any, shop: Any, olga: Any, ana: Any
 ) -> None:
     shop.will("/mail", 201)
     offer = Compensation.objects.get()
     attend.retry(half_done, by=olga)
 
     with pytest.raises(compensation.NotOffered):
-        compensation.approve(offer, by=olga, digest=offer.digest)
+        compensation.approve(offer, by=ana, digest=offer.digest)
     assert run_to_rest(half_done).status == "succeeded"
 
 
 def test_an_undo_that_fails_is_for_a_person_and_goes_on_from_there(
-    half_done: Any, shop: Any, olga: Any
+    half_done: Any, shop: Any, olga: Any, ana: Any
 ) -> None:
     shop.will("/refunds/r-7", 409)
     offer = Compensation.objects.get()
-    compensation.approve(offer, by=olga, digest=offer.digest)
+    compensation.approve(offer, by=ana, digest=offer.digest)
     stuck = run_to_rest(half_done)
     assert (stuck.status, stuck.undoing) == ("needs_attention", True)
 
@@ -122,9 +146,9 @@ def test_an_undo_that_fails_is_for_a_person_and_goes_on_from_there(
     assert Compensation.objects.get().status == "done"
 
 
-def test_what_would_be_undone_otherwise_than_approved_is_not(half_done: Any, shop: Any, olga: Any) -> None:
+def test_what_would_be_undone_otherwise_than_approved_is_not(half_done: Any, shop: Any, ana: Any) -> None:
     offer = Compensation.objects.get()
-    compensation.approve(offer, by=olga, digest=offer.digest)
+    compensation.approve(offer, by=ana, digest=offer.digest)
     Step.objects.filter(name="refund").update(answer={"status": 201, "json": {"id": "r-8"}})
 
     execution = run_to_rest(half_done)

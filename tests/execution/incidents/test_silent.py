@@ -145,6 +145,24 @@ def test_what_needs_attention_is_given_to_its_team_with_a_deadline(
     assert asked.remind_at == asked.since + timedelta(minutes=15)
 
 
+def test_a_workflow_says_who_sees_to_it_and_how_long_they_have(approved: Any, shop: Any, olga: Any) -> None:
+    finance = Team.objects.create(slug="finance", name="Finance")
+    shop.will("/refunds", 404)
+    attend_to = {"team": "Finance", "within": "10m"}
+    execution = approved({**workflow(step(f"{shop.url}/refunds")), "attend": attend_to})
+    run(execution.pk)
+
+    asked = Attention.objects.get()
+    assert (asked.team_id, asked.deadline - asked.since) == ("finance", timedelta(minutes=10))
+    assert asked.remind_at == asked.escalate_at == asked.deadline
+
+    attend.retry(execution, by=olga)
+    Attention.objects.all().delete()
+    finance.delete()
+    run(execution.pk)
+    assert Attention.objects.get().team_id == "operations"
+
+
 def test_its_team_is_reminded_and_operators_are_asked_at_the_deadline(approved: Any, shop: Any) -> None:
     execution = stuck(approved, shop)
     assert paging.page_due() == 0

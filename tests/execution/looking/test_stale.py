@@ -6,16 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from approvals.deciding import decide
 from approvals.models import Decision
 from audit.models import Event
+from execution.looking import premise
 from execution.looking.looks import look_at
 from execution.models import Execution, Look
 from execution.running.run import run
 from suggestions.models import Callback, Proposal
 from tests.conftest import actor_of, proposal_body
-from tests.execution.conftest import events_of, run_to_rest, tamper
+from tests.execution.conftest import events_of, run_to_rest, step, tamper
 from tests.execution.looking.conftest import ORDER, looking
 
 pytestmark = pytest.mark.django_db
@@ -194,8 +196,6 @@ def test_several_people_were_shown_different_things(
 
 
 def test_steps_use_what_was_seen(shop: Any, waiting: Any, ana: Any) -> None:
-    from tests.execution.conftest import step
-
     route = {"kind": "http", "url": f"{shop.url}/refunds", "body": {"to": "=look.json.owner"}}
     execution = approve(waiting(looking(shop, steps=[step(route)])), ana)
     assert run_to_rest(execution).status == Execution.Status.SUCCEEDED
@@ -280,3 +280,80 @@ def test_an_edit_that_leads_to_another_question_is_compared_with_nothing(
 
     assert run_to_rest(execution).status == Execution.Status.SUCCEEDED
     assert [body for _, body in shop.asked("/refunds")] == [other]
+
+
+# --- What the agent carries out -------------------------------------------------------------------
+
+
+@pytest.fixture
+def handed_back(shop: Any, waiting: Any, ana: Any) -> Any:
+    execution = approve(waiting(looking(shop, steps=[step({"kind": "handback"})])), ana)
+    assert run_to_rest(execution).status == Execution.Status.HANDED_BACK
+    return execution
+
+
+def begin(api: Any, execution: Any) -> Any:
+    return api.post(f"proposals/{execution.proposal_id}/execution/begin/", {})
+
+
+def test_an_agent_is_granted_what_is_still_as_it_was_shown(handed_back: Any, api: Any) -> None:
+    assert begin(api, handed_back).status_code == 200
+    assert Look.objects.filter(occasion="acting", reason="").count() == 2
+    assert begin(api, handed_back).json()["type"] == "urn:reviewapp:problem:already-begun"
+    assert Look.objects.filter(occasion="acting").count() == 2
+
+
+def test_an_agent_that_begins_too_late_is_told_what_moved_and_reviewers_are_asked_again(
+    handed_back: Any, order: Any, api: Any, ana: Any, shop: Any
+) -> None:
+    order(54.04, owner="Eve")
+
+    answer = begin(api, handed_back)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (409, "urn:reviewapp:problem:went-stale")
+    assert problem["moved"] == ["Owner"]
+    assert "Eve" not in answer.content.decode()
+    proposal = Proposal.objects.get()
+    assert (proposal.status, Execution.objects.exists()) == (Proposal.Status.PENDING, False)
+    assert Look.objects.exclude(reason="").get().moved == [["Owner", "Ida", "Eve"]]
+    assert events_of(handed_back)[-1] == "execution.stale"
+    assert begin(api, handed_back).status_code == 404
+
+    again = approve(proposal, ana)
+    assert run_to_rest(again).status == Execution.Status.HANDED_BACK
+    assert begin(api, again).status_code == 200
+
+
+def test_without_an_answer_an_agent_asks_again_until_a_person_is_asked(
+    handed_back: Any, shop: Any, api: Any
+) -> None:
+    shop.will(ORDER, 503)
+    answer = begin(api, handed_back)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:reviewapp:problem:not-seen")
+    assert "ask again" in answer.json()["detail"]
+    assert Execution.objects.get().status == Execution.Status.HANDED_BACK
+    Look.objects.filter(known=False).update(asked_at="2020-01-01T00:00:00Z")
+
+    assert "A person was asked" in begin(api, handed_back).json()["detail"]
+
+    execution = Execution.objects.get()
+    assert (execution.status, execution.attention.team_id) == ("needs_attention", "operations")
+    assert execution.reason.startswith(
+        "Nothing was done, for what is there now can't be seen. No answer: HTTP 503"
+    )
+    assert begin(api, handed_back).json()["type"] == "urn:reviewapp:problem:not-handed-back"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_service_holds_no_transaction(handed_back: Any, api: Any, shop: Any, monkeypatch: Any) -> None:
+    held: list[bool] = []
+    check = premise.check
+
+    def looked(work: Any) -> Any:
+        held.append(connection.in_atomic_block)
+        return check(work)
+
+    monkeypatch.setattr(premise, "check", looked)
+    assert begin(api, handed_back).status_code == 200
+    assert held == [False]

@@ -225,6 +225,31 @@ def test_the_command_tells_all_of_them_and_takes_the_rest_if_wished(
     assert ActionType.objects.get().source == "shop-mcp"
 
 
+def test_addresses_that_no_worker_may_call_are_told_together(
+    db: None, tmp_path: Any, capsys: Any, settings: Any
+) -> None:
+    settings.EGRESS_ALLOW = ["shop.internal:80"]
+    tools = [{**mcp(name), "workflow": calling(f"http://{host}/")} for name, host in CALLED.items()]
+    file = tmp_path / "tools.json"
+    file.write_text(json.dumps(tools))
+
+    call_command("apply_action_types", str(file))
+
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "3"
+    assert told.err.splitlines() == [
+        "bank.internal:80 is not in the setting EGRESS_ALLOW, so no worker may call it; whoever operates "
+        "this system has to add it there (pay, pay_back)."
+    ]
+
+
+CALLED = {"ship": "shop.internal", "pay": "bank.internal", "pay_back": "bank.internal"}
+
+
+def calling(url: str) -> dict[str, Any]:
+    return {"steps": [{"name": "call", "routes": [{"kind": "http", "url": url}]}]}
+
+
 def test_a_long_enum_and_a_long_description_name_their_limits() -> None:
     for tool, said in (
         (mcp(properties={"a": {"enum": ["x" * 20 + str(n) for n in range(3_000)]}}), "65,536 are allowed"),

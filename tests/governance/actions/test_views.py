@@ -157,6 +157,12 @@ def test_the_api_takes_every_form_and_previews(api_as: Any, olga: Any, ana: Any,
         ("send_mail", 1, True)
     ]
     assert "Left aside" in made.json()["notes"][0]
+    call = {"steps": [{"name": "call", "routes": [{"kind": "http", "url": "http://bank.internal/"}]}]}
+    told = api_as(olga).post("action-types/?preview=true", [{**MCP, "workflow": call}]).json()
+    assert told["notes"][-1].startswith("bank.internal:80 is not in the setting EGRESS_ALLOW")
+    form = {"text": json.dumps([{**MCP, "workflow": call}])}
+    page = signed_in(olga).post(f"{NEW}take/", form).content.decode()
+    assert "bank.internal:80 is not in the setting EGRESS_ALLOW" in page
     assert api_as(olga).post("action-types/", [MCP]).status_code == 200
     assert api_as(ana).post("action-types/", [MCP]).status_code == 403
     assert api.post("action-types/", [MCP]).status_code == 403

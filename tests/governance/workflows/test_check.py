@@ -73,6 +73,12 @@ def test_a_workflow_without_mistakes_is_read(pay: ActionType) -> None:
         (STEP + "    verfy: {}\n", [(5, 5, "verfy is unknown here; did you mean verify?")]),
         (STEP + STEP[7:], [(5, 11, "two steps have the same name: pay.")]),
         (
+            STEP + "attend: {team: Nobody, within: 5s}\n",
+            [(5, 32, "It has to be greater than or equal to 60.")],
+        ),
+        (STEP + "attend: {team: Nobody}\n", [(5, 16, "There is no team Nobody; there are Operations.")]),
+        (STEP + "attend: {teem: x}\n", [(5, 10, "teem is unknown here; did you mean team?")]),
+        (
             STEP + ROUTE,
             [(5, 9, "two routes are the same: this one would lead back to the one before.")],
         ),

@@ -76,6 +76,17 @@ def test_everything_that_happens_is_drawn_in_order_and_in_words() -> None:
     assert shown.limits[:2] == ["After 2 h a person is asked.", "Its attempts may cost 5 EUR together."]
 
 
+def test_who_sees_to_it_is_said() -> None:
+    for attend, told in [
+        ({"team": "Pay", "within": "2h"}, "the team Pay is asked to see to it within 2 h, then operators."),
+        ({"within": "2h"}, "its proposal’s team is asked to see to it within 2 h, then operators."),
+        ({"team": "Pay"}, "the team Pay is asked to see to it."),
+    ]:
+        shown = picture({**WHOLE, "attend": attend})
+        assert shown is not None
+        assert shown.limits[-1] == f"If it needs attention, {told}"
+
+
 def test_boxes_hold_their_words_and_never_overlap() -> None:
     shown = picture(WHOLE)
     assert shown is not None

@@ -145,8 +145,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:one", "GET"): (LOGIN, 200, 404, 200, 200),
     ("execution:choose-route", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:skip-step", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("execution:approve-undo", "POST"): (LOGIN, 403, 403, 403, 302),
-    ("execution:decline-undo", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:approve-undo", "POST"): (LOGIN, 302, 404, 403, 403),  # olga owns the agent
+    ("execution:decline-undo", "POST"): (LOGIN, 302, 404, 403, 302),
     ("governance:deployments", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:deployment", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:approve-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -359,8 +359,8 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:choose-route", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:skip-step", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:compensation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
-    ("api:approve-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
-    ("api:decline-compensation", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:approve-compensation", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),  # olga owns the agent
+    ("api:decline-compensation", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
     ("api:breakers", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:open-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:close-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),

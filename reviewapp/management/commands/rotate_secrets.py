@@ -3,13 +3,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from approvals.telling import seal
 from audit.ground.actors import SYSTEM
+from governance.agents import sealing
 from governance.secrets import box, keep
+from reviewapp.accounts import second_factors
+
+EVERYTHING = (keep.rotate_all, sealing.reseal, seal.reseal, second_factors.reseal)
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every secret under the newest key, the first of SECRETS_KEYS. Safe to run again; afterwards "
+        "Encrypt everything that is kept sealed under the newest key, the first of SECRETS_KEYS: secrets, "
+        "callback secrets of agents, people's addresses and second factors. Safe to run again; afterwards "
         "the older keys can be taken out."
     )
 
@@ -22,10 +28,10 @@ class Command(BaseCommand):
         if new_key:
             self.stdout.write(box.new_key())
             return
-        done = keep.rotate_all(actor=SYSTEM)
-        self.stdout.write(f"{done.count} encrypted anew.")
-        if done.unreadable:
+        done = [reseal(actor=SYSTEM) for reseal in EVERYTHING]
+        self.stdout.write(f"{sum(one.count for one in done)} encrypted anew.")
+        if unreadable := [name for one in done for name in one.unreadable]:
             raise CommandError(
-                f"Not readable with SECRETS_KEYS: {', '.join(done.unreadable)}. Give the key that they were "
+                f"Not readable with SECRETS_KEYS: {', '.join(unreadable)}. Give the key that they were "
                 "written under, or write their values again."
             )
