@@ -21,7 +21,6 @@ from execution.bulk.choosing import WHY, candidates
 from execution.bulk.start import STATUS, end, stop_by_itself
 from execution.desk import attend
 from execution.models import BulkRetry, BulkRetryItem, Execution
-from execution.models.executions import ExecutionQuerySet
 
 ATTENDS = "execution.attend_execution"
 SECONDS = 1.0  # for one of them in a tick, however many are due
@@ -59,27 +58,24 @@ def retry_next(bulk_id: UUID) -> bool:
     if bulk is None:
         return False
     item = bulk.items.filter(outcome=OUTCOME.WAITING).order_by("position")[0]  # else it would be done
-    why = _why(bulk, item)
+    execution = Execution.objects.visible_to(bulk.on_behalf_of).filter(pk=item.execution_id).first()
+    why = _why(execution, item)
     if said := _reason_to_stop(bulk, why):
         stop_by_itself(bulk, said)
         return False
-    _retry(bulk, item, why)
+    _retry(bulk, item, execution, why)
     bulk.refresh_from_db(fields=["retried", "left_out", "total"])
     if not bulk.waiting:
         end(bulk)
     return bulk.waiting > 0
 
 
-def _why(bulk: BulkRetry, item: BulkRetryItem) -> str:
+def _why(execution: Execution | None, item: BulkRetryItem) -> str:
     """What speaks against retrying it; nothing where it is not as it was, for then that is what counts."""
-    as_it_was = _seen_by(bulk).filter(
-        pk=item.execution_id, round=item.round, status=Execution.Status.NEEDS_ATTENTION
-    )
-    return next((one.why for one in candidates(as_it_was, most=1)), "")
-
-
-def _seen_by(bulk: BulkRetry) -> ExecutionQuerySet:
-    return Execution.objects.visible_to(bulk.on_behalf_of)
+    as_it_was = (item.round, Execution.Status.NEEDS_ATTENTION)
+    if execution is None or (execution.round, execution.status) != as_it_was:
+        return ""
+    return next((one.why for one in candidates(Execution.objects.filter(pk=execution.pk), most=1)), "")
 
 
 def _reason_to_stop(bulk: BulkRetry, why: str) -> str:
@@ -104,10 +100,9 @@ def _need_attention_again(bulk: BulkRetry) -> int:
     return sum(status == Execution.Status.NEEDS_ATTENTION for status in statuses)
 
 
-def _retry(bulk: BulkRetry, item: BulkRetryItem, why: str) -> None:
+def _retry(bulk: BulkRetry, item: BulkRetryItem, execution: Execution | None, why: str) -> None:
     """Retry one in the name of whoever asked for it; what can't be any more is left out."""
     person = bulk.on_behalf_of
-    execution = _seen_by(bulk).filter(pk=item.execution_id).first()
     try:
         if execution is None:
             raise LeftOut(f"{person.printed_name[:250]} can't see it any more.")

@@ -40,14 +40,13 @@ STATUS = BulkRetry.Status
 def new(request: HttpRequest) -> HttpResponse:
     """What is to be retried, and what that would be; by POST it is started."""
     typed = _typed(request.POST if request.method == "POST" else request.GET)
-    try:
-        chosen, rate = _read(typed)
-        if request.method == "POST":
-            return _start(request, chosen, rate)
-        found = preview(chosen, _person(request))
-    except Invalid as refusal:
-        return _form(request, typed, errors=_by_field(refusal))
-    return _form(request, typed, would=_would(found, rate))
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            return _start(request, *_read(typed))
+        except Invalid as refusal:
+            errors = _by_field(refusal)
+    return _form(request, typed, errors)
 
 
 def _start(request: HttpRequest, chosen: Chosen, rate: int) -> HttpResponse:
@@ -99,16 +98,17 @@ def _by_field(refusal: Invalid) -> dict[str, str]:
     return {error["pointer"].rpartition("/")[2]: error["detail"] for error in refusal.errors}
 
 
-def _form(
-    request: HttpRequest,
-    typed: dict[str, str],
-    *,
-    would: dict[str, Any] | None = None,
-    errors: dict[str, str] | None = None,
-) -> HttpResponse:
+def _form(request: HttpRequest, typed: dict[str, str], errors: dict[str, str]) -> HttpResponse:
+    """The form as it was typed, what is wrong with it, and what would be done where that can be said."""
+    would = None
+    try:
+        chosen, rate = _read(typed)
+        would = _would(preview(chosen, _person(request)), rate)
+    except Invalid as refusal:
+        errors = {**_by_field(refusal), **errors}
     context = {
         "typed": typed,
-        "errors": errors or {},
+        "errors": errors,
         "would": would,
         "menus": _menus(_person(request), typed),
         "id": uuid7(),

@@ -85,6 +85,7 @@ def test_what_is_wrong_is_told_and_nothing_starts(
     client.force_login(olga)
     answer = client.post(NEW, {"reason": "fine", **typed})
     assert (answer.status_code, said in answer.content.decode()) == (422, True)
+    assert (answer.context["would"] is None) == ("reason" not in typed)
     assert not BulkRetry.objects.exists()
 
 
