@@ -4,6 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from execution.bulk.turn import retry_due
 from execution.halting.release import settle
 from execution.healing import breakers
 from execution.holding.outbox import tell_due
@@ -47,6 +48,12 @@ def release(halt_id: str) -> None:
     """A kill switch was lifted: what it held goes on now rather than at the next sweep."""
     settle()
     tell_due()
+
+
+@shared_task
+def retry_many() -> None:
+    """Go on with bulk retries, as far as their rates allow by now."""
+    retry_due()
 
 
 @shared_task

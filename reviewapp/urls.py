@@ -14,6 +14,7 @@ from approvals.standing import api as standing_api
 from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
 from execution.board import api as board_api
+from execution.bulk import api as bulk_api
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
 from governance.agents import callback_secret_api, deployment_api
@@ -87,6 +88,19 @@ api = [
     path("manual-tasks/<uuid:task_id>/done/", manual_api.TaskDone.as_view(), name="manual-task-done"),
     path(
         "manual-tasks/<uuid:task_id>/given-up/", manual_api.TaskGivenUp.as_view(), name="manual-task-given-up"
+    ),
+    path("executions/bulk-retries/", bulk_api.BulkRetries.as_view(), name="bulk-retries"),
+    path("executions/bulk-retries/preview/", bulk_api.PreviewBulkRetry.as_view(), name="preview-bulk-retry"),
+    path("executions/bulk-retries/<uuid:bulk_id>/", bulk_api.OneBulkRetry.as_view(), name="bulk-retry"),
+    path(
+        "executions/bulk-retries/<uuid:bulk_id>/stop/",
+        bulk_api.StopBulkRetry.as_view(),
+        name="stop-bulk-retry",
+    ),
+    path(
+        "executions/bulk-retries/<uuid:bulk_id>/go-on/",
+        bulk_api.GoOnWithBulkRetry.as_view(),
+        name="go-on-with-bulk-retry",
     ),
     path("executions/<uuid:execution_id>/", board_api.OneExecution.as_view(), name="one-execution"),
     path("executions/<uuid:execution_id>/signals/", board_api.Signals.as_view(), name="signals"),
@@ -214,6 +228,7 @@ urlpatterns = [
     path("notices/", pages.banner, name="notices"),
     path("queue/", include("approvals.urls")),
     path("executions/", include("execution.urls")),
+    path("executions/bulk-retries/", include("execution.bulk.urls")),
     path("incidents/", include("insights.incidents.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halting.urls")),

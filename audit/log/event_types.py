@@ -230,6 +230,30 @@ _ROWS = [
         "agent agent_name before=boundaries after=boundaries",
     ),
     _row(
+        "bulk_retry.ended",
+        "execution",
+        "came to the end of a bulk retry: {retried} retried, {left_out} left out.",
+        "bulk_retry retried left_out",
+    ),
+    _row(
+        "bulk_retry.started",
+        "execution",
+        "began to have {executions} actions retried, {per_minute} a minute.",
+        "bulk_retry executions left_out per_minute filters reason",
+    ),
+    _row(
+        "bulk_retry.stopped",
+        "execution",
+        "stopped a bulk retry after {retried} were retried.",
+        "bulk_retry retried left_out waiting reason? why?",
+    ),
+    _row(
+        "bulk_retry.went_on",
+        "execution",
+        "let a bulk retry go on with the {waiting} that are left.",
+        "bulk_retry retried left_out waiting reason",
+    ),
+    _row(
         "callback_secret.ended",
         "governance",
         "let the newest callback secret of the agent {agent_name} alone sign.",
@@ -478,7 +502,12 @@ _ROWS = [
         "{actor} reported that it {outcome}",
     ),
     _row("execution.resumed", "execution", "resumed the action.", "execution fence"),
-    _row("execution.retried", "execution", "had the action tried again.", "execution said although_unknown"),
+    _row(
+        "execution.retried",
+        "execution",
+        "had the action tried again.",
+        "execution said although_unknown bulk_retry?",
+    ),
     _row(
         "execution.route_chosen",
         "execution",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -71,6 +72,7 @@ def retry(
     checked: bool = False,
     seen: int | None = None,
     actor: Actor | None = None,
+    bulk: UUID | None = None,
 ) -> None:
     """Try again, with every route's attempts counted anew. Completed steps stay completed.
 
@@ -78,7 +80,7 @@ def retry(
     first, and where nothing would keep it from acting twice, a person has to have `checked`. Where the
     agent carries the action out itself, it is asked again by a worker. `seen` is the round that they looked
     at: who sends a form twice, not knowing what became of the first, has not looked at what that led to.
-    Raises `NotWaiting`, `MayHaveHappened`.
+    `bulk` is the bulk retry that it is part of. Raises `NotWaiting`, `MayHaveHappened`.
     """
     locked = _lock(execution, STATUS.NEEDS_ATTENTION)
     if seen not in (None, locked.round):
@@ -87,7 +89,8 @@ def retry(
     if unknown and not checked:
         raise MayHaveHappened
     _go_on(locked)
-    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), although_unknown=unknown)
+    facts = {"although_unknown": unknown, **({"bulk_retry": str(bulk)} if bulk else {})}
+    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), **facts)
 
 
 @transaction.atomic

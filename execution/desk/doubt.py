@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Execution
+from governance.models import ActionType
 
 
 def in_doubt(execution: Execution) -> bool:
@@ -12,15 +13,22 @@ def in_doubt(execution: Execution) -> bool:
 
     For an execution out of `with_doubt()`.
     """
-    if not execution.doubtful_step or execution.suggestion.action_type.idempotent_hint:
+    return could_act_twice(
+        execution.suggestion.action_type, execution.doubtful_step, assisted=execution.assisted
+    )
+
+
+def could_act_twice(action_type: ActionType, doubtful_step: str | None, *, assisted: bool) -> bool:
+    """The same, of what is known of one: the step whose outcome is unknown, if there is such a step."""
+    if not doubtful_step or action_type.idempotent_hint:
         return False
     try:
-        workflow = workflow_of(execution.suggestion.action_type)
+        workflow = workflow_of(action_type)
     except InvalidWorkflow:
         return True
     plans = workflow.steps if workflow else []
-    plan = next((plan for plan in plans if plan.name == execution.doubtful_step), None)
-    if plan is None or execution.assisted or not plan.routes:
+    plan = next((plan for plan in plans if plan.name == doubtful_step), None)
+    if plan is None or assisted or not plan.routes:
         return True
     [first, *others] = plan.routes
     honours_key = first.idempotent and not others

@@ -1,5 +1,6 @@
 """The tables of execution, a file for each concern."""
 
+from execution.models.bulk import BulkRetry, BulkRetryItem
 from execution.models.executions import Attempt, Execution, Step, Verdict
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
@@ -12,6 +13,8 @@ __all__ = [
     "Attention",
     "Breaker",
     "BreakerChange",
+    "BulkRetry",
+    "BulkRetryItem",
     "Compensation",
     "Execution",
     "Heartbeat",

@@ -105,6 +105,11 @@ ROUNDS = (
         )
         + f" OR EXISTS ({_MAY_BE_TRIED}) OR {_ORPHANS}",
     ),
+    Round(
+        "execution.tasks.retry_many",
+        1,
+        _any("execution_bulkretry", f"status = 'running' AND {_over('due_at')}"),
+    ),
     Round("execution.tasks.remind", 5, f"EXISTS ({_NEARLY_OVER_BY_HAND})"),
     Round(
         "execution.tasks.page",

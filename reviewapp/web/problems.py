@@ -37,6 +37,7 @@ from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
+from execution.bulk.start import AlreadyRuns, NotRunning, NotStopped, OtherBulkRetry
 from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
 from execution.handing_back.begin import (
     AlreadyBegun,
@@ -178,6 +179,10 @@ STATUS: dict[type[Refusal], int] = {
     AnotherSignal: 409,
     TooLateForSignal: 409,
     ClosedAlready: 409,
+    AlreadyRuns: 409,
+    NotRunning: 409,
+    NotStopped: 409,
+    OtherBulkRetry: 409,
     NotOfTheTeam: 403,
     TaskIsOver: 409,
     SaysNothing: 422,

@@ -22,7 +22,7 @@ from approvals.deciding import decide
 from approvals.models import CheckPlan
 from approvals.models.notices import Delivery, Message, Notice, Target
 from audit.outbox import broker, tell_worker
-from execution.models import Attention, Execution, Heartbeat, ManualTask
+from execution.models import Attention, BulkRetry, Execution, Heartbeat, ManualTask
 from governance.models import Absence, Halt, Incident, StandingApproval
 from reviewapp.celery import app
 from reviewapp.processes import beat, rounds
@@ -172,6 +172,12 @@ def a_lease_ran_out(scene: Scene) -> None:
 @makes_due("execution.tasks.sweep")
 def an_overdue_execution(scene: Scene) -> None:
     scene.execution(status="handed_back", deadline=Now() - JUST_NOW)
+
+
+@makes_due("execution.tasks.retry_many")
+def a_bulk_retry(scene: Scene) -> None:
+    by = {"by": scene.ana, "on_behalf_of": scene.ana}
+    BulkRetry.objects.create(key="k", rate=60, reason="x", total=1, **by)
 
 
 @makes_due("execution.tasks.remind")

@@ -33,7 +33,7 @@ from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
 from audit.models import Event
 from execution.healing import breakers
-from execution.models import Compensation, Execution, ManualTask
+from execution.models import BulkRetry, Compensation, Execution, ManualTask
 from governance.actions.action_types import register
 from governance.agents import callback_secret
 from governance.door import keys
@@ -147,6 +147,13 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("execution:skip-step", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:approve-undo", "POST"): (LOGIN, 302, 404, 403, 403),  # olga owns the agent
     ("execution:decline-undo", "POST"): (LOGIN, 302, 404, 403, 302),
+    ("bulk-retries:list", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("bulk-retries:new", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("bulk-retries:new", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("bulk-retries:one", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("bulk-retries:progress", "GET"): (LOGIN, 200, 200, 200, 200),
+    ("bulk-retries:stop", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("bulk-retries:go-on", "POST"): (LOGIN, 403, 403, 403, 302),
     ("governance:deployments", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:deployment", "GET"): (LOGIN, 200, 200, 200, 200),
     ("governance:approve-deployment", "POST"): (LOGIN, 403, 403, 403, 302),
@@ -361,6 +368,12 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:compensation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:approve-compensation", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),  # olga owns the agent
     ("api:decline-compensation", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
+    ("api:bulk-retries", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:bulk-retries", "POST"): (401, 403, 403, 403, 201, 403, 403, 401),
+    ("api:preview-bulk-retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:bulk-retry", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
+    ("api:stop-bulk-retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:go-on-with-bulk-retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:breakers", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:open-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:close-breaker", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -384,6 +397,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
 }
 
 CHANGES_NOTHING = {
+    "api:preview-bulk-retry",  # it looks only
     "governance:check-workflow",  # it looks only
     "account_reset_password",  # it sends a message to a worker, where e-mail is on
     "account_link",  # of a link that is none
@@ -548,6 +562,7 @@ def make_world(
         **told_at(agent, approved),
         "batch_id": begun(ana, propose),
         "task_id": handed_over(ana, propose, claimed=False).pk,
+        "bulk_id": retried_together(olga, "running"),
         "ben": ben.pk,
         "approval_id": drafting.draft(
             Proposal.objects.get(pk=approved.pk), Like(ANYTHING), reviewer=ben, actor=actor_of(ben)
@@ -558,12 +573,15 @@ def make_world(
     SecondReview.objects.filter(pk=differed.pk).update(
         status="differed", verdict="approve", ended_at=datetime.now(UTC)
     )
+    stopped = retried_together(olga, "stopped")
     only = {
         "checks:settle": {"review_id": differed.pk},
         "approvals:release-task": {"task_id": claimed.pk},
         "api:release-manual-task": {"task_id": claimed.pk},
         "api:execution": {"proposal_id": approved.pk},
         **steered(ana, propose),
+        "bulk-retries:go-on": {"bulk_id": stopped},
+        "api:go-on-with-bulk-retry": {"bulk_id": stopped},
         "api:begin-execution": {"proposal_id": approved.pk},
         "api:result": {"proposal_id": approved.pk},
         **with_others(ana, propose),
@@ -651,6 +669,12 @@ def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, A
     breakers.open_by_hand(f"POST {ROUTE}/by-post", actor=SYSTEM, reason="No stamps.")
     pages = [f"execution:{name}" for name in STEERED_ON_PAGES]
     return {route: {"execution_id": execution.pk} for route in [*pages, *(f"api:{name}" for name in STEERED)]}
+
+
+def retried_together(by: Any, status: str) -> uuid.UUID:
+    """A bulk retry in this state, with one to come."""
+    known = {"chosen": {"text": status}, "key": status, "rate": 60, "reason": "no", "total": 1}
+    return BulkRetry.objects.create(by=by, on_behalf_of=by, status=status, **known).pk
 
 
 def told(person: Any) -> dict[str, Any]:
@@ -882,6 +906,12 @@ def forms(world: World) -> dict[str, Any]:
         "execution:skip-step": {"step": "refund", "evidence": "seen"},
         "execution:approve-undo": {"digest": "sha256:0"},
         "execution:decline-undo": {"digest": "sha256:0"},
+        "bulk-retries:new": {"reason": "no"},
+        "bulk-retries:stop": {"reason": "no"},
+        "bulk-retries:go-on": {"reason": "no"},
+        "api:bulk-retries": {"reason": "no"},
+        "api:stop-bulk-retry": {"reason": "no"},
+        "api:go-on-with-bulk-retry": {"reason": "no"},
         "api:signals": {"signal": "settled", "data": {}},
         "api:mark-done": {"evidence": "seen"},
         "api:choose-route": {"step": "refund", "route": 2},
