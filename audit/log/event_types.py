@@ -474,6 +474,13 @@ _ROWS = [
     _row("execution.resumed", "execution", "resumed the action.", "execution fence"),
     _row("execution.retried", "execution", "had the action tried again.", "execution said although_unknown"),
     _row(
+        "execution.returned",
+        "execution",
+        "suggested other arguments for what could not be carried out.",
+        "execution action_digest edited_digest said although_unknown",
+        "{actor} suggests other arguments for what could not be carried out",
+    ),
+    _row(
         "execution.route_chosen",
         "execution",
         "chose the route {route} for step {step}.",
@@ -687,6 +694,14 @@ _ROWS = [
         _ANSWER,
         "Returned to the agent",
         tells=Tells.OVERRULED,
+    ),
+    _row(
+        "proposal.returned_edited",
+        "execution",
+        "gave the proposal back to its reviewers, with other arguments.",
+        "execution action_digest decisions",
+        "It waits for people again, and what they had decided does not count any more",
+        tells=Tells.TEAMS,
     ),
     _row(
         "proposal.returned_stale",

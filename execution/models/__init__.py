@@ -1,6 +1,7 @@
 """The tables of execution, a file for each concern."""
 
 from execution.models.executions import Attempt, Execution, Step, Verdict
+from execution.models.former import FormerExecution
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
 from execution.models.incidents import Attention, Hour, IncidentExecution
@@ -14,6 +15,7 @@ __all__ = [
     "BreakerChange",
     "Compensation",
     "Execution",
+    "FormerExecution",
     "Heartbeat",
     "Hour",
     "IncidentExecution",
