@@ -136,7 +136,7 @@ class FormerStoryAnswer(StoryAnswer):
 
 
 class FormerAnswer(Answer):
-    """An execution of which nothing was carried out, until somebody suggested other arguments."""
+    """An execution of which no step was carried out, until somebody suggested other arguments."""
 
     id: Id
     by: str = Field(description="Who suggests them.")

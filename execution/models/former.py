@@ -23,7 +23,7 @@ class FormerExecutionQuerySet(models.QuerySet["FormerExecution"]):
 
 
 class FormerExecution(models.Model):
-    """An execution of which nothing was carried out, until an operator suggested other arguments.
+    """An execution of which no step was carried out, until an operator suggested other arguments.
 
     Its proposal went back to its reviewers, who can approve those by their digest. `story` is that of the
     execution as it stood then, as the API tells it.
