@@ -21,9 +21,8 @@ def test_other_arguments_go_from_the_operator_to_a_reviewer(
     shop.will("/refunds", lambda _, body: (422, {"why": HOSTILE}, {}) if body["amount"] > 40 else 201)
     stuck = run_to_rest(approved(workflow(step(f"{shop.url}/refunds"))))
     page = visit(olga, f"/executions/{stuck.pk}/")
-    check(page, "the execution")
+    shoot(page, "edit-execution")
     page.click("text=Edit and retry…")
-    check(page, "the form")
     shoot(page, "edit-form")
     page.get_by_label("Amount").fill("40")
     page.get_by_label("Amount").press("Control+Enter")
@@ -44,4 +43,7 @@ def test_other_arguments_go_from_the_operator_to_a_reviewer(
 
     assert FormerExecution.objects.get().pk == stuck.pk
     assert run_to_rest(Execution.objects.get()).status == "succeeded"
+    after = visit(olga, f"/executions/{Execution.objects.get().pk}/")
+    after.get_by_text("What had been tried").click()
+    shoot(after, "edit-after")
     assert [body["amount"] for _, body in shop.asked("/refunds")] == [54.04, 40]
