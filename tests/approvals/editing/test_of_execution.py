@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from approvals.deciding.together import candidates
+from approvals.detail.gather import detail_of
 from approvals.queue.rows import rows_of
 from execution.board.edit import edit_and_retry
 from execution.desk import attend
+from execution.incidents.incidents import past_deadline
 from execution.models import Execution, FormerExecution
 from suggestions.models import Proposal
 from tests.approvals.forms import sent_back
@@ -137,6 +139,25 @@ def test_a_doubtful_attempt_has_to_be_looked_at_on_the_page(desk: Any, approved:
     assert desk.post(address(stuck), {**form, "checked": "yes"}).status_code == 302
 
 
+def test_an_incident_still_tells_of_it(desk: Any, refused: Any, olga: Any) -> None:
+    incident = past_deadline(refused, "It took too long.")
+    page = f"/incidents/{incident.pk}/"
+    assert "needs attention" in text(desk.get(page))
+    edit_and_retry(refused, by=olga, arguments=LESS, reason=WHY)
+    told = text(desk.get(page))
+    assert "back with its reviewers" in told
+    assert f'href="/queue/{refused.proposal_id}/"' in told
+
+
+def test_a_step_up_asks_for_the_figure_of_what_is_suggested(refused: Any, olga: Any, ana: Any) -> None:
+    in_force("version: 1\ndefaults: {verdict: review, team: operations, step_up: true}\n")
+    former = edit_and_retry(refused, by=olga, arguments=LESS, reason=WHY)
+    assert former
+    asked = detail_of(refused.proposal_id, reader=ana).step_up
+    assert asked
+    assert {one.digest: one.value for one in asked.figures}[former.edited_digest] == "40"
+
+
 def test_lists_know_that_it_came_back_and_who_counts(refused: Any, ana: Any) -> None:
     maker = make_person("both", "reviewer")
     in_force(FOUR_EYES)
@@ -150,7 +171,7 @@ def test_lists_know_that_it_came_back_and_who_counts(refused: Any, ana: Any) -> 
         assert row.agreement
         return row.agreement.count
 
-    approve(refused.proposal_id, maker, former.edited_digest)
-    assert count() == 0
     approve(refused.proposal_id, ana, former.edited_digest)
+    assert count() == 1  # who agrees first is no editor
+    approve(refused.proposal_id, maker, former.edited_digest)
     assert count() == 1
