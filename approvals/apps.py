@@ -6,8 +6,9 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """What a worker finds changed comes back to those who decide, whose words stand here."""
+        """What can't be carried out comes back to those who decide, whose words stand here."""
+        from approvals.deciding.edits import admit
         from approvals.deciding.undo import come_back
-        from execution.looking import stale
+        from execution.holding.returning import Deciders, serve
 
-        stale.serve(come_back)
+        serve(Deciders(come_back, admit))

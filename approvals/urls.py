@@ -3,6 +3,7 @@ from django.urls import include, path
 from approvals.beside import views as beside_views
 from approvals.bulk import views as bulk_views
 from approvals.desk import edit_views, first_views, look_views, now_views, pace_views, second_views, views
+from approvals.editing import of_execution
 from approvals.history import views as history_views
 from approvals.manual import views as manual_views
 from approvals.queue import saved_view_pages
@@ -38,6 +39,7 @@ urlpatterns = [
     path("<uuid:proposal_id>/answer/", views.answer, name="answer"),
     path("<uuid:proposal_id>/", views.proposal, name="proposal"),
     path("<uuid:proposal_id>/edit/", edit_views.edit, name="edit"),
+    path("<uuid:proposal_id>/edit-execution/", of_execution.edit_execution, name="edit-execution"),
     path("<uuid:proposal_id>/now/", now_views.now, name="now"),
     path("<uuid:proposal_id>/look/", look_views.look, name="look"),
     path("<uuid:proposal_id>/approve/", views.approve, name="approve"),

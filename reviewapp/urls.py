@@ -55,6 +55,11 @@ api = [
     path("proposals/<uuid:proposal_id>/take-back/", beside_api.TakeBack.as_view(), name="take-back"),
     path("proposals/<uuid:proposal_id>/undo/", beside_api.Undo.as_view(), name="undo"),
     path("proposals/<uuid:proposal_id>/execution/", ExecutionOfProposal.as_view(), name="execution"),
+    path(
+        "proposals/<uuid:proposal_id>/former-executions/",
+        board_api.FormerExecutions.as_view(),
+        name="former-executions",
+    ),
     path("proposals/<uuid:proposal_id>/execution/begin/", BeginExecution.as_view(), name="begin-execution"),
     path("proposals/<uuid:proposal_id>/result/", ReportResult.as_view(), name="result"),
     path("deployments/", deployment_api.Deployments.as_view(), name="deployments"),
@@ -110,6 +115,7 @@ api = [
     path(
         "executions/<uuid:execution_id>/choose-route/", board_api.ChooseRoute.as_view(), name="choose-route"
     ),
+    path("executions/<uuid:execution_id>/edit/", board_api.Edit.as_view(), name="edit-execution"),
     path("executions/<uuid:execution_id>/skip-step/", board_api.SkipStep.as_view(), name="skip-step"),
     path(
         "executions/<uuid:execution_id>/compensation/", board_api.OfferToUndo.as_view(), name="compensation"

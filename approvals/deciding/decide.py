@@ -23,6 +23,7 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid, Refusal
 from audit.log.record import record
 from audit.statements.writes import as_one, store
+from execution.models import FormerExecution
 from execution.running.schedule import schedule
 from governance.door.teams import teams_of
 from governance.models import Team, User
@@ -86,12 +87,13 @@ def approve(
     the same digest.
 
     `shown_digest` is the digest of what the reviewer saw: the suggestion's own, or that of what
-    somebody else made of it, with whom they then agree. `arguments` are the reviewer's edits of what
-    the agent suggested, checked against the schema and digested anew; where four eyes are asked for,
-    whoever edited first does not count. What is critical wants `proof` of who they are and that they
-    looked. `shown` are the looks at what is there now that the reviewer had before them: before anything is
-    carried out it is compared with them. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`,
-    `OwnAgent`, `AlreadyDecided`, `StepUpNeeded`, `LookGone`, `Invalid`.
+    somebody else made of it, with whom they then agree, be it an operator who suggests other
+    arguments. `arguments` are the reviewer's edits of what the agent suggested, checked against the
+    schema and digested anew; where four eyes are asked for, whoever edited first does not count. What
+    is critical wants `proof` of who they are and that they looked. `shown` are the looks at what is
+    there now that the reviewer had before them: before anything is carried out it is compared with
+    them. Raises `AlreadyResolved`, `TooLate`, `NotInTeam`, `DigestMismatch`, `OwnAgent`,
+    `AlreadyDecided`, `StepUpNeeded`, `LookGone`, `Invalid`.
     """
     if arguments is not None:
         lock_history(suggestion.proposal)
@@ -285,17 +287,25 @@ def _shown(
 ) -> tuple[str | None, dict[str, Any]]:
     """What is approved and its digest; no digest where it was edited just now. Raises `DigestMismatch`."""
     if digest != suggestion.action_digest:
-        another = Decision.objects.filter(
-            proposal_id=suggestion.proposal_id, suggestion=suggestion, action_digest=digest, standing=True
-        ).first()
-        if another is None or another.arguments is None:
+        version = _version(suggestion, digest)
+        if version is None or (arguments is not None and not same(arguments, version)):
             raise DigestMismatch
-        if arguments is not None and not same(arguments, another.arguments):
-            raise DigestMismatch
-        return digest, another.arguments
+        return digest, version
     if arguments is None or same(arguments, suggestion.arguments):
         return digest, suggestion.arguments
     return None, arguments
+
+
+def _version(suggestion: Suggestion, digest: str) -> dict[str, Any] | None:
+    """What a reviewer made of it and stands behind, or an operator put before them, by its digest."""
+    decided = Decision.objects.filter(
+        proposal_id=suggestion.proposal_id, suggestion=suggestion, action_digest=digest, standing=True
+    ).first()
+    if decided is not None and decided.arguments is not None:
+        return decided.arguments  # type: ignore[no-any-return]
+    former = FormerExecution.objects.newest_of(suggestion.proposal_id)
+    theirs = former and (former.suggestion_id, former.edited_digest) == (suggestion.pk, digest)
+    return former.arguments if former and theirs else None
 
 
 def _stated(reason: str) -> str:
@@ -428,7 +438,9 @@ def _enough(proposal: Proposal, digest: str, decision: Decision, asked: Proposal
     if asked.approvals == 1 and not proposal.also_teams and not (asked.four_eyes and decision.arguments):
         return [decision.pk]
     agreeing = list(Decision.objects.agreeing(proposal, digest))
-    standing = standing_of(proposal, digest, agreeing, asked)
+    is_edited = asked.four_eyes and decision.arguments is not None
+    former = FormerExecution.objects.newest_of(proposal.pk) if is_edited else None
+    standing = standing_of(proposal, digest, agreeing, asked, former=former)
     return [d.pk for d in agreeing if d.reviewer_id in standing.agreeing] if standing.enough else []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from approvals.models import Decision
+from execution.models import FormerExecution
 from governance.models import User
 from suggestions.answering.obligations import ProposalObligations, obligations_of
 from suggestions.models import Proposal
@@ -28,31 +29,45 @@ class Standing:
 
 
 def standing_of(
-    proposal: Proposal, digest: str, decisions: Iterable[Decision], asked: ProposalObligations | None = None
+    proposal: Proposal,
+    digest: str,
+    decisions: Iterable[Decision],
+    asked: ProposalObligations | None = None,
+    *,
+    former: FormerExecution | None = None,
 ) -> Standing:
-    """How far this action is, by the decisions that stand on its proposal."""
+    """How far this action is, by the decisions that stand on its proposal.
+
+    `former` is the newest of its executions that was taken away, with the arguments that somebody suggests.
+    """
     asked = asked or obligations_of(proposal)
     approving = [d for d in decisions if d.standing and d.verdict == "approve" and d.action_digest == digest]
-    counting = counting_among(approving, four_eyes=asked.four_eyes)
+    maker = former.by_id if former and former.edited_digest == digest else None
+    counting = counting_among(approving, four_eyes=asked.four_eyes, maker=maker)
     return Standing(
         digest=digest,
         agreeing=counting,
-        editor=_editor(approving) if asked.four_eyes else None,
+        editor=_editor(approving, maker) if asked.four_eyes else None,
         needed=max(0, asked.approvals - len(counting)),
         missing_teams=tuple(missing_teams(proposal, counting)),
     )
 
 
-def counting_among(approving: Sequence[Decision], *, four_eyes: bool) -> tuple[int, ...]:
-    """The distinct people who count among those who approved one action."""
-    editor = _editor(approving) if four_eyes else None
+def counting_among(
+    approving: Sequence[Decision], *, four_eyes: bool, maker: int | None = None
+) -> tuple[int, ...]:
+    """The distinct people who count among those who approved one action, which `maker` suggests, if somebody
+    does."""
+    editor = _editor(approving, maker) if four_eyes else None
     return tuple(dict.fromkeys(d.reviewer_id for d in approving if d.reviewer_id != editor))
 
 
-def _editor(approving: Sequence[Decision]) -> int | None:
+def _editor(approving: Sequence[Decision], maker: int | None) -> int | None:
     """Whoever first made this action out of what the agent had suggested."""
     edits = [d for d in approving if d.arguments is not None]
-    return min(edits, key=lambda d: (d.at, d.pk)).reviewer_id if edits else None
+    if not edits:
+        return None
+    return min(edits, key=lambda d: (d.at, d.pk)).reviewer_id if maker is None else maker
 
 
 def missing_teams(proposal: Proposal, agreeing: Collection[int]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Prefetch, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Exists, OuterRef, Prefetch, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from approvals.models import Decision
@@ -19,6 +19,7 @@ from approvals.showing.arguments import as_text, in_words
 from approvals.showing.statuses import status_label
 from audit.ground.unseen import is_honest
 from audit.statements.prepared import execute
+from execution.models import FormerExecution
 from governance.door.teams import slugs_of
 from governance.models import ActionType, Risk, Team, User
 from governance.schemas.data_classes import Marks
@@ -92,11 +93,13 @@ def alike(proposal: Proposal, reader: User, *, most: int = MOST + 1) -> list[UUI
 
 
 def _with_all(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
-    """With all that is asked of each; `overdue` by the database's clock."""
+    """With all that is asked of each; `overdue` by the database's clock, `came_back` with other arguments."""
     overdue = Case(When(deadline__lte=Now(), then=Value(True)), default=False, output_field=BooleanField())
     standing = Decision.objects.filter(standing=True).select_related("reviewer")
     return (
-        proposals.annotate(overdue=overdue)
+        proposals.annotate(
+            overdue=overdue, came_back=Exists(FormerExecution.objects.filter(proposal=OuterRef("pk")))
+        )
         .select_related("agent", "team", "resolution")
         .prefetch_related("suggestions__action_type", Prefetch("decisions", standing, to_attr="standing"))
         .defer("context", "provenance", "summary", "salt", "resolution__arguments")
@@ -134,7 +137,10 @@ def _undecidable(
     another = next(
         (d for d in standing if d.verdict == "approve" and d.action_digest != first.action_digest), None
     )
-    return f"{another.reviewer.printed_name} approved another version of it." if another else ""
+    if another:
+        return f"{another.reviewer.printed_name} approved another version of it."
+    came_back: bool = proposal.came_back  # type: ignore[attr-defined]
+    return "Somebody suggests other arguments for it, to be decided by itself." if came_back else ""
 
 
 def _apart(proposal: Proposal) -> str:

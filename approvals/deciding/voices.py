@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from approvals.deciding import together
 from approvals.deciding.quorum import Standing, disagree, standing_of
@@ -13,8 +14,9 @@ from approvals.models import Comment, Decision
 from approvals.showing.arguments import Argument, table
 from approvals.showing.names import listed
 from audit.ground.unseen import Piece, pieces, shown
+from execution.models import FormerExecution
 from governance.door.deciders import who_could_decide
-from governance.models import ActionType
+from governance.models import ActionType, User
 from governance.schemas.data_classes import Marks
 from governance.showing.sentences import path_label, sentence
 from suggestions.answering.obligations import ProposalObligations, obligations_of
@@ -28,7 +30,8 @@ BRIEF = 96  # characters that a button shows of what it does
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What somebody made of a suggestion and approved: it can be approved like a suggestion, by its digest.
+    """What somebody made of a suggestion and approved, or an operator suggests in the place of what was
+    approved: it can be approved like a suggestion, by its digest.
 
     `rank` goes on where the suggestions' own end; `arguments` have what the agent suggested as `before`.
     """
@@ -44,6 +47,7 @@ class Version:
     digest: str
     digest_short: str
     counts: bool
+    of_operator: bool
 
     @property
     def folds(self) -> int:
@@ -94,11 +98,12 @@ def voices(
     *,
     comments: Sequence[Comment],
     names: dict[str, str],
+    former: FormerExecution | None = None,
 ) -> Voices:
     """How those who decide stand to each other on this proposal; with the notes, whatever became of it.
 
     `comments` are the first ones, one more than `MOST_COMMENTS` where there are more; `names` those of the
-    teams that are asked.
+    teams that are asked; `former` is the newest execution that was taken away, if any was.
     """
     notes = [Note(shown(c.author.printed_name), c.at, pieces(c.text)) for c in comments[:MOST_COMMENTS]]
     more = len(comments) > MOST_COMMENTS
@@ -106,9 +111,9 @@ def voices(
     if proposal.status != Proposal.Status.PENDING:
         return Voices("", [], "", "", "", [], notes, more)
     asked = obligations_of(proposal)
-    versions = _versions(standing, suggestions, four_eyes=asked.four_eyes)
+    versions = _versions(standing, suggestions, former, four_eyes=asked.four_eyes)
     ranks = {s.action_digest: s.rank for s in suggestions} | {v.digest: v.rank for v in versions}
-    agreements = _agreements(proposal, standing, asked, ranks, names)
+    agreements = _agreements(proposal, standing, asked, ranks, names, former)
     several = asked.approvals > 1 or asked.rejections > 1 or bool(proposal.also_teams)
     silent = not several and not agreements
     return Voices(
@@ -126,39 +131,67 @@ def voices(
 # --- Versions that somebody edited --------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Arguments that somebody made of a suggestion's."""
+
+    suggestion: UUID | None
+    arguments: dict[str, Any]
+    digest: str
+    by: User
+    of_operator: bool
+
+
 def _versions(
-    standing: Iterable[Decision], suggestions: Sequence[Suggestion], *, four_eyes: bool
+    standing: Iterable[Decision],
+    suggestions: Sequence[Suggestion],
+    former: FormerExecution | None,
+    *,
+    four_eyes: bool,
 ) -> list[Version]:
     """One for each different action that came out of an edit, the first that was made first."""
     own = {s.pk: s for s in suggestions}
-    first: dict[str, Decision] = {}
-    for decision in sorted(standing, key=lambda d: (d.at, d.pk)):
-        if decision.verdict == Verdict.APPROVE and decision.arguments is not None:
-            first.setdefault(decision.action_digest, decision)
+    first: dict[str, _Edit] = {}
+    for edit in _edits(standing, suggestions, former):
+        first.setdefault(edit.digest, edit)
     after = max((s.rank for s in suggestions), default=0)
     return [
-        _version(decision, own[decision.suggestion_id], rank, counts=not four_eyes)
-        for rank, decision in enumerate(first.values(), after + 1)
-        if decision.suggestion_id in own
+        _version(edit, own[edit.suggestion], rank, counts=not four_eyes)
+        for rank, edit in enumerate(first.values(), after + 1)
+        if edit.suggestion in own
     ]
 
 
-def _version(decision: Decision, suggestion: Suggestion, rank: int, *, counts: bool) -> Version:
-    kind, arguments = suggestion.action_type, decision.arguments or {}
+def _edits(
+    standing: Iterable[Decision], suggestions: Sequence[Suggestion], former: FormerExecution | None
+) -> Iterator[_Edit]:
+    """That of an operator came before those that stand; it may be what the agent had suggested itself."""
+    if former and former.edited_digest not in {s.action_digest for s in suggestions}:
+        digest = former.edited_digest
+        yield _Edit(former.suggestion_id, former.arguments, digest, former.by, of_operator=True)
+    for decision in sorted(standing, key=lambda d: (d.at, d.pk)):
+        if decision.verdict == Verdict.APPROVE and decision.arguments is not None:
+            digest, by = decision.action_digest, decision.reviewer
+            yield _Edit(decision.suggestion_id, decision.arguments, digest, by, of_operator=False)
+
+
+def _version(edit: _Edit, suggestion: Suggestion, rank: int, *, counts: bool) -> Version:
+    kind, arguments = suggestion.action_type, edit.arguments
     # Only what was changed stands against what the agent had suggested.
     before = {n: v for n, v in suggestion.arguments.items() if arguments.get(n, v) != v}
     return Version(
         rank=rank,
         of_rank=suggestion.rank,
         suggestion=str(suggestion.pk),
-        by=shown(decision.reviewer.printed_name),
+        by=shown(edit.by.printed_name),
         sentence=pieces(sentence(kind, arguments, found=Marks(kind.schema).of(arguments))),
         brief=brief(kind, arguments),
         arguments=table(kind.schema_as_written, arguments, before, id=str(rank)),
         left_out=_left_out(kind, suggestion.arguments, arguments),
-        digest=decision.action_digest,
-        digest_short=shortened(decision.action_digest),
+        digest=edit.digest,
+        digest_short=shortened(edit.digest),
         counts=counts,
+        of_operator=edit.of_operator,
     )
 
 
@@ -187,11 +220,12 @@ def _agreements(
     asked: ProposalObligations,
     ranks: dict[str, int],
     names: dict[str, str],
+    former: FormerExecution | None,
 ) -> list[Agreement]:
     found = []
     approving = [d for d in standing if d.verdict == Verdict.APPROVE]
     for digest in dict.fromkeys(d.action_digest for d in approving):
-        of = standing_of(proposal, digest, approving, asked)
+        of = standing_of(proposal, digest, approving, asked, former=former)
         people = [d for d in approving if d.action_digest == digest]
         editor = next((d for d in people if d.reviewer_id == of.editor), None)
         found.append(

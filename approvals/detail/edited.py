@@ -1,4 +1,4 @@
-"""What people changed before they approved, as the page of a proposal and the history tell it."""
+"""What people changed of what was suggested or approved, as the proposal's page and the history tell it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from django.db.models import F
 from approvals.editing.form import titles
 from approvals.editing.page import ShownChange, in_order, shown_changes
 from approvals.models import Decision
-from approvals.showing.changes import Change, parts
-from audit.ground.unseen import shown
+from approvals.showing.changes import Change, changes, parts
+from audit.ground.unseen import Piece, pieces, shown
+from execution.board.former import drawn
+from execution.models import FormerExecution
+from governance.models import User
 from governance.schemas.data_classes import MASK, Marks
 from suggestions.models import Suggestion
 
@@ -30,7 +33,9 @@ class Edit:
     changes: list[ShownChange]
 
 
-def edits_of(decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -> list[Edit]:
+def edits_of(
+    decisions: Sequence[Decision], suggestions: Sequence[Suggestion], former: FormerExecution | None = None
+) -> list[Edit]:
     """Each version that somebody stands behind, once: by who made it first."""
     by_id = {suggestion.pk: suggestion for suggestion in suggestions}
     found: dict[str, Edit] = {}
@@ -38,15 +43,51 @@ def edits_of(decisions: Sequence[Decision], suggestions: Sequence[Suggestion]) -
         suggestion = by_id.get(decision.suggestion_id) if decision.suggestion_id else None
         if not (decision.standing and decision.changes and suggestion and decision.arguments is not None):
             continue
-        changes = shown_changes(
+        found_changes = shown_changes(
             suggestion.action_type.schema_as_written,
             suggestion.arguments,
             decision.arguments,
             decision.changes,
         )
-        edit = Edit(shown(decision.reviewer.printed_name), suggestion.rank, changes)
+        is_theirs = former is not None and former.edited_digest == decision.action_digest
+        maker = former.by if former and is_theirs else decision.reviewer
+        edit = Edit(shown(maker.printed_name), suggestion.rank, found_changes)
         found.setdefault(decision.action_digest, edit)
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """One execution that was taken away: what is otherwise than was approved, by whom and why.
+
+    `tried` is what had been tried before, for those who may see it.
+    """
+
+    by: str
+    reason: list[Piece]
+    rank: int
+    changes: list[ShownChange]
+    tried: dict[str, Any] | None
+
+
+def came_back(
+    former: Sequence[FormerExecution], suggestions: Sequence[Suggestion], reader: User
+) -> list[CameBack]:
+    """Each of these, the newest first."""
+    by_id = {suggestion.pk: suggestion for suggestion in suggestions}
+    sees = reader.has_perm("execution.view_execution")
+    return [_came_back(one, by_id[one.suggestion_id], sees=sees) for one in former]
+
+
+def _came_back(former: FormerExecution, suggestion: Suggestion, *, sees: bool) -> CameBack:
+    schema, found = suggestion.action_type.schema_as_written, changes(former.approved, former.arguments)
+    return CameBack(
+        by=shown(former.by.printed_name),
+        reason=pieces(former.reason),
+        rank=suggestion.rank,
+        changes=shown_changes(schema, former.approved, former.arguments, found),
+        tried=drawn(former) if sees else None,
+    )
 
 
 def in_short_by_proposal(proposals: Iterable[UUID]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from approvals.deciding.voices import Version, Voices, voices
 from approvals.detail.afterwards import Afterwards, afterwards
 from approvals.detail.bar import Bar, bar_of, teams_in_words
 from approvals.detail.conversation import Message, as_json, raw_of, take_messages
-from approvals.detail.edited import Edit, edits_of
+from approvals.detail.edited import CameBack, Edit, came_back, edits_of
 from approvals.detail.options import Heading, Option, headings_of, options_of
 from approvals.detail.precedents import Precedents, precedents
 from approvals.detail.produced import Produced, produced
@@ -34,6 +34,7 @@ from approvals.showing.arguments import as_text
 from approvals.vigilance.samples import asked_of, why_not
 from audit.ground.figures import span
 from audit.ground.unseen import Piece, pieces, shown, told
+from execution.models import FormerExecution
 from governance.door.deciders import DECIDES
 from governance.models import Risk, User
 from governance.policies import findings
@@ -115,12 +116,17 @@ class Detail:
     contradictions: list[Other] = field(default_factory=list)
     alike: int = 0
     edits: list[Edit] = field(default_factory=list)
+    former: list[CameBack] = field(default_factory=list)
     held: str = ""
     check: Check | None = None
     revealed: Revealed | None = None
     step_up: StepUp | None = None
     refusal: str = ""
     typed: RefusedForm = field(default_factory=RefusedForm)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == Proposal.Status.PENDING
 
     @property
     def may_decide(self) -> bool:
@@ -150,7 +156,11 @@ def detail_of(
     context = dict(proposal.context)
     messages = take_messages(context)
     on = halts.on() if whole.halted else []
-    said = voices(proposal, whole.decisions, suggestions, comments=whole.comments, names=whole.teams)
+    former = list(FormerExecution.objects.of(proposal.pk)) if whole.came_back else []
+    newest = former[0] if former else None
+    said = voices(
+        proposal, whole.decisions, suggestions, comments=whole.comments, names=whole.teams, former=newest
+    )
     seen = now_of(proposal, suggestions, also=[(v.rank, v.of_rank) for v in said.versions])
     options = options_of(proposal, suggestions, resolution, chosen, seen)
     headings = headings_of(options, said.versions, open=resolution is None)
@@ -176,7 +186,7 @@ def detail_of(
         context_json=pieces(as_json(context)) if context else [],
         raw_json=pieces(as_json(raw_of(proposal, suggestions, on=on))),
         produced=produced(proposal, whole.deployment),
-        verdict=_verdict(whole),
+        verdict=_verdict(whole, newest),
         precedents=earlier,
         revised=revised(whole, reader),
         timeline=timeline(whole),
@@ -190,13 +200,14 @@ def detail_of(
         after=afterwards(proposal, reader, query),
         contradictions=_contradictions(whole, reader),
         alike=whole.alike,
-        edits=edits_of(whole.decisions, suggestions),
+        edits=edits_of(whole.decisions, suggestions, newest),
+        former=came_back(former, suggestions, reader),
         held=held(proposal, suggestions, on=on),
         check=_check(proposal, reader, query),
         revealed=revealed(proposal, reader, query),
         bar=bar_of(whole, reader, versions=said.versions, folds=_folds(options, said.versions), query=query),
         voices=said,
-        step_up=step_up_of(proposal, suggestions, whole.decisions),
+        step_up=step_up_of(proposal, suggestions, whole.decisions, newest),
         refusal=refusal,
         typed=typed or RefusedForm(),
     )
@@ -246,14 +257,14 @@ def _look_url(proposal: Proposal, reader: User) -> str:
 # --- Why it is here -----------------------------------------------------------------------------
 
 
-def _verdict(whole: Whole) -> dict[str, Any]:
+def _verdict(whole: Whole, former: FormerExecution | None) -> dict[str, Any]:
     proposal, verdict = whole.proposal, whole.proposal.verdict
     return {
         "rules": [_rule(rule) for rule in verdict["rules"]],
         "default": "Let pass by default." if verdict["verdict"] == "auto_approve" else "Reviewed by default.",
         "policy": proposal.policy_id or "",
         "team": teams_in_words(whole),
-        "approvals": _approvals(proposal, whole.decisions),
+        "approvals": _approvals(proposal, whole.decisions, former),
         "priority": _priority(proposal),
         "decide_within": span(verdict["decide_within_seconds"]),
         "boundaries": [shown(note) for note in verdict["notes"]],
@@ -279,14 +290,13 @@ def _rule(rule: dict[str, Any]) -> dict[str, str]:
     return {"name": shown(rule["name"]), "reason": shown(reason), "verdict": rule["then"].get("verdict", "")}
 
 
-def _approvals(proposal: Proposal, decisions: Sequence[Decision]) -> str:
+def _approvals(proposal: Proposal, decisions: Sequence[Decision], former: FormerExecution | None) -> str:
     if proposal.approvals_needed < 2 and not proposal.also_teams:
         return "1"
     approved = [d for d in decisions if d.standing and d.verdict == Decision.Verdict.APPROVE]
     # Of several versions the one that most people stand behind: others do not add to it.
-    most = max(
-        (standing_of(proposal, d.action_digest, approved).agreeing for d in approved), key=len, default=()
-    )
+    stand = (standing_of(proposal, d.action_digest, approved, former=former) for d in approved)
+    most = max((one.agreeing for one in stand), key=len, default=())
     names = ", ".join(shown(d.reviewer.printed_name) for d in approved if d.reviewer_id in most)
     told = f"{len(most)} of {proposal.approvals_needed}" + (f" ({names})" if names else "")
     if proposal.also_teams and proposal.status == Proposal.Status.PENDING:

@@ -28,7 +28,7 @@ class Whole:
     Decisions and events are oldest first. Of events the newest `MOST_EVENTS` come, of comments the first, one
     more than `voices` shows where there are more. `teams` are the names of those that are asked, `alike` is
     how many others wait that are like it. Of what is rare it says only that it is there: others that
-    contradict it, later ones that revise it, a kill switch that is on.
+    contradict it, later ones that revise it, an execution that was taken away, a kill switch that is on.
     """
 
     proposal: Proposal
@@ -44,6 +44,7 @@ class Whole:
     alike: int
     is_contradicted: bool
     is_revised: bool
+    came_back: bool
     halted: bool
 
     @property
@@ -169,6 +170,7 @@ SELECT row_to_json(p), json_build_object('id', a.id, 'name', a.name, 'owner_id',
            SELECT FROM suggestions_proposal o
             WHERE o.concern = p.concern AND o.status = 'pending' AND NOT o.is_check AND o.id <> p.id),
        EXISTS (SELECT FROM suggestions_proposal later WHERE later.revises_id = p.id),
+       EXISTS (SELECT FROM execution_formerexecution WHERE proposal_id = p.id),
        EXISTS (SELECT FROM governance_halt WHERE lifted_at IS NULL)
   FROM suggestions_proposal p
   JOIN governance_agent a ON a.id = p.agent_id

@@ -9,6 +9,7 @@ from typing import Any
 from approvals.deciding.step_up import key_figure
 from approvals.models import Decision
 from audit.ground.unseen import shown
+from execution.models import FormerExecution
 from suggestions.answering.obligations import obligations_of
 from suggestions.models import Proposal, Suggestion
 
@@ -29,7 +30,10 @@ class StepUp:
 
 
 def step_up_of(
-    proposal: Proposal, suggestions: Sequence[Suggestion], decisions: Sequence[Decision]
+    proposal: Proposal,
+    suggestions: Sequence[Suggestion],
+    decisions: Sequence[Decision],
+    former: FormerExecution | None = None,
 ) -> StepUp | None:
     """What approving this asks for beyond a click; None where it asks for nothing.
 
@@ -39,6 +43,9 @@ def step_up_of(
         return None
     figures = {s.action_digest: _figure(proposal, s, s.arguments, s.action_digest) for s in suggestions}
     by_id = {s.pk: s for s in suggestions}
+    if former and former.edited_digest not in figures:
+        of, digest = by_id[former.suggestion_id], former.edited_digest
+        figures[digest] = _figure(proposal, of, former.arguments, digest)
     for decision in decisions:
         suggestion = by_id.get(decision.suggestion_id) if decision.suggestion_id else None
         if suggestion and decision.standing and decision.arguments is not None:

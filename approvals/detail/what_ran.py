@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from approvals.showing.arguments import as_text
 from audit.ground.unseen import pieces, shown
+from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.board.one import incidents_of
 from execution.desk.attend import CAN_BE_CANCELLED
@@ -47,6 +48,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         if reader.has_perm("execution.attend_execution")
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
         else "",
+        "edit_url": edit_url(execution, reader),
         "retry_url": reverse("execution:retry", args=[execution.pk]) if can_retry else "",
         "cancel_url": reverse("execution:cancel", args=[execution.pk])
         if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED

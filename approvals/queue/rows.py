@@ -118,7 +118,8 @@ def rows_of(ids: Iterable[UUID]) -> list[Row]:
 
 
 class ReadProposal(NamedTuple):
-    """A proposal as far as its row tells of it: what the statement below finds."""
+    """A proposal as far as its row tells of it: what the statement below finds. `suggested` is the digest of
+    what an operator suggests in the place of what had been approved, and who that is."""
 
     proposal: Proposal
     says: float | None
@@ -126,6 +127,7 @@ class ReadProposal(NamedTuple):
     blind: bool
     is_contradicted: bool
     four_eyes: bool
+    suggested: list[Any] | None
     approving: list[Decision]
     looking: list[User]
     claim: Claim | None
@@ -165,6 +167,9 @@ SELECT json_build_object({", ".join(f"'{name}', p.{name}" for name in _COLUMNS)}
             WHERE o.concern = p.concern AND o.status = 'pending' AND NOT o.is_check AND o.id <> p.id),
        coalesce((p.raised ->> 'four_eyes')::boolean, (p.verdict ->> 'four_eyes')::boolean, true),
        CASE WHEN p.status = 'pending' AND p.approvals_needed > 1 THEN (
+           SELECT json_build_array(f.edited_digest, f.by_id) FROM execution_formerexecution f
+            WHERE f.proposal_id = p.id ORDER BY f.at DESC, f.id DESC LIMIT 1) END,
+       CASE WHEN p.status = 'pending' AND p.approvals_needed > 1 THEN (
            SELECT json_agg(found) FROM (
                SELECT d.id, d.reviewer_id, d.at, d.action_digest, d.arguments FROM approvals_decision d
                 WHERE d.proposal_id = p.id AND d.standing AND d.verdict = 'approve') found) END,
@@ -192,7 +197,11 @@ def _agreement(row: ReadProposal) -> Agreement | None:
     by_action: dict[str, list[Decision]] = {}
     for one in row.approving:
         by_action.setdefault(one.action_digest, []).append(one)
-    counts = [len(quorum.counting_among(those, four_eyes=row.four_eyes)) for those in by_action.values()]
+    digest, maker = row.suggested or ("", None)
+    counts = [
+        len(quorum.counting_among(those, four_eyes=row.four_eyes, maker=maker if of == digest else None))
+        for of, those in by_action.items()
+    ]
     return Agreement(max(counts, default=0), row.proposal.approvals_needed, disagree=len(by_action) > 1)
 
 

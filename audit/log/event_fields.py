@@ -69,6 +69,7 @@ FIELDS: dict[str, Field] = {
     "deployment": Field(TEXT, "id of the deployment"),
     "deputy": Field(TEXT, "id of the person who stands in"),
     "device": Field(TEXT, "known or new"),
+    "edited_digest": Field(TEXT, "digest of the action as somebody edited it"),
     "edited": Field(FLAG, "whether the arguments were edited"),
     "error": Field(TEXT, "what went wrong, in our words"),
     "execution": Field(TEXT, "id of the execution"),

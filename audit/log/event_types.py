@@ -509,6 +509,13 @@ _ROWS = [
         "execution said although_unknown bulk_retry?",
     ),
     _row(
+        "execution.returned",
+        "execution",
+        "suggested other arguments for what could not be carried out.",
+        "execution action_digest edited_digest said although_unknown",
+        "{actor} suggests other arguments for what could not be carried out",
+    ),
+    _row(
         "execution.route_chosen",
         "execution",
         "chose the route {route} for step {step}.",
@@ -722,6 +729,14 @@ _ROWS = [
         _ANSWER,
         "Returned to the agent",
         tells=Tells.OVERRULED,
+    ),
+    _row(
+        "proposal.returned_edited",
+        "execution",
+        "gave the proposal back to its reviewers, with other arguments.",
+        "execution action_digest decisions",
+        "It waits for people again, and what they had decided does not count any more",
+        tells=Tells.TEAMS,
     ),
     _row(
         "proposal.returned_stale",

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from audit.asking.answers import Answer, Id, OneOf
 from audit.asking.bodies import Strict
+from execution.desk.answers import ExecutionAnswer, FormerAnswer
 from execution.desk.attend import LONGEST_TEXT
 from execution.models import Breaker, Compensation
 
@@ -38,6 +39,12 @@ class RetryBody(Strict):
     reason: str = Field("", max_length=LONGEST_TEXT)
     checked: bool = False
     round: int | None = Field(None, ge=1, description="What you looked at; a later one is a 409.")
+
+
+class EditBody(RetryBody):
+    """The whole arguments as they are to be carried out, and why; `checked` as of a retry."""
+
+    arguments: dict[str, Any]
 
 
 class EvidenceBody(Strict):
@@ -79,6 +86,24 @@ class ApproveUndoBody(Strict):
 class DeclineUndoBody(Strict):
     digest: str = Field("", max_length=71, description="Of the calls that you looked at, if you say so.")
     reason: str = Field("", max_length=LONGEST_REASON)
+
+
+class EditedAnswer(Answer):
+    """What became of an edit: changed arguments wait for approval, the same ones are tried again."""
+
+    proposal: Id
+    status: Annotated[str, OneOf(["pending", "approved"])] = Field(description="Of the proposal.")
+    action_digest: str = Field(description="Of what waits for approval, or is tried again.")
+    former: FormerAnswer | None = Field(description="The execution that was taken away; null: it goes on.")
+    execution: ExecutionAnswer | None = Field(description="Null: nothing runs before it is approved.")
+
+
+class FormerAnswers(Answer):
+    """Executions of a proposal that were taken away, since somebody suggests other arguments."""
+
+    former: list[FormerAnswer] = Field(
+        description="The newest first: its arguments are before the reviewers."
+    )
 
 
 class BreakerChangeAnswer(Answer):

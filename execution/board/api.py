@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 
 from audit.asking.bodies import check
 from audit.asking.who import actor_of
-from execution.board import answers, breakers
-from execution.desk import attend
+from execution.board import answers, breakers, edit
+from execution.desk import attend, former
 from execution.desk.answers import ExecutionAnswer
 from execution.desk.read import of_proposal, story
 from execution.healing import compensation, signals
-from execution.models import Compensation, Execution
+from execution.models import Compensation, Execution, FormerExecution
 from governance.door.authentication import AgentCaller, person_of
 from governance.door.permissions import has_permission, is_agent_or
 from suggestions.models import Proposal
@@ -120,6 +120,45 @@ class SkipStep(APIView):
         return _attend(request, execution_id, attend.skip_step, **body.model_dump())
 
 
+class Edit(APIView):
+    permission_classes = [has_permission(ATTENDS)]
+
+    @extend_schema(
+        operation_id="edit_execution", request=answers.EditBody, responses={200: answers.EditedAnswer}
+    )
+    def post(self, request: Request, execution_id: UUID) -> Response:
+        """Suggest other arguments for what needs attention: nothing is tried before people approve them.
+
+        422 names each wrong argument, the boundary, or the rules that block. 409 `carried-out-already` once a
+        step took effect, `may-have-happened` where an attempt may have: look first, then send `checked`. The
+        same arguments as approved are tried again at once.
+        """
+        body = check(answers.EditBody, request.data)
+        execution = _known(request, execution_id)
+        edited = edit.edit_and_retry(
+            execution,
+            by=person_of(request),
+            actor=actor_of(request),
+            arguments=body.arguments,
+            reason=body.reason,
+            checked=body.checked,
+            seen=body.round,
+        )
+        return Response(_edited(execution, edited))
+
+
+class FormerExecutions(APIView):
+    permission_classes = [has_permission(VIEWS)]
+
+    @extend_schema(operation_id="list_former_executions", responses={200: answers.FormerAnswers})
+    def get(self, request: Request, proposal_id: UUID) -> Response:
+        """What was suggested in the place of what had been approved, and what had been tried before."""
+        known = Proposal.objects.visible_to(person_of(request)).filter(pk=proposal_id)
+        if not known.exists():
+            raise Http404
+        return Response(answers.FormerAnswers(former=former.told(proposal_id)))
+
+
 class OfferToUndo(APIView):
     permission_classes = [has_permission(VIEWS)]
 
@@ -208,10 +247,26 @@ def _attend(request: Request, execution_id: UUID, verb: Callable[..., None], **w
 
 
 def _told(request: Request, execution: Execution) -> Response:
+    found = _again(execution)
+    return Response(story(found, with_responses=not isinstance(request.user, AgentCaller)))
+
+
+def _again(execution: Execution) -> Execution:
+    """As it stands by now."""
     found = of_proposal(Proposal.objects.filter(pk=execution.proposal_id), execution.proposal_id)
     if found is None:
         raise Http404
-    return Response(story(found, with_responses=not isinstance(request.user, AgentCaller)))
+    return found
+
+
+def _edited(execution: Execution, edited: FormerExecution | None) -> answers.EditedAnswer:
+    return answers.EditedAnswer(
+        proposal=execution.proposal_id,
+        status="pending" if edited else "approved",
+        action_digest=edited.edited_digest if edited else execution.action_digest,
+        former=former.told_one(edited) if edited else None,
+        execution=None if edited else story(_again(execution), with_responses=True),
+    )
 
 
 def _known(request: Request, execution_id: UUID) -> Execution:

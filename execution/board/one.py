@@ -10,6 +10,8 @@ from django.urls import reverse
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.in_words import sentence
 from audit.models import Event
+from execution.board import former
+from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
@@ -47,6 +49,8 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
             for one in execution.signals.all()
         ],
         "offer": offer_for(execution, reader),
+        "edit_url": edit_url(execution, reader),
+        "former": former.of_proposal(execution.proposal_id),
         "incidents": incidents_of(execution, reader),
         "story": _story(execution),
         "deadline": execution.deadline if execution.finished_at is None else None,

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,7 +21,7 @@ from audit.ground.unseen import pieces, shown
 from execution.board import breakers
 from execution.board.one import whole
 from execution.desk import attend, read
-from execution.desk.views import attended, row
+from execution.desk.views import attended, row, to_its_case
 from execution.healing import compensation
 from execution.models import Breaker, Compensation, Execution
 from governance.models import User
@@ -38,7 +38,7 @@ def one(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     reader = cast(User, request.user)  # the decorators let nobody else in
     execution = read.one(reader, execution_id)
     if execution is None:
-        raise Http404
+        return to_its_case(request, execution_id)
     context = {"row": row(request, execution), **whole(execution, reader)}
     return render(request, "execution/board/one.html", context)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from audit.asking.answers import Answer, DocumentedAs, Id, OneOf, left_out
-from execution.models import Attempt, Execution, Step, Verdict
+from execution.models import Attempt, Execution, ManualTask, Step, Verdict
 
 _VERDICT = (
     "`unverified`: nobody looked for the effect; `unverifiable`: it could not be seen; "
@@ -79,8 +79,8 @@ class BegunAnswer(Answer):
     lease_until: datetime
 
 
-class ExecutionAnswer(Answer):
-    """Carrying out one approved suggestion, step by step."""
+class StoryAnswer(Answer):
+    """How far carrying out one approved suggestion is, step by step."""
 
     id: Id
     proposal: Id
@@ -105,6 +105,57 @@ class ExecutionAnswer(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     steps: list[StepAnswer]
+
+
+class EventAnswer(Answer):
+    """An event from outside that was told of."""
+
+    signal: str
+    data: dict[str, Any]
+    by: str
+    at: datetime
+
+
+class ByHandAnswer(Answer):
+    """What a team said of a step that it was handed."""
+
+    step: str
+    team: str
+    status: Annotated[str, OneOf(ManualTask.Status)]
+    by: str | None
+    at: datetime | None
+    answer: dict[str, Any] | None = Field(description="What was filled in.")
+    comment: str
+
+
+class FormerStoryAnswer(StoryAnswer):
+    """The story of an execution to its end, with what goes away with it."""
+
+    signals: list[EventAnswer]
+    by_hand: list[ByHandAnswer]
+
+
+class FormerAnswer(Answer):
+    """An execution of which no step was carried out, until somebody suggested other arguments."""
+
+    id: Id
+    by: str = Field(description="Who suggests them.")
+    reason: str
+    at: datetime
+    action_digest: str = Field(description="Of what had been approved.")
+    arguments: dict[str, Any] = Field(description="Those that had been approved.")
+    suggestion: Id
+    edited_digest: str = Field(description="Of what is suggested: reviewers approve it by this.")
+    edited: dict[str, Any] = Field(description="The arguments that are suggested.")
+    story: Annotated[dict[str, Any], DocumentedAs(FormerStoryAnswer)] = Field(
+        description="As it stood then: every attempt, and what came back."
+    )
+
+
+class ExecutionAnswer(StoryAnswer):
+    """Carrying out one approved suggestion, step by step."""
+
+    former: list[FormerAnswer] = left_out("Those of the proposal before this one, newest first; for people.")
 
 
 class GrantAnswer(Answer):

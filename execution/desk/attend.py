@@ -235,19 +235,26 @@ def _tidy(text: str) -> str:
 
 
 def _lock(execution: Execution, *allowed: str) -> Execution:
-    locked = (
-        Execution.objects.select_for_update(of=("self",))
-        .select_related("proposal__agent", "suggestion__action_type")
-        .with_doubt()
-        .get(pk=execution.pk)
-    )
+    locked = at_rest(execution)
+    if locked.status not in allowed:
+        raise NotWaiting
+    return locked
+
+
+def at_rest(execution: Execution) -> Execution:
+    """Lock one that nobody is in the middle of, be it held by a lease that is over.
+
+    Raises `NotWaiting` where it was taken away meanwhile, `InTheMiddle`.
+    """
+    rows = Execution.objects.select_for_update(of=("self",)).with_doubt()
+    locked = rows.select_related("proposal__agent", "suggestion__action_type").filter(pk=execution.pk).first()
+    if locked is None:
+        raise NotWaiting
     if locked.status == STATUS.RUNNING and locked.lease_until and not _is_over(locked):
         raise InTheMiddle(
             f"Somebody is in the middle of it, until {locked.lease_until:%H:%M:%S} UTC at the latest. "
             "What was sent may still take effect: wait for that."
         )
-    if locked.status not in allowed:
-        raise NotWaiting
     return locked
 
 

@@ -20,7 +20,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
+from execution.desk import former
+from execution.desk.answers import (
+    AttemptAnswer,
+    BegunAnswer,
+    ExecutionAnswer,
+    FormerStoryAnswer,
+    StepAnswer,
+    WaitsForAnswer,
+)
 from execution.handing_back.begin import begun
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
@@ -126,34 +134,49 @@ def halt_of(execution: Execution) -> Halt | None:
 
 
 def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
-    """Steps, attempts and receipts, as the API tells them.
+    """Steps, attempts and receipts, as the API tells them; for people with those before this one.
 
     What services answered is for people: an agent has no claim to what a workflow can read.
     """
-    halt = halt_of(execution)
-    return ExecutionAnswer(
-        id=execution.pk,
-        proposal=execution.proposal_id,
-        status=execution.status,
-        unknown=is_unknown(execution),
-        verdict=execution.verdict or None,
-        waits_for=_waits_for(execution),
-        undoing=execution.undoing,
-        reason=execution.reason,
-        held=halt is not None,
-        held_reason=halt.sentence if halt else None,
-        action_digest=execution.action_digest,
-        action=execution.suggestion.action_type.name,
-        version=execution.suggestion.action_type.version,
-        arguments=go_ahead(execution) if halt is None else None,
-        begun=_begun(execution),
-        created_at=execution.created_at,
-        due_at=execution.due_at,
-        deadline=execution.deadline,
-        started_at=execution.started_at,
-        finished_at=execution.finished_at,
-        steps=[_step(step, with_responses) for step in execution.steps.all()],
+    before: dict[str, Any] = {"former": former.told(execution.proposal_id)} if with_responses else {}
+    return ExecutionAnswer(**_told(execution, with_responses), **before)
+
+
+def whole_story(execution: Execution) -> FormerStoryAnswer:
+    """All that goes away with an execution, of one that is locked."""
+    found = Execution.objects.prefetch_related("steps__attempts", "signals").get(pk=execution.pk)
+    tasks = found.manual_tasks.select_related("step", "ended_by").order_by("id")
+    signals = [former.told_event(one) for one in found.signals.all()]
+    return FormerStoryAnswer(
+        **_told(found, with_responses=True), signals=signals, by_hand=list(map(former.told_task, tasks))
     )
+
+
+def _told(execution: Execution, with_responses: bool) -> dict[str, Any]:
+    halt = halt_of(execution)
+    return {
+        "id": execution.pk,
+        "proposal": execution.proposal_id,
+        "status": execution.status,
+        "unknown": is_unknown(execution),
+        "verdict": execution.verdict or None,
+        "waits_for": _waits_for(execution),
+        "undoing": execution.undoing,
+        "reason": execution.reason,
+        "held": halt is not None,
+        "held_reason": halt.sentence if halt else None,
+        "action_digest": execution.action_digest,
+        "action": execution.suggestion.action_type.name,
+        "version": execution.suggestion.action_type.version,
+        "arguments": go_ahead(execution) if halt is None else None,
+        "begun": _begun(execution),
+        "created_at": execution.created_at,
+        "due_at": execution.due_at,
+        "deadline": execution.deadline,
+        "started_at": execution.started_at,
+        "finished_at": execution.finished_at,
+        "steps": [_step(step, with_responses) for step in execution.steps.all()],
+    }
 
 
 def go_ahead(execution: Execution) -> dict[str, Any] | None:

@@ -23,8 +23,9 @@ from audit.ground.refusals import Refusal
 from audit.ground.unseen import shown
 from execution.desk import attend, read
 from execution.desk.doubt import in_doubt
-from execution.models import Execution
+from execution.models import Execution, FormerExecution
 from governance.models import User
+from suggestions.models import Proposal
 
 LEAST_DELAY = 2  # seconds
 _STATES = [(status.value, status.label.capitalize()) for status in Execution.Status]
@@ -178,8 +179,9 @@ def attended(
     request: HttpRequest, execution_id: UUID, verb: Callable[..., None], done: str, **fields: str
 ) -> HttpResponse:
     """Call the verb with the form's words; a lost race is told, not an error page."""
-    visible = Execution.objects.visible_to(_person(request))
-    execution = get_object_or_404(visible, pk=execution_id)
+    execution = Execution.objects.visible_to(_person(request)).filter(pk=execution_id).first()
+    if execution is None:
+        return to_its_case(request, execution_id)
     words = {name: request.POST.get(field, "") for name, field in fields.items()}
     try:
         verb(execution, by=_person(request), actor=actor_of(request), **words)
@@ -188,6 +190,14 @@ def attended(
     else:
         messages.success(request, done)
     return redirect(_back(request, execution))
+
+
+def to_its_case(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """Of one that was taken away for other arguments; 404 where this person may not know about any."""
+    known = Proposal.objects.visible_to(_person(request))
+    former = get_object_or_404(FormerExecution, pk=execution_id, proposal__in=known)
+    messages.info(request, "This execution was taken away: other arguments were suggested for it.")
+    return redirect(_page_of(former))
 
 
 def _back(request: HttpRequest, execution: Execution) -> str:
@@ -199,7 +209,7 @@ def _back(request: HttpRequest, execution: Execution) -> str:
     return came_from if is_ours else _page_of(execution)
 
 
-def _page_of(execution: Execution) -> str:
+def _page_of(execution: Execution | FormerExecution) -> str:
     return f"/queue/{execution.proposal_id}/"
 
 

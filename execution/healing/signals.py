@@ -41,7 +41,9 @@ def receive(execution: Execution, name: str, data: dict[str, Any], *, actor: Act
     `TooLateForSignal`.
     """
     found = Execution.objects.select_for_update(of=("self",)).select_related("suggestion__action_type")
-    locked = found.select_related("proposal").get(pk=execution.pk)
+    locked = found.select_related("proposal").filter(pk=execution.pk).first()
+    if locked is None:  # taken away meanwhile
+        raise TooLateForSignal
     known = Signal.objects.filter(execution=locked, name=name).first()
     if known is not None:
         if known.data != data:

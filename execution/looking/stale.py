@@ -6,22 +6,13 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from audit.ground.actors import WORKER, Actor
+from audit.ground.actors import WORKER
 from audit.ground.canonical import commitment
 from audit.log.record import record
+from execution.holding.returning import back_to_reviewers
 from execution.looking.premise import Premise
 from execution.models import Execution
-from suggestions.answering.resolve import lock, unresolve
-from suggestions.models import Proposal
-
-# Lets what people decided count no more, and gives them time to decide anew; says whose decisions those were.
-Reopen = Callable[[Proposal, Actor], list[str]]
-_reopens: list[Reopen] = []
-
-
-def serve(reopen: Reopen) -> None:
-    """Call this one when a proposal goes back: decisions stand a floor above."""
-    _reopens[:] = [reopen]
+from suggestions.answering.resolve import lock
 
 
 @transaction.atomic
@@ -33,17 +24,11 @@ def return_to_reviewers(execution: Execution, premise: Premise, *, hold: Callabl
     """
     proposal = lock(execution.proposal_id)
     hold()
-    decisions = [one for reopen in _reopens for one in reopen(proposal, WORKER)]
-    facts = {"execution": str(execution.pk), "action_digest": execution.action_digest}
     moved = [one.label for one in premise.moved]
     content = commitment(bytes(proposal.salt), premise.look.moved)
-    told = {**facts, "look": str(premise.look.pk), "moved": {"count": len(moved), "content": content}}
-    record("execution.stale", actor=WORKER, proposal=proposal.pk, data={**told, "reason": premise.reason})
-    Execution.objects.filter(pk=execution.pk).delete()
-    unresolve(
-        proposal,
-        actor=WORKER,
-        event="proposal.returned_stale",
-        data={**facts, "decisions": decisions},
-        told={"reason": premise.reason, "moved": moved},
-    )
+    facts = {"execution": str(execution.pk), "action_digest": execution.action_digest}
+    found = {"look": str(premise.look.pk), "moved": {"count": len(moved), "content": content}}
+    data = {**facts, **found, "reason": premise.reason}
+    record("execution.stale", actor=WORKER, proposal=proposal.pk, data=data)
+    told = {"reason": premise.reason, "moved": moved}
+    back_to_reviewers(proposal, execution, actor=WORKER, event="proposal.returned_stale", told=told)

@@ -133,8 +133,11 @@ def _lock(task: ManualTask, by: User) -> ManualTask:
     execution = (
         Execution.objects.select_for_update(of=("self",))
         .select_related("proposal", "suggestion__action_type")
-        .get(pk=task.execution_id)
+        .filter(pk=task.execution_id)
+        .first()
     )
+    if execution is None:  # taken away meanwhile
+        raise TaskIsOver
     if not may_do(task, by):
         raise NotOfTheTeam
     locked = (

@@ -2,6 +2,7 @@
 
 from execution.models.bulk import BulkRetry, BulkRetryItem
 from execution.models.executions import Attempt, Execution, Step, Verdict
+from execution.models.former import FormerExecution
 from execution.models.healing import Breaker, BreakerChange, Compensation, Signal
 from execution.models.heartbeats import Heartbeat
 from execution.models.incidents import Attention, Hour, IncidentExecution
@@ -17,6 +18,7 @@ __all__ = [
     "BulkRetryItem",
     "Compensation",
     "Execution",
+    "FormerExecution",
     "Heartbeat",
     "Hour",
     "IncidentExecution",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from execution.models.executions import Execution
+from execution.models.former import FormerExecution
 from governance.models import Incident, Paged, Team
 
 
 class IncidentExecution(models.Model):
-    """That an incident is about an execution, with what was found of it."""
+    """That an incident is about an execution, be it a former one by now, with what was found of it."""
 
     id = models.BigAutoField(primary_key=True)
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="executions", db_index=False)
-    execution = models.ForeignKey(Execution, models.CASCADE, related_name="incidents", db_index=False)
+    execution = models.ForeignKey(
+        Execution, models.CASCADE, null=True, related_name="incidents", db_index=False
+    )
+    former = models.ForeignKey(
+        FormerExecution, models.CASCADE, null=True, related_name="incidents", db_index=False
+    )
     detail = models.CharField(max_length=500)
     at = models.DateTimeField(db_default=Now())
 
@@ -24,10 +32,23 @@ class IncidentExecution(models.Model):
         indexes = [
             models.Index(fields=["incident", "-id"], name="incident_execution_by_incident"),
             models.Index(fields=["execution"], name="incident_execution_of_one"),
+            models.Index(fields=["former"], condition=~Q(former=None), name="incident_execution_of_former"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(execution__isnull=False, former__isnull=True)
+                | Q(execution__isnull=True, former__isnull=False),
+                name="incident_execution_is_about_one",
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.incident_id} about {self.execution_id}"
+        return f"{self.incident_id} about {self.execution_id or self.former_id}"
+
+    @property
+    def about(self) -> Execution | FormerExecution:
+        """The one or the other; the database has no row without."""
+        return cast(Execution | FormerExecution, self.execution or self.former)
 
 
 class Attention(Paged):

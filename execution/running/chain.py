@@ -23,6 +23,7 @@ SELECT ARRAY (
             WHERE proposal_id = %(proposal)s
               AND type = ANY ('{proposal.submitted,proposal.escalated,proposal.approved,
                                 proposal.approval_undone,proposal.returned_stale,
+                                proposal.returned_edited,execution.returned,
                                 decision.made,decision.taken_back,
                                 standing_approval.used,execution.scheduled,execution.handed_back,
                                 execution.needs_attention}')
@@ -31,8 +32,8 @@ SELECT ARRAY (
                    reviewer_id::text, standing AND verdict = 'approve', action_digest))
           FROM approvals_decision WHERE proposal_id = %(proposal)s)
 """
-STALE = "proposal.returned_stale"
-_TAKEN_AWAY = ("proposal.approval_undone", STALE)
+_GIVEN_BACK = ("proposal.returned_stale", "proposal.returned_edited")
+_TAKEN_AWAY = ("proposal.approval_undone", *_GIVEN_BACK)
 
 
 class Broken(Exception):
@@ -86,7 +87,7 @@ def _check_agreed(log: _Log, approval: _Told, proposal: Proposal) -> None:
     people = {made[one] for one in agreed if one in made and rows.get(one) == (made[one], True)}
     offered = [s["action_digest"] for s in log.submitted()["suggestions"]]
     if asked.four_eyes and digest not in offered:
-        people.discard(next(iter(made.values()), ""))  # whoever edited it first
+        people.discard(log.suggested_by(digest) or next(iter(made.values()), ""))  # whoever edited it first
     if len(people) < asked.approvals:
         raise Broken(f"{len(people)} of {asked.approvals} people stand behind this action.")
 
@@ -164,6 +165,12 @@ class _Log:
             )
         )
 
+    def suggested_by(self, digest: str) -> str:
+        """The id of the operator whose edit this action is; empty where it is not the newest such edit."""
+        returned = list(self.of_type("execution.returned"))
+        is_theirs = returned and returned[-1].data["edited_digest"] == digest
+        return str(returned[-1].actor["id"]) if is_theirs else ""
+
     def teams(self) -> set[str]:
         """Who has to agree: as it came in, and as people and timers handed it on."""
         teams = list(self.submitted()["teams"])
@@ -174,7 +181,7 @@ class _Log:
     def decisions_for(self, digest: str) -> Iterator[_Told]:
         """The approvals of exactly this action that were not taken back, oldest first."""
         gone = {event.data.get("decision") for event in self.of_type("decision.taken_back", *_TAKEN_AWAY)}
-        gone |= {one for event in self.of_type(STALE) for one in event.data["decisions"]}
+        gone |= {one for event in self.of_type(*_GIVEN_BACK) for one in event.data["decisions"]}
         for event in self.of_type("decision.made"):
             said = (event.data["verdict"], event.data.get("action_digest"), event.actor["type"])
             if said == ("approve", digest, "user") and event.data["decision"] not in gone:

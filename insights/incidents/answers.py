@@ -76,8 +76,8 @@ def told_in_full(
         notes=[told_note(note) for note in notes],
         executions=[
             AboutAnswer(
-                execution=row.execution_id,
-                proposal=row.execution.proposal_id,
+                execution=row.about.pk,
+                proposal=row.about.proposal_id,
                 at=row.at,
                 detail=row.detail,
             )

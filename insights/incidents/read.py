@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from execution.models import Execution, IncidentExecution
+from execution.models import IncidentExecution
 from governance.models import Incident, User
 from governance.models.incidents import IncidentQuerySet
 from governance.people.incidents import incidents_seen_by
@@ -63,8 +63,10 @@ def one(user: User, incident_id: UUID) -> Incident | None:
 
 def executions_of(incident: Incident, user: User, *, most: int = EXAMPLES) -> list[IncidentExecution]:
     """The newest executions that it is about, of those that this person may know about."""
-    rows = incident.executions.filter(execution__in=Execution.objects.visible_to(user))
-    related = ("execution__proposal__resolution", "execution__suggestion")
+    known = Proposal.objects.visible_to(user)
+    rows = incident.executions.filter(Q(execution__proposal__in=known) | Q(former__proposal__in=known))
+    of = ("proposal__resolution", "suggestion")
+    related = [f"{about}__{more}" for about in ("execution", "former") for more in of]
     return list(rows.select_related(*related).order_by("-id")[:most])
 
 

@@ -149,16 +149,16 @@ def _one(
 
 
 def _about(row: IncidentExecution) -> dict[str, Any]:
-    execution = row.execution
-    resolution = getattr(execution.proposal, "resolution", None)
+    about, execution = row.about, row.execution
+    resolution = getattr(about.proposal, "resolution", None)
     return {
         "at": row.at,
-        "url": _case(execution.proposal_id),
-        "sentence": shown((resolution.sentence if resolution else "") or execution.suggestion.sentence),
+        "url": _case(about.proposal_id),
+        "sentence": shown((resolution.sentence if resolution else "") or about.suggestion.sentence),
         "detail": pieces(row.detail),
-        "status": execution.status,
-        "status_label": execution.get_status_display(),
-        "verdict": execution.verdict,
+        "status": execution.status if execution else "cancelled",
+        "status_label": execution.get_status_display() if execution else "back with its reviewers",
+        "verdict": execution.verdict if execution else "",
     }
 
 

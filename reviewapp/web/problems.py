@@ -37,6 +37,7 @@ from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
+from execution.board.edit import CarriedOutAlready, TooLateToEdit
 from execution.bulk.start import AlreadyRuns, NotRunning, NotStopped, OtherBulkRetry
 from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
 from execution.handing_back.begin import (
@@ -170,6 +171,8 @@ STATUS: dict[type[Refusal], int] = {
     NotHandedBack: 409,
     NotWaiting: 409,
     NotThatStep: 409,
+    CarriedOutAlready: 409,
+    TooLateToEdit: 409,
     MayHaveHappened: 409,
     AnotherUndo: 409,
     ApprovedAlready: 409,

@@ -51,7 +51,7 @@ function changed({ target }) {
   const approve = find("[data-approve]");
   if (!approve) return;
   approve.disabled = true;
-  approve.textContent = "Check it again, then approve";
+  approve.textContent = approve.dataset.again ?? "Check it again, then approve";
   find("[data-answer]")?.classList.add("is-stale");
 }
 document.addEventListener("input", changed);
@@ -95,7 +95,8 @@ function arrived() {
   if (!goOn) return;
   goOn.focus({ preventScroll: true });
   goOn.scrollIntoView({ block: "nearest" });
-  if (goOn.matches("h2, section, div[role=alert]")) find("#proposal-scroll").scrollTop = find("#proposal-main").scrollTop = 0;
+  if (!goOn.matches("h2, section, div[role=alert]")) return;
+  for (const part of document.querySelectorAll("#proposal-scroll, #proposal-main")) part.scrollTop = 0;
 }
 document.addEventListener("htmx:afterSettle", ({ detail }) => detail.target.id === "detail" && arrived());
 // What is typed while an answer is on its way would be drawn over: for that moment nothing can be typed.

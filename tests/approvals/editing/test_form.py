@@ -111,7 +111,9 @@ SCHEMAS = st.builds(
 
 def page_of(schema: Any, suggested: Any, tree: Any, errors: Any = None) -> str:
     drawing = Drawing(schema, suggested, tree, errors=errors or {}, sent={}).field()
-    return render_to_string("approvals/editing/_edit_field.html", {"f": drawing, "focus": ""})
+    return render_to_string(
+        "approvals/editing/_edit_field.html", {"f": drawing, "focus": "", "was": "suggested"}
+    )
 
 
 @searched(250, suppress=list(HealthCheck))

@@ -73,6 +73,8 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("approvals:proposal", "GET"): (LOGIN, 200, 404, 200, 200),
     ("approvals:edit", "GET"): (LOGIN, 200, 404, 403, 403),
     ("approvals:edit", "POST"): (LOGIN, 200, 404, 403, 403),
+    ("approvals:edit-execution", "GET"): (LOGIN, 403, 403, 403, 200),
+    ("approvals:edit-execution", "POST"): (LOGIN, 403, 403, 403, 302),
     ("approvals:look", "POST"): (LOGIN, 200, 404, 403, 403),
     ("approvals:now", "GET"): (LOGIN, 204, 404, 204, 204),  # nobody can be asked about it
     ("approvals:approve", "POST"): (LOGIN, 303, 404, 403, 403),
@@ -365,6 +367,8 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:choose-route", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:skip-step", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:edit-execution", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:former-executions", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:compensation", "GET"): (401, 200, 404, 200, 200, 403, 403, 401),
     ("api:approve-compensation", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),  # olga owns the agent
     ("api:decline-compensation", "POST"): (401, 200, 404, 403, 200, 403, 403, 401),
@@ -649,11 +653,21 @@ def handed_over(reviewer: Any, propose: Callable[..., Any], *, claimed: bool) ->
 
 
 STEERED = (
-    *("one-execution", "signals", "retry", "mark-done", "cancel", "choose-route", "skip-step"),
+    *(
+        "one-execution",
+        "signals",
+        "retry",
+        "mark-done",
+        "cancel",
+        "choose-route",
+        "skip-step",
+        "edit-execution",
+    ),
     *("compensation", "approve-compensation", "decline-compensation"),
 )
 STEERED_ON_PAGES = ("one", "choose-route", "skip-step", "approve-undo", "decline-undo")
 ROUTE = "http://127.0.0.1:1/refunds"
+EDITED = {"order_id": "W1", "amount": 40}
 
 
 def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, Any]]:
@@ -668,7 +682,9 @@ def steered(reviewer: Any, propose: Callable[..., Any]) -> dict[str, dict[str, A
     Compensation.objects.create(execution=execution, digest="sha256:0", calls=[])
     breakers.open_by_hand(f"POST {ROUTE}/by-post", actor=SYSTEM, reason="No stamps.")
     pages = [f"execution:{name}" for name in STEERED_ON_PAGES]
-    return {route: {"execution_id": execution.pk} for route in [*pages, *(f"api:{name}" for name in STEERED)]}
+    steered_by = [*pages, *(f"api:{name}" for name in STEERED)]
+    case = {"approvals:edit-execution": {"proposal_id": execution.proposal_id}}
+    return {**{route: {"execution_id": execution.pk} for route in steered_by}, **case}
 
 
 def retried_together(by: Any, status: str) -> uuid.UUID:
@@ -916,6 +932,13 @@ def forms(world: World) -> dict[str, Any]:
         "api:mark-done": {"evidence": "seen"},
         "api:choose-route": {"step": "refund", "route": 2},
         "api:skip-step": {"step": "refund", "evidence": "seen"},
+        "approvals:edit-execution": {
+            "do": "send",
+            "mode": "json",
+            "json": json.dumps(EDITED),
+            "reason": "no",
+        },
+        "api:edit-execution": {"arguments": EDITED, "reason": "no"},
         "api:approve-compensation": {"digest": "sha256:0"},
         "api:open-breaker": {"route": f"POST {ROUTE}", "reason": "no"},
         "api:close-breaker": {"route": f"POST {ROUTE}/by-post", "reason": "no"},
