@@ -210,7 +210,7 @@ def _told(request: Request, execution: Execution) -> Response:
     found = of_proposal(Proposal.objects.filter(pk=execution.proposal_id), execution.proposal_id)
     if found is None:
         raise Http404
-    return Response(story(found, with_responses=not isinstance(request.user, AgentCaller)))
+    return Response(story(found, for_people=not isinstance(request.user, AgentCaller)))
 
 
 def _known(request: Request, execution_id: UUID) -> Execution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, cast
 
 from django.urls import reverse
@@ -11,14 +12,17 @@ from audit.ground.unseen import Piece, pieces, shown
 from audit.log.in_words import sentence
 from audit.models import Event
 from execution.board.offers import offer_for
+from execution.board.requests import lines_of, title_of
+from execution.desk.asked import Asked, Requests
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
-from execution.holding.steps import UNDO, ahead, undoing
+from execution.holding.steps import ahead, plans_of
 from execution.holding.workflow import HandBack, InvalidWorkflow, WorkflowStep, label, workflow_of
 from execution.models import Attempt, Breaker, Execution, Step
 from execution.running.moves import breaker_of
 from governance.models import User
 from governance.people.incidents import incidents_seen_by
+from governance.schemas.covering import Cover
 
 MOST_EVENTS = 300  # the newest
 MOST_INCIDENTS = 10
@@ -31,19 +35,26 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
     first = ahead(execution).first()
     stands_at = first.pk if first and execution.status in CAN_BE_STEERED else None
     plans, shut = _plans(execution), _shut()
-    steps = list(execution.steps.all())
+    steps, requests = list(execution.steps.all()), Requests(execution)
     return {
         "steps": [
             {
                 **_step(step, plans.get(step.name), shut, chosen=execution.chosen.get(step.name)),
+                "attempts": list(_attempts(step, requests)),
                 "stands_here": step.pk == stands_at,
+                "in_doubt": attends and step.name == execution.doubtful_step,
                 "may_steer": attends and step.pk == stands_at and not execution.assisted,
                 "may_skip": attends and step.pk == stands_at and execution.started_at is not None,
             }
             for step in steps
         ],
         "signals": [
-            {"name": shown(one.name), "by": shown(one.by), "at": one.at, "data": _json(one.data)}
+            {
+                "name": shown(one.name),
+                "by": shown(one.by),
+                "at": one.at,
+                "data": _json(requests.cover.json(one.data)),
+            }
             for one in execution.signals.all()
         ],
         "offer": offer_for(execution, reader),
@@ -60,11 +71,7 @@ def _plans(execution: Execution) -> dict[str, WorkflowStep]:
         workflow = workflow_of(execution.suggestion.action_type)
     except InvalidWorkflow:
         return {}
-    plans = workflow.steps if workflow else []
-    return {
-        **{plan.name: plan for plan in plans},
-        **{UNDO + plan.name: undoing(plan) for plan in plans if plan.undo},
-    }
+    return plans_of(workflow) if workflow else {}
 
 
 def _shut() -> dict[str, Breaker]:
@@ -86,7 +93,6 @@ def _step(
         "waits_until": step.wait_until if waits else None,
         "waits_for": _awaited(plan) if waits else "",
         "routes": _routes(plan, shut, chosen) if plan else [],
-        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
         "receipt": _lines(step.receipt),
         "completed": step.completed_at,
     }
@@ -114,7 +120,21 @@ def _routes(plan: WorkflowStep, shut: dict[str, Breaker], chosen: int | None) ->
     return found
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempts(step: Step, requests: Requests) -> Iterator[dict[str, Any]]:
+    """Each with what it asked; over one route a step asks the same every time, which is told once."""
+    told: dict[str, int] = {}
+    for attempt in step.attempts.all():
+        asked, first = requests.of(step, attempt), told.setdefault(attempt.route, attempt.number)
+        yield {**_attempt(attempt, requests.cover), **_asked(asked), "as_attempt": first}
+
+
+def _asked(asked: Asked | None) -> dict[str, Any]:
+    if asked is None:
+        return {"asked": [], "unsure": ""}
+    return {"asked": lines_of(asked), "asked_title": title_of(asked), "unsure": shown(asked.unsure)}
+
+
+def _attempt(attempt: Attempt, cover: Cover) -> dict[str, Any]:
     is_open = attempt.outcome == OPEN
     answered = f"HTTP {attempt.http_status}." if attempt.http_status else ""
     return {
@@ -126,9 +146,17 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "started": attempt.started_at,
         "finished": attempt.finished_at,
         "answered": "" if answered.strip(".") in attempt.detail else answered,
-        "detail": pieces(attempt.detail),
-        "response": pieces(attempt.response),
+        "detail": pieces(cover.text(attempt.detail)),
+        "response": pieces(cover.text(attempt.response)),
+        "found": _found(attempt.found),
     }
+
+
+def _found(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a person found out of an attempt of which nobody knew."""
+    if not found:
+        return None
+    return {"happened": found["happened"], "by": shown(found["by"]), "evidence": pieces(found["evidence"])}
 
 
 def _lines(receipt: Any) -> list[tuple[str, list[Piece]]]:

@@ -20,7 +20,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from execution.desk.answers import AttemptAnswer, BegunAnswer, ExecutionAnswer, StepAnswer, WaitsForAnswer
+from execution.desk.answers import (
+    AttemptAnswer,
+    BegunAnswer,
+    ExecutionAnswer,
+    RequestAnswer,
+    StepAnswer,
+    WaitsForAnswer,
+)
+from execution.desk.asked import Asked, Requests
 from execution.handing_back.begin import begun
 from execution.healing.breakers import WAITS
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
@@ -73,7 +81,8 @@ def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Ex
 
 def one(user: User, execution_id: UUID) -> Execution | None:
     """One that this person may know about, as the list has it, with its steps, attempts and events."""
-    return _listed(user).filter(pk=execution_id).prefetch_related("steps__attempts", "signals").first()
+    found = _listed(user).defer(None).defer("proposal__context")  # requests are made of the arguments
+    return found.filter(pk=execution_id).prefetch_related("steps__attempts", "signals").first()
 
 
 def _listed(user: User) -> ExecutionQuerySet:
@@ -126,12 +135,14 @@ def halt_of(execution: Execution) -> Halt | None:
     return on.order_by("at").first()
 
 
-def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
+def story(execution: Execution, *, for_people: bool) -> ExecutionAnswer:
     """Steps, attempts and receipts, as the API tells them.
 
-    What services answered is for people: an agent has no claim to what a workflow can read.
+    What services were asked and what they answered is for people: an agent has no claim to what a workflow
+    says and can read.
     """
     halt = halt_of(execution)
+    requests = Requests(execution) if for_people else None
     return ExecutionAnswer(
         id=execution.pk,
         proposal=execution.proposal_id,
@@ -153,7 +164,7 @@ def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
         deadline=execution.deadline,
         started_at=execution.started_at,
         finished_at=execution.finished_at,
-        steps=[_step(step, with_responses) for step in execution.steps.all()],
+        steps=[_step(step, requests) for step in execution.steps.all()],
     )
 
 
@@ -197,7 +208,7 @@ def _begun(execution: Execution) -> BegunAnswer | None:
     return BegunAnswer(by=attempt.begun_by, at=attempt.started_at, lease_until=until)
 
 
-def _step(step: Step, with_responses: bool) -> StepAnswer:
+def _step(step: Step, requests: Requests | None) -> StepAnswer:
     return StepAnswer(
         name=step.name,
         kind=step.kind,
@@ -205,12 +216,15 @@ def _step(step: Step, with_responses: bool) -> StepAnswer:
         status=step.status,
         completed_at=step.completed_at,
         receipt=step.receipt,
-        attempts=[_attempt(attempt, with_responses) for attempt in step.attempts.all()],
+        attempts=[_attempt(step, attempt, requests) for attempt in step.attempts.all()],
     )
 
 
-def _attempt(attempt: Attempt, with_responses: bool) -> AttemptAnswer:
-    response = {"response": attempt.response} if with_responses else {}
+def _attempt(step: Step, attempt: Attempt, requests: Requests | None) -> AttemptAnswer:
+    for_people: dict[str, Any] = {}
+    if requests is not None:
+        for_people["request"] = _request(requests.of(step, attempt))
+        for_people["response"] = requests.cover.text(attempt.response)
     return AttemptAnswer(
         number=attempt.number,
         route=attempt.route,
@@ -219,5 +233,14 @@ def _attempt(attempt: Attempt, with_responses: bool) -> AttemptAnswer:
         detail=attempt.detail,
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
-        **response,
+        found=attempt.found,
+        **for_people,
     )
+
+
+def _request(asked: Asked | None) -> RequestAnswer | None:
+    if asked is None:
+        return None
+    if asked.unsure:
+        return RequestAnswer(unsure=asked.unsure, was_sent=asked.was_sent)
+    return RequestAnswer(**asked.call, was_sent=asked.was_sent)
