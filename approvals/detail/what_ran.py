@@ -13,7 +13,7 @@ from audit.ground.unseen import pieces, shown
 from execution.board.offers import offer_for
 from execution.board.one import incidents_of
 from execution.desk.attend import CAN_BE_CANCELLED
-from execution.desk.doubt import in_doubt
+from execution.desk.doubt import in_doubt, settling
 from execution.desk.read import attention_of
 from execution.models import Execution
 from governance.models import Halt, User
@@ -43,6 +43,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "can_retry": can_retry,
         "round": execution.round,
         "in_doubt": in_doubt(execution),
+        **settling(execution, attends=reader.has_perm("execution.attend_execution")),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if reader.has_perm("execution.attend_execution")
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)

@@ -378,6 +378,13 @@ _ROWS = [
         "What was done could not be undone",
     ),
     _row(
+        "compensation.lapsed",
+        "execution",
+        "went on, so that undoing what was done is not offered any more.",
+        "execution action_digest",
+        "Undoing what was done is not offered any more",
+    ),
+    _row(
         "compensation.offered",
         "execution",
         "offered to undo what was done.",
@@ -846,6 +853,13 @@ _ROWS = [
         "let the proposal pass by a standing approval.",
         "standing_approval action action_digest left",
         "Passed by a standing approval",
+    ),
+    _row(
+        "step.settled",
+        "execution",
+        "found out of step {step}, of which nobody knew, that it was {found_to_be}.",
+        "execution step found_to_be said",
+        "{actor} found out that step {step} was {found_to_be}",
     ),
     _row(
         "step.skipped",

@@ -76,6 +76,23 @@ class Retry(APIView):
         return _attend(request, execution_id, attend.retry, **words)
 
 
+class Settle(APIView):
+    permission_classes = [has_permission(ATTENDS)]
+
+    @extend_schema(
+        operation_id="settle_execution", request=answers.SettleBody, responses={200: ExecutionAnswer}
+    )
+    def post(self, request: Request, execution_id: UUID) -> Response:
+        """Say whether the step with the unknown outcome happened, and how you know; that is kept with it.
+
+        What happened completes the step, and the rest goes on; what did not is tried again. 409
+        `nothing-in-doubt` where no step has an unknown outcome, `not-waiting` for a `round` that is over.
+        """
+        body = check(answers.SettleBody, request.data)
+        words = {"happened": body.happened, "evidence": body.evidence, "seen": body.round}
+        return _attend(request, execution_id, attend.settle, **words)
+
+
 class MarkDone(APIView):
     permission_classes = [has_permission(ATTENDS)]
 

@@ -37,7 +37,7 @@ from audit.ground.database_errors import is_away, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
-from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
+from execution.desk.attend import MayHaveHappened, NothingInDoubt, NotThatStep, NotWaiting
 from execution.handing_back.begin import AlreadyBegun, LeaseOver, NotHandedBack, NotProved, OnHold
 from execution.handing_back.hand_back import AnotherOutcome, ReportedTooLate
 from execution.healing.compensation import AnotherUndo, ApprovedAlready, NotOffered
@@ -154,6 +154,7 @@ STATUS: dict[type[Refusal], int] = {
     NotAskedOfYou: 409,
     NotHandedBack: 409,
     NotWaiting: 409,
+    NothingInDoubt: 409,
     NotThatStep: 409,
     MayHaveHappened: 409,
     AnotherUndo: 409,
