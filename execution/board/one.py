@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from django.urls import reverse
 
@@ -13,6 +13,7 @@ from audit.log.in_words import sentence
 from audit.models import Event
 from execution.board.offers import offer_for
 from execution.board.requests import lines_of, title_of
+from execution.desk import around
 from execution.desk.asked import Asked, Requests
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
@@ -185,16 +186,25 @@ def incidents_of(execution: Execution, reader: User) -> list[dict[str, Any]]:
 
 
 def _story(execution: Execution) -> list[dict[str, Any]]:
-    """What the log says of it, oldest first, each event as a sentence."""
+    """What the log says of it, oldest first, each event as a sentence, and what befell its routes besides."""
     newest = Event.objects.filter(proposal_id=execution.proposal_id).order_by("-pk")[:MOST_EVENTS]
-    return [
-        {"at": event.at, "text": shown(sentence(event.body))}
+    own = [
+        (event, told)
         for event in reversed(newest)
-        if _is_about(event, str(execution.pk))
+        if _is_about(told := around.Event(event.type, event.at, json.loads(event.body)["data"]), execution)
     ]
+    entries = [{"at": event.at, "text": shown(sentence(event.body))} for event, _ in own]
+    if execution.started_at is None:
+        return entries
+    routes = around.routes_of(execution.suggestion.action_type)
+    since, until = execution.started_at, execution.finished_at
+    asides = around.of_breakers(routes, [told for _, told in own], since=since, until=until)
+    entries += [{"at": aside.at, "text": f"{aside.text}."} for aside in asides]
+    return sorted(entries, key=lambda entry: entry["at"])
 
 
-def _is_about(event: Event, execution_id: str) -> bool:
-    """Whether an event of its proposal tells of how it is carried out."""
-    data = cast(dict[str, Any], json.loads(event.body)).get("data", {})
-    return data.get("execution") == execution_id or event.type.startswith("breaker.")
+def _is_about(event: around.Event, execution: Execution) -> bool:
+    """Whether an event of its proposal tells of how it is carried out, or of what came of that."""
+    return event.data.get("execution") == str(execution.pk) or event.type.startswith(
+        ("breaker.", "incident.")
+    )
