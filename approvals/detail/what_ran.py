@@ -128,7 +128,8 @@ def _line(receipt: Any) -> str:
     """A receipt in one line: names and values."""
     if not isinstance(receipt, dict):
         return as_text(receipt)
-    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
+    told = ((name, value) for name, value in receipt.items() if value is not None)
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in told)
 
 
 def _short(value: Any) -> str:

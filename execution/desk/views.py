@@ -133,7 +133,7 @@ def _next(execution: Any, *, attends: bool) -> str:
     if execution.is_held:
         return "It goes on once the kill switch is lifted."
     if execution.status == status.NEEDS_ATTENTION and attends and execution.doubtful_step:
-        return "Look whether it happened and say so, or cancel it."
+        return "Say whether it happened, or cancel it."
     if execution.status == status.NEEDS_ATTENTION:
         return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
     return {

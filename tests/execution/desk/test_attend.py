@@ -316,7 +316,7 @@ def test_what_an_agent_began_and_never_reported_is_settled_too(approved, agent, 
 
 
 def test_who_looked_says_so_on_every_page_with_the_evidence_before_them(in_doubt, client, ana, olga):
-    pages = ["/executions/", f"/executions/{in_doubt.pk}/", f"/queue/{in_doubt.proposal_id}/"]
+    pages = [f"/queue/{in_doubt.proposal_id}/", f"/executions/{in_doubt.pk}/"]
     path = f"/executions/{in_doubt.pk}/settle/"
     for person, answers in [(ana, 0), (olga, 1)]:
         client.force_login(person)
@@ -325,6 +325,9 @@ def test_who_looked_says_so_on_every_page_with_the_evidence_before_them(in_doubt
             assert html.count(f'action="{path}"') == answers
             assert html.count("> It did happen") == html.count("> It did not happen") == answers
             assert f'action="/executions/{in_doubt.pk}/retry/"' not in html
+        listed = client.get("/executions/").content.decode()
+        assert listed.count(f'href="{pages[1]}#settle"') == answers
+        assert f'action="/executions/{in_doubt.pk}/retry/"' not in listed
     html = in_one_line(client.get(pages[1]).content.decode())
     assert html.index("What was asked") < html.index("> It did happen")
 
