@@ -11,6 +11,7 @@ urlpatterns = [
     path("breakers/open/", board_views.open_breaker, name="open-breaker"),
     path("breakers/close/", board_views.close_breaker, name="close-breaker"),
     path("<uuid:execution_id>/retry/", views.retry, name="retry"),
+    path("<uuid:execution_id>/settle/", views.settle, name="settle"),
     path("<uuid:execution_id>/mark-done/", views.mark_done, name="mark-done"),
     path("<uuid:execution_id>/cancel/", views.cancel, name="cancel"),
     path("<uuid:execution_id>/", board_views.one, name="one"),

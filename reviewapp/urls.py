@@ -110,6 +110,7 @@ api = [
     path("executions/<uuid:execution_id>/", board_api.OneExecution.as_view(), name="one-execution"),
     path("executions/<uuid:execution_id>/signals/", board_api.Signals.as_view(), name="signals"),
     path("executions/<uuid:execution_id>/retry/", board_api.Retry.as_view(), name="retry"),
+    path("executions/<uuid:execution_id>/settle/", board_api.Settle.as_view(), name="settle"),
     path("executions/<uuid:execution_id>/mark-done/", board_api.MarkDone.as_view(), name="mark-done"),
     path("executions/<uuid:execution_id>/cancel/", board_api.Cancel.as_view(), name="cancel"),
     path(

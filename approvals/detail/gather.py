@@ -165,6 +165,7 @@ def detail_of(
     options = options_of(proposal, suggestions, resolution, chosen, seen)
     headings = headings_of(options, said.versions, open=resolution is None)
     earlier = precedents(proposal, reader)
+    ran = execution_of(proposal, reader)
     return Detail(
         id=str(proposal.pk),
         version=proposal.version,
@@ -189,14 +190,14 @@ def detail_of(
         verdict=_verdict(whole, newest),
         precedents=earlier,
         revised=revised(whole, reader),
-        timeline=timeline(whole),
+        timeline=timeline(whole, reader, ran["evidence"] if ran else ()),
         present=in_words(whole.looking, reader),
         look_url=_look_url(proposal, reader),
         identifiers=list(_identifiers(proposal, resolution)),
         printed_at=now(),
         printed_by=shown(reader.printed_name),
         resolution=_ending(resolution, suggestions) if resolution and not proposal.is_check else "",
-        execution=execution_of(proposal, reader),
+        execution=ran,
         after=afterwards(proposal, reader, query),
         contradictions=_contradictions(whole, reader),
         alike=whole.alike,

@@ -1,4 +1,4 @@
-"""What happened to a proposal, from its events."""
+"""What happened to a proposal, from its events; and what its events do not tell, where that concerns it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 from approvals.deciding.checks import SLIPPED_IN
 from approvals.detail.edited import in_short
 from approvals.detail.read import Whole
+from approvals.detail.what_ran import Evidence
 from approvals.looking.part import Then, then_of
+from audit.ground.figures import span
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import label
 from audit.models import Event
-from governance.models import Team, User
+from execution.desk import around
+from governance.models import Incident, Team, User
 from suggestions.models import Resolution
 
 _VERDICTS = {
@@ -25,6 +28,11 @@ _VERDICTS = {
     "return": "returned it to the agent",
     "escalate": "escalated it to {team}",
 }
+
+
+_OUTCOMES = {"unknown": "has an unknown outcome: it may have taken effect", "refused": "was refused"}
+_PROOF = {True: "its effect was found", None: "nobody looked for its effect"}
+_ENDS = ("execution.succeeded", "execution.failed", "execution.cancelled", "execution.marked_done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +56,63 @@ class _Known:
     looks: dict[str, list[Then]]
     people: dict[str, str]
     teams: dict[str, str]
+    incidents: dict[str, Incident]
+    evidence: Sequence[Evidence]
 
 
-def timeline(whole: Whole) -> list[Entry]:
+def timeline(whole: Whole, reader: User, evidence: Sequence[Evidence] = ()) -> list[Entry]:
     """What happened to a proposal, oldest first: how it came, and the newest events since.
 
-    What people wrote comes from the decisions and comments; the log holds only commitments to it.
+    What people wrote comes from the decisions and comments, the incidents that the reader may see, and the
+    `evidence` that stands with its execution; the log holds only commitments to it.
     """
     proposal, newest = whole.proposal, whole.events
     bodies = [json.loads(event.body) for event in newest]
-    known = _known(whole, bodies)
+    events = [
+        around.Event(event.type, event.at, body["data"]) for event, body in zip(newest, bodies, strict=True)
+    ]
+    known = _known(whole, bodies, around.of_incidents(events, reader), evidence)
     entries = [_entry(event, body, known) for event, body in zip(newest, bodies, strict=True)]
     found = [entry for entry in entries if entry]
+    asides = [*around.of_shared(events, known.incidents.values()), *_breakers(whole, events)]
+    if asides:
+        found += [Entry(one.at, one.text, shown(one.sub), pieces(one.said)) for one in asides]
+        found.sort(key=lambda entry: entry.at)
     if whole.more_events:
         came = Entry(proposal.created_at, f"Proposed by {shown(proposal.agent.name)}", "the log has the rest")
         found.insert(0, came)
     return found
 
 
-def _known(whole: Whole, bodies: Sequence[dict[str, Any]]) -> _Known:
+def _breakers(whole: Whole, events: Sequence[around.Event]) -> list[around.Aside]:
+    """What befell its routes while it was carried out; asked only where it had to wait, or took another."""
+    began = next((one.at for one in events if one.type == "execution.started"), None)
+    healed = any(
+        one.type == "execution.put_off" or (one.type == "attempt.started" and _other_way(one.data))
+        for one in events
+    )
+    if began is None or not healed or whole.resolution is None:
+        return []
+    of = next((s for s in whole.suggestions if s.pk == whole.resolution.suggestion_id), None)
+    ended = [one.at for one in events if one.type in _ENDS]
+    until = ended[-1] if ended else None
+    return (
+        around.of_breakers(around.routes_of(of.action_type), events, since=began, until=until) if of else []
+    )
+
+
+def _other_way(data: dict[str, Any]) -> bool:
+    """Whether an attempt took another route than the first."""
+    number = data.get("route", "").partition(". ")[0]
+    return number.isdecimal() and number != "1"
+
+
+def _known(
+    whole: Whole,
+    bodies: Sequence[dict[str, Any]],
+    incidents: dict[str, Incident],
+    evidence: Sequence[Evidence],
+) -> _Known:
     words = {str(comment.pk): comment.text for comment in whole.comments}
     edits, looks = {}, {}
     for decision in whole.decisions:
@@ -81,7 +127,8 @@ def _known(whole: Whole, bodies: Sequence[dict[str, Any]]) -> _Known:
     people = User.objects.filter(pk__in=assigned) if assigned else []
     escalated = types & {"proposal.escalated", "proposal.escalation_skipped"}
     teams = dict(Team.objects.values_list("pk", "name")) if escalated else {}
-    return _Known(words, edits, looks, {str(user.pk): user.printed_name for user in people}, teams)
+    names = {str(user.pk): user.printed_name for user in people}
+    return _Known(words, edits, looks, names, teams, incidents, evidence)
 
 
 def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
@@ -114,8 +161,34 @@ def _entry(event: Event, body: dict[str, Any], known: _Known) -> Entry | None:
         facts["to"] = shown(known.people.get(data["to"], "somebody"))
     known_type = EVENT_TYPES.get(event.type)
     words = known_type.on_proposal if known_type else ""
+    if event.type == "attempt.finished":
+        facts["outcome"] = _OUTCOMES.get(data["outcome"], facts["outcome"])
     text = words.format_map(_Facts(facts)) if words else label(event.type)
-    return Entry(event.at, text, _more(event.type, data))
+    if event.type == "attempt.started" and _other_way(data):
+        text += ", over another route"
+    if event.type in ("incident.opened", "incident.closed"):
+        return _of_incident(event, text, data, known)
+    return Entry(event.at, text, _more(event.type, data), pieces(_written(event, data, known)))
+
+
+def _of_incident(event: Event, text: str, data: dict[str, Any], known: _Known) -> Entry:
+    """With its kind and what it is about, or what it was found to be and how it was dealt with."""
+    kinds = dict(Incident.Kind.choices)
+    incident = known.incidents.get(data["incident"])
+    if event.type == "incident.opened":
+        detail = incident.detail if incident else ""
+        return Entry(event.at, text, kinds.get(data["kind"], ""), pieces(detail))
+    sub, said = around.came_to(incident) if incident else ("", "")
+    return Entry(event.at, text, sub, pieces(said))
+
+
+def _written(event: Event, data: dict[str, Any], known: _Known) -> str:
+    """What somebody wrote as their evidence, if it stands with the execution still."""
+    if event.type not in ("step.settled", "step.skipped", "execution.marked_done") or "said" not in data:
+        return ""
+    of = [one for one in known.evidence if (one.type, one.step) == (event.type, data.get("step", ""))]
+    near = [one for one in of if abs(one.at - event.at) < around.AT_ONCE]
+    return near[0].text if near else ""
 
 
 class _Facts(dict[str, str]):
@@ -135,6 +208,10 @@ def _more(type: str, data: dict[str, Any]) -> str:
         return f"{data.get('left', 0)} uses left"
     if type == "attempt.started":
         return shown(data.get("route", ""))
+    if type == "execution.put_off":
+        return f"for {span(data['wait_ms'] / 1000)}" if data.get("wait_ms") else ""
+    if type in ("step.completed", "step.skipped"):
+        return _PROOF.get((data.get("receipt") or {}).get("verified", ""), "")
     if type == "attempt.finished" and data.get("http_status"):
         return f"answered {data['http_status']}"
     reason = data.get("reason", "")

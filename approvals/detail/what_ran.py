@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.urls import reverse
 
@@ -14,12 +15,35 @@ from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.board.one import incidents_of
 from execution.desk.attend import CAN_BE_CANCELLED
-from execution.desk.doubt import in_doubt
+from execution.desk.doubt import in_doubt, settling
 from execution.desk.read import attention_of
-from execution.models import Execution
+from execution.models import Execution, Step
 from governance.models import Halt, User
 from suggestions.answering.present import halt_of
 from suggestions.models import Proposal, Suggestion
+
+
+class Evidence(NamedTuple):
+    """What somebody wrote as evidence, and of which event that was."""
+
+    type: str
+    step: str
+    at: datetime
+    text: str
+
+
+def evidence_of(steps: Iterable[Step]) -> Iterator[Evidence]:
+    """What people wrote about steps that they settled, skipped or called done."""
+    for step in steps:
+        for attempt in step.attempts.all():
+            if found := attempt.found:
+                at = datetime.fromisoformat(found["at"])
+                yield Evidence("step.settled", step.name, at, found["evidence"])
+        receipt = step.receipt if isinstance(step.receipt, dict) else {}
+        if step.completed_at and "skipped_by" in receipt:
+            yield Evidence("step.skipped", step.name, step.completed_at, receipt["evidence"])
+        if step.completed_at and "marked_done_by" in receipt:
+            yield Evidence("execution.marked_done", "", step.completed_at, receipt["evidence"])
 
 
 def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
@@ -44,6 +68,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         "can_retry": can_retry,
         "round": execution.round,
         "in_doubt": in_doubt(execution),
+        **settling(execution, attends=reader.has_perm("execution.attend_execution")),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if reader.has_perm("execution.attend_execution")
         and execution.status in (Execution.Status.NEEDS_ATTENTION, Execution.Status.HANDED_BACK)
@@ -54,6 +79,7 @@ def execution_of(proposal: Proposal, reader: User) -> dict[str, Any] | None:
         if reader.has_perm("execution.attend_execution") and execution.status in CAN_BE_CANCELLED
         else "",
         "steps": [_step(step) for step in execution.steps.all()],
+        "evidence": list(evidence_of(execution.steps.all())),
     }
 
 
@@ -104,7 +130,8 @@ def _line(receipt: Any) -> str:
     """A receipt in one line: names and values."""
     if not isinstance(receipt, dict):
         return as_text(receipt)
-    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in receipt.items())
+    told = ((name, value) for name, value in receipt.items() if value is not None)
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in told)
 
 
 def _short(value: Any) -> str:

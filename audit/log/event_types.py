@@ -152,14 +152,14 @@ _ROWS = [
         "execution",
         "finished an attempt: {outcome}.",
         _ATTEMPT + " outcome http_status? response_digest?",
-        "Attempt {attempt} {outcome}",
+        "Attempt {attempt} of step {step} {outcome}",
     ),
     _row(
         "attempt.started",
         "execution",
         "began an attempt to carry it out.",
         _ATTEMPT,
-        "Attempt {attempt} began",
+        "Attempt {attempt} of step {step} began",
     ),
     _row(
         "attention.escalated",
@@ -408,6 +408,13 @@ _ROWS = [
         "What was done could not be undone",
     ),
     _row(
+        "compensation.lapsed",
+        "execution",
+        "went on, so that undoing what was done is not offered any more.",
+        "execution action_digest",
+        "Undoing what was done is not offered any more",
+    ),
+    _row(
         "compensation.offered",
         "execution",
         "offered to undo what was done.",
@@ -442,13 +449,26 @@ _ROWS = [
         "execution signal content",
         "{actor} told of the event {signal}",
     ),
-    _row("execution.cancelled", "execution", "cancelled the action.", "execution said"),
-    _row("execution.failed", "execution", "ended the action: it failed.", _REPORT),
+    _row(
+        "execution.cancelled",
+        "execution",
+        "cancelled the action.",
+        "execution said",
+        "{actor} cancelled it",
+    ),
+    _row(
+        "execution.failed",
+        "execution",
+        "ended the action: it failed.",
+        _REPORT,
+        "{actor} reported that it failed",
+    ),
     _row(
         "execution.handed_back",
         "execution",
         "handed the action back to the agent.",
         "execution action_digest? steps? grace_seconds? reason=plain? step? within_seconds?",
+        "Handed back to the agent, which carries it out",
     ),
     _row(
         "execution.held",
@@ -457,12 +477,19 @@ _ROWS = [
         "execution",
         "Stopped by a kill switch; it waits",
     ),
-    _row("execution.marked_done", "execution", "marked the action as done.", "execution said"),
+    _row(
+        "execution.marked_done",
+        "execution",
+        "marked the action as done.",
+        "execution said",
+        "{actor} marked it as done",
+    ),
     _row(
         "execution.needs_attention",
         "execution",
         "asked for a person: it needs attention.",
         "execution reason=plain was? action_digest? steps? grace_seconds?",
+        "It needs attention",
         tells=Tells.FAILED,
     ),
     _row(
@@ -470,7 +497,7 @@ _ROWS = [
         "execution",
         "put the action off until the next try.",
         "execution wait_ms",
-        "Execution waits for the next try",
+        "It waits before it goes on",
     ),
     _row(
         "execution.refused",
@@ -501,12 +528,15 @@ _ROWS = [
         _REPORT,
         "{actor} reported that it {outcome}",
     ),
-    _row("execution.resumed", "execution", "resumed the action.", "execution fence"),
+    _row(
+        "execution.resumed", "execution", "resumed the action.", "execution fence", "A worker goes on with it"
+    ),
     _row(
         "execution.retried",
         "execution",
         "had the action tried again.",
         "execution said although_unknown bulk_retry?",
+        "{actor} had it tried again",
     ),
     _row(
         "execution.returned",
@@ -527,6 +557,7 @@ _ROWS = [
         "execution",
         "scheduled the action.",
         "execution action_digest steps grace_seconds reason=plain",
+        "A worker is to carry it out",
     ),
     _row(
         "execution.stale",
@@ -535,8 +566,20 @@ _ROWS = [
         "execution action_digest look moved reason=plain",
         "Nothing was sent: it is not as it was when it was decided",
     ),
-    _row("execution.started", "execution", "started the action.", "execution fence"),
-    _row("execution.succeeded", "execution", "completed the action.", "execution action_digest"),
+    _row(
+        "execution.started",
+        "execution",
+        "started the action.",
+        "execution fence",
+        "A worker began to carry it out",
+    ),
+    _row(
+        "execution.succeeded",
+        "execution",
+        "completed the action.",
+        "execution action_digest",
+        "It is carried out",
+    ),
     _row(
         "execution.undone",
         "execution",
@@ -581,7 +624,13 @@ _ROWS = [
         "Nobody took the incident on: others are asked",
         tells=Tells.PAGED,
     ),
-    _row("incident.noted", "governance", "wrote a note on an incident.", _INCIDENT + " note text=commitment"),
+    _row(
+        "incident.noted",
+        "governance",
+        "wrote a note on an incident.",
+        _INCIDENT + " note text=commitment",
+        "{actor} wrote a note on the incident",
+    ),
     _row(
         "incident.opened",
         "governance",
@@ -634,7 +683,13 @@ _ROWS = [
         "Handed to the team {team}, to be done by hand",
         tells=Tells.BY_HAND,
     ),
-    _row("manual_task.released", "execution", "let go of what is to be done by hand.", "execution task team"),
+    _row(
+        "manual_task.released",
+        "execution",
+        "let go of what is to be done by hand.",
+        "execution task team",
+        "{actor} let go of doing it by hand",
+    ),
     _row(
         "manual_task.reminded",
         "execution",
@@ -904,11 +959,18 @@ _ROWS = [
         "Passed by a standing approval",
     ),
     _row(
+        "step.settled",
+        "execution",
+        "found out of step {step}, of which nobody knew, that it was {found_to_be}.",
+        "execution step found_to_be said",
+        "{actor} found out that step {step} was {found_to_be}",
+    ),
+    _row(
         "step.skipped",
         "execution",
         "left out a step of the action.",
         "execution step said?",
-        "Step {step} was left out",
+        "{actor} left out step {step}",
     ),
     _row(
         "step.completed",

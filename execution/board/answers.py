@@ -51,6 +51,16 @@ class EvidenceBody(Strict):
     evidence: str = Field(min_length=1, max_length=LONGEST_TEXT, description="How you know.")
 
 
+class SettleBody(Strict):
+    """What became of the step of which nobody knows whether it took effect."""
+
+    happened: bool = Field(
+        description="True: it counts as done, and the rest goes on. False: it is tried again."
+    )
+    evidence: str = Field(min_length=1, max_length=LONGEST_TEXT, description="How you know.")
+    round: int | None = Field(None, ge=1, description="What you looked at; a later one is a 409.")
+
+
 class ReasonBody(Strict):
     reason: str = Field("", max_length=LONGEST_TEXT)
 

@@ -76,6 +76,23 @@ class Retry(APIView):
         return _attend(request, execution_id, attend.retry, **words)
 
 
+class Settle(APIView):
+    permission_classes = [has_permission(ATTENDS)]
+
+    @extend_schema(
+        operation_id="settle_execution", request=answers.SettleBody, responses={200: ExecutionAnswer}
+    )
+    def post(self, request: Request, execution_id: UUID) -> Response:
+        """Say whether the step with the unknown outcome happened, and how you know; that is kept with it.
+
+        What happened completes the step, and the rest goes on; what did not is tried again. 409
+        `nothing-in-doubt` where no step has an unknown outcome, `not-waiting` for a `round` that is over.
+        """
+        body = check(answers.SettleBody, request.data)
+        words = {"happened": body.happened, "evidence": body.evidence, "seen": body.round}
+        return _attend(request, execution_id, attend.settle, **words)
+
+
 class MarkDone(APIView):
     permission_classes = [has_permission(ATTENDS)]
 
@@ -248,7 +265,7 @@ def _attend(request: Request, execution_id: UUID, verb: Callable[..., None], **w
 
 def _told(request: Request, execution: Execution) -> Response:
     found = _again(execution)
-    return Response(story(found, with_responses=not isinstance(request.user, AgentCaller)))
+    return Response(story(found, for_people=not isinstance(request.user, AgentCaller)))
 
 
 def _again(execution: Execution) -> Execution:
@@ -265,7 +282,7 @@ def _edited(execution: Execution, edited: FormerExecution | None) -> answers.Edi
         status="pending" if edited else "approved",
         action_digest=edited.edited_digest if edited else execution.action_digest,
         former=former.told_one(edited) if edited else None,
-        execution=None if edited else story(_again(execution), with_responses=True),
+        execution=None if edited else story(_again(execution), for_people=True),
     )
 
 

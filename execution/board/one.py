@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from django.urls import reverse
 
@@ -13,14 +14,18 @@ from audit.models import Event
 from execution.board import former
 from execution.board.edit import edit_url
 from execution.board.offers import offer_for
+from execution.board.requests import lines_of, title_of
+from execution.desk import around
+from execution.desk.asked import Asked, Requests
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
-from execution.holding.steps import UNDO, ahead, undoing
+from execution.holding.steps import ahead, plans_of
 from execution.holding.workflow import HandBack, InvalidWorkflow, WorkflowStep, label, workflow_of
 from execution.models import Attempt, Breaker, Execution, Step
 from execution.running.moves import breaker_of
 from governance.models import User
 from governance.people.incidents import incidents_seen_by
+from governance.schemas.covering import Cover
 
 MOST_EVENTS = 300  # the newest
 MOST_INCIDENTS = 10
@@ -33,19 +38,26 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
     first = ahead(execution).first()
     stands_at = first.pk if first and execution.status in CAN_BE_STEERED else None
     plans, shut = _plans(execution), _shut()
-    steps = list(execution.steps.all())
+    steps, requests = list(execution.steps.all()), Requests(execution)
     return {
         "steps": [
             {
                 **_step(step, plans.get(step.name), shut, chosen=execution.chosen.get(step.name)),
+                "attempts": list(_attempts(step, requests)),
                 "stands_here": step.pk == stands_at,
+                "in_doubt": attends and step.name == execution.doubtful_step,
                 "may_steer": attends and step.pk == stands_at and not execution.assisted,
                 "may_skip": attends and step.pk == stands_at and execution.started_at is not None,
             }
             for step in steps
         ],
         "signals": [
-            {"name": shown(one.name), "by": shown(one.by), "at": one.at, "data": _json(one.data)}
+            {
+                "name": shown(one.name),
+                "by": shown(one.by),
+                "at": one.at,
+                "data": _json(requests.cover.json(one.data)),
+            }
             for one in execution.signals.all()
         ],
         "offer": offer_for(execution, reader),
@@ -64,11 +76,7 @@ def _plans(execution: Execution) -> dict[str, WorkflowStep]:
         workflow = workflow_of(execution.suggestion.action_type)
     except InvalidWorkflow:
         return {}
-    plans = workflow.steps if workflow else []
-    return {
-        **{plan.name: plan for plan in plans},
-        **{UNDO + plan.name: undoing(plan) for plan in plans if plan.undo},
-    }
+    return plans_of(workflow) if workflow else {}
 
 
 def _shut() -> dict[str, Breaker]:
@@ -90,7 +98,6 @@ def _step(
         "waits_until": step.wait_until if waits else None,
         "waits_for": _awaited(plan) if waits else "",
         "routes": _routes(plan, shut, chosen) if plan else [],
-        "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
         "receipt": _lines(step.receipt),
         "completed": step.completed_at,
     }
@@ -118,7 +125,21 @@ def _routes(plan: WorkflowStep, shut: dict[str, Breaker], chosen: int | None) ->
     return found
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempts(step: Step, requests: Requests) -> Iterator[dict[str, Any]]:
+    """Each with what it asked; over one route a step asks the same every time, which is told once."""
+    told: dict[str, int] = {}
+    for attempt in step.attempts.all():
+        asked, first = requests.of(step, attempt), told.setdefault(attempt.route, attempt.number)
+        yield {**_attempt(attempt, requests.cover), **_asked(asked), "as_attempt": first}
+
+
+def _asked(asked: Asked | None) -> dict[str, Any]:
+    if asked is None:
+        return {"asked": [], "unsure": ""}
+    return {"asked": lines_of(asked), "asked_title": title_of(asked), "unsure": shown(asked.unsure)}
+
+
+def _attempt(attempt: Attempt, cover: Cover) -> dict[str, Any]:
     is_open = attempt.outcome == OPEN
     answered = f"HTTP {attempt.http_status}." if attempt.http_status else ""
     return {
@@ -130,9 +151,17 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "started": attempt.started_at,
         "finished": attempt.finished_at,
         "answered": "" if answered.strip(".") in attempt.detail else answered,
-        "detail": pieces(attempt.detail),
-        "response": pieces(attempt.response),
+        "detail": pieces(cover.text(attempt.detail)),
+        "response": pieces(cover.text(attempt.response)),
+        "found": _found(attempt.found),
     }
+
+
+def _found(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a person found out of an attempt of which nobody knew."""
+    if not found:
+        return None
+    return {"happened": found["happened"], "by": shown(found["by"]), "evidence": pieces(found["evidence"])}
 
 
 def _lines(receipt: Any) -> list[tuple[str, list[Piece]]]:
@@ -161,16 +190,25 @@ def incidents_of(execution: Execution, reader: User) -> list[dict[str, Any]]:
 
 
 def _story(execution: Execution) -> list[dict[str, Any]]:
-    """What the log says of it, oldest first, each event as a sentence."""
+    """What the log says of it, oldest first, each event as a sentence, and what befell its routes besides."""
     newest = Event.objects.filter(proposal_id=execution.proposal_id).order_by("-pk")[:MOST_EVENTS]
-    return [
-        {"at": event.at, "text": shown(sentence(event.body))}
+    own = [
+        (event, told)
         for event in reversed(newest)
-        if _is_about(event, str(execution.pk))
+        if _is_about(told := around.Event(event.type, event.at, json.loads(event.body)["data"]), execution)
     ]
+    entries = [{"at": event.at, "text": shown(sentence(event.body))} for event, _ in own]
+    if execution.started_at is None:
+        return entries
+    routes = around.routes_of(execution.suggestion.action_type)
+    since, until = execution.started_at, execution.finished_at
+    asides = around.of_breakers(routes, [told for _, told in own], since=since, until=until)
+    entries += [{"at": aside.at, "text": f"{aside.text}."} for aside in asides]
+    return sorted(entries, key=lambda entry: entry["at"])
 
 
-def _is_about(event: Event, execution_id: str) -> bool:
-    """Whether an event of its proposal tells of how it is carried out."""
-    data = cast(dict[str, Any], json.loads(event.body)).get("data", {})
-    return data.get("execution") == execution_id or event.type.startswith("breaker.")
+def _is_about(event: around.Event, execution: Execution) -> bool:
+    """Whether an event of its proposal tells of how it is carried out, or of what came of that."""
+    return event.data.get("execution") == str(execution.pk) or event.type.startswith(
+        ("breaker.", "incident.")
+    )

@@ -16,6 +16,38 @@ _VERDICT = (
 )
 
 
+class RequestAnswer(Answer):
+    """What a service was asked, worked out again from what was approved. What is sensitive is masked; secrets
+    stand there by their names (`{secret:NAME}`). A kind of route has some of these."""
+
+    kind: str = left_out()
+    method: str = left_out()
+    url: str = left_out()
+    headers: dict[str, str] = left_out()
+    certificate: str = left_out("The secret with the client certificate.")
+    body: Any = left_out()
+    tool: str = left_out("Of an MCP server.")
+    callable: str = left_out("A function of an installed app.")
+    arguments: Any = left_out("Of the tool or the function.")
+    context: dict[str, str] = left_out("What the function is told besides.")
+    broker: str = left_out("The secret with its address.")
+    exchange: str = left_out()
+    routing_key: str = left_out("Of a task: its queue.")
+    task: str = left_out("The name of a Celery task.")
+    id: str = left_out("Of that task.")
+    unsure: str = left_out("Why it can’t be told; then nothing else is.")
+    was_sent: bool = left_out("False: the attempt ended before anything left.")
+
+
+class FoundAnswer(Answer):
+    """What a person found out about an attempt of which nobody knew whether it had taken effect."""
+
+    happened: bool
+    by: str
+    evidence: str
+    at: str
+
+
 class AttemptAnswer(Answer):
     """One try of a step over one route."""
 
@@ -28,7 +60,11 @@ class AttemptAnswer(Answer):
     detail: str
     started_at: datetime
     finished_at: datetime | None
-    response: str = left_out("The start of what came back; for people.")
+    found: Annotated[dict[str, Any] | None, DocumentedAs(FoundAnswer | None)] = Field(
+        description="Where a person settled what nobody knew."
+    )
+    request: RequestAnswer | None = left_out("What was asked; for people. Null: no worker made it.")
+    response: str = left_out("The start of what came back; for people. What is sensitive is masked.")
 
 
 class ReceiptAnswer(Answer):
@@ -44,6 +80,7 @@ class ReceiptAnswer(Answer):
     task: str = left_out("What they did, by the id of the manual task.")
     begun: bool = left_out("Whether it was granted to that agent before.")
     marked_done_by: str = left_out("The person who vouched for it.")
+    settled_by: str = left_out("The person who found out that it had happened, where nobody knew.")
     evidence: str = left_out("By what that person knew.")
     skipped: str = left_out("Why the step was left out.")
     skipped_by: str = left_out("The person who left it out.")

@@ -51,7 +51,7 @@ class ExecutionOfProposal(APIView):
         if execution is None:
             raise Http404
         is_person = not isinstance(request.user, AgentCaller)
-        return Response(story(execution, with_responses=is_person))
+        return Response(story(execution, for_people=is_person))
 
 
 class BeginExecution(APIView):
@@ -92,7 +92,7 @@ class ReportResult(APIView):
         execution = report_result(
             proposal, agent=proposal.agent, outcome=body.outcome, detail=body.detail, token=body.token
         )
-        return Response(story(execution, with_responses=False))
+        return Response(story(execution, for_people=False))
 
 
 def _grant(grant: Grant) -> GrantAnswer:

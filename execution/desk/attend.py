@@ -24,6 +24,7 @@ from execution.models import Attempt, Compensation, Execution, Step
 from execution.models.work import work_on
 from execution.running.schedule import MARGIN, longest
 from governance.models import User
+from governance.trust.incidents import moment
 
 STATUS = Execution.Status
 LONGEST_TEXT = 2_000
@@ -53,6 +54,10 @@ class NoEvidence(Invalid):
     def __init__(self) -> None:
         said = "Say how you know: others will rely on it."
         super().__init__([{"pointer": "/evidence", "detail": said}], said)
+
+
+class NothingInDoubt(NotWaiting):
+    detail = "Of no step it is unknown whether it took effect; look again."
 
 
 class NotThatStep(Refusal):
@@ -88,9 +93,71 @@ def retry(
     unknown = in_doubt(locked)
     if unknown and not checked:
         raise MayHaveHappened
-    _go_on(locked)
+    actor = actor or by.as_actor()
     facts = {"although_unknown": unknown, **({"bulk_retry": str(bulk)} if bulk else {})}
-    _record("execution.retried", locked, actor or by.as_actor(), _tidy(reason), **facts)
+    _record("execution.retried", locked, actor, _tidy(reason), **facts)
+    _go_on(locked, actor)
+
+
+@transaction.atomic
+def settle(
+    execution: Execution,
+    *,
+    by: User,
+    happened: bool,
+    evidence: str,
+    seen: int | None = None,
+    actor: Actor | None = None,
+) -> None:
+    """Say what became of the step of which nobody knows whether it took effect, and by which evidence.
+
+    What happened completes the step, with the evidence in its receipt, and the next one begins; later steps
+    do not know what it answered. What did not happen is tried again, as by `retry`. Of what the agent carries
+    out as a whole (at stage 1) all steps are meant. What was found out stands with the attempt. `seen` is as
+    for `retry`. Raises `NoEvidence`, `NothingInDoubt`, `NotWaiting`.
+    """
+    evidence = _tidy(evidence)
+    if not evidence:
+        raise NoEvidence
+    locked = _lock(execution, STATUS.NEEDS_ATTENTION)
+    if seen not in (None, locked.round):
+        raise NotWaiting
+    attempt = _in_doubt(locked)
+    attempt.found = {
+        "happened": happened,
+        "by": by.printed_name,
+        "evidence": evidence,
+        "at": moment().isoformat(),
+    }
+    attempt.save(update_fields=["found"])
+    if happened:
+        _took_effect(locked, attempt, {"settled_by": by.printed_name, "evidence": evidence})
+    actor = actor or by.as_actor()
+    found_to_be = "done" if happened else "not done"
+    _record("step.settled", locked, actor, evidence, step=attempt.step.name, found_to_be=found_to_be)
+    _go_on(locked, actor)
+
+
+def _in_doubt(execution: Execution) -> Attempt:
+    """The attempt of which nobody knows whether it took effect. Raises `NothingInDoubt`."""
+    unknown = Attempt.objects.filter(
+        step__execution=execution,
+        step__name=execution.doubtful_step,
+        round=execution.round,
+        outcome=Attempt.Outcome.UNKNOWN,
+    )
+    attempt = unknown.select_related("step").order_by("-number").first()
+    if attempt is None:
+        raise NothingInDoubt
+    return attempt
+
+
+def _took_effect(execution: Execution, attempt: Attempt, evidence: dict[str, Any]) -> None:
+    """Complete the step of an attempt that somebody vouches for."""
+    call = {"route": attempt.route, "http_status": attempt.http_status, "verified": None}
+    for step in ahead(execution) if execution.assisted else [attempt.step]:
+        complete(step, {**call, **(step.receipt or {}), **evidence})
+    Execution.objects.filter(pk=execution.pk).update(verdict=_verdict(execution))
 
 
 @transaction.atomic
@@ -122,9 +189,10 @@ def choose_route(
         raise MayHaveHappened
     Execution.objects.filter(pk=locked.pk).update(chosen={**locked.chosen, step: route - 1})
     facts = {"step": step, "route": label(task.plan, route - 1), "although_unknown": unknown}
-    _record("execution.route_chosen", locked, actor or by.as_actor(), _tidy(reason), **facts)
+    actor = actor or by.as_actor()
+    _record("execution.route_chosen", locked, actor, _tidy(reason), **facts)
     if locked.started_at:
-        _go_on(locked)
+        _go_on(locked, actor)
     else:
         news.changed(locked)
 
@@ -149,8 +217,9 @@ def skip_step(
         found,
         {**receipt, "skipped": "A person left it out.", "skipped_by": by.printed_name, "evidence": evidence},
     )
-    _record("step.skipped", locked, actor or by.as_actor(), evidence, step=step)
-    _go_on(locked)
+    actor = actor or by.as_actor()
+    _record("step.skipped", locked, actor, evidence, step=step)
+    _go_on(locked, actor)
 
 
 @transaction.atomic
@@ -168,11 +237,13 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
         complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})
     status = STATUS.CANCELLED if locked.undoing else STATUS.SUCCEEDED
     said = "Undone by hand" if locked.undoing else "Marked done"
-    verdict = worst(locked.steps.filter(kind=Step.Kind.DO).values_list("verdict", flat=True))
-    _move(locked, status, finished_at=Now(), reason=f"{said} by {by.printed_name}."[:500], verdict=verdict)
-    _record("execution.marked_done", locked, actor or by.as_actor(), evidence)
+    reason = f"{said} by {by.printed_name}."[:500]
+    _move(locked, status, finished_at=Now(), reason=reason, verdict=_verdict(locked))
+    actor = actor or by.as_actor()
+    _record("execution.marked_done", locked, actor, evidence)
     if locked.undoing:
         compensation.ended(locked, Compensation.Status.DONE)
+    compensation.lapse(locked, actor=actor)
     news.owe_agent(locked, status, f"{said} by a person.")
 
 
@@ -184,16 +255,24 @@ def cancel(execution: Execution, *, by: User, reason: str = "", actor: Actor | N
     lost the lease: they send nothing any more. Raises `NotWaiting`, `InTheMiddle`.
     """
     locked = _lock(execution, *CAN_BE_CANCELLED)
-    attempts.cut_off(locked, actor=actor or by.as_actor())
+    actor = actor or by.as_actor()
+    attempts.cut_off(locked, actor=actor)
     still = _may_still_happen(locked)
     said = f"Cancelled by {by.printed_name[:300]}.{still}"
     _move(locked, STATUS.CANCELLED, finished_at=Now(), fence=F("fence") + 1, reason=said)
-    _record("execution.cancelled", locked, actor or by.as_actor(), _tidy(reason))
+    _record("execution.cancelled", locked, actor, _tidy(reason))
+    compensation.lapse(locked, actor=actor)
     news.owe_agent(locked, STATUS.CANCELLED, f"Cancelled by a person.{still}")
 
 
-def _go_on(execution: Execution) -> None:
+def _verdict(execution: Execution) -> str:
+    """The worst of what is known of its steps."""
+    return worst(execution.steps.filter(kind=Step.Kind.DO).values_list("verdict", flat=True))
+
+
+def _go_on(execution: Execution, actor: Actor) -> None:
     """Let a worker go on at once, with every route's attempts counted anew."""
+    compensation.lapse(execution, actor=actor)
     execution.steps.filter(status=Step.Status.WAITING).update(wait_until=None, probes=0)
     lasts = _lasts(execution)
     _move(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
+
+from audit.ground.unseen import shown
 from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.models import Execution
 from governance.models import ActionType
@@ -33,3 +36,14 @@ def could_act_twice(action_type: ActionType, doubtful_step: str | None, *, assis
     [first, *others] = plan.routes
     honours_key = first.idempotent and not others
     return plan.verify is None and not honours_key
+
+
+def settling(execution: Execution, *, attends: bool) -> dict[str, str]:
+    """The step of which nobody knows whether it took effect, and where who attends says what they found.
+
+    Empty where there is none. For an execution out of `with_doubt()`.
+    """
+    if execution.status != Execution.Status.NEEDS_ATTENTION or not execution.doubtful_step:
+        return {"doubtful_step": "", "settle_url": ""}
+    url = reverse("execution:settle", args=[execution.pk]) if attends else ""
+    return {"doubtful_step": shown(execution.doubtful_step), "settle_url": url}

@@ -26,9 +26,11 @@ from execution.desk.answers import (
     BegunAnswer,
     ExecutionAnswer,
     FormerStoryAnswer,
+    RequestAnswer,
     StepAnswer,
     WaitsForAnswer,
 )
+from execution.desk.asked import Asked, Requests
 from execution.handing_back.begin import begun
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
@@ -80,7 +82,8 @@ def page(user: User, *, status: str = "", before: UUID | None = None) -> list[Ex
 
 def one(user: User, execution_id: UUID) -> Execution | None:
     """One that this person may know about, as the list has it, with its steps, attempts and events."""
-    return _listed(user).filter(pk=execution_id).prefetch_related("steps__attempts", "signals").first()
+    found = _listed(user).defer(None).defer("proposal__context")  # requests are made of the arguments
+    return found.filter(pk=execution_id).prefetch_related("steps__attempts", "signals").first()
 
 
 def _listed(user: User) -> ExecutionQuerySet:
@@ -133,13 +136,14 @@ def halt_of(execution: Execution) -> Halt | None:
     return on.order_by("at").first()
 
 
-def story(execution: Execution, *, with_responses: bool) -> ExecutionAnswer:
+def story(execution: Execution, *, for_people: bool) -> ExecutionAnswer:
     """Steps, attempts and receipts, as the API tells them; for people with those before this one.
 
-    What services answered is for people: an agent has no claim to what a workflow can read.
+    What services were asked and what they answered is for people: an agent has no claim to what a workflow
+    says and can read.
     """
-    before: dict[str, Any] = {"former": former.told(execution.proposal_id)} if with_responses else {}
-    return ExecutionAnswer(**_told(execution, with_responses), **before)
+    before: dict[str, Any] = {"former": former.told(execution.proposal_id)} if for_people else {}
+    return ExecutionAnswer(**_told(execution, for_people=for_people), **before)
 
 
 def whole_story(execution: Execution) -> FormerStoryAnswer:
@@ -148,12 +152,13 @@ def whole_story(execution: Execution) -> FormerStoryAnswer:
     tasks = found.manual_tasks.select_related("step", "ended_by").order_by("id")
     signals = [former.told_event(one) for one in found.signals.all()]
     return FormerStoryAnswer(
-        **_told(found, with_responses=True), signals=signals, by_hand=list(map(former.told_task, tasks))
+        **_told(found, for_people=True), signals=signals, by_hand=list(map(former.told_task, tasks))
     )
 
 
-def _told(execution: Execution, with_responses: bool) -> dict[str, Any]:
+def _told(execution: Execution, *, for_people: bool) -> dict[str, Any]:
     halt = halt_of(execution)
+    requests = Requests(execution) if for_people else None
     return {
         "id": execution.pk,
         "proposal": execution.proposal_id,
@@ -175,7 +180,7 @@ def _told(execution: Execution, with_responses: bool) -> dict[str, Any]:
         "deadline": execution.deadline,
         "started_at": execution.started_at,
         "finished_at": execution.finished_at,
-        "steps": [_step(step, with_responses) for step in execution.steps.all()],
+        "steps": [_step(step, requests) for step in execution.steps.all()],
     }
 
 
@@ -219,7 +224,7 @@ def _begun(execution: Execution) -> BegunAnswer | None:
     return BegunAnswer(by=attempt.begun_by, at=attempt.started_at, lease_until=until)
 
 
-def _step(step: Step, with_responses: bool) -> StepAnswer:
+def _step(step: Step, requests: Requests | None) -> StepAnswer:
     return StepAnswer(
         name=step.name,
         kind=step.kind,
@@ -227,12 +232,15 @@ def _step(step: Step, with_responses: bool) -> StepAnswer:
         status=step.status,
         completed_at=step.completed_at,
         receipt=step.receipt,
-        attempts=[_attempt(attempt, with_responses) for attempt in step.attempts.all()],
+        attempts=[_attempt(step, attempt, requests) for attempt in step.attempts.all()],
     )
 
 
-def _attempt(attempt: Attempt, with_responses: bool) -> AttemptAnswer:
-    response = {"response": attempt.response} if with_responses else {}
+def _attempt(step: Step, attempt: Attempt, requests: Requests | None) -> AttemptAnswer:
+    for_people: dict[str, Any] = {}
+    if requests is not None:
+        for_people["request"] = _request(requests.of(step, attempt))
+        for_people["response"] = requests.cover.text(attempt.response)
     return AttemptAnswer(
         number=attempt.number,
         route=attempt.route,
@@ -241,5 +249,14 @@ def _attempt(attempt: Attempt, with_responses: bool) -> AttemptAnswer:
         detail=attempt.detail,
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
-        **response,
+        found=attempt.found,
+        **for_people,
     )
+
+
+def _request(asked: Asked | None) -> RequestAnswer | None:
+    if asked is None:
+        return None
+    if asked.unsure:
+        return RequestAnswer(unsure=asked.unsure, was_sent=asked.was_sent)
+    return RequestAnswer(**asked.call, was_sent=asked.was_sent)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -22,12 +22,13 @@ from audit.ground.ids import read_uuid
 from audit.ground.refusals import Refusal
 from audit.ground.unseen import shown
 from execution.desk import attend, read
-from execution.desk.doubt import in_doubt
+from execution.desk.doubt import in_doubt, settling
 from execution.models import Execution, FormerExecution
 from governance.models import User
 from suggestions.models import Proposal
 
 LEAST_DELAY = 2  # seconds
+SETTLED = {"yes": "The step counts as done, and the rest goes on.", "no": "The step is tried again."}
 _STATES = [(status.value, status.label.capitalize()) for status in Execution.Status]
 # What is scheduled stands first, then why it does not run: it waits for something outside, or heals.
 TABS = [("", "All"), _STATES[0], ("waiting", "Waiting"), ("healing", "Healing"), *_STATES[1:]]
@@ -106,6 +107,7 @@ def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "in_doubt": in_doubt(execution),
         "retry_url": reverse("execution:retry", args=[execution.pk]),
         "round": execution.round,
+        **settling(execution, attends=attends),
         "done_url": reverse("execution:mark-done", args=[execution.pk])
         if attends and execution.status in attend.CAN_BE_MARKED_DONE
         else "",
@@ -137,6 +139,8 @@ def _next(execution: Any, *, attends: bool) -> str:
     status = Execution.Status
     if execution.is_held:
         return "It goes on once the kill switch is lifted."
+    if execution.status == status.NEEDS_ATTENTION and attends and execution.doubtful_step:
+        return "Say whether it happened, or cancel it."
     if execution.status == status.NEEDS_ATTENTION:
         return "Retry it, mark it as done, or cancel it." if attends else "An operator looks at it."
     if execution.waits_for and execution.status == status.SCHEDULED:
@@ -152,13 +156,25 @@ def _next(execution: Any, *, attends: bool) -> str:
 @permission_required("execution.attend_execution", raise_exception=True)
 @require_POST
 def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    seen = request.POST.get("round", "")
-    again = partial(
-        attend.retry,
-        checked=bool(request.POST.get("checked")),
-        seen=int(seen) if seen.isdecimal() else None,
-    )
+    again = partial(attend.retry, checked=bool(request.POST.get("checked")), seen=_round(request))
     return attended(request, execution_id, again, "Another try is under way.", reason="reason")
+
+
+def _round(request: HttpRequest) -> int | None:
+    """Which round the form was about."""
+    seen = request.POST.get("round", "")
+    return int(seen) if seen.isdecimal() and len(seen) < 9 else None
+
+
+@login_required
+@permission_required("execution.attend_execution", raise_exception=True)
+@require_POST
+def settle(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    answer = request.POST.get("happened", "")
+    if answer not in SETTLED:
+        return HttpResponseBadRequest("Say whether it happened: yes or no.", content_type="text/plain")
+    verb = partial(attend.settle, happened=answer == "yes", seen=_round(request))
+    return attended(request, execution_id, verb, SETTLED[answer], evidence="evidence")
 
 
 @login_required

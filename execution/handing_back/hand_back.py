@@ -13,6 +13,7 @@ from audit.ground.canonical import commitment
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from execution.handing_back.begin import NotHandedBack, already_begun, attempt_of, begun, lock
+from execution.healing import compensation
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import ahead, complete
@@ -68,6 +69,8 @@ def _take(proposal: Proposal, agent: Agent, outcome: str, detail: str, token: st
     step = attempt.step if attempt else ahead(execution).first()
     if step is None:
         raise NotHandedBack
+    if execution.status == STATUS.NEEDS_ATTENTION:
+        compensation.lapse(execution, actor=agent.as_actor())
     if outcome == "succeeded":
         _succeeded(execution, step, attempt, agent, detail)
     else:

@@ -8,7 +8,8 @@ for a route waits until its breaker closes; only the one that tries it next is w
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -171,6 +172,23 @@ def _change(
     return BreakerChange.objects.create(
         route=breaker.route, state=state, reason=breaker.reason, by=breaker.by
     )
+
+
+def changes(
+    routes: Sequence[str], *, since: datetime, until: datetime | None = None, most: int = 100
+) -> list[BreakerChange]:
+    """What became of the breakers of these routes in that time, oldest first; and what had shut one then."""
+    rows = BreakerChange.objects.filter(route__in=routes)
+    if until is not None:
+        rows = rows.filter(at__lte=until)
+    found: list[BreakerChange] = []
+    begun: set[str] = set()  # routes of which the last change before that time was seen
+    for change in rows.order_by("-id")[:most]:
+        if change.at >= since or (change.route not in begun and change.state == STATE.OPEN):
+            found.append(change)
+        if change.at < since:
+            begun.add(change.route)
+    return found[::-1]
 
 
 def states(routes: list[str] | None = None) -> list[Breaker]:

@@ -145,6 +145,19 @@ def decline(
     return locked
 
 
+def lapse(execution: Execution, *, actor: Actor) -> None:
+    """End the offer that is open, if one is: it was made where nothing went on, and something does.
+
+    In the transaction of whoever lets it go on, or ends it, which locks the execution first.
+    """
+    made = Compensation.objects.filter(execution=execution.pk, status=OFFER.OFFERED).first()
+    if made is None:
+        return
+    made.status, made.ended_at = OFFER.LAPSED, Now()
+    made.save(update_fields=["status", "ended_at"])
+    _record("compensation.lapsed", made, execution, actor)
+
+
 def begin_by_itself(execution: Execution, offered: Compensation) -> None:
     """Undo what was done without asking anybody, in the transaction that gives it up."""
     offered.status = OFFER.APPROVED

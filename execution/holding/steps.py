@@ -34,14 +34,20 @@ class Task(NamedTuple):
 
 def tasks_of(workflow: Workflow | None, steps: Sequence[Progress]) -> list[Task] | None:
     """Each step with its plan, in order; None where the steps are not those of the workflow."""
-    plans = {plan.name: plan for plan in workflow.steps} if workflow else {}
+    names = [plan.name for plan in workflow.steps] if workflow else []
     doing = [one.step.name for one in steps if one.step.kind == Step.Kind.DO]
-    if not plans or doing != list(plans):
+    if workflow is None or doing != names:
         return None
-    plans |= {UNDO + plan.name: undoing(plan) for plan in plans.values() if plan.undo}
+    plans = plans_of(workflow)
     if any(one.step.name not in plans for one in steps):
         return None
     return [Task(one, plans[one.step.name]) for one in steps]
+
+
+def plans_of(workflow: Workflow) -> dict[str, WorkflowStep]:
+    """What the workflow says of each step, by its name; of those too that take one back."""
+    undo = {UNDO + plan.name: undoing(plan) for plan in workflow.steps if plan.undo}
+    return {**{plan.name: plan for plan in workflow.steps}, **undo}
 
 
 def undoing(plan: WorkflowStep) -> WorkflowStep:

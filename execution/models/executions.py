@@ -304,6 +304,9 @@ class Attempt(models.Model):
     begun_by = models.CharField(
         max_length=300, blank=True, default="", db_default="", help_text="Which key and process of the agent."
     )
+    found = models.JSONField(
+        null=True, help_text="Of an unknown outcome: what a person found out, who that was, how they know."
+    )
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 

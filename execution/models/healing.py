@@ -87,6 +87,7 @@ class Compensation(models.Model):
         OFFERED = "offered"
         APPROVED = "approved"
         DECLINED = "declined"
+        LAPSED = "lapsed"  # people went on otherwise
         DONE = "done"
         FAILED = "failed"
 

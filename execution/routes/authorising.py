@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.routes import oauth2, signing
-from governance.actions.credentials import filled_in
+from governance.actions import credentials
 from governance.actions.route_kinds import HttpRoute
 from governance.secrets import vault
 
@@ -40,10 +40,25 @@ def carried(
     return Carried(headers, certificate, token)
 
 
+def named(route: HttpRoute, *, message: str) -> dict[str, str]:
+    """The headers of `carried` for people: each secret by its name, and what is made of one by how."""
+    headers = dict(route.headers)
+    if route.oauth2:
+        client = f"{route.oauth2.client_id} by {credentials.named(route.oauth2.client_secret)}"
+        headers["authorization"] = f"Bearer (a token of {route.oauth2.token_url} for {client})"
+    if route.sign:
+        headers |= {
+            "webhook-id": message,
+            "webhook-timestamp": "(when it was sent)",
+            "webhook-signature": f"(a signature with {credentials.named(route.sign)})",
+        }
+    return headers
+
+
 def in_headers(headers: Mapping[str, str], place: str) -> dict[str, str]:
     """Headers with the secrets in the place of their names. Raises `vault.NotRevealed`."""
     return {
-        name: filled_in(value, lambda secret: vault.reveal(secret, user=place))
+        name: credentials.filled_in(value, lambda secret: vault.reveal(secret, user=place))
         for name, value in headers.items()
     }
 

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from audit.ground import stopping
 from execution.routes import http, mcp_tool, message, python_callable
-from execution.routes.result import FAILED, REFUSED, UNKNOWN, How, NoRead, Read, Result
+from execution.routes.result import FAILED, NOT_SENT, REFUSED, UNKNOWN, How, NoRead, Read, Result
 from governance.actions.route_kinds import HttpRoute, McpRoute, MessageRoute, PythonRoute
 from governance.secrets import masking, vault
 
-# Each a module with `call(route, known, how)`, and `read(route, known, timeout)` where one may ask only.
+# Each a module with `call(route, known, how)`, with `asked(route, known, headers)` for what that tells the
+# other side, and `read(route, known, timeout)` where one may ask only.
 _KINDS: dict[type, Any] = {
     HttpRoute: http,
     McpRoute: mcp_tool,
@@ -36,7 +37,7 @@ def call(route: Any, known: Mapping[str, Any], how: How) -> Result:
             return Result(UNKNOWN, f"Perhaps sent: {error}.")
         except vault.NotRevealed as error:
             outcome = FAILED if isinstance(error, vault.NotNow) else REFUSED
-            return Result(outcome, f"Not sent: {error}.")
+            return Result(outcome, f"{NOT_SENT}{error}.")
         return _without_secrets(result, mask)
 
 
@@ -48,6 +49,12 @@ def read(route: Any, known: Mapping[str, Any], timeout: float) -> Read:
         except (NoRead, vault.NotRevealed) as error:
             raise NoRead(mask.text(str(error))) from None
         return _without_secrets(found, mask)
+
+
+def asked(route: Any, known: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What `call` tells the other side, for people: secrets by their names. Raises `Unusable`."""
+    told: dict[str, Any] = _KINDS[type(route)].asked(route, known, headers)
+    return {"kind": route.kind, **told}
 
 
 class Broken(Exception):

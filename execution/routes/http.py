@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from execution.routes import authorising, oauth2
 from execution.routes.filling import address_of, filled, written
 from execution.routes.result import (
     FAILED,
+    NOT_SENT,
     REFUSED,
     SUCCEEDED,
     UNKNOWN,
@@ -22,6 +24,7 @@ from execution.routes.result import (
     Result,
     Unusable,
 )
+from governance.actions.credentials import named
 from governance.actions.route_kinds import HttpRoute
 from governance.actions.templates import KNOWN_AFTER
 from governance.expressions import cel_bounds
@@ -55,17 +58,31 @@ def call(route: HttpRoute, known: Mapping[str, Any], how: How) -> Result:
             certificate=carried.certificate,
         )
     except oauth2.NoToken as error:
-        return Result(error.outcome, f"Not sent: {error}.", error.retry_after)
+        return Result(error.outcome, f"{NOT_SENT}{error}.", error.retry_after)
     except (Unusable, egress.Refused) as error:
-        return Result(REFUSED, f"Not sent: {error}.")
+        return Result(REFUSED, f"{NOT_SENT}{error}.")
     except egress.NotSent as error:
-        return Result(FAILED, f"Not sent: {error}.")
+        return Result(FAILED, f"{NOT_SENT}{error}.")
     except egress.Lost as error:
         return Result(UNKNOWN, f"Sent, but no answer: {error}.")
     result = judge(answer, known, success_when=how.success_when, repeatable=how.repeatable)
     if answer.status == 401 and carried.token and result.outcome != SUCCEEDED:
         return _token_refused(answer, carried.token)
     return result
+
+
+def asked(route: HttpRoute, known: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What `call` sends, where `headers` go with it. Raises `Unusable`."""
+    content = _content(route, known)
+    carried = authorising.named(route, message=headers["idempotency-key"])
+    told = {
+        "method": route.method,
+        "url": address_of(route, known),
+        "headers": _with_type({**carried, **headers}, content),
+    }
+    if route.client_certificate:
+        told["certificate"] = named(route.client_certificate)
+    return {**told, "body": json.loads(content)} if content else told
 
 
 def _token_refused(answer: egress.Answer, token: oauth2.Token) -> Result:

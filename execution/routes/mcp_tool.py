@@ -20,7 +20,17 @@ from execution.routes import http
 from execution.routes.aside import Errand
 from execution.routes.authorising import in_headers, place_of
 from execution.routes.filling import address_of, filled, written
-from execution.routes.result import FAILED, REFUSED, UNKNOWN, How, NoRead, Read, Result, Unusable
+from execution.routes.result import (
+    FAILED,
+    NOT_SENT,
+    REFUSED,
+    UNKNOWN,
+    How,
+    NoRead,
+    Read,
+    Result,
+    Unusable,
+)
 from governance.actions.route_kinds import McpRoute
 
 
@@ -30,9 +40,9 @@ def call(route: McpRoute, known: Mapping[str, Any], how: How) -> Result:
         errand: Errand[tuple[egress.Answer, str]] = Errand(how.may_send, how.began + how.timeout)
         answer, said = _ask(route, known, errand, with_call=how.headers)
     except (Unusable, egress.Refused) as error:
-        return Result(REFUSED, f"Not sent: {error}.")
+        return Result(REFUSED, f"{NOT_SENT}{error}.")
     except egress.NotSent as error:
-        return Result(FAILED, f"Not sent: {error}.")
+        return Result(FAILED, f"{NOT_SENT}{error}.")
     except egress.Lost as error:
         return Result(UNKNOWN, f"Sent, but no answer: {error}.")
     return http.judge(answer, known, success_when=how.success_when, repeatable=how.repeatable, said=said)
@@ -48,6 +58,21 @@ def read(route: McpRoute, known: Mapping[str, Any], timeout: float) -> Read:
     return Read(**http.response(answer), digest=http.digest_of(answer))
 
 
+def asked(route: McpRoute, known: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What `call` sends, where `headers` go with it. Raises `Unusable`."""
+    return {
+        "url": address_of(route, known),
+        "headers": {**route.headers, **headers},
+        "tool": route.tool,
+        "arguments": _given(route, known),
+    }
+
+
+def _given(route: McpRoute, known: Mapping[str, Any]) -> Any:
+    """The arguments of the tool. Raises `Unusable`."""
+    return json.loads(written(known["args"] if route.arguments is None else filled(route.arguments, known)))
+
+
 def _ask(
     route: McpRoute,
     known: Mapping[str, Any],
@@ -58,8 +83,7 @@ def _ask(
     url = address_of(route, known)
     if not egress.is_listed(url, egress.Door.ROUTES):
         raise egress.Refused("the address is not in EGRESS_ALLOW")
-    given = known["args"] if route.arguments is None else filled(route.arguments, known)
-    arguments = json.loads(written(given))
+    arguments = _given(route, known)
     told = {
         "headers": in_headers(route.headers, place_of(route, known)),
         "with_call": with_call or {},

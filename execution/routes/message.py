@@ -21,7 +21,8 @@ from execution.routes import http
 from execution.routes.aside import Errand
 from execution.routes.authorising import place_of
 from execution.routes.filling import filled, written
-from execution.routes.result import FAILED, REFUSED, UNKNOWN, How, Result, Unusable
+from execution.routes.result import FAILED, NOT_SENT, REFUSED, UNKNOWN, How, Result, Unusable
+from governance.actions.credentials import named
 from governance.actions.route_kinds import MessageRoute
 from governance.secrets import vault
 
@@ -41,18 +42,36 @@ def call(route: MessageRoute, known: Mapping[str, Any], how: How) -> Result:
 
     errand: Errand[Result | str] = Errand(how.may_send, how.began + how.timeout)
     try:
-        body = json.loads(written(known["args"] if route.body is None else filled(route.body, known)))
+        body = _given(route, known)
         broker = Broker.read(vault.reveal(route.broker, user=place_of(route, known)))
         if not (broker.is_amqp or route.task):
             raise Unusable("only a task can be sent over Redis or Valkey: give its name (task)")
         sent = errand.run(partial(_send, route, broker, body, how, errand))
     except (Unusable, egress.Refused) as error:
-        return Result(REFUSED, f"Not sent: {error}.")
+        return Result(REFUSED, f"{NOT_SENT}{error}.")
     except egress.NotSent as error:
-        return Result(FAILED, f"Not sent: {error}.")
+        return Result(FAILED, f"{NOT_SENT}{error}.")
     except egress.Lost as error:
         return Result(UNKNOWN, f"Sent, but not confirmed: {error}.")
     return sent if isinstance(sent, Result) else _confirmed(sent, known, how)
+
+
+def asked(route: MessageRoute, known: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What `call` sends, where `headers` go with it. Raises `Unusable`."""
+    told: dict[str, Any] = {"broker": named(route.broker), "exchange": route.exchange}
+    if route.task:
+        told |= {"task": route.task, "id": _task_id(headers)}
+    key = route.routing_key or (QUEUE if route.task else "")
+    return {**told, "routing_key": key, "headers": dict(headers), "body": _given(route, known)}
+
+
+def _given(route: MessageRoute, known: Mapping[str, Any]) -> Any:
+    return json.loads(written(known["args"] if route.body is None else filled(route.body, known)))
+
+
+def _task_id(headers: Mapping[str, str]) -> str:
+    """The same for every try of a step."""
+    return str(uuid5(NAMESPACE_URL, headers.get("idempotency-key", "")))
 
 
 def _confirmed(number: str, known: Mapping[str, Any], how: How) -> Result:
@@ -115,8 +134,7 @@ def _publish(route: MessageRoute, connection: Connection, body: Any, how: How, e
 
 def _send_task(route: MessageRoute, connection: Connection, body: Any, how: How, errand: Errand[Any]) -> str:
     """As Celery itself does; the same step has the same task id, whoever sends it how often."""
-    key = how.headers.get("idempotency-key", "")
-    number = str(uuid5(NAMESPACE_URL, key))
+    number = _task_id(how.headers)
     _celery().send_task(
         route.task,
         kwargs=body,

@@ -26,7 +26,17 @@ from django.conf import settings
 from audit.ground import egress
 from execution.routes import http
 from execution.routes.filling import filled, written
-from execution.routes.result import FAILED, REFUSED, UNKNOWN, How, NoRead, Read, Result, Unusable
+from execution.routes.result import (
+    FAILED,
+    NOT_SENT,
+    REFUSED,
+    UNKNOWN,
+    How,
+    NoRead,
+    Read,
+    Result,
+    Unusable,
+)
 from governance.actions.callables import registered, unknown
 from governance.actions.route_kinds import PythonRoute
 
@@ -38,22 +48,22 @@ Answered = dict[str, Any]
 def call(route: PythonRoute, known: Mapping[str, Any], how: How) -> Result:
     """Call it once and judge what it returns. Never raises for what it does."""
     try:
-        value, arguments = _asked(route, known)
+        value, arguments = _found(route, known)
     except Unusable as error:
-        return Result(REFUSED, f"Not sent: {error}.")
+        return Result(REFUSED, f"{NOT_SENT}{error}.")
     with _child(how.began + how.timeout) as child:
         if problem := child.load(value):
             return problem
         if not how.may_send():
-            return Result(FAILED, "Not sent: the request could not be handed over in time.")
-        answered = child.call({"arguments": arguments, "context": _context(how)})
+            return Result(FAILED, f"{NOT_SENT}the request could not be handed over in time.")
+        answered = child.call({"arguments": arguments, "context": _context(how.headers)})
     return _judged(answered, known, how)
 
 
 def read(route: PythonRoute, known: Mapping[str, Any], timeout: float) -> Read:
     """Ask one that changes nothing. Raises `NoRead` where no answer can be had."""
     try:
-        value, arguments = _asked(route, known)
+        value, arguments = _found(route, known)
     except Unusable as error:
         raise NoRead(str(error)) from error
     with _child(time.monotonic() + timeout) as child:
@@ -66,19 +76,27 @@ def read(route: PythonRoute, known: Mapping[str, Any], timeout: float) -> Read:
     return Read(**http.response(answer), digest=http.digest_of(answer))
 
 
-def _asked(route: PythonRoute, known: Mapping[str, Any]) -> tuple[str, Any]:
+def asked(route: PythonRoute, known: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What `call` tells it, where `headers` go with it. Raises `Unusable`."""
+    return {"callable": route.callable, "arguments": _given(route, known), "context": _context(headers)}
+
+
+def _found(route: PythonRoute, known: Mapping[str, Any]) -> tuple[str, Any]:
     """Where the callable is, and what it is given. Raises `Unusable`."""
     if problem := unknown(route.callable):
         raise Unusable(problem)
-    given = known["args"] if route.arguments is None else filled(route.arguments, known)
-    return registered()[route.callable], json.loads(written(given))
+    return registered()[route.callable], _given(route, known)
 
 
-def _context(how: How) -> dict[str, str]:
-    key = how.headers.get("idempotency-key", "")
+def _given(route: PythonRoute, known: Mapping[str, Any]) -> Any:
+    return json.loads(written(known["args"] if route.arguments is None else filled(route.arguments, known)))
+
+
+def _context(headers: Mapping[str, str]) -> dict[str, str]:
+    key = headers.get("idempotency-key", "")
     execution, _, step = key.partition("/")
     told = {"idempotency_key": key, "execution": execution, "step": step}
-    return {**told, "traceparent": how.headers.get("traceparent", "")}
+    return {**told, "traceparent": headers.get("traceparent", "")}
 
 
 def _judged(answered: Answered, known: Mapping[str, Any], how: How) -> Result:
@@ -145,9 +163,9 @@ class _Child:
         """Have it load the callable; what came of that where it did not come about."""
         answered = self._ask({"callable": value, "seconds": max(0.0, self._deadline - time.monotonic())})
         if "unusable" in answered:
-            return Result(REFUSED, f"Not sent: it could not be loaded: {answered['unusable']}"[:500])
+            return Result(REFUSED, f"{NOT_SENT}it could not be loaded: {answered['unusable']}"[:500])
         if "ready" not in answered:
-            return Result(FAILED, f"Not sent: {answered['lost']} while it was loaded.")
+            return Result(FAILED, f"{NOT_SENT}{answered['lost']} while it was loaded.")
         return None
 
     def call(self, asked: Any) -> Answered:

@@ -13,6 +13,7 @@ from suggestions.models import Proposal
 
 SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
 REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
+NOT_SENT = "Not sent: "  # how the detail of a call begins that ended before anything left
 
 
 class Unusable(Exception):
@@ -69,6 +70,14 @@ class How:
     began: float
     may_send: Callable[[], bool]
     repeatable: bool
+
+
+def headers_of(execution: Execution, step: str) -> dict[str, str]:
+    """What goes with every call of a step, however often it is tried and over whichever route."""
+    headers = {"idempotency-key": f"{execution.pk}/{step}"}
+    if execution.proposal.traceparent:
+        headers["traceparent"] = execution.proposal.traceparent
+    return headers
 
 
 def facts(

@@ -17,20 +17,14 @@ def broken(execution: Execution) -> str:
     # The same object that the calls are made from: what was checked is what is sent.
     resolution = getattr(execution.proposal, "resolution", None)
     suggestion = execution.suggestion
-    action_type = suggestion.action_type
     if resolution is None or resolution.status != Proposal.Status.APPROVED:
         return "There is no approval for this."
     if execution.proposal.status != Proposal.Status.APPROVED:
         return "The proposal is not approved."
     if resolution.suggestion_id != execution.suggestion_id or suggestion.proposal_id != execution.proposal_id:
         return "Another suggestion was approved."
-    action = {
-        "action": action_type.name,
-        "version": action_type.version,
-        "arguments": resolution.arguments,
-    }
     try:
-        computed = digest(action)
+        computed = computed_digest(execution)
     except ValueError:
         return "The approved arguments have no canonical form."
     if not computed == resolution.action_digest == execution.action_digest:
@@ -40,3 +34,15 @@ def broken(execution: Execution) -> str:
     except chain.Broken as error:
         return f"The approval can't be proved: {error}"
     return ""
+
+
+def computed_digest(execution: Execution) -> str:
+    """The digest of what would be carried out, by the rows as they are. Raises `ValueError`: it has none."""
+    action_type = execution.suggestion.action_type
+    return digest(
+        {
+            "action": action_type.name,
+            "version": action_type.version,
+            "arguments": execution.proposal.resolution.arguments,
+        }
+    )

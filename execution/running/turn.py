@@ -47,7 +47,7 @@ from execution.looking.asking import LONGEST
 from execution.models import Attempt, Compensation, Execution, Step, Verdict
 from execution.models.work import Progress, Work, work_on
 from execution.routes import dispatch
-from execution.routes.result import FAILED, SUCCEEDED, UNKNOWN, How, Result, facts
+from execution.routes.result import FAILED, SUCCEEDED, UNKNOWN, How, Result, facts, headers_of
 from execution.running import first_look, moves
 from execution.running.approval import broken
 from execution.running.moves import Around, Ask, Call, Doubt, GiveBack, Prove, Wait, next_move
@@ -220,7 +220,11 @@ class Turn:
         return go_on
 
     def _report(self, progress: Progress) -> Act | None:
-        """Ask the agent to carry it out, unless it has begun and fallen silent."""
+        """Ask the agent to carry it out, unless it has begun and fallen silent, or a person knows that it has
+        happened."""
+        if progress.is_over:
+            succeed(self.lease, self.execution)
+            return None
         acts_once = self.execution.suggestion.action_type.idempotent_hint
         tried = progress.of_round(self.execution.round)
         if reason := moves.begun_in_vain(progress.step.name, tried, acts_once=acts_once):
@@ -328,12 +332,9 @@ class Turn:
     def _try(self, task: Task, route: Any, attempt: Attempt) -> bool:
         """Make the attempt that is written down. False when it has to wait, or nothing is left to do."""
         execution = self.execution
-        headers = {"idempotency-key": f"{execution.pk}/{attempt.step.name}"}
-        if execution.proposal.traceparent:
-            headers["traceparent"] = execution.proposal.traceparent
         how = How(
             success_when=task.plan.success_when,
-            headers=headers,
+            headers=headers_of(execution, attempt.step.name),
             timeout=min(route.timeout, LONGEST_CALL, settings.LEASE_SECONDS * 0.8),
             began=self.held_from,
             may_send=self.lease.is_held,

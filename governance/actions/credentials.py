@@ -98,6 +98,11 @@ def filled_in(value: str, secret: Callable[[str], str]) -> str:
     return _IN_HEADER.sub(lambda found: secret(found[1]), value)
 
 
+def named(secret: str) -> str:
+    """A secret as headers name it, for people: `{secret:shop-token}`."""
+    return f"{OPENING}{secret}}}"
+
+
 def unfinished_secret(header: str, value: str) -> str:
     """That a header begins to name a secret and does not end; empty where it is right."""
     unfinished = OPENING in _IN_HEADER.sub("", value)

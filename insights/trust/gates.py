@@ -345,8 +345,8 @@ SELECT judged.decisions, judged.unchanged, judged.unstated, judged.error, judged
              ORDER BY id DESC LIMIT %(looked_at)s) newest
       LEFT JOIN LATERAL (
         SELECT bool_or(vouched) AS proved, bool_or(receipt ? 'reported_by' AND NOT vouched) AS on_its_word
-          FROM (SELECT receipt, coalesce(receipt->>'verified' = 'true', false) OR receipt ? 'marked_done_by'
-                           AS vouched
+          FROM (SELECT receipt, coalesce(receipt->>'verified' = 'true', false)
+                           OR receipt ?| '{marked_done_by,settled_by}' AS vouched
                   FROM execution_step WHERE execution_id = newest.id) step) steps ON true
      WHERE newest.created_at >= pair.since) ran
  CROSS JOIN LATERAL (

@@ -39,7 +39,7 @@ from audit.log import counted
 from execution.board.breakers import ClosedAlready
 from execution.board.edit import CarriedOutAlready, TooLateToEdit
 from execution.bulk.start import AlreadyRuns, NotRunning, NotStopped, OtherBulkRetry
-from execution.desk.attend import MayHaveHappened, NotThatStep, NotWaiting
+from execution.desk.attend import MayHaveHappened, NothingInDoubt, NotThatStep, NotWaiting
 from execution.handing_back.begin import (
     AlreadyBegun,
     LeaseOver,
@@ -170,6 +170,7 @@ STATUS: dict[type[Refusal], int] = {
     NotAskedOfYou: 409,
     NotHandedBack: 409,
     NotWaiting: 409,
+    NothingInDoubt: 409,
     NotThatStep: 409,
     CarriedOutAlready: 409,
     TooLateToEdit: 409,

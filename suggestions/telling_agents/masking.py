@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from governance.models import ActionType
+from governance.schemas.covering import sensitive_texts
 from governance.schemas.data_classes import MASK, SensitivePlaces, masked
 from governance.showing.sentences import wording
 from suggestions.models import Callback, Suggestion
 from suggestions.models.callbacks import LONGEST_ANSWER
-
-SHORTEST = 4  # letters of a value that is looked for in an answer: less is anywhere
 
 
 def payload(callback: Callback) -> dict[str, Any]:
@@ -40,13 +39,8 @@ def _sensitive_values(callback: Callback) -> set[str]:
     arguments = callback.data.get("arguments")
     if not isinstance(arguments, dict):
         return set()
-    values = {
-        text
-        for found in _places(callback, arguments)
-        for place in found.sensitive
-        for text in _texts(_at(arguments, place))
-    }
-    return {value for value in values if len(value) >= SHORTEST}
+    places = _places(callback, arguments)
+    return {text for found in places for text in sensitive_texts(arguments, found)}
 
 
 def _places(callback: Callback, arguments: dict[str, Any]) -> list[SensitivePlaces]:
@@ -66,22 +60,3 @@ def _action_types(callback: Callback) -> list[ActionType]:
         or (one.action_type.name, one.action_type.version) == named
     ]
     return meant[:1] or list(each.values())
-
-
-def _at(value: Any, place: Sequence[str | int]) -> Any:
-    for step in place:
-        value = value[step]
-    return value
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, str):
-        yield value
-    elif value is not None and not isinstance(value, bool):
-        yield str(value)

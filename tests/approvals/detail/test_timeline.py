@@ -28,7 +28,8 @@ def of_any_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(proposal: Any) -> list[Entry]:
-    return timeline(read.whole_of(proposal.pk, User.objects.get(username="dora")))  # who sees every proposal
+    dora = User.objects.get(username="dora")  # who sees every proposal
+    return timeline(read.whole_of(proposal.pk, dora), dora)
 
 
 def last(proposal: Any, type: str, actor: Any = TIMER, **data: Any) -> tuple[str, str]:
@@ -62,23 +63,67 @@ def last(proposal: Any, type: str, actor: Any = TIMER, **data: Any) -> tuple[str
         ("proposal.approved", {"by": "policy"}, "Approved", "by the policy"),
         ("proposal.approved", {"by": "human"}, "Approved", ""),
         ("standing_approval.used", {"left": 3}, "Passed by a standing approval", "3 uses left"),
-        ("attempt.started", {"attempt": 2, "route": "shop\u202e"}, "Attempt 2 began", "shop[U+202E]"),
+        (
+            "attempt.started",
+            {"attempt": 2, "step": "pay", "route": "shop\u202e"},
+            "Attempt 2 of step pay began",
+            "shop[U+202E]",
+        ),
+        (
+            "attempt.started",
+            {"attempt": 2, "step": "pay", "route": "2. POST x"},
+            "Attempt 2 of step pay began, over another route",
+            "2. POST x",
+        ),
         (
             "attempt.finished",
-            {"attempt": 2, "outcome": "failed", "http_status": 503},
-            "Attempt 2 failed",
+            {"attempt": 2, "step": "pay", "outcome": "failed", "http_status": 503},
+            "Attempt 2 of step pay failed",
             "answered 503",
         ),
-        ("attempt.finished", {"attempt": 2, "outcome": "failed"}, "Attempt 2 failed", ""),
+        (
+            "attempt.finished",
+            {"attempt": 2, "step": "pay", "outcome": "unknown"},
+            "Attempt 2 of step pay has an unknown outcome: it may have taken effect",
+            "",
+        ),
         ("step.completed", {"step": "pay"}, "Step pay completed", ""),
+        (
+            "step.completed",
+            {"step": "pay", "receipt": {"verified": True}},
+            "Step pay completed",
+            "its effect was found",
+        ),
+        (
+            "step.completed",
+            {"step": "pay", "receipt": {"verified": None}},
+            "Step pay completed",
+            "nobody looked for its effect",
+        ),
+        ("step.skipped", {"step": "pay"}, "Sweeper left out step pay", ""),
+        (
+            "step.settled",
+            {"step": "pay", "found_to_be": "done"},
+            "Sweeper found out that step pay was done",
+            "",
+        ),
+        ("execution.put_off", {"wait_ms": 90_000}, "It waits before it goes on", "for 1 min 30 s"),
+        ("execution.retried", {}, "Sweeper had it tried again", ""),
+        (
+            "execution.needs_attention",
+            {"reason": "Every route is spent."},
+            "It needs attention",
+            "Every route is spent.",
+        ),
+        ("compensation.lapsed", {}, "Undoing what was done is not offered any more", ""),
         ("sample.answered", {"answer": "wrong"}, "Sweeper says that it was wrong", ""),
         (
             "execution.cancelled",
             {"reason": "The customer\u200b called."},
-            "Execution cancelled",
+            "Sweeper cancelled it",
             "The customer[U+200B] called.",
         ),
-        ("execution.cancelled", {"reason": "sha256:" + "0" * 64}, "Execution cancelled", ""),
+        ("execution.cancelled", {"reason": "sha256:" + "0" * 64}, "Sweeper cancelled it", ""),
         ("claim.assigned", {"to": "999999"}, "Sweeper gave it to somebody", ""),
         ("comment.written", {"comment": str(uuid4())}, "Sweeper noted", ""),
         (

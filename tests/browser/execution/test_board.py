@@ -11,6 +11,7 @@ from execution.healing import breakers
 from execution.models import Attempt, Execution
 from tests.browser.looks import check, shoot
 from tests.execution.conftest import approved, run_to_rest, shop, step, workflow
+from tests.governance.secrets.made import secret
 
 __all__ = ["approved", "shop"]
 
@@ -52,6 +53,38 @@ def test_one_execution_can_be_read_and_steered_by_everybody(
     shoot(listed, "list")
 
     assert run_to_rest(stuck).status == "succeeded"
+
+
+def test_what_nobody_knows_is_settled_with_the_evidence_before_one(
+    visit: Visit, approved: Any, shop: Any, olga: Any
+) -> None:
+    note = {"lines": [{"text": HOSTILE, "number": n} for n in range(40)], "order": "=args.order_id"}
+    headers = {"x-long": "y" * 300, "authorization": "Bearer {secret:shop-token}"}
+    secret("shop-token")
+    mail = {"kind": "http", "url": f"{shop.url}/mail", "headers": headers, "body": note}
+    shop.will("/mail", 429, (500, {"why": HOSTILE}, {}))
+    stuck = run_to_rest(approved(workflow(step(f"{shop.url}/refunds"), step(mail, name="mail"))))
+    case = visit(olga, f"/queue/{stuck.proposal_id}/")
+    case.locator(".settle").scroll_into_view_if_needed()
+    shoot(case, "settle-case")
+    check(case, "the case with the two answers")
+
+    page = visit(olga, "/executions/")
+    shoot(page, "settle-list")
+    page.click("text=Did it happen?")
+    for summary in page.locator("main .attempts details > summary").all():
+        summary.click()
+    page.locator("#settle").scroll_into_view_if_needed()
+    shoot(page, "settle")
+    check(page, "what was asked")
+    page.locator(".settle textarea").fill("It is in his mailbox.")
+    page.locator(".settle button", has_text="It did happen").click()
+    page.get_by_text("The step counts as done, and the rest goes on.").first.wait_for()
+
+    assert run_to_rest(stuck).status == "succeeded"
+    page = visit(olga, f"/executions/{stuck.pk}/")
+    check(page, "what was found out")
+    shoot(page, "settled")
 
 
 def test_the_case_offers_to_undo(visit: Visit, stuck: Execution, ana: Any) -> None:

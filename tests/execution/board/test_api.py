@@ -195,8 +195,64 @@ def test_retry_mark_done_and_cancel_have_their_calls(refused: Any, shop: Any, op
     assert operator.get(path).json()["steps"][1]["receipt"]["evidence"] == "seen"
 
 
+def test_what_nobody_knows_is_settled_with_evidence(approved: Any, shop: Any, operator: Any) -> None:
+    shop.will("/refunds", "hang up")
+    stuck = run_to_rest(
+        approved(workflow(step(f"{shop.url}/refunds"), step(f"{shop.url}/mail", name="mail")))
+    )
+    path = f"executions/{stuck.pk}/settle/"
+    for body, pointer in [
+        ({"happened": True}, "/evidence"),
+        ({"happened": True, "evidence": " "}, "/evidence"),
+        ({"evidence": "seen"}, "/happened"),
+        ({"happened": "perhaps", "evidence": "seen"}, "/happened"),
+        ({"happened": True, "evidence": "seen", "round": 0}, "/round"),
+    ]:
+        answer = operator.post(path, body)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    late = operator.post(path, {"happened": True, "evidence": "seen", "round": 7})
+    assert (late.status_code, late.json()["type"]) == (409, "urn:reviewapp:problem:not-waiting")
+
+    answer = operator.post(path, {"happened": True, "evidence": "It is in their books.", "round": 1})
+
+    refund = answer.json()["steps"][0]
+    assert (answer.json()["status"], refund["status"], refund["verdict"]) == (
+        "scheduled",
+        "completed",
+        "unverified",
+    )
+    assert (refund["receipt"]["settled_by"], refund["receipt"]["evidence"]) == (
+        "Olga",
+        "It is in their books.",
+    )
+    found = refund["attempts"][0]["found"]
+    assert {**found, "at": ""} == {
+        "happened": True,
+        "by": "Olga",
+        "evidence": "It is in their books.",
+        "at": "",
+    }
+    assert run_to_rest(stuck).status == "succeeded"
+    assert [path for _, path, _, _ in shop.calls] == ["/refunds", "/mail"]
+    again = operator.post(path, {"happened": False, "evidence": "seen"})
+    assert again.status_code == 409
+
+
+def test_where_nothing_is_in_doubt_that_is_a_409(refused: Any, operator: Any) -> None:
+    answer = operator.post(f"executions/{refused.pk}/settle/", {"happened": True, "evidence": "seen"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:reviewapp:problem:nothing-in-doubt")
+
+
 def test_an_agent_steers_nothing(refused: Any, api: Any) -> None:
-    for verb in ("retry", "mark-done", "cancel", "choose-route", "skip-step", "compensation/approve"):
+    for verb in (
+        "retry",
+        "settle",
+        "mark-done",
+        "cancel",
+        "choose-route",
+        "skip-step",
+        "compensation/approve",
+    ):
         assert api.post(f"executions/{refused.pk}/{verb}/", {}).status_code == 403
 
 

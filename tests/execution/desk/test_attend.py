@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
 from execution.desk import attend
+from execution.handing_back.begin import begin
 from execution.models import Execution, Step
 from suggestions.models import Callback
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
@@ -221,7 +222,7 @@ def test_a_lost_race_is_told_and_changes_nothing(stuck, client, olga):
     assert Execution.objects.get().status == "cancelled"
 
 
-@pytest.mark.parametrize("verb", ["retry", "mark-done", "cancel"])
+@pytest.mark.parametrize("verb", ["retry", "settle", "mark-done", "cancel"])
 def test_only_those_who_attend_may(verb, stuck, client, ana, dora, cyd):
     assert client.post(f"/executions/{stuck.pk}/{verb}/").status_code == 302  # to the log-in page
     for person in (ana, dora, cyd):
@@ -230,8 +231,123 @@ def test_only_those_who_attend_may(verb, stuck, client, ana, dora, cyd):
     assert Execution.objects.get().status == "needs_attention"
 
 
-@pytest.mark.parametrize("verb", ["retry", "mark-done", "cancel"])
+@pytest.mark.parametrize("verb", ["retry", "settle", "mark-done", "cancel"])
 def test_reading_never_changes_anything(verb, stuck, client, olga):
     client.force_login(olga)
 
     assert client.get(f"/executions/{stuck.pk}/{verb}/").status_code == 405
+
+
+# --- What nobody knows ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_doubt(approved, shop):
+    """Of three steps the second one got no answer: perhaps it happened."""
+    shop.will("/mail", "hang up", 201)
+    steps = [step(f"{shop.url}/{name}", name=name) for name in ("refund", "mail", "note")]
+    return run_to_rest(approved(workflow(*steps)))
+
+
+def test_what_did_happen_completes_its_step_and_the_rest_goes_on(in_doubt, shop, olga):
+    with pytest.raises(attend.NoEvidence):
+        attend.settle(in_doubt, by=olga, happened=True, evidence=" ")
+    attend.settle(in_doubt, by=olga, happened=True, evidence="It is in his mailbox.")
+
+    execution = run_to_rest(in_doubt)
+
+    assert (execution.status, execution.verdict) == ("succeeded", "unverified")
+    assert [path for _, path, _, _ in shop.calls] == ["/refund", "/mail", "/note"]
+    mail = Step.objects.get(name="mail")
+    assert (mail.status, mail.verdict) == ("completed", "unverified")
+    assert mail.receipt == {
+        "route": f"1. POST {shop.url}/mail",
+        "http_status": None,
+        "verified": None,
+        "settled_by": "Olga",
+        "evidence": "It is in his mailbox.",
+    }
+    found = mail.attempts.get().found
+    assert (found["happened"], found["by"], found["evidence"]) == (True, "Olga", "It is in his mailbox.")
+    event = Event.objects.get(type="step.settled")
+    assert (event.actor, "mailbox" in event.body) == (f"user:{olga.pk}", False)
+    assert json.loads(event.body)["data"]["found_to_be"] == "done"
+
+
+def test_what_did_not_happen_is_tried_again_and_what_was_found_stays(in_doubt, shop, olga):
+    attend.settle(in_doubt, by=olga, happened=False, evidence="His mailbox is empty.")
+
+    execution = run_to_rest(in_doubt)
+
+    assert (execution.status, execution.round) == ("succeeded", 2)
+    assert [path for _, path, _, _ in shop.calls] == ["/refund", "/mail", "/mail", "/note"]
+    first, second = Step.objects.get(name="mail").attempts.all()
+    assert (first.outcome, first.found["happened"], second.found) == ("unknown", False, None)
+    assert first.found["evidence"] == "His mailbox is empty."
+    assert json.loads(Event.objects.get(type="step.settled").body)["data"]["found_to_be"] == "not done"
+
+
+def test_where_nothing_is_in_doubt_there_is_nothing_to_settle(approved, shop, in_doubt, olga):
+    shop.will("/refund", 422)
+    refused = run_to_rest(approved(workflow(step(f"{shop.url}/refund"))))
+    with pytest.raises(attend.NothingInDoubt):
+        attend.settle(refused, by=olga, happened=True, evidence="seen")
+
+    with pytest.raises(attend.NotWaiting):
+        attend.settle(in_doubt, by=olga, happened=True, evidence="seen", seen=2)
+    attend.settle(in_doubt, by=olga, happened=False, evidence="seen", seen=1)
+    with pytest.raises(attend.NotWaiting):
+        attend.settle(in_doubt, by=olga, happened=True, evidence="seen", seen=1)
+
+    assert Event.objects.filter(type="step.settled").count() == 1
+
+
+@pytest.mark.parametrize(("happened", "status"), [(True, "succeeded"), (False, "handed_back")])
+def test_what_an_agent_began_and_never_reported_is_settled_too(approved, agent, olga, happened, status):
+    execution = run_to_rest(approved(None))
+    begin(execution.proposal, agent=agent, key="rk")
+    Execution.objects.update(lease_until=Now() - timedelta(seconds=1))
+    stuck = run_to_rest(execution)
+    assert stuck.status == "needs_attention"
+
+    attend.settle(stuck, by=olga, happened=happened, evidence="The bank’s statement.")
+
+    assert run_to_rest(stuck).status == status
+
+
+def test_who_looked_says_so_on_every_page_with_the_evidence_before_them(in_doubt, client, ana, olga):
+    pages = [f"/queue/{in_doubt.proposal_id}/", f"/executions/{in_doubt.pk}/"]
+    path = f"/executions/{in_doubt.pk}/settle/"
+    for person, answers in [(ana, 0), (olga, 1)]:
+        client.force_login(person)
+        for page in pages:
+            html = in_one_line(client.get(page).content.decode())
+            assert html.count(f'action="{path}"') == answers
+            assert html.count("> It did happen") == html.count("> It did not happen") == answers
+            assert f'action="/executions/{in_doubt.pk}/retry/"' not in html
+        listed = client.get("/executions/").content.decode()
+        assert listed.count(f'href="{pages[1]}#settle"') == answers
+        assert f'action="/executions/{in_doubt.pk}/retry/"' not in listed
+    html = in_one_line(client.get(pages[1]).content.decode())
+    assert html.index("What was asked") < html.index("> It did happen")
+
+    assert client.post(path, {"evidence": "seen"}).status_code == 400
+    client.post(path, {"happened": "yes", "evidence": "", "round": "1"})
+    assert Execution.objects.get().status == "needs_attention"
+    client.post(path, {"happened": "yes", "evidence": "<b>seen</b>", "round": "1"})
+
+    assert run_to_rest(in_doubt).status == "succeeded"
+    html = in_one_line(client.get(pages[1]).content.decode())
+    assert 'found out that it did happen: <q dir="auto">&lt;b&gt;seen&lt;/b&gt;</q>' in html
+    assert "found out of step mail, of which nobody knew, that it was done." in html
+
+
+def test_what_nothing_would_do_twice_is_settled_or_just_tried_again(approved, shop, client, olga):
+    shop.will("/refunds", "hang up")
+    stuck = run_to_rest(approved(workflow(step(f"{shop.url}/refunds")), idempotent=True))
+    client.force_login(olga)
+
+    page = client.get(f"/executions/{stuck.pk}/").content.decode()
+
+    assert f'action="/executions/{stuck.pk}/retry/"' in page
+    assert f'action="/executions/{stuck.pk}/settle/"' in page

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from audit.models import Event
 from execution.desk import attend
 from execution.healing import compensation
 from execution.models import Compensation, Execution, Step
@@ -128,6 +129,35 @@ def test_an_offer_that_is_open_ends_with_what_people_do_otherwise(
     with pytest.raises(compensation.NotOffered):
         compensation.approve(offer, by=ana, digest=offer.digest)
     assert run_to_rest(half_done).status == "succeeded"
+    offer.refresh_from_db()
+    assert (offer.status, offer.ended_at is None) == ("lapsed", False)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda execution, **who: attend.cancel(execution, **who),
+        lambda execution, **who: attend.mark_done(execution, evidence="seen", **who),
+        lambda execution, **who: attend.skip_step(execution, step="mail", evidence="told him", **who),
+        lambda execution, **who: attend.choose_route(execution, step="mail", route=1, **who),
+    ],
+)
+def test_whatever_else_people_do_ends_the_offer_once(half_done: Any, olga: Any, verb: Any) -> None:
+    verb(half_done, by=olga)
+
+    assert Compensation.objects.get().status == "lapsed"
+    [lapsed] = Event.objects.filter(type="compensation.lapsed")
+    assert lapsed.actor == f"user:{olga.pk}"
+
+
+def test_what_fails_again_is_offered_anew(half_done: Any, shop: Any, olga: Any) -> None:
+    attend.retry(half_done, by=olga)
+
+    assert run_to_rest(half_done).status == "needs_attention"
+    statuses = Compensation.objects.order_by("offered_at").values_list("status", flat=True)
+    assert list(statuses) == ["lapsed", "offered"]
+    told = [event for event in events_of(half_done) if event.startswith("compensation.")]
+    assert told == ["compensation.offered", "compensation.lapsed", "compensation.offered"]
 
 
 def test_an_undo_that_fails_is_for_a_person_and_goes_on_from_there(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -26,11 +27,17 @@ __all__ = ["rabbitmq"]
 NUMBER = str(uuid5(NAMESPACE_URL, WITH_CALL["idempotency-key"]))
 
 
-def sent(
-    *, body: Any = None, timeout: float = 20, may_send: Callable[[], bool] = lambda: True, **where: Any
-) -> Result:
-    route = MessageRoute.model_validate({"kind": "message", "broker": "shop-broker", "body": body, **where})
-    return dispatch.call(route, KNOWN, how(timeout=timeout, may_send=may_send))
+def sent(*, timeout: float = 20, may_send: Callable[[], bool] = lambda: True, **where: Any) -> Result:
+    return dispatch.call(route(**where), KNOWN, how(timeout=timeout, may_send=may_send))
+
+
+def route(**where: Any) -> MessageRoute:
+    return MessageRoute.model_validate({"kind": "message", "broker": "shop-broker", **where})
+
+
+def asked(**where: Any) -> dict[str, Any]:
+    """What people are told of it."""
+    return dispatch.asked(route(**where), KNOWN, WITH_CALL)
 
 
 @pytest.fixture
@@ -61,7 +68,8 @@ def valkey(services: Any, vault: Any, settings: Any) -> Iterator[redis.Redis]:
 
 
 def test_a_message_is_done_once_the_broker_confirms_it(rabbit: Any) -> None:
-    result = sent(exchange="shop", routing_key="refund.made", body={"id": "=args.order_id"})
+    where = {"exchange": "shop", "routing_key": "refund.made"}
+    result = sent(**where, body={"id": "=args.order_id"})
     assert (result.outcome, result.detail) == (SUCCEEDED, "The broker confirmed it.")
     assert result.answer == {"id": WITH_CALL["idempotency-key"]}
 
@@ -70,6 +78,13 @@ def test_a_message_is_done_once_the_broker_confirms_it(rabbit: Any) -> None:
     assert heard.properties["message_id"] == "e/refund"
     assert heard.properties["delivery_mode"] == 2
     assert heard.properties["application_headers"] == WITH_CALL
+    assert asked(**where, body={"id": "=args.order_id"}) == {
+        "kind": "message",
+        "broker": "{secret:shop-broker}",
+        **where,
+        "headers": heard.properties["application_headers"],
+        "body": json.loads(heard.body),
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,13 +125,21 @@ def _carry_out(app: Celery) -> None:
 
 
 def test_a_task_over_valkey_is_done_once_it_stands_in_its_list(valkey: redis.Redis) -> None:
-    result = sent(task="shop.refund", routing_key="later", body={"order": "=args.order_id"})
+    where = {"task": "shop.refund", "routing_key": "later", "body": {"order": "=args.order_id"}}
+    result = sent(**where)
     assert (result.outcome, result.answer) == (SUCCEEDED, {"id": NUMBER})
 
     [message] = valkey.lrange("later", 0, -1)
     told = json.loads(message)
     assert (told["headers"]["id"], told["headers"]["idempotency-key"]) == (NUMBER, "e/refund")
     assert valkey.keys() == [b"later"]
+    known = asked(**where)
+    assert (known["id"], known["task"]) == (told["headers"]["id"], told["headers"]["task"])
+    _, named, _ = json.loads(base64.b64decode(told["body"]))
+    assert (known["body"], known["routing_key"]) == (
+        named,
+        told["properties"]["delivery_info"]["routing_key"],
+    )
 
 
 def test_only_tasks_go_over_valkey(valkey: redis.Redis) -> None:

@@ -105,6 +105,8 @@ def test_a_callable_gets_the_arguments_and_what_it_returns_is_the_answer() -> No
     result = called("shop.refund")
     assert (result.outcome, result.detail, result.status) == (SUCCEEDED, "It returned.", None)
     assert result.answer == {"arguments": KNOWN["args"], "context": context}
+    asked = dispatch.asked(route("shop.refund"), KNOWN, WITH_CALL)
+    assert asked == {"kind": "python", "callable": "shop.refund", **result.answer}
     assert called("shop.refund", arguments={"id": "=args.order_id"}).answer["arguments"] == {"id": "W1"}
 
     read = dispatch.read(route("shop.refund"), KNOWN, 20)

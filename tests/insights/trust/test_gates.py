@@ -108,6 +108,7 @@ def test_answered_samples_are_decisions_and_unanswered_ones_never_are(
         ({"verified": None, "http_status": 200}, "succeeded", 0),
         ({"verified": None, "reported_by": "support-bot"}, "succeeded", 0),
         ({"verified": None, "reported_by": "support-bot", "marked_done_by": "Olga"}, "succeeded", 1),
+        ({"verified": None, "settled_by": "Olga"}, "succeeded", 1),
         ({"verified": True}, "failed", 0),
         ({"verified": True}, "needs_attention", 0),
     ],

@@ -139,6 +139,7 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("standing:revoke", "POST"): (LOGIN, 302, 404, 403, 302),
     ("execution:list", "GET"): (LOGIN, 200, 200, 200, 200),
     ("execution:retry", "POST"): (LOGIN, 403, 403, 403, 302),
+    ("execution:settle", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:mark-done", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:cancel", "POST"): (LOGIN, 403, 403, 403, 302),
     ("execution:breakers", "GET"): (LOGIN, 200, 200, 200, 200),
@@ -363,6 +364,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:one-execution", "GET"): (401, 200, 404, 200, 200, 200, 404, 401),
     ("api:signals", "POST"): (401, 403, 403, 403, 200, 200, 404, 401),
     ("api:retry", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:settle", "POST"): (401, 403, 403, 403, 409, 403, 403, 401),  # nothing is in doubt
     ("api:mark-done", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:cancel", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:choose-route", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
@@ -657,6 +659,7 @@ STEERED = (
         "one-execution",
         "signals",
         "retry",
+        "settle",
         "mark-done",
         "cancel",
         "choose-route",
@@ -888,6 +891,7 @@ def forms(world: World) -> dict[str, Any]:
         "api:manual-task-given-up": {"reason": "no"},
         "approvals:answer-second": {"verdict": "reject", "reason": "no"},
         "execution:mark-done": {"evidence": "seen"},
+        "execution:settle": {"happened": "yes", "evidence": "seen"},
         "approvals:notice-settings": {"zone": "UTC", "digest_every": "4"},
         "approvals:add-notice-target": {"address": "https://example.com/"},
         "execution:cancel": {"reason": "no"},
@@ -930,6 +934,7 @@ def forms(world: World) -> dict[str, Any]:
         "api:go-on-with-bulk-retry": {"reason": "no"},
         "api:signals": {"signal": "settled", "data": {}},
         "api:mark-done": {"evidence": "seen"},
+        "api:settle": {"happened": True, "evidence": "seen"},
         "api:choose-route": {"step": "refund", "route": 2},
         "api:skip-step": {"step": "refund", "evidence": "seen"},
         "approvals:edit-execution": {
@@ -1012,7 +1017,11 @@ def page(client: Client, world: World, route: str, method: str) -> Any:
     b"".join(response) if response.streaming else response.content
     if method == "GET" or answer in (LOGIN, 403, 404) or route in CHANGES_NOTHING:
         assert world.state() == before
-    elif route not in ("execution:retry", "execution:mark-done"):  # neither fits what the agent does itself
+    elif route not in (
+        "execution:retry",
+        "execution:mark-done",
+        "execution:settle",
+    ):  # the agent does it itself
         assert world.state() != before
     return answer
 
