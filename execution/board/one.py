@@ -16,7 +16,7 @@ from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.board.requests import lines_of, title_of
 from execution.desk import around
-from execution.desk.asked import Asked, Requests
+from execution.desk.asked import Requests, Sent
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
 from execution.holding.steps import ahead, plans_of
@@ -129,14 +129,14 @@ def _attempts(step: Step, requests: Requests) -> Iterator[dict[str, Any]]:
     """Each with what it asked; over one route a step asks the same every time, which is told once."""
     told: dict[str, int] = {}
     for attempt in step.attempts.all():
-        asked, first = requests.of(step, attempt), told.setdefault(attempt.route, attempt.number)
-        yield {**_attempt(attempt, requests.cover), **_asked(asked), "as_attempt": first}
+        sent, first = requests.of(step, attempt), told.setdefault(attempt.route, attempt.number)
+        yield {**_attempt(attempt, requests.cover), **_request(sent), "as_attempt": first}
 
 
-def _asked(asked: Asked | None) -> dict[str, Any]:
-    if asked is None:
+def _request(sent: Sent | None) -> dict[str, Any]:
+    if sent is None:
         return {"asked": [], "unsure": ""}
-    return {"asked": lines_of(asked), "asked_title": title_of(asked), "unsure": shown(asked.unsure)}
+    return {"asked": lines_of(sent), "asked_title": title_of(sent), "unsure": shown(sent.unsure)}
 
 
 def _attempt(attempt: Attempt, cover: Cover) -> dict[str, Any]:

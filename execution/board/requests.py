@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from audit.ground.unseen import Piece, pieces, shown
-from execution.desk.asked import Asked
+from audit.ground.unseen import Piece, pieces
+from execution.desk.asked import Sent
 
 LONGEST = 20_000  # characters of one part; the API tells all of it
 _NAMES = {
@@ -26,10 +26,10 @@ _NAMES = {
 }
 
 
-def lines_of(asked: Asked) -> list[tuple[str, list[Piece]]]:
+def lines_of(sent: Sent) -> list[tuple[str, list[Piece]]]:
     """The parts of a request, by name."""
-    told = {name: asked.call[name] for name in _NAMES if asked.call.get(name) not in (None, "")}
-    if method := asked.call.get("method"):
+    told = {name: sent.call[name] for name in _NAMES if sent.call.get(name) not in (None, "")}
+    if method := sent.call.get("method"):
         told["url"] = f"{method} {told['url']}"
     return [(_NAMES[name], pieces(_short(_text(name, value)))) for name, value in told.items()]
 
@@ -45,5 +45,5 @@ def _short(text: str) -> str:
     return f"{text[:LONGEST]}\n… and {more:,} characters more: the API tells all of it" if more > 0 else text
 
 
-def title_of(asked: Asked) -> str:
-    return shown("What was asked" if asked.was_sent else "What would have been asked")
+def title_of(sent: Sent) -> str:
+    return "What was asked" if sent.was_sent else "What would have been asked"

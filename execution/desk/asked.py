@@ -30,7 +30,7 @@ NOT_APPROVED = "It can’t be told for certain: the arguments that are there now
 
 
 @dataclass(frozen=True)
-class Asked:
+class Sent:
     """What one attempt asked; `call` is empty where `unsure` says why that can't be told.
 
     `was_sent` is False where the attempt ended before anything left.
@@ -63,21 +63,21 @@ class Requests:
         action_type = self.execution.suggestion.action_type
         return Cover(wording(action_type).marks, self.execution.proposal.resolution.arguments)
 
-    def of(self, step: Step, attempt: Attempt) -> Asked | None:
+    def of(self, step: Step, attempt: Attempt) -> Sent | None:
         """What this attempt asked; None where no worker made it, but the agent or a person."""
         if self.unsure:
-            return Asked(unsure=self.unsure)
+            return Sent(unsure=self.unsure)
         route = self._route(step, attempt)
         if route is None:
             return None
         was_sent = not attempt.detail.startswith(NOT_SENT)
         if not self._is_approved:
-            return Asked(unsure=NOT_APPROVED, was_sent=was_sent)
+            return Sent(unsure=NOT_APPROVED, was_sent=was_sent)
         try:
             call = dispatch.asked(route, self._known(step), headers_of(self.execution, step.name))
         except Unusable as error:
-            return Asked(unsure=self.cover.text(f"Nothing could be asked: {error}."), was_sent=was_sent)
-        return Asked(self.cover.json(call), was_sent=was_sent)
+            return Sent(unsure=self.cover.text(f"Nothing could be asked: {error}."), was_sent=was_sent)
+        return Sent(self.cover.json(call), was_sent=was_sent)
 
     def _route(self, step: Step, attempt: Attempt) -> Any:
         """The route that it took, where a worker takes that."""

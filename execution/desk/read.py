@@ -30,7 +30,7 @@ from execution.desk.answers import (
     StepAnswer,
     WaitsForAnswer,
 )
-from execution.desk.asked import Asked, Requests
+from execution.desk.asked import Requests, Sent
 from execution.handing_back.begin import begun
 from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
@@ -254,9 +254,8 @@ def _attempt(step: Step, attempt: Attempt, requests: Requests | None) -> Attempt
     )
 
 
-def _request(asked: Asked | None) -> RequestAnswer | None:
-    if asked is None:
+def _request(sent: Sent | None) -> RequestAnswer | None:
+    if sent is None:
         return None
-    if asked.unsure:
-        return RequestAnswer(unsure=asked.unsure, was_sent=asked.was_sent)
-    return RequestAnswer(**asked.call, was_sent=asked.was_sent)
+    told = {"unsure": sent.unsure} if sent.unsure else sent.call
+    return RequestAnswer(**told, was_sent=sent.was_sent)

@@ -63,28 +63,31 @@ def test_what_nobody_knows_is_settled_with_the_evidence_before_one(
     secret("shop-token")
     mail = {"kind": "http", "url": f"{shop.url}/mail", "headers": headers, "body": note}
     shop.will("/mail", 429, (500, {"why": HOSTILE}, {}))
-    stuck = run_to_rest(approved(workflow(step(f"{shop.url}/refunds"), step(mail, name="mail"))))
-    case = visit(olga, f"/queue/{stuck.proposal_id}/")
+    long = f"{shop.url}/refunds/{'by-a-way-that-is-long/' * 8}"
+    execution = approved(workflow(step(long, f"{shop.url}/refunds"), step(mail, name="mail")))
+    breakers.open_by_hand(f"POST {long}", actor=olga.as_actor(), reason=HOSTILE)
+    run_to_rest(execution)
+    case = visit(olga, f"/queue/{execution.proposal_id}/")
     case.locator(".settle").scroll_into_view_if_needed()
     shoot(case, "settle-case")
-    check(case, "the case with the two answers")
 
     page = visit(olga, "/executions/")
-    shoot(page, "settle-list")
+    check(page, "the list")
     page.click("text=Did it happen?")
     for summary in page.locator("main .attempts details > summary").all():
         summary.click()
     page.locator("#settle").scroll_into_view_if_needed()
     shoot(page, "settle")
     check(page, "what was asked")
-    page.locator(".settle textarea").fill("It is in his mailbox.")
+    page.locator(".settle textarea").fill(HOSTILE)
     page.locator(".settle button", has_text="It did happen").click()
     page.get_by_text("The step counts as done, and the rest goes on.").first.wait_for()
+    assert run_to_rest(execution).status == "succeeded"
 
-    assert run_to_rest(stuck).status == "succeeded"
-    page = visit(olga, f"/executions/{stuck.pk}/")
-    check(page, "what was found out")
-    shoot(page, "settled")
+    case = visit(olga, f"/queue/{execution.proposal_id}/")
+    case.locator(".timeline li").last.scroll_into_view_if_needed()
+    shoot(case, "story")
+    check(case, "the whole story")
 
 
 def test_the_case_offers_to_undo(visit: Visit, stuck: Execution, ana: Any) -> None:

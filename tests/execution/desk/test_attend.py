@@ -196,13 +196,15 @@ def test_an_operator_retries_from_the_page(stuck, client, olga):
 def test_a_form_that_is_sent_twice_has_it_tried_once(stuck, shop, client, olga):
     """A browser sends it again where the answer was lost, when nobody has looked since."""
     client.force_login(olga)
-    page = client.get("/executions/").content.decode()
-    form = {"checked": "yes", "round": re.search(r'name="round" value="(\d+)"', page)[1]}
+    page = client.get(f"/executions/{stuck.pk}/").content.decode()
+    seen = {"round": re.search(r'name="round" value="(\d+)"', page)[1]}
+    form = {"happened": "no", "evidence": "It is not in their books.", **seen}
     shop.will("/refunds", "hang up")
 
-    client.post(f"/executions/{stuck.pk}/retry/", form)
+    client.post(f"/executions/{stuck.pk}/settle/", form)
     assert run_to_rest(stuck).status == "needs_attention"  # and again nobody knows
-    client.post(f"/executions/{stuck.pk}/retry/", form)
+    client.post(f"/executions/{stuck.pk}/settle/", form)
+    client.post(f"/executions/{stuck.pk}/retry/", {"checked": "yes", **seen})
 
     assert Execution.objects.get().status == "needs_attention"
     assert tried(stuck) == [("1", "unknown"), ("1", "unknown")]
