@@ -9,6 +9,7 @@ from django.db import transaction
 from audit.ground.actors import WORKER, Actor
 from audit.ground.canonical import commitment
 from audit.log.record import record
+from execution.holding import news
 from execution.holding.lease import Lease
 from execution.looking.premise import Premise
 from execution.models import Execution
@@ -41,6 +42,7 @@ def return_to_reviewers(lease: Lease, execution: Execution, premise: Premise) ->
     told = {**facts, "look": str(premise.look.pk), "moved": {"count": len(moved), "content": content}}
     record("execution.stale", actor=WORKER, proposal=proposal.pk, data={**told, "reason": premise.reason})
     Execution.objects.filter(pk=execution.pk).delete()
+    news.hint(proposal.pk)
     unresolve(
         proposal,
         actor=WORKER,
