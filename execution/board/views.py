@@ -20,7 +20,7 @@ from audit.ground.unseen import pieces, shown
 from execution.board import breakers
 from execution.board.one import whole
 from execution.desk import attend, read
-from execution.desk.views import attended, row
+from execution.desk.views import attended, layout, row
 from execution.healing import compensation
 from execution.models import Breaker, Compensation, Execution
 from governance.models import User
@@ -38,7 +38,7 @@ def one(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     execution = read.one(reader, execution_id)
     if execution is None:
         raise Http404
-    context = {"row": row(request, execution), **whole(execution, reader)}
+    context = {"row": row(request, execution), **whole(execution, reader), "layout": layout(request)}
     return render(request, "execution/board/one.html", context)
 
 
