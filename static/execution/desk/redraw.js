@@ -7,7 +7,8 @@
 
 const POLL = 15_000;
 const EVERY = 1000; // milliseconds between two times that the page is asked for, however much happens
-const SHARE = 5; // and so many times what the server takes for it
+const SHARE = 3; // and so many times what the server takes for it, up to
+const AT_LAST = 5000;
 const SPREAD = 300; // not every page asks in the same moment
 const MOVED = 400; // nobody sees faster than this that another row is under the pointer
 const TALK = 15_000; // between two sentences about the list
@@ -19,10 +20,11 @@ const main = find("#main");
 
 // --- What differs -------------------------------------------------------------------------------
 
-/** Without what is drawn anew each time, and what scripts and people did to it. */
+/** Without what is drawn anew each time, and what scripts, people and what they have in their browser did to it. */
 function bare(part) {
   const copy = part.cloneNode(true);
   for (const it of copy.querySelectorAll("[data-note], [name=csrfmiddlewaretoken]")) it.remove();
+  for (const it of [copy, ...copy.querySelectorAll("[style]")]) it.removeAttribute("style"); // the server draws none
   for (const it of [copy, ...copy.querySelectorAll("details, time")]) {
     if (it.localName === "details") it.removeAttribute("open");
     if (it.localName !== "time") continue;
@@ -243,7 +245,7 @@ async function draw() {
     shine("offline");
   }
   asking = false;
-  next = began + Math.max(EVERY, SHARE * (performance.now() - began));
+  next = began + Math.min(AT_LAST, Math.max(EVERY, SHARE * (performance.now() - began)));
   if (wanted) plan();
 }
 
