@@ -286,7 +286,7 @@ def _flooded(readers: list[Socket], handed_in: dict[bytes, tuple[float, float]],
         missing,
         len(handed_in),
         took,
-        sum(text.count(b"queue-resync") for socket in readers for _, text in socket.shown),
+        sum(text.count(b'id="resync"') for socket in readers for _, text in socket.shown),
         sum(socket.received for socket in readers) / len(readers) / took,
         sum(len(socket.shown) for socket in readers) / len(readers) / took,
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth.models import AnonymousUser
 
-from approvals.live import access, banners, process, still_allowed
+from approvals.live import access, banners, executions, process, still_allowed
 from approvals.live.page import Page
 from approvals.telling import bell
 
@@ -18,28 +16,24 @@ class PageConsumer(AsyncWebsocketConsumer):
     """Hands one page what there is for it; listens to nothing and asks nobody."""
 
     channel_layer_alias = None  # type: ignore[assignment]  # hints are heard once per process
-    on_desk = False
+    allowed = staticmethod(access.frame_of)  # what somebody may see, or the code to close the socket with
     page: Page | None = None
     sending: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         user, session = self.scope["user"], self.scope["session"].session_key or ""
-        allowed = await self.access(user, session)
-        if isinstance(allowed, int):
+        seen = self.allowed(await process.standing_of_one(user, session))
+        if isinstance(seen, int):
             await self.accept()  # a browser is told the code of a socket that was open
-            await self.close(allowed)
+            await self.close(seen)
             return
-        self.page = Page((user.pk, session), allowed, self._close_soon, on_desk=self.on_desk)
+        self.page = Page((user.pk, session), seen, self._close_soon, allowed=self.allowed)
         # First: what changes once the page is told that it is open must not be missed.
         await self.join(self.page)
         bell.current().join(self.page)
         still_allowed.current().join(self.page)
         await self.accept()
         self.sending = asyncio.create_task(self._send_all(self.page))
-
-    async def access(self, user: Any, session: str) -> access.Access | int:
-        """What this person may see, or the code to close the socket with."""
-        raise NotImplementedError
 
     async def join(self, page: Page) -> None:
         raise NotImplementedError
@@ -52,6 +46,7 @@ class PageConsumer(AsyncWebsocketConsumer):
             self.sending.cancel()
         if self.page:
             process.current().leave(self.page)
+            executions.current().leave(self.page)
             banners.current().leave(self.page)
             bell.current().leave(self.page)
             still_allowed.current().leave(self.page)
@@ -81,10 +76,7 @@ class PageConsumer(AsyncWebsocketConsumer):
 class QueueConsumer(PageConsumer):
     """An open queue: its rows, and the banner."""
 
-    on_desk = True
-
-    async def access(self, user: Any, session: str) -> access.Access | int:
-        return await process.access_of_one(user, session)
+    allowed = staticmethod(access.desk_of)
 
     async def join(self, page: Page) -> None:
         await process.current().join(page)
@@ -98,12 +90,15 @@ class QueueConsumer(PageConsumer):
 class NoticeConsumer(PageConsumer):
     """Any other page of somebody who is signed in: the banner alone."""
 
-    async def access(self, user: Any, session: str) -> access.Access | int:
-        if isinstance(user, AnonymousUser):
-            return access.SIGNED_OUT
-        if not await process.in_thread(access.standing_of, {(user.pk, session)}):
-            return access.SIGNED_OUT
-        return access.Access(frozenset())
-
     async def join(self, page: Page) -> None:
         banners.current().join(page, seen=self.said("seen"))
+
+
+class ExecutionsConsumer(NoticeConsumer):
+    """A page of executions, or that of one: that something it shows changed, and the banner."""
+
+    allowed = staticmethod(access.executions_of)
+
+    async def join(self, page: Page) -> None:
+        executions.current().join(page, of=self.said("of"))
+        await super().join(page)

@@ -28,11 +28,16 @@ class Access:
         return self.every or not self.teams.isdisjoint(teams)
 
 
+NOTHING = Access(frozenset())
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How somebody who is signed in stands now; `desk` where they may see the queue."""
+    """How somebody who is signed in stands now; `desk` where they may see the queue, `executions` where
+    they may see what came of its proposals."""
 
     desk: Access | None
+    executions: Access | None = None
 
 
 def standing_of(keys: Collection[Key]) -> dict[Key, Standing]:
@@ -53,23 +58,29 @@ def standing_of(keys: Collection[Key]) -> dict[Key, Standing]:
         )
         rows = cursor.fetchall()
     found: dict[Key, Standing] = {}
-    for user, session, data, password, may, every, teams in rows:
+    for user, session, data, password, may, every, carried_out, teams in rows:
         if _opened(session, data) == (str(user), _stamp(password)):
-            desk = Access(frozenset(() if every else teams), every=every) if may or every else None
-            found[user, session] = Standing(desk)
+            seen = Access(frozenset(() if every else teams), every=every) if may or every else None
+            found[user, session] = Standing(seen, (seen or NOTHING) if carried_out else None)
     return found
 
 
-def access_of(keys: Collection[Key]) -> dict[Key, Access | int]:
-    """What each may see of the queue now, or the code to close their page with."""
-    standing = standing_of(keys)
-    return {key: desk_of(standing.get(key)) for key in keys}
-
-
 def desk_of(standing: Standing | None) -> Access | int:
+    """What they may see of the queue now, or the code to close their page with."""
     if standing is None:
         return SIGNED_OUT
     return standing.desk or NOT_ALLOWED
+
+
+def executions_of(standing: Standing | None) -> Access | int:
+    if standing is None:
+        return SIGNED_OUT
+    return standing.executions or NOT_ALLOWED
+
+
+def frame_of(standing: Standing | None) -> Access | int:
+    """What stands on every page is everybody's who is signed in."""
+    return SIGNED_OUT if standing is None else NOTHING
 
 
 # Each part is read for all who are asked for together: looked up for one after the other, five hundred
@@ -80,9 +91,13 @@ WITH asked AS MATERIALIZED (
       FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS a (person, session, known)
 ), named AS MATERIALIZED (
     SELECT p.id, p.codename FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
-     WHERE c.app_label = 'suggestions' AND p.codename IN ('view_proposal', 'view_every_proposal')
+     WHERE (c.app_label, p.codename) IN (('suggestions', 'view_proposal'),
+                                         ('suggestions', 'view_every_proposal'),
+                                         ('execution', 'view_execution'))
 ), may AS (
-    SELECT person, bool_or(codename = 'view_every_proposal') AS every
+    SELECT person, bool_or(codename = 'view_proposal') AS desk,
+           bool_or(codename = 'view_every_proposal') AS every,
+           bool_or(codename = 'view_execution') AS carried_out
       FROM (SELECT m.user_id AS person, n.codename
               FROM named n JOIN auth_group_permissions g ON g.permission_id = n.id
               JOIN governance_user_groups m ON m.group_id = g.group_id
@@ -103,8 +118,8 @@ WITH asked AS MATERIALIZED (
 SELECT a.person, a.session,
        CASE WHEN encode(sha256(convert_to(s.session_data, 'UTF8')), 'hex') = a.known THEN NULL
             ELSE s.session_data END,
-       u.password, may.person IS NOT NULL OR u.is_superuser, coalesce(may.every, false) OR u.is_superuser,
-       coalesce(acts.teams, '{{}}')
+       u.password, coalesce(may.desk, false) OR u.is_superuser, coalesce(may.every, false) OR u.is_superuser,
+       coalesce(may.carried_out, false) OR u.is_superuser, coalesce(acts.teams, '{{}}')
   FROM asked a
   JOIN django_session s ON s.session_key = a.session AND s.expire_date > statement_timestamp()
   JOIN governance_user u ON u.id = a.person AND u.is_active

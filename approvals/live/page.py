@@ -6,21 +6,26 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from approvals.live.access import Access, Key
+from approvals.live.access import Access, Key, Standing, frame_of
 
 MOST_UNSENT = 32  # messages that wait for a slow page, before it is told to read its list again
-RESYNC = '<div id="queue-resync"></div>'
+RESYNC = '<div id="resync"></div>'
 
 
 class Page:
     """What is to be sent to one socket. It never holds more than `MOST_UNSENT` messages."""
 
     def __init__(
-        self, key: Key, access: Access, close: Callable[[int], None], *, on_desk: bool = False
+        self,
+        key: Key,
+        access: Access,
+        close: Callable[[int], None],
+        *,
+        allowed: Callable[[Standing | None], Access | int] = frame_of,
     ) -> None:
         self.key = key
         self.access = access
-        self.on_desk = on_desk
+        self.allowed = allowed  # what somebody who stands so may see, or the code to close the page with
         self.close = close
         self._unsent: deque[str] = deque()
         self._banner = ""

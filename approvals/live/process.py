@@ -20,7 +20,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
 from approvals.live import hub
-from approvals.live.access import SIGNED_OUT, Access, access_of
+from approvals.live.access import Access, Standing, standing_of
 from approvals.live.page import RESYNC, Page
 from approvals.live.reader import Change, Reader
 
@@ -148,8 +148,9 @@ def current() -> Live:
     return _lives.setdefault(asyncio.get_running_loop(), Live())
 
 
-async def access_of_one(user: Any, session: str) -> Access | int:
+async def standing_of_one(user: Any, session: str) -> Standing | None:
+    """How they stand now; None where nobody is signed in."""
     if isinstance(user, AnonymousUser) or not session:
-        return SIGNED_OUT
+        return None
     key = (user.pk, session)
-    return (await in_thread(access_of, [key]))[key]
+    return (await in_thread(standing_of, [key])).get(key)

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from approvals.live import access, hub, process
-from approvals.live.page import Page
+from approvals.live.page import RESYNC, Page
 
 _log = structlog.get_logger(__name__)
 
@@ -65,15 +65,12 @@ class OpenPages:
 
 
 def _apply(page: Page, standing: access.Standing | None) -> None:
-    if standing is None:
-        page.close(access.SIGNED_OUT)
-    elif page.on_desk:
-        desk = access.desk_of(standing)
-        if isinstance(desk, int):
-            page.close(desk)
-        elif desk != page.access:
-            page.access = desk
-            page.put(process.RESYNC)
+    now = page.allowed(standing)
+    if isinstance(now, int):
+        page.close(now)
+    elif now != page.access:
+        page.access = now
+        page.put(RESYNC)
 
 
 _all: WeakKeyDictionary[asyncio.AbstractEventLoop, OpenPages] = WeakKeyDictionary()

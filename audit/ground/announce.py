@@ -27,10 +27,12 @@ class _Announcer:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.waiting: dict[str, None] = {}  # a set that keeps its order
+        self.executions: dict[str, None] = {}
         self.people: set[int] = set()
         self.notice = False
         self.looks = False
         self.access = False
+        self.breakers = False
         self.left_at = 0.0  # by this clock, when hints left last
         self.loop = asyncio.new_event_loop()
         # A layer of our own: layers keep connections that belong to one event loop.
@@ -41,20 +43,27 @@ class _Announcer:
         self,
         proposals: tuple[UUID, ...] = (),
         *,
+        executions: tuple[UUID, ...] = (),
         people: tuple[int, ...] = (),
         notice: bool = False,
         looks: bool = False,
         access: bool = False,
+        breakers: bool = False,
     ) -> None:
         with self.lock:
-            first = not (self.waiting or self.people or self.notice or self.looks or self.access)
-            self.waiting.update(dict.fromkeys(map(str, proposals)))
+            first = not self._has_news()
+            self.waiting.update(dict.fromkeys(map(str, (*proposals, *executions))))
+            self.executions.update(dict.fromkeys(map(str, executions)))
             self.people.update(people)
             self.notice = self.notice or notice
             self.looks = self.looks or looks
             self.access = self.access or access
+            self.breakers = self.breakers or breakers
         if first:
             self.loop.call_soon_threadsafe(self._flush_soon)
+
+    def _has_news(self) -> bool:
+        return bool(self.waiting or self.people or self.notice or self.looks or self.access or self.breakers)
 
     def _flush_soon(self) -> None:
         busy = self.left_at + BUSY_SECONDS - self.loop.time()
@@ -65,13 +74,15 @@ class _Announcer:
             hint = {
                 "type": "changed",
                 "proposals": list(self.waiting),
+                "executions": list(self.executions),
                 "people": sorted(self.people),
                 "notice": self.notice,
                 "looks": self.looks,
                 "access": self.access,
+                "breakers": self.breakers,
             }
-            self.waiting, self.people = {}, set()
-            self.notice = self.looks = self.access = False
+            self.waiting, self.executions, self.people = {}, {}, set()
+            self.notice = self.looks = self.access = self.breakers = False
         self.left_at = self.loop.time()
         self.loop.create_task(self._send(hint))
 
@@ -87,11 +98,21 @@ _lock = threading.Lock()
 
 
 def announce(*proposals: UUID) -> None:
-    """Tell open pages and waiting requests that these proposals, or what came of them, changed.
+    """Tell open pages and waiting requests that these proposals changed.
 
     Call it after the commit. What changed is read from the database by whoever hears it.
     """
     _announcer().add(proposals)
+
+
+def announce_executions(*proposals: UUID) -> None:
+    """Tell them that what comes of these proposals changed, came or went. Call it after the commit."""
+    _announcer().add(executions=proposals)
+
+
+def announce_breakers() -> None:
+    """Tell open pages that a route is let alone, or asked again. Call it after the commit."""
+    _announcer().add(breakers=True)
 
 
 def announce_notice() -> None:

@@ -21,7 +21,7 @@ from audit.ground.unseen import pieces, shown
 from execution.board import breakers
 from execution.board.one import whole
 from execution.desk import attend, read
-from execution.desk.views import attended, row, to_its_case
+from execution.desk.views import attended, layout, row, to_its_case
 from execution.healing import compensation
 from execution.models import Breaker, Compensation, Execution
 from governance.models import User
@@ -39,7 +39,7 @@ def one(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     execution = read.one(reader, execution_id)
     if execution is None:
         return to_its_case(request, execution_id)
-    context = {"row": row(request, execution), **whole(execution, reader)}
+    context = {"row": row(request, execution), **whole(execution, reader), "layout": layout(request)}
     return render(request, "execution/board/one.html", context)
 
 

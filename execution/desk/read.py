@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import (
+    Case,
     Count,
     DurationField,
     Exists,
@@ -17,6 +18,8 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Value,
+    When,
 )
 from django.db.models.functions import Coalesce, Now
 
@@ -32,7 +35,7 @@ from execution.desk.answers import (
 )
 from execution.desk.asked import Requests, Sent
 from execution.handing_back.begin import begun
-from execution.models import Attempt, Attention, Compensation, Execution, ManualTask, Step
+from execution.models import Attempt, Attention, Breaker, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
 from execution.running.approval import broken
 from governance.models import Halt, User
@@ -40,6 +43,7 @@ from suggestions.answering.present import WAITING
 
 PAGE = 50
 MOST_COUNTED = 99
+MOST_LOOKED_AT = 500  # of those that are scheduled, to count why they do not run: the newest
 # What has not ended: few, and counted.
 OPEN = (
     Execution.Status.SCHEDULED,
@@ -107,14 +111,43 @@ def _tries() -> QuerySet[Attempt, Any]:
 
 
 def counts(user: User) -> dict[str, str]:
-    """How many stand in each state that is no end: "7", "99+"; counted up to a limit, in one query."""
+    """How many stand in each state that is no end, and in each group: "7", "99+", in one query.
+
+    Counted up to a limit. Groups are counted among the newest that are scheduled, so that an outage with a
+    hundred thousand of them costs no more: "7+" where there are others, and nothing instead of none.
+    """
     seen = Execution.objects.visible_to(user).order_by()
-    few = [seen.filter(status=status).values_list("status")[: MOST_COUNTED + 1] for status in OPEN]
-    found = Counter(status for (status,) in few[0].union(*few[1:], all=True))
+    newest = seen.filter(status=Execution.Status.SCHEDULED).order_by("-pk").annotate(why=_WHY)
+    few = [
+        newest.values_list("why")[: MOST_LOOKED_AT + 1],
+        *(seen.filter(status=status).values_list("status")[: MOST_COUNTED + 1] for status in OPEN[1:]),
+    ]
+    found = Counter(name for (name,) in few[0].union(*few[1:], all=True))
+    looked_at = sum(found[name] for name in [OPEN[0], *GROUPS])
+    found[OPEN[0]] = looked_at
     return {
-        str(status): f"{MOST_COUNTED}+" if found[status] > MOST_COUNTED else str(found[status])
-        for status in OPEN
+        **{str(status): _bounded(found[status]) for status in OPEN},
+        **{name: _bounded(found[name], at_least=looked_at > MOST_LOOKED_AT) for name in GROUPS},
     }
+
+
+_WHY = Case(
+    *(When(group, then=Value(name)) for name, group in GROUPS.items()),
+    default=Value(str(Execution.Status.SCHEDULED)),
+)
+
+
+def _bounded(count: int, *, at_least: bool = False) -> str:
+    if count > MOST_COUNTED:
+        return f"{MOST_COUNTED}+"
+    if at_least:
+        return f"{count}+" if count else ""
+    return str(count)
+
+
+def shut_routes() -> int:
+    """How many routes are let alone, or tried by one call: those whose breaker is not closed."""
+    return Breaker.objects.exclude(state=Breaker.State.CLOSED).count()
 
 
 def of_proposal(proposals: Any, proposal_id: UUID) -> Execution | None:

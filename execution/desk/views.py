@@ -53,10 +53,17 @@ def listed(request: HttpRequest) -> HttpResponse:
             "tabs": _tabs(request, status, here),
             "filters": {"status": status},
             "delay": _whole_seconds(read.queue_delay()),
+            "shut": read.shut_routes(),
+            "layout": layout(request),
             "next_url": f"{here}?{urlencode(_given(older))}" if older else None,
             "previous_url": newest if before else None,
         },
     )
+
+
+def layout(request: HttpRequest) -> str:
+    """What the page stands in: nothing, where its script asks for the page as it is by now."""
+    return "execution/desk/_main.html" if request.headers.get("HX-Request") else "base.html"
 
 
 def _whole_seconds(delay: timedelta | None) -> int:
@@ -89,6 +96,7 @@ def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
     attends = _person(request).has_perm("execution.attend_execution")
     return {
         "id": execution.pk,
+        "proposal_id": execution.proposal_id,
         "proposal_url": _page_of(execution),
         "url": reverse("execution:one", args=[execution.pk]),
         "sentence": shown(_sentence(execution)),

@@ -17,7 +17,7 @@ from django.db.models import F, UUIDField, Value
 from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER, Actor
-from audit.ground.announce import announce
+from audit.ground.announce import announce_executions
 from audit.log.record import record_many
 from audit.outbox.tell_worker import tell_worker
 from execution.models import Execution
@@ -110,7 +110,7 @@ def _release_some(halt_id: UUID) -> list[_Released]:
         told = [(one.proposal, _told(halt_id, one)) for one in released]
         record_many("execution.released", actor=TIMER, about=told)
         Proposal.objects.filter(pk__in=proposals).update(version=F("version") + 1)
-        transaction.on_commit(lambda: announce(*proposals), robust=True)
+        transaction.on_commit(lambda: announce_executions(*proposals), robust=True)
     return released
 
 

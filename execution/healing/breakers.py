@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from audit.ground.actors import WORKER, Actor
+from audit.ground.announce import announce_breakers
 from audit.ground.canonical import commitment
 from audit.ground.refusals import Invalid
 from audit.log.record import record
@@ -103,6 +104,7 @@ def try_once(route: str, execution_id: UUID, proposal_id: UUID) -> bool:
     if not execute(_TRY, [execution_id, TRIAL, route]):
         return False
     record("breaker.half_opened", actor=WORKER, proposal=proposal_id, data={"route": route})
+    transaction.on_commit(announce_breakers, robust=True)
     return True
 
 
@@ -169,6 +171,7 @@ def _change(
     breaker.state, breaker.reason, breaker.by = state, reason[:500], by[:200]
     breaker.until, breaker.holder, breaker.changed_at = until, None, Now()
     breaker.save()
+    transaction.on_commit(announce_breakers, robust=True)
     return BreakerChange.objects.create(
         route=breaker.route, state=state, reason=breaker.reason, by=breaker.by
     )

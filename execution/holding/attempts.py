@@ -65,7 +65,7 @@ def begin(lease: Lease, execution: Execution, step: Step, *, number: int, route:
     values = map(str, [step.pk, number, route, lease.fence, execution.round])
     add(_INTO, "(%s, %s, %s, %s, %s, 'open', '', '')", list(values))
     write(_CHANGED, [execution.proposal_id])
-    news.hint(execution)
+    news.hint(execution.proposal_id)
     return attempt
 
 
@@ -115,7 +115,7 @@ def end(
     }
     if execute(_END, values) != [(True,)]:
         raise LeaseLost
-    news.hint(execution)
+    news.hint(proposal)
 
 
 def cut_off(execution: Execution, *, actor: Actor) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 
-from audit.ground.announce import announce
+from audit.ground.announce import announce_executions
 from execution.models import Execution
 from suggestions.answering import callbacks
 from suggestions.models import Proposal
@@ -17,12 +18,12 @@ from suggestions.models import Proposal
 def changed(execution: Execution) -> None:
     """Let open pages draw the proposal again; in the transaction of the change."""
     Proposal.objects.filter(pk=execution.proposal_id).update(version=F("version") + 1)
-    hint(execution)
+    hint(execution.proposal_id)
 
 
-def hint(execution: Execution) -> None:
-    """Tell open pages of it, once what changed is committed."""
-    transaction.on_commit(partial(announce, execution.proposal_id), robust=True)
+def hint(proposal: UUID) -> None:
+    """Tell open pages that what comes of it changed, came or went, once that is committed."""
+    transaction.on_commit(partial(announce_executions, proposal), robust=True)
 
 
 def owe_agent(execution: Execution, status: str, reason: str = "") -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.ground.actors import Actor
+from execution.holding import news
 from execution.models import Execution
 from suggestions.answering.resolve import unresolve
 from suggestions.models import Proposal, Suggestion
@@ -50,5 +51,6 @@ def back_to_reviewers(
     """
     decisions = deciders().come_back(proposal, actor)
     Execution.objects.filter(pk=execution.pk).delete()
+    news.hint(proposal.pk)
     facts = {"execution": str(execution.pk), "action_digest": execution.action_digest}
     unresolve(proposal, actor=actor, event=event, data={**facts, "decisions": decisions}, told=told)

@@ -207,4 +207,5 @@ def _create(
     if status == STATUS.NEEDS_ATTENTION:
         attention.ask_team(execution)
     changed(resolution.proposal)
+    news.hint(execution.proposal_id)
     return execution

@@ -8,6 +8,7 @@ from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
 from audit.statements.prepared import execute
+from execution.holding import news
 from execution.models import Execution
 from suggestions.models import Proposal
 
@@ -30,3 +31,4 @@ def take_away(proposal: Proposal, *, actor: Actor) -> None:
         raise TooLateToUndo
     Execution.objects.filter(pk=found[0][0]).delete()
     record("execution.undone", actor=actor, proposal=proposal.pk, data={"execution": str(found[0][0])})
+    news.hint(proposal.pk)

@@ -144,7 +144,7 @@ class Page {
 
   #listen() {
     const { window } = this;
-    for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:signed-out", "page:refused", "desk:rows", "desk:sent", "desk:decided", "desk:put-back", "desk:ran-out", "desk:select", "desk:show-new"]) {
+    for (const type of ["page:toast", "page:announce", "page:halts", "page:banner", "page:bell", "page:resync", "page:signed-out", "page:refused", "desk:rows", "desk:sent", "desk:decided", "desk:put-back", "desk:ran-out", "desk:select", "desk:show-new"]) {
       this.document.addEventListener(type, ({ detail }) => {
         this.events.push(type);
         if (type === "page:toast") this.toasts.push(detail.text);

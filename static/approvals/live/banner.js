@@ -1,11 +1,13 @@
 // @ts-check
 // Keeps the banner true on every open page: what is stopped, by whom and why, within a second.
 //
-// The queue's own socket brings it too; any other page opens one for nothing else. Without a socket the page
-// asks now and then.
+// The queue's own socket brings it too; any other page opens one here, which may tell it that there is news of its own.
+// Without a socket the page asks now and then.
 
 const POLL = 15_000;
-const TURNED_AWAY = 4401; // signed out
+const SIGNED_OUT = 4401;
+const NOT_ALLOWED = 4403;
+const NOTICES = "/ws/notices/";
 
 const banner = () => document.getElementById("banner");
 const tell = (type, detail) => document.dispatchEvent(new CustomEvent(type, { detail }));
@@ -13,13 +15,14 @@ const halts = (of) => [...of.querySelectorAll(".halt")].map((halt) => halt.textC
 const told = () => "told" in banner().dataset; // the socket is open
 const note = (open) => banner().toggleAttribute("data-told", open);
 
-function parse(html) {
+function take(html) {
   const template = document.createElement("template");
   // eslint-disable-next-line no-restricted-properties -- what the server drew; in a template nothing runs
   template.innerHTML = html;
   const news = template.content.getElementById("bell-news");
   if (news) tell("page:bell", { news });
-  return template.content.getElementById("banner");
+  if (template.content.getElementById("resync")) tell("page:resync");
+  show(template.content.getElementById("banner"));
 }
 
 function show(fresh) {
@@ -36,20 +39,24 @@ document.addEventListener("page:banner", ({ detail }) => show(detail.banner));
 // --- A socket of our own ---------------------------------------------------------------------
 
 let tries = 0;
+let path = document.querySelector("[data-socket]")?.dataset.socket ?? NOTICES;
 
 function listen() {
-  const address = new URL("/ws/notices/", location.href);
+  const address = new URL(path, location.href);
   address.protocol = address.protocol.replace("http", "ws");
   address.searchParams.set("seen", banner().dataset.version);
   const socket = new WebSocket(address);
   socket.addEventListener("open", () => {
     note(true);
     tries = 0;
+    tell("page:socket", { open: true });
   });
-  socket.addEventListener("message", ({ data }) => show(parse(data)));
+  socket.addEventListener("message", ({ data }) => take(data));
   socket.addEventListener("close", ({ code }) => {
     note(false);
-    if (code === TURNED_AWAY) return tell("page:signed-out");
+    tell("page:socket", { open: false });
+    if (code === SIGNED_OUT) return tell("page:signed-out");
+    if (code === NOT_ALLOWED) path = NOTICES; // which are everybody's
     const wait = Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
     setTimeout(listen, wait);
   });
@@ -58,7 +65,7 @@ function listen() {
 async function ask() {
   if (told() || document.hidden) return;
   const answer = await fetch("/notices/");
-  if (answer.ok && !answer.redirected) show(parse(await answer.text()));
+  if (answer.ok && !answer.redirected) take(await answer.text());
 }
 
 if (banner()) {

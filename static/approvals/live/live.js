@@ -356,7 +356,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
       if ("synced" in part.dataset) synced = true; // all that was missed came with it
       if (synced) lastSeen = told = part.dataset.version;
     }
-    else if (part.id === "queue-resync") resync();
+    else if (part.id === "resync") resync();
     else if (part.id === "banner") tell("page:banner", { banner: part });
     else if (part.id === "bell-news") tell("page:bell", { news: part });
   }

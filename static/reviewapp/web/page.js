@@ -85,7 +85,7 @@ document.addEventListener("page:announce", ({ detail }) => {
 
 document.addEventListener("page:toast", ({ detail }) => {
   const toast = document.createElement("p");
-  toast.className = "toast";
+  toast.className = detail.stays ? "toast toast-stays" : "toast";
   toast.textContent = detail.text;
   document.getElementById("toasts").replaceChildren(toast);
 });

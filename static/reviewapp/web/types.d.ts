@@ -64,7 +64,9 @@ interface DocumentEventMap {
   "page:announce": CustomEvent<{ text: string; topic?: string; now?: boolean }>;
   "page:banner": CustomEvent<{ banner: HTMLElement }>;
   "page:bell": CustomEvent<{ news: HTMLElement }>;
-  "page:toast": CustomEvent<{ text: string }>;
+  "page:toast": CustomEvent<{ text: string; stays?: boolean }>;
+  "page:resync": CustomEvent<null>;
+  "page:socket": CustomEvent<{ open: boolean }>;
   "page:refused": CustomEvent<{ status: number; why: string | null }>;
   "desk:decided": CustomEvent<{ refused: boolean }>;
   "desk:put-back": CustomEvent<{ typed: any; why: string }>;

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from approvals.beside import claims, standing_in
 from approvals.deciding import may_decide
-from approvals.live.access import access_of
+from approvals.live.access import standing_of
 from approvals.models import Claim, Decision
 from approvals.queue import read
 from audit.ground.refusals import Invalid
@@ -76,8 +76,9 @@ def test_the_teams_that_are_remembered_are_those_that_verbs_ask_for(ana: Any, cy
 def test_an_open_page_of_the_deputy_hears_of_it(deputy: Any, client: Any) -> None:
     client.force_login(deputy)
     key = (deputy.pk, client.session.session_key)
-    [access] = access_of([key]).values()
-    assert access.teams == {"operations", "finance"}
+    [standing] = standing_of([key]).values()
+    assert standing.desk
+    assert standing.desk.teams == {"operations", "finance"}
 
 
 def test_the_deputy_decides_and_the_log_says_for_whom(proposal: Any, deputy: Any, ana: Any) -> None:

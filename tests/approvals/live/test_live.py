@@ -17,7 +17,7 @@ from approvals.attention import looks
 from approvals.beside import claims
 from approvals.deciding import decide
 from approvals.live import process
-from approvals.live.access import Access, access_of
+from approvals.live.access import Access, desk_of, standing_of
 from approvals.live.page import MOST_UNSENT, Page
 from approvals.live.reader import Reader, changed_since
 from approvals.models import Claim, Look
@@ -459,15 +459,15 @@ def test_checking_many_people_costs_one_query(ana: Any, ben: Any, cyd: Any) -> N
     keys = [(u.pk, browser(u).session.session_key) for u in (ana, ben, cyd)]
 
     with CaptureQueriesContext(connection) as captured:
-        answer = access_of(keys)
+        answer = standing_of(keys)
 
     assert len(captured) == 1
-    assert [answer[key] for key in keys] == [
+    assert [desk_of(answer[key]) for key in keys] == [
         Access(frozenset({"operations"})),
         Access(frozenset({"operations"})),
         Access(frozenset({"finance"})),
     ]
-    assert async_to_sync(process.access_of_one)(ana, "no-such-session") == process.SIGNED_OUT
+    assert async_to_sync(process.standing_of_one)(ana, "no-such-session") is None
 
 
 def test_who_may_look_is_what_django_and_the_absences_say(ana: Any, cyd: Any, dora: Any, olga: Any) -> None:
@@ -490,9 +490,9 @@ def test_who_may_look_is_what_django_and_the_absences_say(ana: Any, cyd: Any, do
     keys["other"] = (ana.pk, keys[cyd.pk][1])
 
     for _ in range(2):  # the second time by what is known of the sessions
-        answer = access_of(list(keys.values()))
+        answer = standing_of(keys.values())
         every = Access(frozenset(), every=True)
-        assert [answer[key] for key in keys.values()] == [
+        assert [desk_of(answer.get(key)) for key in keys.values()] == [
             Access(frozenset({"operations", "finance"})),
             Access(frozenset({"finance"})),
             every,

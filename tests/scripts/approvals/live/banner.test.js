@@ -148,6 +148,29 @@ describe("The socket", () => {
     assert.equal(page.sockets.length, 1);
   });
 
+  test("is the one that the page names, and tells it when it has news", (t) => {
+    const page = drawn(t, `${banner(1)}<header data-socket="/ws/executions/?of=7"></header>`);
+    const open = [];
+    page.document.addEventListener("page:socket", ({ detail }) => open.push(detail.open));
+    assert.equal(socket(page).address, "wss://desk.example/ws/executions/?of=7&seen=1");
+
+    opens(page);
+    brings(page, '<div id="resync"></div>');
+    closes(page);
+
+    assert.deepEqual(page.events, ["page:resync"]);
+    assert.deepEqual(open, [true, false]);
+  });
+
+  test("is for notices alone where the page's own turns somebody away", async (t) => {
+    const page = drawn(t, `${banner(1)}<header data-socket="/ws/executions/"></header>`);
+
+    closes(page, 4403);
+    await page.pass(1000);
+
+    assert.equal(socket(page).address, "wss://desk.example/ws/notices/?seen=1");
+  });
+
   test("of the queue marks the page as told too", (t) => {
     const page = drawn(t, banner(1) + QUEUE);
 

@@ -865,7 +865,7 @@ describe("The socket", () => {
     const page = desk(t, waiting("a"));
     serves(page, waiting("a", "b"), { version: 20 });
 
-    push(page, '<i id="queue-resync"></i>');
+    push(page, '<i id="resync"></i>');
     await page.pass(1499);
     assert.deepEqual(asked(page), []);
     await page.pass(1);
