@@ -7,6 +7,7 @@ asks for it and the policy allows it nobody is asked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
-from execution.holding.workflow import Workflow, WorkflowStep, workflow_of
+from execution.holding.workflow import InvalidWorkflow, Workflow, WorkflowStep, workflow_of
 from execution.models import Compensation, Execution, Step
 from execution.models.work import Work, work_on
 from execution.routes.filling import told
@@ -93,6 +94,13 @@ def offer(execution: Execution, *, actor: Actor = WORKER) -> Compensation:
     _record("compensation.offered", made, work.execution, actor, approvals=made.approvals_needed)
     news.changed(work.execution)
     return made
+
+
+def offer_if_any(execution: Execution, *, actor: Actor) -> None:
+    """Offer to undo what was done, where something was that can be, and is not being undone already."""
+    if not execution.undoing:
+        with suppress(NothingToUndo, InvalidWorkflow):
+            offer(execution, actor=actor)
 
 
 @transaction.atomic
