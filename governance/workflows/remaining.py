@@ -9,7 +9,6 @@ from typing import Any
 from governance.actions.credentials import Path
 from governance.actions.workflow import Mistake, is_step_name
 
-
 _FREE = frozenset(("with", "body", "arguments", "headers", "show"))  # members of which others may speak
 
 
