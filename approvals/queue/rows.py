@@ -53,6 +53,7 @@ class Row:
     order: str
     created: datetime
     revises: bool
+    came_back: bool
     says: float | None = None
     priority: int = 0
     contradicts: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ class ReadProposal(NamedTuple):
     blind: bool
     is_contradicted: bool
     four_eyes: bool
+    came_back: bool
     suggested: list[Any] | None
     approving: list[Decision]
     looking: list[User]
@@ -166,6 +168,8 @@ SELECT json_build_object({", ".join(f"'{name}', p.{name}" for name in _COLUMNS)}
            SELECT FROM suggestions_proposal o
             WHERE o.concern = p.concern AND o.status = 'pending' AND NOT o.is_check AND o.id <> p.id),
        coalesce((p.raised ->> 'four_eyes')::boolean, (p.verdict ->> 'four_eyes')::boolean, true),
+       p.status = 'pending' AND EXISTS (
+           SELECT FROM execution_look k WHERE k.proposal_id = p.id AND k.reason <> ''),
        CASE WHEN p.status = 'pending' AND p.approvals_needed > 1 THEN (
            SELECT json_build_array(f.edited_digest, f.by_id) FROM execution_formerexecution f
             WHERE f.proposal_id = p.id ORDER BY f.at DESC, f.id DESC LIMIT 1) END,
@@ -229,6 +233,7 @@ def _row(found: ReadProposal, letters: Mapping[int, str], against: Iterable[Cont
         priority=proposal.priority,
         created=proposal.created_at.astimezone(UTC),
         revises=proposal.revises_id is not None,
+        came_back=found.came_back,
         says=found.says,
         contradicts=tuple(str(one.other) for one in against),
         claim=_claimed(found.claim, letters) if found.claim else None,

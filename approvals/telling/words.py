@@ -83,12 +83,12 @@ _WORDS: dict[Kind, tuple[str, str]] = {
         "{count} proposals that you had claimed were taken over",
     ),
     Kind.ATTENTION: (
-        "What you approved for {team} could not be carried out and needs attention",
+        "What you approved for {team} is not carried out as it should be and needs attention",
         "{count} things that you approved need attention",
     ),
     Kind.STUCK: (
-        "Something approved for {team} could not be carried out and waits to be seen to",
-        "{count} things approved for {team} could not be carried out and wait to be seen to",
+        "Something approved for {team} is not carried out as it should be and waits to be seen to",
+        "{count} things approved for {team} are not carried out as they should be and wait to be seen to",
     ),
     Kind.CHECK: (
         "Something for {team} passed by itself and is to be checked",

@@ -17,7 +17,7 @@ from execution.healing import compensation
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import ahead, complete
-from execution.holding.workflow import workflow_of
+from execution.holding.workflow import Workflow, workflow_of
 from execution.incidents import failures
 from execution.models import Attempt, Execution, ManualTask, Step
 from execution.running.moves import BY_AGENT, WITHOUT_BEGIN
@@ -139,18 +139,29 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
         _move(execution, STATUS.SUCCEEDED, finished_at=Now(), reason="")
         news.owe_agent(execution, STATUS.SUCCEEDED)
         return
-    deadline = Now() + timedelta(seconds=longest(workflow))
-    times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
-    _move(execution, STATUS.SCHEDULED, **times, reason="")
-    tell(execution)
+    _let_workers_go_on(execution, workflow)
 
 
 def _failed(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:
+    """Nothing was done, and that is the end of it; where earlier steps were done a person is asked."""
     _told(execution, step, attempt, Attempt.Outcome.FAILED, detail, BY_AGENT if attempt else WITHOUT_BEGIN)
+    workflow = workflow_of(execution.suggestion.action_type)
+    done = Step.objects.filter(execution=execution, kind=Step.Kind.DO, status=Step.Status.COMPLETED)
+    if workflow is not None and done.exists():
+        _record("execution.result_reported", execution, step, agent, "failed", detail)
+        _let_workers_go_on(execution, workflow)
+        return
     _record("execution.failed", execution, step, agent, "failed", detail)
     _move(execution, STATUS.FAILED, finished_at=Now(), reason="The agent reported that it failed.")
     failures.count_against(execution)
     news.owe_agent(execution, STATUS.FAILED)
+
+
+def _let_workers_go_on(execution: Execution, workflow: Workflow) -> None:
+    deadline = Now() + timedelta(seconds=longest(workflow))
+    times = {"due_at": Now(), "queued_at": Now(), "deadline": deadline, "timed_from": Now()}
+    _move(execution, STATUS.SCHEDULED, **times, reason="")
+    tell(execution)
 
 
 def _told(

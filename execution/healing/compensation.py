@@ -7,6 +7,7 @@ asks for it and the policy allows it nobody is asked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +22,9 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
-from execution.holding.workflow import Workflow, WorkflowStep, workflow_of
+from execution.holding.workflow import InvalidWorkflow, Workflow, WorkflowStep, workflow_of
 from execution.models import Compensation, Execution, Step
-from execution.models.work import Work
+from execution.models.work import Work, work_on
 from execution.routes.filling import told
 from execution.routes.result import facts
 from governance.door.deciders import who_could_decide
@@ -97,6 +98,17 @@ def offer(execution: Execution, calls: list[dict[str, Any]], *, actor: Actor = W
     _record("compensation.offered", made, execution, actor, approvals=made.approvals_needed)
     news.changed(execution)
     return made
+
+
+def offer_if_any(execution: Execution, *, actor: Actor) -> None:
+    """Offer to undo what was done, where something was that can be, and is not being undone already."""
+    if execution.undoing:
+        return
+    work = work_on(execution.pk)
+    with suppress(InvalidWorkflow):
+        workflow = workflow_of(work.execution.suggestion.action_type)
+        if calls := calls_to_undo(workflow, work):
+            offer(work.execution, calls, actor=actor)
 
 
 @transaction.atomic

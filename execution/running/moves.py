@@ -17,7 +17,8 @@ from execution.models import Attempt
 from execution.models.work import Tried
 from governance.actions.route_kinds import Called, Route
 
-SUCCEEDED, REFUSED, UNKNOWN = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
+SUCCEEDED, FAILED = Attempt.Outcome.SUCCEEDED, Attempt.Outcome.FAILED
+REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 
 BY_AGENT = "carried out by the agent"  # what attempts call it that were begun over the API
 WITHOUT_BEGIN = "reported by the agent"
@@ -130,9 +131,13 @@ def _over(
 
 
 def _hand_back(step: WorkflowStep, route: HandBack, name: str, attempts: Sequence[Tried]) -> Move:
-    """People who said that it could not be done are not asked again before somebody has looked."""
-    could_not = next((one for one in attempts if one.route == name and one.outcome == REFUSED), None)
-    return Ask(f"Step {step.name}: {could_not.detail}") if could_not else GiveBack(route, name)
+    """Who said that it could not be done is not asked again before somebody has looked."""
+    for one in attempts:
+        if one.route == name and one.outcome == REFUSED:
+            return Ask(f"Step {step.name}: {one.detail}")
+        if one.route in (BY_AGENT, WITHOUT_BEGIN) and one.outcome == FAILED:
+            return Ask(f"Step {step.name}: the agent reported that it failed. {one.detail}".strip())
+    return GiveBack(route, name)
 
 
 def breaker_of(route: Called) -> str:

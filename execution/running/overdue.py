@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import TIMER
 from audit.log.record import record
+from execution.healing import compensation
 from execution.holding import attempts, news
 from execution.incidents import attention, failures, incidents
 from execution.models import Execution, ManualTask
@@ -65,6 +66,7 @@ def _end(execution_id: UUID) -> bool:
         incidents.never_reported(execution, reason)
     else:
         incidents.past_deadline(execution, reason)
+    compensation.offer_if_any(execution, actor=TIMER)
     return True
 
 

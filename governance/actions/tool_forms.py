@@ -76,7 +76,9 @@ def tools_in(content: Any) -> ToolsOfAFile:
                 return ToolsOfAFile(content[member], _notes(content))
         if isinstance(content.get("result"), dict):
             return tools_in(content["result"])
-    raise BadForm("file", "", 'must hold a list of action types, or {"tools": [...]}')
+        if "name" in content or "function" in content:  # one by itself
+            return ToolsOfAFile([content])
+    raise BadForm("file", "", 'must hold an action type, a list of them, or {"tools": [...]}')
 
 
 def _notes(content: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from governance.models import ActionType
 from governance.policies import mistakes, policy_yaml
 from governance.policies.policy_yaml import Place, Written
 from governance.workflows.meaning import Doubt, doubts
-from governance.workflows.remaining import parts_of, without
+from governance.workflows.remaining import parts_of, without, without_members
 
 _AT = re.compile(r"(\d+):(\d+): (.+)", re.DOTALL)  # how a mistake in an expression begins
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']+)'.*", re.DOTALL)
@@ -90,16 +90,20 @@ def _meant(plan: Workflow, action_type: ActionType) -> Iterator[Doubt]:
 
 
 def _of_the_rest(content: Any, found: list[Mistake], action_type: ActionType) -> list[Doubt]:
-    """What is wrong with the parts that have the form of a workflow, where others don't."""
-    broken = parts_of(found)
-    rest = without(content, broken)
-    try:
-        plan = workflow.parse(rest)
-    except workflow.InvalidWorkflow:
-        return []
-    told = [_doubt(mistake) for mistake in workflow.mistakes(rest, action_type.schema)]
-    told += _meant(plan, action_type)
-    return [doubt for doubt in told if not any(doubt.path[: len(path)] == path for path in broken)]
+    """What is wrong with the parts that have the form of a workflow, where others don't.
+
+    Set aside are the members that are wrong; where the rest is none then, the steps that they are in.
+    """
+    members, parts = {mistake.path for mistake in found}, parts_of(found)
+    for broken, rest in ((members, without_members(content, members)), (parts, without(content, parts))):
+        try:
+            plan = workflow.parse(rest)
+        except workflow.InvalidWorkflow:
+            continue
+        told = [_doubt(mistake) for mistake in workflow.mistakes(rest, action_type.schema)]
+        told += _meant(plan, action_type)
+        return [doubt for doubt in told if not any(doubt.path[: len(path)] == path for path in broken)]
+    return []
 
 
 def _as_definition(content: Any, action_type: ActionType) -> Iterator[Doubt]:
@@ -169,7 +173,7 @@ def _in_words(doubt: Doubt) -> dict[str, Any]:
 def _sentence(text: str) -> str:
     """With a full stop, and a capital unless it begins with what somebody wrote."""
     text = text.replace("Input should be", "It has to be").strip()
-    if text.split(" ", 1)[0] in _BEGINNINGS:
+    if text.split(" ", 1)[0] in _BEGINNINGS and "is unknown here" not in text:
         text = f"{text[:1].upper()}{text[1:]}"
     return text if text.endswith(("?", ".")) else f"{text}."
 

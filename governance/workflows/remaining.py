@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 from governance.actions.credentials import Path
 from governance.actions.workflow import Mistake, is_step_name
+
+_FREE = frozenset(("with", "body", "arguments", "headers", "show"))  # members of which others may speak
+
+
+def without_members(content: Any, broken: Iterable[Path]) -> Any:
+    """The same without just these members; None where that would leave others without what they speak of."""
+    rest = deepcopy(content)
+    for path in broken:
+        if not path or not isinstance(path[-1], str) or path in (("look",), ("steps",)):
+            return None
+        try:
+            _set_aside(rest, path)
+        except (LookupError, TypeError):
+            return None
+    return rest
+
+
+def _set_aside(content: Any, path: Path) -> None:
+    *above, last = path
+    holder = content
+    for name in above:
+        holder = holder[name]
+    if above and above[-1] in _FREE:
+        holder[last] = "x"
+    else:
+        del holder[last]
 
 
 def parts_of(found: Iterable[Mistake]) -> set[Path]:

@@ -56,6 +56,7 @@ def as_written(action_type: ActionType) -> str:
 def beginning(action_type: ActionType) -> str:
     """A workflow to begin with, made from the arguments of this type: one call, then the agent is asked."""
     properties = object_in(action_type.schema_as_written, "properties")
+    required = action_type.schema.get("required", [])
     step: dict[str, Any] = {
         "name": re.sub(r"[^A-Za-z0-9_.-]", "-", action_type.name).lstrip("_.-")[:64],
         "routes": [
@@ -63,7 +64,7 @@ def beginning(action_type: ActionType) -> str:
                 "kind": "http",
                 "method": "POST",
                 "url": f"{_service()}/{re.sub('[^a-z0-9-]+', '-', action_type.name.lower())}",
-                "body": {name: _expression(name) for name in properties},
+                "body": {name: _expression(name, needed=name in required) for name in properties},
                 "timeout": "10s",
             },
             {"kind": "handback", "to": "agent", "within": "4h"},
@@ -85,11 +86,11 @@ def _service() -> str:
     return f"http://{host}" if port == "80" else f"http://{place}"
 
 
-def _expression(argument: str) -> str:
-    if _VARIABLE.fullmatch(argument):
-        return f"=args.{argument}"
+def _expression(argument: str, *, needed: bool) -> str:
+    """Its value; of one that may be left out null where it is."""
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"')
-    return f'=args["{escaped}"]'
+    value = f"args.{argument}" if _VARIABLE.fullmatch(argument) else f'args["{escaped}"]'
+    return f"={value}" if needed else f'="{escaped}" in args ? {value} : null'
 
 
 def _arranged(value: Any, *, free: bool = False) -> Any:

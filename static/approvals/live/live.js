@@ -38,9 +38,9 @@ function inPlace(old, row) {
   if (version(row) < version(old)) return;
   const focused = old.contains(document.activeElement);
   const changed = version(row) > version(old);
-  const settled = old.dataset.status === "pending" && row.dataset.status !== "pending";
-  row.classList.toggle("is-fresh", changed && settled);
-  if (settled) count(-1);
+  const [waited, waits] = [old, row].map(({ dataset }) => dataset.status === "pending");
+  row.classList.toggle("is-fresh", changed && waited !== waits);
+  if (waited !== waits) count(waits ? 1 : -1); // what was decided can come back
   old.replaceWith(row);
   htmx.process(row);
   if (focused) find(".row-link", row).focus({ preventScroll: true });

@@ -57,7 +57,7 @@ def test_what_failed_says_how_often_and_when_it_is_tried_again(
     assert "It failed 5 times in a row. One call tries it again at" in page
     assert "closed, but failed 1 time in a row" in page
     assert page.index("/refunds") < page.index("/other")
-    assert "Open the breaker" not in page  # a reviewer looks
+    assert "Why is it to be let alone?" not in page  # a reviewer looks
 
 
 def test_the_page_costs_the_same_however_many_routes_there_are(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from execution.models import Attempt, Execution, Step
+from execution.desk import attend
+from execution.models import Attempt, Compensation, Execution, Step
 from execution.running import overdue
 from suggestions.models import Callback
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
@@ -36,6 +37,42 @@ def test_an_agent_can_say_that_it_failed(approved, api):
     assert answer.json()["status"] == "failed"
     assert Attempt.objects.get().detail == "sold"
     assert events_of(execution)[-1] == "execution.failed"
+
+
+@pytest.mark.parametrize("says", ["failed", "nothing"])
+def test_what_was_done_before_is_offered_for_undoing(says, approved, shop, api):
+    back = {"kind": "http", "url": f"{shop.url}/back"}
+    refund = step(f"{shop.url}/refunds", undo={"routes": [back]})
+    execution = run_to_rest(approved(workflow(refund, step({"kind": "handback"}, name="tell"))))
+    assert execution.status == "handed_back"
+
+    if says == "failed":
+        api.post(f"proposals/{execution.proposal_id}/result/", {"outcome": "failed", "detail": "no post"})
+        execution = run_to_rest(execution)
+        assert execution.reason == "Step tell: the agent reported that it failed. no post"
+    else:
+        Execution.objects.update(deadline=execution.created_at)
+        overdue.end_what_is_overdue()
+        execution.refresh_from_db()
+
+    assert execution.status == "needs_attention"
+    [call] = Compensation.objects.get(status="offered").calls
+    assert call["step"] == "undo.refund"
+
+
+def test_who_said_that_it_failed_is_asked_again_once_a_person_wants_that(approved, shop, api, olga):
+    plan = workflow(step(f"{shop.url}/refunds"), step({"kind": "handback"}, name="tell"))
+    execution = run_to_rest(approved(plan))
+    address = f"proposals/{execution.proposal_id}/result/"
+    api.post(address, {"outcome": "failed"})
+    assert run_to_rest(execution).status == "needs_attention"
+
+    attend.retry(execution, by=olga, reason="Their mailbox was emptied.")
+    assert run_to_rest(execution).status == "handed_back"
+    api.post(address, {"outcome": "succeeded"})
+
+    assert run_to_rest(execution).status == "succeeded"
+    assert len(shop.asked("/refunds")) == 1
 
 
 def test_a_result_is_reported_once(approved, api):

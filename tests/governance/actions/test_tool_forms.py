@@ -69,6 +69,11 @@ def test_the_tools_of_a_file_are_found_wherever_its_form_has_them(content: Any) 
     assert read(json.dumps(content)).tools == [MCP, NESTED]
 
 
+@pytest.mark.parametrize("tool", [MCP, NESTED, FLAT, OURS])
+def test_a_file_may_be_one_tool_by_itself(tool: Any) -> None:
+    assert read(json.dumps(tool)).tools == [tool]
+
+
 def test_what_is_left_aside_and_what_is_missing_is_told() -> None:
     found = read(json.dumps({"tools": [MCP, {**MCP, "name": "other"}], "nextCursor": "page-2"}))
 
@@ -91,7 +96,7 @@ def test_our_own_members_may_stand_beside_any_form() -> None:
     [
         ({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601}}, "file: is a JSON-RPC message without"),
         ({"jsonrpc": "2.0", "id": 1}, "file: is a JSON-RPC message without"),
-        ({"tools": 7}, "file: must hold a list"),
+        ({"tools": 7}, "file: must hold an action type, a list of them"),
         ([{"type": "web_search"}], "tool 1: type: 'web_search' is no kind of tool that acts"),
         ([{"type": ["function"]}], "tool 1: type: \"['function']\" is no kind of tool that acts"),
         ([{"type": {}}], "tool 1: type: '{}' is no kind of tool that acts"),

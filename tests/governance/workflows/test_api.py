@@ -57,6 +57,7 @@ def test_mistakes_have_pointer_line_and_column_and_nothing_is_stored(api: ApiCli
 
     assert refused.status_code == of_json.status_code == 422
     assert [(e["pointer"], e["line"], e["column"]) for e in refused.json()["errors"]] == [
+        ("/steps/0/routes/0/body/amount", 7, 30),
         ("/steps/0/if", 8, 9),
     ]
     assert of_json.json()["errors"] == [

@@ -71,6 +71,15 @@ def test_a_workflow_without_mistakes_is_read(pay: ActionType) -> None:
             [(4, 16, "htpp is no kind of route here; there are http, mcp, python, message, handback.")],
         ),
         (STEP + "    verfy: {}\n", [(5, 5, "verfy is unknown here; did you mean verify?")]),
+        (
+            STEP[:-2] + ", say: x, timeout: soon, with: {x: =args.}, body: {y: =args.amont}}\n",
+            [
+                (4, 69, "say is unknown here"),
+                (4, 86, "'soon' is not a span of time"),
+                (4, 108, ". does not belong here."),
+                (4, 127, "the schema knows no args.amont; did you mean amount?"),
+            ],
+        ),
         (STEP + STEP[7:], [(5, 11, "two steps have the same name: pay.")]),
         (
             STEP + "attend: {team: Nobody, within: 5s}\n",
