@@ -2,12 +2,13 @@
 
 The truth stands in PostgreSQL, so that it outlives every worker and the broker. A breaker opens after
 `FAILURES` failures in a row, for 30 seconds at first and for twice as long each time, up to ten minutes.
-Then it is half open: one execution tries the route once, and closes it or opens it again.
+Then it is half open: one execution tries the route once, and closes it or opens it again. Those who waited
+begin again one after the other, so that a service that is just back is not overrun by all at once.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +29,10 @@ FIRST = 30.0  # seconds that it stays open
 LONGEST = 600.0
 TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
 WAITS = "It waits: its routes failed too often and are let alone."  # the reason of who does
-SPREAD = 5.0  # seconds over which those who waited begin again
+PER_SECOND = 10  # in a second, of those who waited: the oldest first
+ALL_BEGUN = 150.0  # seconds after which the last has begun, however many they are
 AGAIN = 3.0  # seconds after which those who wait look again while one tries
+FOR_EVER = "infinity"
 STATE = Breaker.State
 
 
@@ -48,12 +51,23 @@ RETURNING route
 """
 
 
-# Who waits for another breaker finds that, and waits on.
+# Who has to wait for longer than this breaker asked for waits for another one. Who waits for another one for
+# less finds that, and waits on.
 _WAKE = """
-UPDATE execution_execution SET due_at = statement_timestamp() + random() * make_interval(secs => %s)
- WHERE id IN (SELECT id FROM execution_execution WHERE status = 'scheduled' AND reason = %s
-                 FOR UPDATE SKIP LOCKED)
-RETURNING id
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM execution_execution
+     WHERE status = 'scheduled' AND reason = %(waits)s
+       AND due_at <= greatest(statement_timestamp(), %(until)s::timestamptz)
+                   + make_interval(secs => %(again)s)
+       FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS many FROM waiting
+)
+UPDATE execution_execution e
+   SET due_at = statement_timestamp()
+              + make_interval(secs => place * least(1 / %(per_second)s::float8, %(all_begun)s::float8 / many))
+  FROM placed WHERE e.id = placed.id
+RETURNING e.id
 """
 
 
@@ -101,12 +115,13 @@ def worked(route: str, *, proposal_id: UUID) -> None:
     if breaker is None or (breaker.state == STATE.OPEN and breaker.until is None):
         return
     was_closed = breaker.state == STATE.CLOSED
+    asked_for = breaker.until if breaker.state == STATE.OPEN else None  # half open: nobody waits for long
     breaker.failures = breaker.opened = 0
     if was_closed:
         breaker.save(update_fields=["failures", "opened"])
         return
     _change(breaker, STATE.CLOSED)
-    execute(_WAKE, [SPREAD, WAITS])
+    _wake(asked_for)
     record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
 
 
@@ -130,10 +145,16 @@ def _by_hand(route: str, state: str, actor: Actor, reason: str) -> Breaker:
     breaker.failures = breaker.opened = 0
     change = _change(breaker, state, reason=reason, by=actor.name)
     if state == STATE.CLOSED:
-        execute(_WAKE, [SPREAD, WAITS])
+        _wake(FOR_EVER)
     data = {"route": breaker.route, "reason": commitment(bytes(change.salt), reason)}
     record("breaker.opened" if state == STATE.OPEN else "breaker.closed", actor=actor, data=data)
     return breaker
+
+
+def _wake(until: datetime | str | None) -> None:
+    """Let those begin again who waited until then, or look again within moments anyway."""
+    how = {"until": until, "again": AGAIN, "per_second": PER_SECOND, "all_begun": ALL_BEGUN}
+    execute(_WAKE, {"waits": WAITS, **how})
 
 
 def _change(

@@ -110,7 +110,7 @@ def test_what_a_person_opens_stays_open_until_a_person_closes_it(approved: Any, 
     assert execution.due_at > execution.created_at + timedelta(seconds=500)
     breakers.close_by_hand(route, actor=SYSTEM, reason="It has moved.")
     execution.refresh_from_db()
-    assert execution.due_at < execution.created_at + timedelta(seconds=20 + breakers.SPREAD)
+    assert execution.due_at < execution.created_at + timedelta(seconds=20)
     Execution.objects.update(due_at=Now())
 
     assert run_to_rest(execution).status == "succeeded"
@@ -119,6 +119,34 @@ def test_what_a_person_opens_stays_open_until_a_person_closes_it(approved: Any, 
         "It has moved.",
     ]
     assert not Event.objects.filter(body__contains="moves tonight").exists()
+
+
+def test_those_who_waited_begin_again_one_after_the_other(approved: Any, shop: Any) -> None:
+    route = f"POST {shop.url}/only"
+    Breaker.objects.create(route=route, state="open", until=Now() + timedelta(seconds=40), opened=1)
+    waiting = [approved(plan_of(shop, "/only")) for _ in range(4)]
+    for execution in waiting:
+        run(execution.pk)
+    Breaker.objects.create(route="another", state="open", until=Now() + timedelta(seconds=400), opened=4)
+    Execution.objects.filter(pk=waiting[2].pk).update(due_at=Now() + timedelta(seconds=400))
+
+    breakers.worked(route, proposal_id=waiting[0].proposal_id)  # a call that was under way
+
+    due = [Execution.objects.get(pk=execution.pk).due_at for execution in waiting]
+    assert [(one - due[0]).total_seconds() for one in (due[1], due[3])] == pytest.approx([0.1, 0.2])
+    assert due[2] > due[0] + timedelta(seconds=300)  # it waits for the other one
+
+
+def test_however_many_waited_all_begin_in_time(approved: Any, shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(breakers, "ALL_BEGUN", 0.04)
+    breakers.open_by_hand("r", actor=SYSTEM, reason="The shop moves tonight.")
+    waiting = [approved(plan_of(shop, "/only")) for _ in range(4)]
+    Execution.objects.update(reason=breakers.WAITS, due_at=Now() + timedelta(days=1))
+
+    breakers.close_by_hand("r", actor=SYSTEM, reason="It has moved.")
+
+    due = [Execution.objects.get(pk=execution.pk).due_at for execution in waiting]
+    assert [(one - due[0]).total_seconds() for one in due] == pytest.approx([0, 0.01, 0.02, 0.03])
 
 
 def test_being_asked_for_less_is_no_failure(approved: Any, shop: Any) -> None:
