@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from tests.faults.downstream import Downstream
+from tests.faults.hands import Hands
 from tests.faults.load import Operator
 from tests.faults.mutants import MUTANTS, Mutant
 from tests.faults.nemesis import FAULTS
@@ -62,7 +63,8 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
     ):
         _say(f"{mutant or 'The system'} is up after {time.monotonic() - began:.1f} s; seed {seed}")
         run = Run(system, shop, inbox, operator, say=_say, **given)
-        totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
+        with Hands(system, shop, inbox, run.load, seed):
+            totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
         if options.keep:
             _keep(system, Path(options.keep))
     return _verdict(totals, mutant)

@@ -25,7 +25,8 @@ HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 _DUE = """
 SELECT (SELECT count(*) FROM execution_execution
          WHERE status = 'scheduled' AND due_at <= statement_timestamp()
-            OR status = 'running' AND lease_until <= statement_timestamp())
+            OR status = 'running' AND lease_until <= statement_timestamp()
+            OR status = 'handed_back' AND deadline <= statement_timestamp())
      + (SELECT count(*) FROM suggestions_callback
          WHERE status = 'waiting' AND due_at <= statement_timestamp())
      + (SELECT count(*) FROM suggestions_resolution r WHERE r.status = 'approved' AND NOT EXISTS (
@@ -33,7 +34,7 @@ SELECT (SELECT count(*) FROM execution_execution
 """
 # What nobody has to wait for a person for.
 _AT_WORK = """
-SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running'))
+SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running', 'handed_back'))
      + (SELECT count(*) FROM suggestions_callback WHERE status = 'waiting')
      + (SELECT count(*) FROM execution_execution e WHERE status = 'needs_attention' AND NOT EXISTS (
            SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))

@@ -28,6 +28,7 @@ from tests.faults.proxy import Proxy
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "tests.faults.settings"
 LEASE = 4  # seconds
+HAND_BACK_LEASE = LEASE + 1  # of an agent
 PASSED_ON = ("PATH", "HOME", "LANG")
 AGAIN_AFTER = 0.5  # seconds, the second worker
 STARTS_WITHIN = 180.0

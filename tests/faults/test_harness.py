@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.faults import checker, mutants, points
-from tests.faults.checker import Account, Books, _Trial
+from tests.faults.account import Account
+from tests.faults.checker import Books, _Trial
 from tests.faults.client import Answer
 from tests.faults.downstream import Call
 from tests.faults.nemesis import FAULTS
@@ -100,8 +101,8 @@ def as_it_should_be() -> Account:
         decisions=[{"id": "d", "verdict": "approve"}],
         resolutions=[{"status": "approved"}],
         executions=[{"id": "e", "status": "succeeded"}],
-        steps=[{"name": "pay", "status": "completed"}],
-        attempts=[{"step": "pay", "number": 1, "outcome": "succeeded"}],
+        steps=[{"name": "pay", "kind": "do", "status": "completed"}],
+        attempts=[{"step": "pay", "number": 1, "outcome": "succeeded", "by": "worker"}],
         callbacks=[
             {"id": "c", "type": "proposal.approved", "status": "sent"},
             {"id": "c", "type": "execution.succeeded", "status": "sent"},
@@ -109,12 +110,13 @@ def as_it_should_be() -> Account:
     )
 
 
-def findings(account: Account, *calls: Call, told: Any = ("c",), **changes: Any) -> set[str]:
+def findings(account: Account, *calls: Call, told: Any = ("c",), deeds: Any = (), **changes: Any) -> set[str]:
     case = SimpleNamespace(order="#1", kind="approve", action="pay_bare", problem="", proposal="p")
     case.meant, case.said = [20.0], [("approve", Answer(201, {}, is_first=True))]
     vars(case).update(changes)
     inbox = SimpleNamespace(told={key: [1] for key in told})
-    trial = _Trial(case, list(calls), time.time(), Books(None, inbox, lease=4, still=[]), is_over=True)
+    books = Books(None, inbox, lease=4, still=[])
+    trial = _Trial(case, list(calls), list(deeds), time.time(), books, is_over=True)
     return {finding.kind for finding in trial.findings(account)}
 
 
