@@ -176,8 +176,9 @@ class _Trial:
         elif status == "cancelled":
             yield from self._undone(account, done)
         elif status == "failed":
-            if done:
-                yield self._found("lost", f"it counts as failed, and {sorted(done)} acted")
+            failed = {a["step"] for a in account.attempts if a["by"] == "agent" and a["outcome"] == "failed"}
+            if acted := {step for step in failed if done[step]}:
+                yield self._found("lost", f"it counts as failed, and {acted} acted")
             if self.is_over and "failed" not in {deed for deed, _ in self.deeds}:
                 yield self._found("log", "it counts as failed, and nobody said so")
         elif self.is_over and status != "needs_attention":

@@ -34,6 +34,7 @@ STATES = {
     "compensation.done": "cancelled",
 }
 EARLY, UNTAKEN = "taken before it was made", "tried before it was taken"
+UNASKED = "granted before it was handed back"
 TAKES = ("execution.started", "execution.resumed")
 ENDED = ("approved", "rejected", "returned", "expired", "withdrawn", "blocked")
 BY_ITSELF = "report"  # the step of what the agent does without a workflow
@@ -83,7 +84,8 @@ def _answer(account: Account) -> set[str]:
 def _execution(account: Account) -> set[tuple[str, str]]:
     """Each execution that was not undone, in the state that the last event left it in.
 
-    One that was taken before it was made, or tried before it was taken, is told of as such.
+    One that was taken before it was made, tried before it was taken, or granted before it was handed back, is
+    told of as such.
     """
     states: dict[str, str] = {}
     for event in account.events:
@@ -94,7 +96,9 @@ def _execution(account: Account) -> set[tuple[str, str]]:
             states[execution] = EARLY
         elif event["type"] == "attempt.started" and states.get(execution) != "running":
             states[execution] = UNTAKEN
-        elif event["type"] in STATES and states.get(execution) not in (EARLY, UNTAKEN):
+        elif event["type"] == "execution.begun" and states.get(execution) != "handed_back":
+            states[execution] = UNASKED
+        elif event["type"] in STATES and states.get(execution) not in (EARLY, UNTAKEN, UNASKED):
             states[execution] = _state_after(event)
     return set(states.items())
 
