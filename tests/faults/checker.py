@@ -65,6 +65,14 @@ def check(database: str, cases: Sequence[Any], books: Books, *, is_over: bool = 
     return found
 
 
+def glance(database: str, cases: Sequence[Any]) -> list[Finding]:
+    """Where rows and log of these cases do not agree at this moment, in the middle of whatever goes on."""
+    accounts, _ = read(database, [case.order for case in cases])
+    nothing = Books(None, None, 0, [])
+    trials = [(_Trial(case, [], [], 0, nothing, is_over=False), accounts.get(case.order)) for case in cases]
+    return [finding for trial, account in trials if account for finding in trial.log(account)]
+
+
 def _by_order(shop: Any) -> dict[str, list[Any]]:
     calls = defaultdict(list)
     for call in list(shop.calls):

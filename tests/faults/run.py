@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import Counter
@@ -93,24 +94,34 @@ class Run:
         rng = random.Random(f"{self.seed}/{number}")
         fault = fault or self.nemesis.next_fault(self.deck)
         cases, answered = self.load.burst(f"c{number}", self.actions, rng)
-        time.sleep(rng.uniform(0, HAPPENS_WITHIN))
+        seen = self._watch(cases, rng.uniform(0, HAPPENS_WITHIN))
         said = self.nemesis.strike(fault, rng)
         self.totals.faults[fault] += 1
         recovery = self._recover(answered)
-        told, found = self._after(recovery, cases, fault)
+        told, found = self._after(recovery, cases, fault, seen)
         self.totals.findings += found
         self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
 
-    def _after(self, recovery: float | None, cases: list[Case], fault: str) -> tuple[str, list[Finding]]:
-        """What is said of a cycle, and what is wrong with it."""
+    def _watch(self, cases: list[Case], seconds: float) -> list[Finding]:
+        """Let clients go on for so long; returns where rows and log did not agree meanwhile."""
+        end, found = time.monotonic() + seconds, list[Finding]()
+        while time.monotonic() < end:
+            with contextlib.suppress(psycopg.Error):  # what was broken before is not quite back
+                found += checker.glance(self.system.database, cases)
+        return found
+
+    def _after(
+        self, recovery: float | None, cases: list[Case], fault: str, seen: list[Finding]
+    ) -> tuple[str, list[Finding]]:
+        """What is said of a cycle, and what is wrong with it, beside what was `seen` in the middle of it."""
         if recovery is not None:
             self.totals.recoveries.append(recovery)
-            found = self._check(cases)
+            found = list(dict.fromkeys([*seen, *self._check(cases)]))
             return f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}", found
         self.totals.unfinished += 1
         if self.patience < STUCK_AFTER:
-            return "the next comes before it has recovered", []
-        return "STUCK", [Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
+            return "the next comes before it has recovered", seen
+        return "STUCK", [*seen, Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
 
     def _recover(self, answered: Future[None]) -> float | None:
         """Seconds until every client has its answer, what was due has moved, and what comes due moves in
