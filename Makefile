@@ -55,10 +55,11 @@ format: .venv/installed-dev node_modules/.installed ## Put the code and the temp
 bench: .venv/installed-dev ## Measure against the limits; ONLY=a,d some of them, QUICK=1 for a look
 	@exec $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
-faults: .venv/installed-dev ## Kill, freeze and cut everything and count what is lost; CYCLES=20 SEED=7, or MUTANT=all
+faults: .venv/installed-dev ## Kill, freeze and cut everything and count what is lost; CYCLES=20 SEED=7 BROKER=rabbitmq, or MUTANT=all
 	@exec $(BIN)/python -m tests.faults $(if $(MUTANT),--mutant $(MUTANT)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(CYCLES),--cycles $(CYCLES)) $(if $(ACTIONS),--actions $(ACTIONS)) $(if $(ONLY),--only '$(ONLY)') \
-		$(if $(PATIENCE),--patience $(PATIENCE)) $(if $(KEEP),--keep $(KEEP))
+		$(if $(PATIENCE),--patience $(PATIENCE)) $(if $(KEEP),--keep $(KEEP)) \
+		$(if $(BROKER),--broker $(BROKER))
 
 lock: ## Pin requirements anew (needs uv)
 	@command -v uv >/dev/null || { echo "uv is not installed: see https://docs.astral.sh/uv/" >&2; exit 1; }

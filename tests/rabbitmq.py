@@ -18,12 +18,14 @@ from reviewapp.embedded.credentials import free_port
 
 # Not the one in the path, which is for root and rabbitmq alone and goes to their folders.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL = SERVER.with_name("rabbitmqctl")
+MEMORY = "512MB"
 SECONDS = 60.0  # until it listens, on a machine that is very slow
 CONFIG = """
 listeners.tcp.1 = 127.0.0.1:{port}
 log.file = false
 log.console = true
-vm_memory_high_watermark.absolute = 512MB
+vm_memory_high_watermark.absolute = {memory}
 disk_free_limit.absolute = 1MB
 """
 
@@ -33,7 +35,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port, self.mapper = folder, free_port(), free_port()
-        (folder / "rabbitmq.conf").write_text(CONFIG.format(port=self.port))
+        (folder / "rabbitmq.conf").write_text(CONFIG.format(port=self.port, memory=MEMORY))
         (folder / "plugins").write_text("[].")
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -44,6 +46,10 @@ class Node:
     def start(self) -> None:
         # Otherwise the node would leave one behind.
         self._run("epmd", "-port", str(self.mapper), "-address", "127.0.0.1")
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it, once its mapper is there, and wait until it listens."""
         node = self._run(SERVER)
         deadline = time.monotonic() + SECONDS
         while not _listens(self.port):
@@ -60,6 +66,29 @@ class Node:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self._started.clear()
+
+    def kill(self) -> None:
+        """End it as a crash does; its mapper stays."""
+        node = self._started.pop()
+        os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
+        while _listens(self.port):  # its child has the port
+            time.sleep(0.01)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the node itself a signal."""
+        os.killpg(self._started[-1].pid, number)
+
+    def may_use(self, memory: str) -> None:
+        """Set the memory beyond which it takes nothing any more."""
+        name, cookie = self._name, f"tests-{self.port}"
+        how = ["-n", name, "--erlang-cookie", cookie, "set_vm_memory_high_watermark", "absolute", memory]
+        environment = self._environment()
+        subprocess.run([CONTROL, *how], env=environment, cwd=self.folder, capture_output=True, check=True)
+
+    @property
+    def _name(self) -> str:
+        return f"tests-{self.port}@localhost"
 
     def _run(self, *command: str | Path) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
@@ -78,7 +107,7 @@ class Node:
             "ERL_EPMD_PORT": str(self.mapper),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
-            "RABBITMQ_NODENAME": f"tests-{self.port}@localhost",
+            "RABBITMQ_NODENAME": self._name,
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_BASE": folder,
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq",

@@ -3,7 +3,8 @@
 The truth stands in PostgreSQL, so that it outlives every worker and the broker. A breaker opens after
 `FAILURES` failures in a row, for 30 seconds at first and for twice as long each time, up to ten minutes.
 Then it is half open: one execution tries the route once, and closes it or opens it again. Whatever waits
-for a route waits until its breaker closes; only the one that tries it next is woken before that.
+for a route waits until its breaker closes; only the one that tries it next is woken before that. Then they
+begin again one after the other, so that a service that is just back is not overrun by all at once.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ FIRST = 30.0  # seconds that it stays open
 LONGEST = 600.0
 TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
 WAITS = "It waits: its routes failed too often and are let alone."  # the reason of who does
-SPREAD = 5.0  # seconds over which those who waited begin again
+PER_SECOND = 10  # in a second, of those who waited: the oldest first
+ALL_BEGUN = 150.0  # seconds after which the last has begun, however many they are
 STATE = Breaker.State
 
 
@@ -57,12 +59,20 @@ SELECT route FROM execution_breaker
  WHERE route = %s AND state <> 'closed' AND (until IS NULL OR until > statement_timestamp())
    FOR SHARE
 """
-# Who waits for another breaker finds that, and waits on.
+# Who could take another route, too, waits for the one that may be tried first.
 _WAKE = """
-UPDATE execution_execution SET due_at = statement_timestamp() + random() * make_interval(secs => %s)
- WHERE id IN (SELECT id FROM execution_execution WHERE status = 'scheduled' AND waits_for <> ''
-                 FOR UPDATE SKIP LOCKED)
-RETURNING id
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM execution_execution
+     WHERE status = 'scheduled' AND waits_for <> '' AND waits_for = coalesce(%(route)s, waits_for)
+       FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS many FROM waiting
+)
+UPDATE execution_execution e
+   SET due_at = statement_timestamp()
+              + make_interval(secs => place * least(1 / %(per_second)s::float8, %(all_begun)s::float8 / many))
+  FROM placed WHERE e.id = placed.id
+RETURNING e.id
 """
 # Of those that wait for a route whose time is over the first, unless that is due already.
 _WAKE_ONE = f"""
@@ -135,7 +145,7 @@ def worked(route: str, *, proposal_id: UUID) -> None:
         breaker.save(update_fields=["failures", "opened"])
         return
     _change(breaker, STATE.CLOSED)
-    execute(_WAKE, [SPREAD])
+    _wake(route)
     record("breaker.closed", actor=WORKER, proposal=proposal_id, data={"route": route})
 
 
@@ -159,10 +169,15 @@ def _by_hand(route: str, state: str, actor: Actor, reason: str) -> Breaker:
     breaker.failures = breaker.opened = 0
     change = _change(breaker, state, reason=reason, by=actor.name)
     if state == STATE.CLOSED:
-        execute(_WAKE, [SPREAD])
+        _wake()
     data = {"route": breaker.route, "reason": commitment(bytes(change.salt), reason)}
     record("breaker.opened" if state == STATE.OPEN else "breaker.closed", actor=actor, data=data)
     return breaker
+
+
+def _wake(route: str | None = None) -> None:
+    """Let those begin again that wait for this route, or for any."""
+    execute(_WAKE, {"route": route, "per_second": PER_SECOND, "all_begun": ALL_BEGUN})
 
 
 def _change(

@@ -9,37 +9,19 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+
+from tests.faults.account import Account, read
+from tests.faults.told import TAKES, beside_rows, completed
 
 AT_ONCE = 1_000  # proposals
+UNDO = "undo."  # begins the name of what undoes a step
 HAIR = 1.5  # seconds by which a moment in the log may be later than that in a row, on a busy machine
-
-# What an event says of the state of an execution after it.
-STATES = {
-    "execution.scheduled": "scheduled",
-    "execution.started": "running",
-    "execution.resumed": "running",
-    "execution.begun": "running",
-    "execution.put_off": "scheduled",
-    "execution.held": "scheduled",
-    "execution.handed_back": "handed_back",
-    "execution.succeeded": "succeeded",
-    "execution.marked_done": "succeeded",
-    "execution.failed": "failed",
-    "execution.needs_attention": "needs_attention",
-    "execution.refused": "needs_attention",
-    "execution.retried": "scheduled",
-    "execution.cancelled": "cancelled",
-}
-EARLY, UNTAKEN = "taken before it was made", "tried before it was taken"
-TAKES = ("execution.started", "execution.resumed")
-ENDED = ("approved", "rejected", "returned", "expired", "withdrawn", "blocked")
 
 
 @dataclass(frozen=True)
@@ -55,53 +37,6 @@ class Finding:
 
 
 KINDS = ("lost", "doubled", "unapproved", "stuck", "untold", "log", "lease", "client")
-
-
-@dataclass
-class Account:
-    """What the database holds of one proposal."""
-
-    row: dict[str, Any]
-    events: list[dict[str, Any]] = field(default_factory=list)
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    resolutions: list[dict[str, Any]] = field(default_factory=list)
-    executions: list[dict[str, Any]] = field(default_factory=list)
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    attempts: list[dict[str, Any]] = field(default_factory=list)
-    callbacks: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def execution(self) -> dict[str, Any] | None:
-        return self.executions[0] if self.executions else None
-
-    def of_type(self, *types: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["type"] in types]
-
-
-_ROWS = {
-    "events": """
-        SELECT proposal_id AS of, type, body::jsonb ->> 'at' AS at, body::jsonb -> 'data' AS data
-          FROM audit_event WHERE proposal_id = ANY (%s) ORDER BY id""",
-    "decisions": """
-        SELECT proposal_id AS of, id::text, verdict FROM approvals_decision
-         WHERE proposal_id = ANY (%s)""",
-    "resolutions": """
-        SELECT proposal_id AS of, status FROM suggestions_resolution
-         WHERE proposal_id = ANY (%s)""",
-    "executions": """
-        SELECT proposal_id AS of, id::text, status FROM execution_execution
-         WHERE proposal_id = ANY (%s)""",
-    "steps": """
-        SELECT e.proposal_id AS of, s.name, s.status FROM execution_step s
-          JOIN execution_execution e ON e.id = s.execution_id WHERE e.proposal_id = ANY (%s)""",
-    "attempts": """
-        SELECT e.proposal_id AS of, s.name AS step, a.number, a.outcome FROM execution_attempt a
-          JOIN execution_step s ON s.id = a.step_id JOIN execution_execution e ON e.id = s.execution_id
-         WHERE e.proposal_id = ANY (%s)""",
-    "callbacks": """
-        SELECT proposal_id AS of, id::text, type, status FROM suggestions_callback
-         WHERE proposal_id = ANY (%s)""",
-}
 
 
 @dataclass(frozen=True)
@@ -120,14 +55,22 @@ def check(database: str, cases: Sequence[Any], books: Books, *, is_over: bool = 
     found: list[Finding] = []
     for start in range(0, len(cases), AT_ONCE):
         some = cases[start : start + AT_ONCE]
-        before = time.time()
-        accounts, strangers = _read(database, [case.order for case in some])
+        before, deeds = time.time(), {case.order: list(case.deeds) for case in some}
+        accounts, strangers = read(database, [case.order for case in some])
         found += [Finding("log", order, "there are two proposals") for order in strangers]
         calls = _by_order(books.shop)  # after the rows: what counts as done has acted by now
         for case in some:
-            trial = _Trial(case, calls[case.order], before, books, is_over)
+            trial = _Trial(case, calls[case.order], deeds[case.order], before, books, is_over)
             found += trial.findings(accounts.get(case.order))
     return found
+
+
+def glance(database: str, cases: Sequence[Any]) -> list[Finding]:
+    """Where rows and log of these cases do not agree at this moment, in the middle of whatever goes on."""
+    accounts, _ = read(database, [case.order for case in cases])
+    nothing = Books(None, None, 0, [])
+    trials = [(_Trial(case, [], [], 0, nothing, is_over=False), accounts.get(case.order)) for case in cases]
+    return [finding for trial, account in trials if account for finding in trial.log(account)]
 
 
 def _by_order(shop: Any) -> dict[str, list[Any]]:
@@ -156,28 +99,13 @@ SELECT coalesce(p.idempotency_key, e.proposal_id::text), p.id
 """
 
 
-def _read(database: str, orders: list[str]) -> tuple[dict[str, Account], list[str]]:
-    with psycopg.connect(database, row_factory=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        rows = connection.execute(
-            "SELECT id, idempotency_key, status FROM suggestions_proposal WHERE idempotency_key = ANY (%s)",
-            [orders],
-        ).fetchall()
-        by_id = {row["id"]: Account(row) for row in rows}
-        for name, statement in _ROWS.items():
-            for row in connection.execute(statement, [list(by_id)]):
-                getattr(by_id[row["of"]], name).append(row)
-    counts = Counter(row["idempotency_key"] for row in rows)
-    twice = [order for order, count in counts.items() if count > 1]
-    return {account.row["idempotency_key"]: account for account in by_id.values()}, twice
-
-
 @dataclass
 class _Trial:
     """One case with all that is known of it."""
 
     case: Any
     calls: list[Any]
+    deeds: list[tuple[str, Any]]
     read_at: float  # the database; later calls may be of what was approved since
     books: Books
     is_over: bool
@@ -215,6 +143,18 @@ class _Trial:
         if last in _BECOMES and status != _BECOMES[last] and len(self.case.said) == len(done):
             yield self._found("lost", f"the last word was {last}, and the proposal is {status}")
 
+    def kept(self, account: Account) -> Iterator[Finding]:
+        """What was granted was granted once, and what was taken of those who carry it out is known."""
+        taken = [(deed, answer) for deed, answer in self.deeds if answer.status == 200]
+        granted = Counter(answer.body["fence"] for deed, answer in taken if deed == "begin")
+        if twice := [fence for fence, count in granted.items() if count > 1]:
+            yield self._found("doubled", f"the same was granted twice: {twice}")
+        if gone := set(granted) - {event["data"]["fence"] for event in account.of_type("execution.begun")}:
+            yield self._found("lost", f"it was granted, and the log knows nothing of it: {gone}")
+        for deed in {deed for deed, _ in taken} & set(_LEADS_TO):
+            if not account.of_type(*_LEADS_TO[deed]):
+                yield self._found("lost", f"it was taken and is gone: {deed}")
+
     # --- The books of the service --------------------------------------------------------------
 
     def effects(self, account: Account) -> Iterator[Finding]:
@@ -241,34 +181,29 @@ class _Trial:
             missing = [step["name"] for step in account.steps if not done[step["name"]]]
             if missing:
                 yield self._found("lost", f"it counts as done, and {missing} never acted")
+        elif status == "cancelled":
+            yield from self._undone(account, done)
+        elif status == "failed":
+            failed = {a["step"] for a in account.attempts if a["by"] == "agent" and a["outcome"] == "failed"}
+            if acted := {step for step in failed if done[step]}:
+                yield self._found("lost", f"it counts as failed, and {acted} acted")
+            if self.is_over and "failed" not in {deed for deed, _ in self.deeds}:
+                yield self._found("log", "it counts as failed, and nobody said so")
         elif self.is_over and status != "needs_attention":
             yield self._found("stuck", f"approved, and its execution is {status}")
+
+    def _undone(self, account: Account, done: Counter[str]) -> Iterator[Finding]:
+        """What was undone has acted, and what undoes it too; nothing else has."""
+        undoing = {step["name"] for step in account.steps if step["kind"] == "undo"}
+        both = undoing | {name.removeprefix(UNDO) for name in undoing}
+        if not undoing or set(done) != both:
+            yield self._found("lost", f"it counts as undone, and what acted is {sorted(done)}")
 
     # --- The log --------------------------------------------------------------------------------
 
     def log(self, account: Account) -> Iterator[Finding]:
         """Every state has its event, and every event its state."""
-        pairs = [
-            ("decisions", _told_decisions(account), {(d["id"], d["verdict"]) for d in account.decisions}),
-            ("attempts begun", _told_begun(account), {(a["step"], a["number"]) for a in account.attempts}),
-            (
-                "attempts ended",
-                _told_ended(account),
-                {(a["step"], a["number"], a["outcome"]) for a in account.attempts if a["outcome"] != "open"},
-            ),
-            (
-                "callbacks",
-                {(e["data"]["callback"], e["type"]) for e in account.of_type(*_CALLBACK_ENDS.values())},
-                {
-                    (c["id"], _CALLBACK_ENDS[c["status"]])
-                    for c in account.callbacks
-                    if c["status"] in _CALLBACK_ENDS
-                },
-            ),
-            ("the answer", _told_answer(account), {r["status"] for r in account.resolutions}),
-            ("the execution", _told_execution(account), {(e["id"], e["status"]) for e in account.executions}),
-        ]
-        for what, told, are in pairs:
+        for what, told, are in beside_rows(account):
             if told != are:
                 only = f"only the log: {sorted(told - are)}, only the rows: {sorted(are - told)}"
                 yield self._found("log", f"{what}: {only}")
@@ -280,32 +215,33 @@ class _Trial:
         yield from self._steps(account)
 
     def _steps(self, account: Account) -> Iterator[Finding]:
-        told = {event["data"]["step"] for event in account.of_type("step.completed")}
-        completed = {step["name"] for step in account.steps if step["status"] == "completed"}
+        told = completed(account)
+        are = {step["name"] for step in account.steps if step["status"] == "completed"}
         by_hand = bool(account.of_type("execution.marked_done"))
-        if told - completed or (completed - told and not by_hand):
-            yield self._found("log", f"steps: the log tells of {told}, completed are {completed}")
+        if told - are or (are - told and not by_hand):
+            yield self._found("log", f"steps: the log tells of {told}, completed are {are}")
 
     # --- Leases -------------------------------------------------------------------------------
 
     def leases(self, account: Account) -> Iterator[Finding]:
         """Nobody took over while another one's lease ran, and each who took it has a number of their own."""
-        fences = [event["data"]["fence"] for event in account.of_type(*TAKES)]
+        fences = [event["data"]["fence"] for event in account.of_type(*TAKES, "execution.begun")]
         if any(later <= earlier for earlier, later in pairwise(fences)):
-            yield self._found("lease", f"two workers had the same number: {fences}")
-        held_since: float | None = None
+            yield self._found("lease", f"two had the same number: {fences}")
+        since, lease = 0.0, 0.0  # of who holds it
         for event in account.events:
             kind, at = event["type"], datetime.fromisoformat(event["at"]).timestamp()
-            if kind in TAKES and held_since and self._is_too_early(held_since, at):
-                yield self._found("lease", f"taken over {at - held_since:.1f} s after another one took it")
-            if kind in (*TAKES, "attempt.started"):
-                held_since = at
-            elif kind.startswith("execution."):
-                held_since = None
+            takes = kind in (*TAKES, "execution.begun")
+            if takes and lease and self._is_too_early(since, at, lease):
+                yield self._found("lease", f"taken over {at - since:.1f} s after another one took it")
+            if takes or kind == "attempt.started":
+                since, lease = at, event["data"].get("lease_seconds", self.books.lease)
+            elif kind.startswith(("execution.", "manual_task.", "compensation.")):
+                lease = 0.0
 
-    def _is_too_early(self, held_since: float, taken_over: float) -> bool:
-        late = any(start <= held_since <= end + HAIR for start, end in self.books.still)
-        return taken_over - held_since < self.books.lease - HAIR and not late
+    def _is_too_early(self, since: float, taken_over: float, lease: float) -> bool:
+        late = any(start <= since <= end + HAIR for start, end in self.books.still)
+        return taken_over - since < lease - HAIR and not late
 
     # --- Callbacks ------------------------------------------------------------------------------
 
@@ -321,8 +257,9 @@ class _Trial:
             owed |= {
                 f"execution.{execution['status']}"
                 for execution in account.executions
-                if execution["status"] in ("succeeded", "needs_attention")
+                if execution["status"] in _AT_REST
             }
+            owed |= {event["type"] for event in account.of_type("execution.handed_back")}
             if missing := owed - {callback["type"] for callback in account.callbacks}:
                 yield self._found("untold", f"the agent was never told of {sorted(missing)}")
 
@@ -330,55 +267,19 @@ class _Trial:
 _Look = Callable[[_Trial, Account], Iterable[Finding]]
 _LOOKS: tuple[_Look, ...] = (
     _Trial.answers,
+    _Trial.kept,
     _Trial.effects,
     _Trial.log,
     _Trial.leases,
     _Trial.callbacks,
 )
 _BECOMES = {"approve": "approved", "reject": "rejected"}
-_CALLBACK_ENDS = {"sent": "callback.sent", "given_up": "callback.given_up"}
-
-
-def _told_decisions(account: Account) -> set[tuple[str, str]]:
-    return {(e["data"]["decision"], e["data"]["verdict"]) for e in account.of_type("decision.made")}
-
-
-def _told_begun(account: Account) -> set[tuple[str, int]]:
-    """Of the execution that there is: of one that was undone nothing had begun."""
-    return {(e["data"]["step"], e["data"]["attempt"]) for e in account.of_type("attempt.started")}
-
-
-def _told_ended(account: Account) -> set[tuple[str, int, str]]:
-    ended = account.of_type("attempt.finished")
-    return {(e["data"]["step"], e["data"]["attempt"], e["data"]["outcome"]) for e in ended}
-
-
-def _told_answer(account: Account) -> set[str]:
-    """The answer that stands: at most one at a time, and undone before the next."""
-    standing: list[str] = []
-    for event in account.events:
-        noun, _, verb = event["type"].partition(".")
-        if noun == "proposal" and verb in ENDED:
-            standing.append(verb)
-        elif event["type"] == "proposal.approval_undone" and standing:
-            standing.pop()
-    return set(standing) if len(standing) < 2 else {f"{len(standing)} answers at once"}
-
-
-def _told_execution(account: Account) -> set[tuple[str, str]]:
-    """Each execution that was not undone, in the state that the last event left it in.
-
-    One that was taken before it was made, or tried before it was taken, is told of as such.
-    """
-    states: dict[str, str] = {}
-    for event in account.events:
-        execution = event["data"].get("execution", "")
-        if event["type"] == "execution.undone":
-            states.pop(execution, None)
-        elif event["type"] in TAKES and execution not in states:
-            states[execution] = EARLY
-        elif event["type"] == "attempt.started" and states.get(execution) != "running":
-            states[execution] = UNTAKEN
-        elif event["type"] in STATES and states.get(execution) not in (EARLY, UNTAKEN):
-            states[execution] = STATES[event["type"]]
-    return set(states.items())
+_LEADS_TO = {
+    "succeeded": ("execution.result_reported", "execution.result_came_late"),
+    "failed": ("execution.failed", "execution.result_came_late"),
+    "claim": ("manual_task.claimed",),
+    "done": ("manual_task.done",),
+    "given up": ("manual_task.given_up",),
+    "signal": ("execution.signalled",),
+}
+_AT_REST = ("succeeded", "needs_attention", "failed", "cancelled")

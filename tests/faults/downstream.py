@@ -4,8 +4,9 @@
         shop.url, shop.effects("#c1-4"), shop.told
 
 `POST /bare/…` acts each time it is asked; `POST /keyed/…` acts once for an `Idempotency-Key`, however often
-it is asked. `POST /told/…` takes callbacks and never fails. In what way it is bad is drawn from seed, order
-and the number of the request.
+it is asked; `POST /never/…` refuses. `POST /told/…` takes callbacks and never fails. In what way it is bad is
+drawn from seed, order and the number of the request. Who has to know at once what it did or was told takes it
+from `did` and `heard`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple
 
@@ -68,6 +70,8 @@ class Downstream:
         self.seed, self.port, self.bad, self.patience = seed, port, bad, patience
         self.calls: list[Call] = []
         self.told: dict[str, list[Any]] = defaultdict(list)  # by webhook-id, each time it arrived
+        self.did: SimpleQueue[Call] = SimpleQueue()  # what acted
+        self.heard: SimpleQueue[tuple[str, Any]] = SimpleQueue()  # what it was told, with the order
         self._tries: Counter[str] = Counter()
         self._keys: set[str] = set()
         self._loop = asyncio.new_event_loop()
@@ -130,7 +134,10 @@ class Downstream:
             request = await _read(reader)
             if request.path.startswith("/told/"):
                 self.told[request.headers["webhook-id"]].append(request.body)
+                self.heard.put(("#" + request.path.rpartition("/")[2], request.body))
                 await _answer(writer, 200)
+            elif request.path.startswith("/never/"):
+                await _answer(writer, 422)
             elif request.path.startswith("/books/"):
                 done = len(self.effects("#" + request.path.rpartition("/")[2]))
                 await _answer(writer, 200, {"effects": done})
@@ -175,6 +182,8 @@ class Downstream:
         key, body = request.headers.get("idempotency-key", ""), request.body
         call = Call(time.time(), request.path, key, body["order_id"], body["amount"], mood, acted)
         self.calls.append(call)
+        if acted:
+            self.did.put(call)
 
     # --- The ways to be bad -----------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Agents that submit and people who decide, over the API; and what they know of it afterwards.
 
-What somebody does is drawn from the cycle's seed. A `Case` is written by one thread, and holds only what was
-answered: it is one of the three accounts that the checker compares.
+What somebody does is drawn from the cycle's seed. A `Case` holds only what was answered: it is one of the
+three accounts that the checker compares.
 """
 
 from __future__ import annotations
@@ -33,7 +33,17 @@ KINDS = {
     "tamper": 6,
     "leave": 2,
 }
-ACTIONS = ("pay_bare", "pay_keyed", "pay_in_two", "pay_later")
+ACTIONS = {
+    "pay_bare": 18,
+    "pay_keyed": 18,
+    "pay_in_two": 14,
+    "pay_later": 14,
+    "agent_pays": 9,
+    "agent_pays_then": 7,
+    "team_pays": 7,
+    "pay_and_wait": 7,
+    "pay_in_vain": 6,
+}
 ACTIONS_OF = {"undo": "pay_later", "tamper": "pay_later", "agree": "pay_by_two", "pass": "pay_at_once"}
 FORGED = 999_999.0  # what an approval is changed to behind everybody's back
 
@@ -43,7 +53,7 @@ class Case:
     """One order, and what its clients were told.
 
     `meant` are the amounts that somebody tried to approve since the last undoing, `said` what was done and
-    what was answered to it, in order.
+    what was answered to it, in order; `deeds` the same of those who carry it out, in whichever order.
     """
 
     order: str
@@ -56,6 +66,7 @@ class Case:
     status: str = ""  # when it was handed in
     meant: list[float] = field(default_factory=list)
     said: list[tuple[str, Answer]] = field(default_factory=list)
+    deeds: list[tuple[str, Answer]] = field(default_factory=list)
     problem: str = ""
 
 
@@ -66,6 +77,7 @@ class Load:
         self.system, self.inbox = system, inbox
         self.client = Client(system.port)
         self.cases: list[Case] = []
+        self.of: dict[str, Case] = {}  # by order
         self._bursts: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="client")
 
@@ -73,6 +85,7 @@ class Load:
         """Begin so many cases at once; the future is done when all are answered."""
         cases = [_drawn(f"#{name}-{number}", rng) for number in range(count)]
         self.cases += cases
+        self.of |= {case.order: case for case in cases}
         done: Future[None] = Future()
         self._bursts.append(done)
         threading.Thread(target=self._work, args=(cases, name, done), daemon=True).start()
@@ -223,7 +236,8 @@ _HANDLED: dict[str, Callable[[Load, Case], None]] = {
 
 def _drawn(order: str, rng: random.Random) -> Case:
     [kind] = rng.choices(list(KINDS), list(KINDS.values()))
-    action = ACTIONS_OF.get(kind) or rng.choice(ACTIONS)
+    [drawn] = rng.choices(list(ACTIONS), list(ACTIONS.values()))
+    action = ACTIONS_OF.get(kind, drawn)
     return Case(order, action, kind, rng.randrange(200, 40_000) / 100)
 
 
@@ -235,7 +249,7 @@ def _keep(case: Case, proposal: dict[str, Any]) -> None:
 
 class Operator:
     """A person who looks after what asks for one: into the books of the shop, and then has it tried again,
-    or says that it is done. Use it as a context."""
+    undone, or says that it is done. Use it as a context."""
 
     LOOKS_EVERY = 0.5  # seconds
     WAITS = LEASE / 2  # seconds since it asked: by then a request that is under way has arrived
@@ -258,30 +272,37 @@ class Operator:
     def _work(self) -> None:
         while not self._going.wait(self.LOOKS_EVERY):
             with contextlib.suppress(psycopg.Error):
-                for execution, order, seen, steps in self._asking():
-                    self._attend(execution, order, seen, steps)
+                for asking in self._asking():
+                    self._attend(*asking)
 
-    def _asking(self) -> Iterable[tuple[str, str, int, list[str]]]:
+    def _asking(self) -> Iterable[tuple[str, str, int, list[str], str]]:
         with psycopg.connect(self.system.database) as connection:
             return connection.execute(_ASKING, [self.WAITS]).fetchall()
 
-    def _attend(self, execution: str, order: str, seen: int, steps: list[str]) -> None:
-        session, page = self.system.keys["operator"], f"/executions/{execution}"
+    def _attend(self, execution: str, order: str, seen: int, steps: list[str], undo: str) -> None:
+        """Undo what is offered to be undone; else look into the books."""
         self.shop.settle()
         done = {call.path.rpartition("/")[2] for call in self.shop.effects(order)}
-        if set(steps) <= done:
-            said = {"evidence": "It stands in the books of the shop."}
-            self.attended += self.client.fill_in(f"{page}/mark-done/", session, **said)
+        if undo:
+            self._do("undo/approve", execution, digest=undo, reason="Nothing came of it.")
+        elif set(steps) <= done:
+            self._do("mark-done", execution, evidence="It stands in the books of the shop.")
         else:  # a step before the last honours its key
-            said = {"checked": "1", "round": str(seen), "reason": "It is not in the books."}
-            self.attended += self.client.fill_in(f"{page}/retry/", session, **said)
+            self._do("retry", execution, checked="1", round=str(seen), reason="It is not in the books.")
+
+    def _do(self, verb: str, execution: str, **said: str) -> None:
+        session = self.system.keys["operator"]
+        self.attended += self.client.fill_in(f"/executions/{execution}/{verb}/", session, **said)
 
 
 # What was refused stays for somebody who finds out why.
 _ASKING = """
 SELECT e.id::text, p.subject_id, e.round,
        ARRAY (SELECT s.name FROM execution_step s
-               WHERE s.execution_id = e.id AND s.status <> 'completed' ORDER BY s.position)
+               WHERE s.execution_id = e.id AND s.status <> 'completed' AND (s.kind = 'undo') = e.undoing
+               ORDER BY s.position),
+       coalesce((SELECT c.digest FROM execution_compensation c
+                  WHERE c.execution_id = e.id AND c.status = 'offered'), '')
   FROM execution_execution e JOIN suggestions_proposal p ON p.id = e.proposal_id
  WHERE e.status = 'needs_attention'
    AND (SELECT type FROM audit_event

@@ -16,13 +16,17 @@ from typing import Any
 import psycopg
 import redis
 from celery import Celery
+from kombu import Exchange, Queue
 
+from reviewapp.processes import queues
 from tests.faults.downstream import Downstream
 from tests.faults.system import LEASE, System, group_of, pool_of, until
+from tests.rabbitmq import MEMORY, Node
 
 PAST_THE_LEASE = LEASE + 3  # seconds: somebody has looked after it by then
 FROZEN = 3.0  # seconds, a service that everybody needs
 SECOND_TRY = 30.0  # seconds after a callback failed: by then it has been tried again
+QUEUE = "executions"
 ORDER_WAITS = 1.5  # seconds for a worker that comes to the point
 
 
@@ -37,7 +41,8 @@ class Nemesis:
         self, system: System, shop: Downstream, inbox: Downstream, only: list[str] | None = None
     ) -> None:
         self.system, self.shop, self.inbox = system, shop, inbox
-        self.faults = sorted(only or FAULTS)
+        elsewhere = OF_VALKEY if system.rabbitmq else OF_RABBITMQ
+        self.faults = sorted(only or set(FAULTS) - elsewhere)
         self.still: list[tuple[float, float]] = []
         self._inbox_opened_at = -SECOND_TRY
         self._healing: list[threading.Thread] = []
@@ -106,6 +111,11 @@ class Nemesis:
         until(lambda: self.system.valkey() not in (None, pid), seconds=20)
         return f"{said}, and held its port for 2 s"
 
+    def rabbitmq(self, _rng: random.Random) -> str:
+        self._node.kill()
+        self._node.start_again()
+        return "killed RabbitMQ"
+
     def postgres(self, _rng: random.Random) -> str:
         pid = self.system.postgres()
         said = _kill(_some(pid), "PostgreSQL")
@@ -127,8 +137,9 @@ class Nemesis:
         everybody = [pid for head in heads if head for pid in group_of(head)]
         services = [pid for pid in (self.system.valkey(), self.system.postgres()) if pid]
         _kill([*everybody, *services], "")
+        broker = self.rabbitmq(rng) if self.system.rabbitmq else "killed all"
         until(self._database_answers, seconds=30, every=0.1)
-        return "killed workers, web, beat, Valkey with its data and PostgreSQL"
+        return f"{broker}, workers, web, beat, Valkey with its data and PostgreSQL"
 
     # --- Stopping ---------------------------------------------------------------------------
 
@@ -149,8 +160,11 @@ class Nemesis:
 
     def freeze_a_service(self, rng: random.Random) -> str:
         """Who is silent is not gone: nobody is told, and everybody waits."""
-        name = rng.choice(["Valkey", "PostgreSQL", "web"])
+        name = rng.choice(["RabbitMQ" if self.system.rabbitmq else "Valkey", "PostgreSQL", "web"])
         system = self.system
+        if name == "RabbitMQ":
+            self._freeze_rabbitmq()
+            return f"froze {name} for {FROZEN} s"
         head = {"Valkey": system.valkey, "PostgreSQL": system.postgres}.get(
             name, lambda: system.child("web")
         )()
@@ -158,6 +172,12 @@ class Nemesis:
         self._stop(frozen, FROZEN)
         time.sleep(FROZEN)
         return f"froze {name} for {FROZEN} s"
+
+    def _freeze_rabbitmq(self) -> None:
+        self._node.signal(signal.SIGSTOP)
+        self._note_still(FROZEN)
+        time.sleep(FROZEN)
+        self._node.signal(signal.SIGCONT)
 
     def _stop(self, pids: list[int], seconds: float) -> None:
         _signal(pids, signal.SIGSTOP)
@@ -213,7 +233,7 @@ class Nemesis:
         self._inbox_opened_at = time.monotonic()
         return "refused connections to the agent for 0.3 s"
 
-    # --- Valkey and the clock -----------------------------------------------------------------
+    # --- The broker and the clock -----------------------------------------------------------------
 
     def fill_valkey(self, _rng: random.Random) -> str:
         with contextlib.suppress(redis.RedisError):
@@ -223,12 +243,21 @@ class Nemesis:
             self._valkey.config_set("maxmemory", 0)
         return "filled Valkey for 1 s"
 
+    def fill_rabbitmq(self, _rng: random.Random) -> str:
+        self._node.may_use("1")
+        time.sleep(1.0)
+        self._node.may_use(MEMORY)
+        return "filled RabbitMQ for some seconds"
+
     def double_the_messages(self, _rng: random.Random) -> str:
         with contextlib.suppress(Exception):
-            app = Celery(broker=self.system.credentials.valkey_url)
-            app.conf.broker_transport_options = {"global_keyprefix": "reviewapp:"}
+            app = Celery(broker=self.system.broker)
+            kind = queues.arguments(self.system.broker)
+            app.conf.task_queues = [Queue(QUEUE, Exchange(QUEUE), routing_key=QUEUE, queue_arguments=kind)]
+            if not self.system.rabbitmq:
+                app.conf.broker_transport_options = {"global_keyprefix": "reviewapp:"}
             for execution in self._newest():
-                app.send_task("execution.tasks.execute", (execution,), queue="executions", retry=False)
+                app.send_task("execution.tasks.execute", (execution,), queue=QUEUE, retry=False)
         return "sent messages of what is done, begun and waits once more"
 
     def move_the_clock(self, rng: random.Random) -> str:
@@ -244,6 +273,12 @@ class Nemesis:
         self.system.move_clock(3_600)
         self._later(PAST_THE_LEASE, lambda: self.system.move_clock(0))
         return f"moved the clock of the only worker by an hour for {PAST_THE_LEASE} s"
+
+    @property
+    def _node(self) -> Node:
+        if self.system.rabbitmq is None:
+            raise LookupError("Nothing of RabbitMQ can be broken: Valkey is the broker.")
+        return self.system.rabbitmq
 
     @property
     def _valkey(self) -> redis.Redis:
@@ -272,6 +307,7 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "beat",
         "valkey_with_its_data",
         "valkey_and_its_port",
+        "rabbitmq",
         "postgres",
         "supervisor",
         "everything",
@@ -283,11 +319,15 @@ FAULTS: dict[str, Callable[[Nemesis, random.Random], str]] = {
         "close_the_shop",
         "close_the_inbox",
         "fill_valkey",
+        "fill_rabbitmq",
         "double_the_messages",
         "move_the_clock",
         "move_the_clock_of_the_only_worker",
     )
 }
+
+OF_VALKEY = {"valkey and its port", "fill valkey"}  # which holds caches only where RabbitMQ is the broker
+OF_RABBITMQ = {"rabbitmq", "fill rabbitmq"}
 
 
 def _hold(port: int, *, seconds: float) -> None:

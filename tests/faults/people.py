@@ -18,7 +18,11 @@ SCHEMA: dict[str, Any] = {
     "required": ["order_id", "amount"],
     "additionalProperties": False,
 }
+RETRY = {"attempts": 8, "base": "100ms", "cap": "1s", "within": "2m"}
+FORM = {"type": "object", "properties": {"receipt": {"type": "string"}}, "required": ["receipt"]}
+BY_HAND = {"team": "operations", "title": "Pay it by hand", "form": FORM}
 GRACE = 2  # seconds
+WITHIN = 8  # seconds for whoever is asked to do something
 DEPLOYMENT = "faults@1"
 POLICY = f"""\
 version: 1
@@ -33,25 +37,41 @@ rules:
   - name: passes
     when: action.name == "pay_at_once"
     then: {{verdict: auto_approve}}
+  - name: undone
+    when: action.name == "pay_in_vain" && args.amount > 200.0
+    then: {{verdict: review, compensate: automatic}}
 """
 
 
 def definitions(url: str) -> list[dict[str, Any]]:
     """The actions: asked twice it acts twice, or once; with a grace period; approved by two people, or by the
-    policy; in two steps."""
+    policy; in two steps; by the agent, alone or after a step of ours; by a team; until the service tells that
+    it is done; and one whose second step fails for good, so that the first is undone."""
+    hold = _step("hold", _http(f"{url}/keyed/hold", idempotent=True))
+    pay, keyed = _http(f"{url}/bare/pay"), _http(f"{url}/keyed/pay", idempotent=True)
+    settled = {"signal": "settled", "within": f"{WITHIN}s", "expect": 'signal.state == "done"'}
+    undo = {"routes": [_http(f"{url}/keyed/undo.hold", idempotent=True)], "retry": RETRY}
     return [
-        _action("pay_bare", _step("pay", f"{url}/bare/pay")),
-        _action("pay_keyed", _step("pay", f"{url}/keyed/pay", idempotent=True)),
-        _action("pay_later", _step("pay", f"{url}/bare/pay")),
-        _action("pay_by_two", _step("pay", f"{url}/bare/pay")),
-        _action("pay_at_once", _step("pay", f"{url}/keyed/pay", idempotent=True)),
+        _action("pay_bare", _step("pay", pay)),
+        _action("pay_keyed", _step("pay", keyed)),
+        _action("pay_later", _step("pay", pay)),
+        _action("pay_by_two", _step("pay", pay)),
+        _action("pay_at_once", _step("pay", keyed)),
+        _action("pay_in_two", hold, _step("pay", pay)),
+        _action("agent_pays"),
+        _action("agent_pays_then", hold, _step("pay", _handed("agent"))),
+        _action("team_pays", _step("pay", _handed(BY_HAND))),
+        _action("pay_and_wait", {**_step("pay", keyed), "await": settled}),
         _action(
-            "pay_in_two", _step("hold", f"{url}/keyed/hold", idempotent=True), _step("pay", f"{url}/bare/pay")
+            "pay_in_vain",
+            {**hold, "undo": undo},
+            _step("pay", _http(f"{url}/never/pay")),
+            compensate="automatic",
         ),
     ]
 
 
-def _action(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
+def _action(name: str, *steps: dict[str, Any], **rest: Any) -> dict[str, Any]:
     return {
         "name": name,
         "description": "Pay money.",
@@ -59,14 +79,20 @@ def _action(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
         "annotations": {"destructiveHint": False, "idempotentHint": False, "openWorldHint": False},
         "reversibility": "externally_reversible",
         "template": "Pay {amount} for order {order_id}",
-        "workflow": {"steps": list(steps)},
+        "workflow": {"steps": list(steps), **rest} if steps else None,
     }
 
 
-def _step(name: str, url: str, *, idempotent: bool = False) -> dict[str, Any]:
-    route = {"kind": "http", "method": "POST", "url": url, "timeout": "1s", "idempotent": idempotent}
-    retry = {"attempts": 8, "base": "100ms", "cap": "1s", "within": "2m"}
-    return {"name": name, "routes": [route], "retry": retry}
+def _step(name: str, route: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "routes": [route], "retry": RETRY}
+
+
+def _http(url: str, *, idempotent: bool = False) -> dict[str, Any]:
+    return {"kind": "http", "method": "POST", "url": url, "timeout": "1s", "idempotent": idempotent}
+
+
+def _handed(to: Any) -> dict[str, Any]:
+    return {"kind": "handback", "to": to, "within": f"{WITHIN}s"}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import Counter
@@ -20,20 +21,25 @@ from tests.faults.totals import Totals
 
 STUCK_AFTER = 60.0  # seconds after a fault; more than that nobody waits
 RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
+TAKEN_WITHIN = 2.0  # seconds, of what comes due: two ticks of the clock
 HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 
-_DUE = """
-SELECT (SELECT count(*) FROM execution_execution
-         WHERE status = 'scheduled' AND due_at <= statement_timestamp()
-            OR status = 'running' AND lease_until <= statement_timestamp())
-     + (SELECT count(*) FROM suggestions_callback
-         WHERE status = 'waiting' AND due_at <= statement_timestamp())
-     + (SELECT count(*) FROM suggestions_resolution r WHERE r.status = 'approved' AND NOT EXISTS (
-           SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
+# What was due at a moment, or is due since for longer than a healthy system lets anything wait.
+_DUE = f"""
+WITH late (moment) AS (
+    SELECT greatest(to_timestamp(%s), statement_timestamp() - make_interval(secs => {TAKEN_WITHIN})))
+SELECT (SELECT count(*) FROM execution_execution, late
+         WHERE status = 'scheduled' AND due_at <= moment
+            OR status = 'running' AND lease_until <= moment
+            OR status = 'handed_back' AND deadline <= moment)
+     + (SELECT count(*) FROM suggestions_callback, late WHERE status = 'waiting' AND due_at <= moment)
+     + (SELECT count(*) FROM suggestions_resolution r, late
+         WHERE r.status = 'approved' AND r.at <= moment AND NOT EXISTS (
+               SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
 """
 # What nobody has to wait for a person for.
 _AT_WORK = """
-SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running'))
+SELECT (SELECT count(*) FROM execution_execution WHERE status IN ('scheduled', 'running', 'handed_back'))
      + (SELECT count(*) FROM suggestions_callback WHERE status = 'waiting')
      + (SELECT count(*) FROM execution_execution e WHERE status = 'needs_attention' AND NOT EXISTS (
            SELECT FROM audit_event a WHERE a.proposal_id = e.proposal_id AND a.type = 'execution.refused'))
@@ -88,33 +94,47 @@ class Run:
         rng = random.Random(f"{self.seed}/{number}")
         fault = fault or self.nemesis.next_fault(self.deck)
         cases, answered = self.load.burst(f"c{number}", self.actions, rng)
-        time.sleep(rng.uniform(0, HAPPENS_WITHIN))
+        seen = self._watch(cases, rng.uniform(0, HAPPENS_WITHIN))
         said = self.nemesis.strike(fault, rng)
         self.totals.faults[fault] += 1
         recovery = self._recover(answered)
-        told, found = self._after(recovery, cases, fault)
+        told, found = self._after(recovery, cases, fault, seen)
         self.totals.findings += found
         self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
 
-    def _after(self, recovery: float | None, cases: list[Case], fault: str) -> tuple[str, list[Finding]]:
-        """What is said of a cycle, and what is wrong with it."""
+    def _watch(self, cases: list[Case], seconds: float) -> list[Finding]:
+        """Let clients go on for so long; returns where rows and log did not agree meanwhile."""
+        end, found = time.monotonic() + seconds, list[Finding]()
+        while time.monotonic() < end:
+            with contextlib.suppress(psycopg.Error):  # what was broken before is not quite back
+                found += checker.glance(self.system.database, cases)
+        return found
+
+    def _after(
+        self, recovery: float | None, cases: list[Case], fault: str, seen: list[Finding]
+    ) -> tuple[str, list[Finding]]:
+        """What is said of a cycle, and what is wrong with it, beside what was `seen` in the middle of it."""
         if recovery is not None:
             self.totals.recoveries.append(recovery)
-            found = self._check(cases)
+            found = list(dict.fromkeys([*seen, *self._check(cases)]))
             return f"moving again after {recovery:.1f} s; {f'{len(found)} FOUND' if found else 'ok'}", found
         self.totals.unfinished += 1
         if self.patience < STUCK_AFTER:
-            return "the next comes before it has recovered", []
-        return "STUCK", [Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
+            return "the next comes before it has recovered", seen
+        return "STUCK", [*seen, Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
 
     def _recover(self, answered: Future[None]) -> float | None:
-        """Seconds until every client has its answer and nothing that is due waits; None where that takes
-        longer than our patience."""
-        began = time.monotonic()
-        moves = until(lambda: answered.done() and self._count_of(_DUE) == 0, seconds=self.patience, every=0.1)
+        """Seconds until every client has its answer, what was due has moved, and what comes due moves in
+        time; None where that takes longer than our patience."""
+        began, moment = time.monotonic(), time.time()
+
+        def moves() -> bool:
+            return answered.done() and self._count_of(_DUE, moment) == 0
+
+        moved = until(moves, seconds=self.patience, every=0.1)
         if answered.done():
             answered.result()
-        return time.monotonic() - began if moves else None
+        return time.monotonic() - began if moved else None
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
         books = checker.Books(self.shop, self.inbox, LEASE, self.nemesis.still)
@@ -147,14 +167,19 @@ class Run:
     def _count(self) -> Totals:
         self.totals.effects = sum(call.acted for call in list(self.shop.calls))
         self.totals.attended = self.operator.attended
+        self.totals.deeds = Counter(
+            deed if answer.status == 200 else f"{deed} refused"
+            for case in self.load.cases
+            for deed, answer in list(case.deeds)
+        )
         self.totals.seconds = time.monotonic() - self.began
         return self.totals
 
-    def _count_of(self, statement: str) -> int:
+    def _count_of(self, statement: str, *values: float) -> int:
         """The number that it asks for; 1 while the database is away."""
         try:
             self._connection = self._connection or psycopg.connect(self.system.database, autocommit=True)
-            [count] = self._connection.execute(statement).fetchone() or [1]
+            [count] = self._connection.execute(statement, values).fetchone() or [1]
             return int(count)
         except psycopg.Error:
             self._connection = None

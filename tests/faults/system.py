@@ -19,15 +19,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kombu import Connection, Exchange, Queue
+
 from reviewapp import embedded
 from reviewapp.embedded import processes
 from reviewapp.embedded.credentials import Credentials, free_port
 from reviewapp.embedded.home import Home
+from reviewapp.processes import queues
 from tests.faults.proxy import Proxy
+from tests.rabbitmq import Node
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "tests.faults.settings"
 LEASE = 4  # seconds
+HAND_BACK_LEASE = LEASE + 1  # of an agent
 PASSED_ON = ("PATH", "HOME", "LANG")
 AGAIN_AFTER = 0.5  # seconds, the second worker
 STARTS_WITHIN = 180.0
@@ -36,8 +41,11 @@ STARTS_WITHIN = 180.0
 class System:
     """Use it as a context: it is up inside, and nothing of it is left afterwards."""
 
-    def __init__(self, folder: Path, shop: str, inbox: str, *, mutant: str = "") -> None:
+    def __init__(
+        self, folder: Path, shop: str, inbox: str, *, mutant: str = "", rabbitmq: bool = False
+    ) -> None:
         self.folder, self.shop, self.inbox, self.mutant = folder, shop, inbox, mutant
+        self.rabbitmq = Node(_made(folder / "rabbitmq")) if rabbitmq else None  # the broker; else Valkey is
         self.var = (folder / "var").resolve()
         self.port = free_port()
         self.clock, self.orders = folder / "clock", folder / "orders"
@@ -55,6 +63,9 @@ class System:
         self.orders.mkdir()
         self.move_clock(0)
         try:
+            if self.rabbitmq:
+                _start_for_a_while(self.rabbitmq)
+                self.rabbitmq.start()
             self._start_up()
             self._wait(self._migrated, "the database")
             self.wire = Proxy(self.home.sockets / ".s.PGSQL.5432")
@@ -78,6 +89,8 @@ class System:
         processes.end({pid for mark in marks for pid in processes.marked(mark)}, (signal.SIGKILL, 5.0))
         if hasattr(self, "wire"):
             self.wire.__exit__()
+        if self.rabbitmq:
+            self.rabbitmq.stop()
         embedded.erase(self.var)
 
     def start_again(self) -> None:
@@ -139,6 +152,7 @@ class System:
             "FAULTS_LEASE": str(LEASE),
             "FAULTS_MUTANT": self.mutant,
             "FAULTS_ORDERS": str(self.orders),
+            **({"CELERY_BROKER_URL": self.rabbitmq.url} if self.rabbitmq else {}),
         }
 
     def _whole_environment(self) -> dict[str, str]:
@@ -148,6 +162,10 @@ class System:
     @property
     def services(self) -> dict[str, str]:
         return {k: v for k, v in embedded.environment(self.var).items() if k != "DATABASE_OWNER_URL"}
+
+    @property
+    def broker(self) -> str:
+        return self.rabbitmq.url if self.rabbitmq else self.credentials.valkey_url
 
     @property
     def credentials(self) -> Credentials:
@@ -227,6 +245,22 @@ class System:
     def valkey(self) -> int | None:
         marked = processes.marked(self.credentials.id)
         return next((pid for pid in marked if "valkey-server" in processes.command_of(pid)[0]), None)
+
+
+def _start_for_a_while(node: Node) -> None:
+    """Long enough that its queues are on disk. RabbitMQ 3.10 that is killed within minutes after it first had
+    a queue comes back with no leader for it, and lets everybody wait for one."""
+    node.start()
+    with Connection(node.url) as connection:
+        for name in queues.ORDER:
+            queue = Queue(name, Exchange(name), routing_key=name, queue_arguments=queues.arguments(node.url))
+            queue(connection.default_channel).declare()
+    node.stop()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def pool_of(head: int) -> list[int]:

@@ -26,6 +26,7 @@ class Totals:
     effects: int = 0
     executions: Counter[str] = field(default_factory=Counter)  # by how they ended
     attended: int = 0
+    deeds: Counter[str] = field(default_factory=Counter)  # of agents, the team and the service
     rest: float = 0.0  # seconds after the last fault until nothing was left to do
     seconds: float = 0.0
 
@@ -39,6 +40,7 @@ class Totals:
                 f"seed {self.seed}: {cycles} cycles, {actions} actions, {self.seconds:.0f} s",
                 f"faults: {_listed(self.faults)}",
                 f"approved: {_listed(self.executions)}",
+                f"agents, the team and the service: {_listed(self.deeds)}",
                 f"{self.effects} effects; a person did something about {self.attended}",
                 self._recovery(),
                 f"found: {', '.join(f'{count} {kind}' for kind, count in self._found().items())}",

@@ -80,7 +80,7 @@ def test_one_execution_tries_and_the_others_wait(approved: Any, shop: Any) -> No
     assert (breakers.let_one_try(), breakers.let_one_try()) == (1, 0)
     [due] = Execution.objects.filter(due_at__lte=Now())
     assert run_to_rest(due).status == "succeeded"
-    woken = Execution.objects.get(status="scheduled", due_at__lte=Now() + timedelta(seconds=breakers.SPREAD))
+    woken = Execution.objects.get(status="scheduled", due_at__lte=Now())
     Execution.objects.update(due_at=Now())
     assert run_to_rest(woken).status == "succeeded"
 
@@ -155,7 +155,7 @@ def test_what_a_person_opens_stays_open_until_a_person_closes_it(approved: Any, 
     assert execution.due_at > execution.created_at + timedelta(seconds=500)
     breakers.close_by_hand(route, actor=SYSTEM, reason="It has moved.")
     execution.refresh_from_db()
-    assert execution.due_at < execution.created_at + timedelta(seconds=20 + breakers.SPREAD)
+    assert execution.due_at < execution.created_at + timedelta(seconds=20)
     Execution.objects.update(due_at=Now())
 
     assert run_to_rest(execution).status == "succeeded"
@@ -164,6 +164,33 @@ def test_what_a_person_opens_stays_open_until_a_person_closes_it(approved: Any, 
         "It has moved.",
     ]
     assert not Event.objects.filter(body__contains="moves tonight").exists()
+
+
+def test_those_who_waited_begin_again_one_after_the_other(approved: Any, shop: Any) -> None:
+    route = f"POST {shop.url}/only"
+    Breaker.objects.create(route=route, state="open", until=Now() + timedelta(seconds=40), opened=1)
+    waiting = [approved(plan_of(shop, "/only")) for _ in range(4)]
+    for execution in waiting:
+        run(execution.pk)
+    Execution.objects.filter(pk=waiting[2].pk).update(waits_for="another")
+
+    breakers.worked(route, proposal_id=waiting[0].proposal_id)  # a call that was under way
+
+    due = [Execution.objects.get(pk=execution.pk).due_at for execution in waiting]
+    assert [(one - due[0]).total_seconds() for one in (due[1], due[3])] == pytest.approx([0.1, 0.2])
+    assert due[2] > due[0] + timedelta(seconds=300)  # it waits for the other one
+
+
+def test_however_many_waited_all_begin_in_time(approved: Any, shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(breakers, "ALL_BEGUN", 0.04)
+    breakers.open_by_hand("r", actor=SYSTEM, reason="The shop moves tonight.")
+    waiting = [approved(plan_of(shop, "/only")) for _ in range(4)]
+    Execution.objects.update(waits_for="r", due_at=Now() + timedelta(days=1))
+
+    breakers.close_by_hand("r", actor=SYSTEM, reason="It has moved.")
+
+    due = [Execution.objects.get(pk=execution.pk).due_at for execution in waiting]
+    assert [(one - due[0]).total_seconds() for one in due] == pytest.approx([0, 0.01, 0.02, 0.03])
 
 
 def test_being_asked_for_less_is_no_failure(approved: Any, shop: Any) -> None:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.test import Client
 from kombu.exceptions import OperationalError
 
@@ -139,6 +140,31 @@ def test_what_a_worker_takes_and_in_which_order(app: Any, worker: Worker, url: s
     worker.end()
     # Valkey gives it to another one after the visibility timeout; the rows are found much sooner.
     assert waits("notices", 1 if is_rabbitmq(url) else 0)
+
+
+@pytest.mark.parametrize("url", ["valkey"], indirect=True)
+def test_a_worker_outlives_a_valkey_that_is_full(app: Any, worker: Worker, url: str) -> None:
+    worker.hold(app, "first", "executions")
+    wait_for(lambda: worker.said() == ["first"], seconds=60)
+    worker.hold(app, "lost", "executions")
+    with redis.Redis.from_url(url) as client, filled(client):
+        worker.go_on()
+        assert waits("executions", 0)  # it was taken, and could not be written down as such
+        time.sleep(0.2)
+
+    worker.hold(app, "next", "executions")
+    wait_for(lambda: "next" in worker.said(), seconds=20)
+    assert worker.process.poll() is None
+
+
+@contextmanager
+def filled(client: redis.Redis) -> Iterator[None]:
+    """Nothing more can be written, only read and taken away."""
+    client.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
 
 
 def test_what_waits_is_counted_and_where_enough_does_no_more_is_sent(app: Any) -> None:
