@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 
+from approvals.deciding.undo import undo
 from approvals.live import executions
 from approvals.live.access import NOTHING, Access, executions_of, standing_of
 from approvals.live.executions import Executions
 from approvals.live.page import RESYNC, Page
 from execution.desk import attend
 from execution.healing import breakers
+from execution.holding import news
 from governance.models import User
 from tests.approvals.live.test_live import Socket, browser, in_thread, lose_role, run
-from tests.execution.conftest import approved
+from tests.execution.conftest import approved, shop, step, workflow
 
-__all__ = ["approved"]
+__all__ = ["approved", "shop"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/ws/executions/"
@@ -139,6 +141,20 @@ def test_what_people_do_with_a_proposal_is_no_news(propose: Any, monkeypatch: py
         return await has_news(page)
 
     assert (run(story), asked) == (False, [])
+
+
+def test_what_comes_and_what_is_taken_away_again_is_told_of(
+    approved: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(news, "announce_executions", told.append)
+    proposal = approved(workflow(step(f"{shop.url}/refunds")), grace=60).proposal_id
+    assert told == [proposal]
+    approver = User.objects.get(username="approves")
+
+    undo(proposal, reviewer=approver, actor=approver.as_actor())
+
+    assert told == [proposal, proposal]
 
 
 def test_a_burst_is_told_once_a_second(propose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
