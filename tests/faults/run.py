@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from collections import Counter
@@ -94,21 +93,24 @@ class Run:
         rng = random.Random(f"{self.seed}/{number}")
         fault = fault or self.nemesis.next_fault(self.deck)
         cases, answered = self.load.burst(f"c{number}", self.actions, rng)
-        seen = self._watch(cases, rng.uniform(0, HAPPENS_WITHIN))
+        seen = list[Finding]()
+        happens = time.monotonic() + rng.uniform(0, HAPPENS_WITHIN)
+        while time.monotonic() < happens:
+            seen += self._glance(cases)
         said = self.nemesis.strike(fault, rng)
         self.totals.faults[fault] += 1
-        recovery = self._recover(answered)
+        recovery = self._recover(cases, answered, seen)
         told, found = self._after(recovery, cases, fault, seen)
         self.totals.findings += found
         self.say("\n     ".join([f"{number:4} {self.seed}/{number} {said}; {told}", *map(str, found)]))
 
-    def _watch(self, cases: list[Case], seconds: float) -> list[Finding]:
-        """Let clients go on for so long; returns where rows and log did not agree meanwhile."""
-        end, found = time.monotonic() + seconds, list[Finding]()
-        while time.monotonic() < end:
-            with contextlib.suppress(psycopg.Error):  # what was broken before is not quite back
-                found += checker.glance(self.system.database, cases)
-        return found
+    def _glance(self, cases: list[Case]) -> list[Finding]:
+        """Where rows and log do not agree now; nothing while the database is away."""
+        time.sleep(0.01)
+        try:
+            return checker.glance(self.system.database, cases)
+        except psycopg.Error:
+            return []
 
     def _after(
         self, recovery: float | None, cases: list[Case], fault: str, seen: list[Finding]
@@ -123,12 +125,13 @@ class Run:
             return "the next comes before it has recovered", seen
         return "STUCK", [*seen, Finding("stuck", cases[0].order, f"what is due does not move after {fault}")]
 
-    def _recover(self, answered: Future[None]) -> float | None:
+    def _recover(self, cases: list[Case], answered: Future[None], seen: list[Finding]) -> float | None:
         """Seconds until every client has its answer, what was due has moved, and what comes due moves in
-        time; None where that takes longer than our patience."""
+        time; None where that takes longer than our patience. What is `seen` meanwhile is added."""
         began, moment = time.monotonic(), time.time()
 
         def moves() -> bool:
+            seen.extend(self._glance(cases))
             return answered.done() and self._count_of(_DUE, moment) == 0
 
         moved = until(moves, seconds=self.patience, every=0.1)
