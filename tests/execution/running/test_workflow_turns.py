@@ -180,6 +180,19 @@ def test_what_is_not_proved_in_time_is_for_a_person(
     assert "its effect is not proved" in execution.reason
 
 
+def test_what_is_proved_later_counts_as_proved(approved: Any, shop: Any, olga: Any) -> None:
+    shop.will("/order", (200, {"refunded": 0}, {}))
+    execution = run_to_rest(approved(proved(shop, "1ms")))
+    assert execution.verdict == "mismatch"
+
+    shop.will("/order", (200, {"refunded": 60}, {}))
+    attend.retry(execution, by=olga, reason="They have booked it now.")
+    execution = run_to_rest(execution)
+
+    assert (execution.status, execution.verdict) == ("succeeded", "verified")
+    assert len(shop.asked("/refunds")) == 1
+
+
 @pytest.mark.parametrize(("refunded", "status", "calls"), [(60, "succeeded", 1), (0, "needs_attention", 1)])
 def test_a_doubt_is_settled_by_looking_before_a_person_is_asked(
     approved: Any, shop: Any, refunded: int, status: str, calls: int
