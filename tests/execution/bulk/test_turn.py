@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
@@ -269,6 +271,35 @@ def test_of_the_same_one_runs_at_a_time(failed: Any, olga: Any, pia: Any) -> Non
     turn.retry_due()
     failed()
     assert asked_by(pia).pk != bulk.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_operators_and_workers_at_once_each_is_retried_once(
+    failed: Any, olga: Any, pia: Any
+) -> None:
+    for _ in range(6):
+        failed()
+
+    def press(person: Any) -> BulkRetry | None:
+        try:
+            return asked_by(person, rate=600)
+        except start.AlreadyRuns:
+            return None
+        finally:
+            connection.close()
+
+    def work(_: int) -> None:
+        turn.retry_due()
+        connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        [bulk] = filter(None, threads.map(press, [olga, pia, olga, pia]))
+        later(bulk, 60)
+        list(threads.map(work, range(4)))
+    turn.retry_due()
+
+    assert state(bulk) == ("done", 6, 0, 0)
+    assert (retried(), len(events("execution.retried"))) == (6, 6)
 
 
 def test_what_was_stopped_does_not_go_on_beside_the_same(failed: Any, olga: Any) -> None:
