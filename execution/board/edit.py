@@ -71,14 +71,9 @@ def edit_and_retry(
     if action_digest(catalogue.entry(locked.suggestion.action_type), arguments) == locked.action_digest:
         attend.retry(locked, by=by, reason=reason, checked=checked, actor=actor)
         return None
-    if refusal := why_not(locked):
-        raise refusal
     reason = reason.strip()[:LONGEST_TEXT]
-    if not reason:
-        raise NoReasonGiven
     unknown = is_in_doubt(locked)
-    if unknown and not checked:
-        raise MayHaveHappened
+    _check(locked, reason, unknown=unknown and not checked)
     proposal = lock(locked.proposal_id)
     _check_time(proposal)
     digest = deciders().admit(proposal, locked.suggestion, arguments)
@@ -97,6 +92,8 @@ def why_not(execution: Execution) -> Refusal | None:
         return NotWaiting()
     if execution.undoing:
         return NotWaiting("What was done is being undone: nothing else is carried out.")
+    if getattr(execution.proposal, "resolution", None) is None:
+        return NotWaiting("There is no approval for this that could be edited.")
     done = execution.steps.filter(status=Step.Status.COMPLETED).values_list("name", flat=True)
     return CarriedOutAlready(_carried_out(list(done))) if done else None
 
@@ -113,6 +110,15 @@ def is_in_doubt(execution: Execution) -> bool:
     maybe = [Attempt.Outcome.UNKNOWN, Attempt.Outcome.OPEN]
     tried = Attempt.objects.filter(step__execution=execution, outcome__in=maybe)
     return tried.exclude(step__status=Step.Status.COMPLETED).exists()
+
+
+def _check(execution: Execution, reason: str, *, unknown: bool) -> None:
+    if refusal := why_not(execution):
+        raise refusal
+    if not reason:
+        raise NoReasonGiven
+    if unknown:
+        raise MayHaveHappened
 
 
 def _carried_out(names: list[str]) -> str:
