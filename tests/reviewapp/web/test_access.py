@@ -430,6 +430,7 @@ ANYTHING = {name: Bound(any=True) for name in ("order_id", "amount")}
 # 1000: opened and kept open. Otherwise the code that it is closed with.
 SOCKETS = {
     "ws/queue/": (4401, 1000, 1000, 1000, 1000),
+    "ws/executions/": (4401, 1000, 1000, 1000, 1000),
     "ws/notices/": (4401, 1000, 1000, 1000, 1000),
 }
 
