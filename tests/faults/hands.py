@@ -1,7 +1,8 @@
 """Who does what no worker does: agents, a team by hand, and the service that tells when it is done.
 
 As bad as such are: some take it and fall silent, before they acted or after, some tell late, twice or
-otherwise than before, and two ask at the same moment. What each does is drawn from seed, order and turn.
+otherwise than before, and two ask at the same moment. What each does is drawn from seed and order; who is
+asked for the same again insists.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ AGENTS = {
 }
 TEAM = {"well": 60, "two": 10, "leaves": 8, "gives up": 8, "unreported": 6, "late": 8}
 SERVICE = {"well": 60, "later": 10, "twice": 10, "otherwise": 6, "odd": 4, "never": 10}
+INSISTS = "insists"  # at a service that honours keys: asks again until it says that it is done
+TRIES = 4
 SIGNAL = {"signal": "settled", "data": {"state": "done"}}
 
 
@@ -71,31 +74,37 @@ class Hands:
         while not self._going.wait(LOOKS_EVERY):
             for order, message in _all_of(self.inbox.heard):
                 if message["type"] == "execution.handed_back":
-                    self._see_to(order, self._as_agent, order)
+                    self._see_to(order, AGENTS, self._as_agent, order)
             for call in _all_of(self.shop.did):
                 if self.load.of[call.order].action == "pay_and_wait":
-                    self._see_to(f"{call.order} settles", self._as_service, call.order, call)
+                    self._see_to(f"{call.order} settles", SERVICE, self._as_service, call.order, call)
             with contextlib.suppress(psycopg.Error):
-                for action, order, task in self._unheard():
-                    by_hand = action == "team_pays"
-                    self._see_to(task or order, self._by_hand if by_hand else self._as_agent, order, task)
+                for order, task in self._unheard():
+                    if task:
+                        self._see_to(order, TEAM, self._by_hand, order, task)
+                    else:
+                        self._see_to(order, AGENTS, self._as_agent, order)
 
-    def _unheard(self) -> Iterable[tuple[str, str, str]]:
+    def _unheard(self) -> Iterable[tuple[str, str]]:
         """What waits for a team; and for agents, where no callback told them of it."""
         with psycopg.connect(self.system.database) as connection:
             return connection.execute(_WAITING, [UNHEARD]).fetchall()
 
-    def _see_to(self, what: str, see_to: Callable[..., None], order: str, *given: Any) -> None:
+    def _see_to(
+        self, what: str, ways: dict[str, int], see_to: Callable[..., None], order: str, *given: Any
+    ) -> None:
         """Have it done by a thread, unless one is at it."""
         if what in self._busy:
             return
         self._busy.add(what)
         self._turns[what] += 1
-        case, rng = self.load.of[order], random.Random(f"{self.seed} {what} {self._turns[what]}")
+        case, rng = self.load.of[order], random.Random(f"{self.seed} {what}")
+        [drawn] = rng.choices(list(ways), list(ways.values()))
+        way = drawn if self._turns[what] == 1 else INSISTS
 
         def work() -> None:
             try:
-                see_to(case, rng, *[one for one in given if one])
+                see_to(case, rng, way, *given)
             except Exception as error:
                 case.problem = f"{type(error).__name__}: {error}"
             finally:
@@ -110,8 +119,7 @@ class Hands:
 
     # --- An agent ---------------------------------------------------------------------------
 
-    def _as_agent(self, case: Case, rng: random.Random) -> None:
-        way = _drawn(AGENTS, rng)
+    def _as_agent(self, case: Case, rng: random.Random, way: str) -> None:
         if way == "ignores" and case.action != "agent_pays":  # whose time is hours
             time.sleep(WITHIN)
             return
@@ -123,7 +131,8 @@ class Hands:
             other.join()
         if grant is None or way == "leaves":
             return
-        if way != "fails" and not self._act(grant["step"], grant["arguments"], grant["idempotency_key"]):
+        key = grant["idempotency_key"]
+        if way != "fails" and not self._act(way, grant["step"], grant["arguments"], key):
             return  # it may have acted: nobody knows
         if way == "late":
             time.sleep(HAND_BACK_LEASE + rng.uniform(-1, 3))
@@ -144,8 +153,7 @@ class Hands:
 
     # --- A team -----------------------------------------------------------------------------
 
-    def _by_hand(self, case: Case, rng: random.Random, task: str) -> None:
-        way = _drawn(TEAM, rng)
+    def _by_hand(self, case: Case, _rng: random.Random, way: str, task: str) -> None:
         if way == "leaves":
             time.sleep(WITHIN)
             return
@@ -159,7 +167,7 @@ class Hands:
             )
             return
         asked = taken.body["arguments"]
-        if not self._act(taken.body["step"], asked, task) or way == "unreported":
+        if not self._act(way, taken.body["step"], asked, task) or way == "unreported":
             time.sleep(WITHIN)
             return
         if way == "late":
@@ -169,8 +177,7 @@ class Hands:
 
     # --- The service ------------------------------------------------------------------------
 
-    def _as_service(self, case: Case, rng: random.Random, call: Call) -> None:
-        way = _drawn(SERVICE, rng)
+    def _as_service(self, case: Case, rng: random.Random, way: str, call: Call) -> None:
         if way == "later":
             time.sleep(rng.uniform(1, 3))
         odd = {**SIGNAL, "data": {"state": "odd"}}
@@ -181,13 +188,17 @@ class Hands:
 
     # --- Acting -----------------------------------------------------------------------------
 
-    def _act(self, step: str, arguments: dict[str, Any], key: str) -> bool:
+    def _act(self, way: str, step: str, arguments: dict[str, Any], key: str) -> bool:
         """Do it at the service; False where it may have been done or not."""
+        path, tries = (f"/keyed/{step}", TRIES) if way == INSISTS else (f"/bare/{step}", 1)
+        return any(self._try(path, arguments, key) for _ in range(tries))
+
+    def _try(self, path: str, arguments: dict[str, Any], key: str) -> bool:
         host, _, port = self.shop.place.partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=self.shop.patience)
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
         try:
-            connection.request("POST", f"/bare/{step}", json.dumps(arguments), headers)
+            connection.request("POST", path, json.dumps(arguments), headers)
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):
@@ -198,10 +209,10 @@ class Hands:
 
 
 _WAITING = """
-SELECT e.action, p.subject_id, coalesce(t.id::text, '')
+SELECT p.subject_id, coalesce(t.id::text, '')
   FROM execution_execution e JOIN suggestions_proposal p ON p.id = e.proposal_id
   LEFT JOIN execution_manualtask t ON t.execution_id = e.id AND t.round = e.round AND t.status = 'open'
- WHERE e.status = 'handed_back'
+ WHERE e.status = 'handed_back' AND e.deadline > statement_timestamp()
    AND (t.id IS NOT NULL OR e.timed_from <= statement_timestamp() - make_interval(secs => %s))
 """
 
@@ -210,10 +221,6 @@ def _all_of(waiting: SimpleQueue[Any]) -> Iterable[Any]:
     with contextlib.suppress(Empty):
         while True:
             yield waiting.get_nowait()
-
-
-def _drawn(ways: dict[str, int], rng: random.Random) -> str:
-    return rng.choices(list(ways), list(ways.values()))[0]
 
 
 def _has_time(until: str) -> bool:

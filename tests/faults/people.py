@@ -22,7 +22,7 @@ RETRY = {"attempts": 8, "base": "100ms", "cap": "1s", "within": "2m"}
 FORM = {"type": "object", "properties": {"receipt": {"type": "string"}}, "required": ["receipt"]}
 BY_HAND = {"team": "operations", "title": "Pay it by hand", "form": FORM}
 GRACE = 2  # seconds
-WITHIN = 8  # seconds for whoever is asked to do something
+WITHIN = 6  # seconds for whoever is asked to do something
 DEPLOYMENT = "faults@1"
 POLICY = f"""\
 version: 1
