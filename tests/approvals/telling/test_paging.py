@@ -141,7 +141,7 @@ def test_what_needs_attention_tells_its_approver_its_team_and_who_can_do_somethi
     assert told(Kind.STUCK) == ["ben", "olga"]  # one line each, that counts
     assert set(Notice.objects.filter(kind=Kind.STUCK).values_list("count", flat=True)) == {2}
     assert in_words(Notice.objects.get(user=ben)).text.startswith(
-        "2 things approved for Operations could not"
+        "2 things approved for Operations are not carried out as they should be"
     )
 
 
