@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
 from execution.healing import breakers
-from execution.healing.breakers import WAITS
 from execution.models import Execution
 from execution.running.run import run
 from governance.trust import halts
@@ -57,7 +56,7 @@ def test_counting_why_things_wait_is_bounded(
     client.force_login(olga)
 
     assert counted(client) == {"Scheduled": "3", "Waiting": "", "Healing": ""}  # nobody knows of the oldest
-    Execution.objects.update(reason=WAITS)
+    Execution.objects.update(waits_for="POST http://shop.internal/")
     assert counted(client) == {"Scheduled": "3", "Waiting": "", "Healing": "3+"}
     monkeypatch.setattr("execution.desk.read.MOST_COUNTED", 1)
     assert counted(client) == {"Scheduled": "1+", "Waiting": "", "Healing": "1+"}
