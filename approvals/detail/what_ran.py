@@ -14,6 +14,7 @@ from audit.ground.unseen import pieces, shown
 from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.board.one import incidents_of
+from execution.desk.asked import receipt_for
 from execution.desk.attend import CAN_BE_CANCELLED
 from execution.desk.doubt import in_doubt, settling
 from execution.desk.read import attention_of
@@ -106,7 +107,7 @@ def _step(step: Any) -> dict[str, Any]:
         "status": "succeeded" if step.status == step.Status.COMPLETED else step.status,
         "status_label": step.get_status_display(),
         "verdict": step.verdict,
-        "receipt": pieces(_line(step.receipt)) if step.receipt else [],
+        "receipt": pieces(_line(receipt_for(step.receipt, None))) if step.receipt else [],
         "attempts": [_attempt(attempt) for attempt in step.attempts.all()],
     }
 

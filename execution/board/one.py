@@ -16,7 +16,7 @@ from execution.board.edit import edit_url
 from execution.board.offers import offer_for
 from execution.board.requests import lines_of, title_of
 from execution.desk import around
-from execution.desk.asked import Requests, Sent
+from execution.desk.asked import Requests, Sent, receipt_for
 from execution.desk.attend import CAN_BE_STEERED
 from execution.healing import breakers
 from execution.holding.steps import ahead, plans_of
@@ -42,7 +42,9 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
     return {
         "steps": [
             {
-                **_step(step, plans.get(step.name), shut, chosen=execution.chosen.get(step.name)),
+                **_step(
+                    step, plans.get(step.name), shut, requests.cover, chosen=execution.chosen.get(step.name)
+                ),
                 "attempts": list(_attempts(step, requests)),
                 "stands_here": step.pk == stands_at,
                 "in_doubt": attends and step.name == execution.doubtful_step,
@@ -85,7 +87,7 @@ def _shut() -> dict[str, Breaker]:
 
 
 def _step(
-    step: Step, plan: WorkflowStep | None, shut: dict[str, Breaker], *, chosen: int | None
+    step: Step, plan: WorkflowStep | None, shut: dict[str, Breaker], cover: Cover, *, chosen: int | None
 ) -> dict[str, Any]:
     waits = step.status == WAITING and step.wait_until is not None
     return {
@@ -98,7 +100,7 @@ def _step(
         "waits_until": step.wait_until if waits else None,
         "waits_for": _awaited(plan) if waits else "",
         "routes": _routes(plan, shut, chosen) if plan else [],
-        "receipt": _lines(step.receipt),
+        "receipt": _lines(receipt_for(step.receipt, cover)),
         "completed": step.completed_at,
     }
 

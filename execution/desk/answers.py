@@ -75,6 +75,7 @@ class ReceiptAnswer(Answer):
     response_digest: str | None = left_out("`sha256:` and the SHA-256 of what was answered, in hex.")
     verified: bool | None = left_out("Whether the effect was looked for and found; null: nobody looked.")
     expect: str = left_out("What was looked for: a condition in CEL.")
+    probe_answer: str | None = left_out("For people: the start of what was answered that is no proof.")
     reported_by: str = left_out("The agent that carried it out.")
     done_by: str = left_out("The person of a team who did it by hand.")
     task: str = left_out("What they did, by the id of the manual task.")

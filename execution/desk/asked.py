@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from execution.healing.proof import SEEN
 from execution.holding.steps import answers_of, plans_of
 from execution.holding.workflow import InvalidWorkflow, Workflow, WorkflowStep, label, workflow_of
 from execution.models import Attempt, Execution, Step
@@ -110,3 +111,11 @@ class Requests:
 
 def _not_begun(step: Step) -> Step:
     return Step(execution=step.execution, position=step.position, name=step.name, kind=step.kind)
+
+
+def receipt_for(receipt: Any, cover: Cover | None) -> Any:
+    """A receipt as people see it, under this cover; without one as agents do, who see no answers."""
+    if not isinstance(receipt, dict) or SEEN not in receipt:
+        return receipt
+    rest = {name: value for name, value in receipt.items() if name != SEEN}
+    return {**rest, SEEN: cover.text(receipt[SEEN])} if cover and receipt[SEEN] else rest

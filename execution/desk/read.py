@@ -33,7 +33,7 @@ from execution.desk.answers import (
     StepAnswer,
     WaitsForAnswer,
 )
-from execution.desk.asked import Requests, Sent
+from execution.desk.asked import Requests, Sent, receipt_for
 from execution.handing_back.begin import begun
 from execution.models import Attempt, Attention, Breaker, Compensation, Execution, ManualTask, Step
 from execution.models.executions import ExecutionQuerySet
@@ -264,7 +264,7 @@ def _step(step: Step, requests: Requests | None) -> StepAnswer:
         verdict=step.verdict or None,
         status=step.status,
         completed_at=step.completed_at,
-        receipt=step.receipt,
+        receipt=receipt_for(step.receipt, requests.cover if requests else None),
         attempts=[_attempt(step, attempt, requests) for attempt in step.attempts.all()],
     )
 

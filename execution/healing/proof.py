@@ -8,31 +8,37 @@ from typing import Any
 
 from execution.models import Verdict
 from execution.routes import dispatch
-from execution.routes.result import NoRead
+from execution.routes.result import NoRead, kept
 from governance.actions.templates import KNOWN_AFTER
 from governance.actions.workflow import Verify
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
+SEEN = "probe_answer"  # in a receipt, for people alone: what services say is none of an agent's business
 TIMEOUT = 4.0  # seconds for one question
 _FIRST, _LONGEST = 0.3, 60.0  # seconds between two
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a question found: the verdict, why it is not proved, and what of it is kept with the receipt."""
+    """What a question found: the verdict, why it is not proved, and what of it is kept with the receipt.
+
+    Of what is no proof the start of the answer is kept, too: people decide by it.
+    """
 
     verdict: str
     why: str = ""
     status: int | None = None
     digest: str | None = None
+    answer: str | None = None
 
     @property
     def is_proof(self) -> bool:
         return self.verdict == Verdict.VERIFIED
 
     def evidence(self, verify: Verify) -> dict[str, Any]:
-        kept = {"expect": verify.expect, "verified": self.is_proof, "verdict": self.verdict}
-        return {**kept, "probe_status": self.status, "probe_digest": self.digest}
+        judged = {"expect": verify.expect, "verified": self.is_proof, "verdict": self.verdict}
+        seen = None if self.is_proof else self.answer
+        return {**judged, "probe_status": self.status, "probe_digest": self.digest, SEEN: seen}
 
 
 def probe(verify: Verify, known: Mapping[str, Any]) -> Probe:
@@ -41,7 +47,7 @@ def probe(verify: Verify, known: Mapping[str, Any]) -> Probe:
         answer = dispatch.read(verify.route, known, TIMEOUT)
     except NoRead as error:
         return Probe(Verdict.UNVERIFIABLE, f"the probe got no answer: {error}")
-    found = (answer.status, answer.digest)
+    found = (answer.status, answer.digest, kept(answer.text))
     try:
         if Expression(verify.expect, KNOWN_AFTER).holds({**known, "response": answer.facts}):
             return Probe(Verdict.VERIFIED, "", *found)

@@ -23,6 +23,7 @@ from execution.routes.result import (
     Read,
     Result,
     Unusable,
+    kept,
 )
 from governance.actions.credentials import named
 from governance.actions.route_kinds import HttpRoute
@@ -30,7 +31,6 @@ from governance.actions.templates import KNOWN_AFTER
 from governance.expressions import cel_bounds
 from governance.expressions.cel import BadExpression, Expression, NoAnswer
 
-KEPT = 2_000  # characters of an answer
 NOT_DONE = {425, 429}  # the service says that it has not begun
 LATER = {408, 425, 429}  # and the server's errors: they may pass
 
@@ -123,7 +123,7 @@ def judge(
 
 
 def _of(answer: egress.Answer, outcome: str, detail: str, retry_after: float = 0, told: Any = None) -> Result:
-    return Result(outcome, detail, retry_after, answer.status, kept(answer), digest_of(answer), told)
+    return Result(outcome, detail, retry_after, answer.status, kept(answer.text), digest_of(answer), told)
 
 
 def read(route: HttpRoute, known: Mapping[str, Any], timeout: float) -> Read:
@@ -157,11 +157,6 @@ def response(answer: egress.Answer) -> dict[str, Any]:
     if not cel_bounds.fits(content, cel_bounds.ANSWER):
         content = None
     return {"status": answer.status, "json": content, "text": answer.text, "headers": headers}
-
-
-def kept(answer: egress.Answer) -> str:
-    """The start of an answer, as text a database can hold."""
-    return answer.text[:KEPT].replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def digest_of(answer: egress.Answer) -> str:

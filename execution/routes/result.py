@@ -16,6 +16,9 @@ REFUSED, UNKNOWN = Attempt.Outcome.REFUSED, Attempt.Outcome.UNKNOWN
 NOT_SENT = "Not sent: "  # how the detail of a call begins that ended before anything left
 
 
+KEPT = 2_000  # characters of an answer
+
+
 class Unusable(Exception):
     """These arguments do not fit this route. Nothing was sent."""
 
@@ -78,6 +81,11 @@ def headers_of(execution: Execution, step: str) -> dict[str, str]:
     if execution.proposal.traceparent:
         headers["traceparent"] = execution.proposal.traceparent
     return headers
+
+
+def kept(text: str) -> str:
+    """The start of what was answered, as text a database can hold."""
+    return text[:KEPT].replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def facts(

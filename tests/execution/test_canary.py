@@ -21,7 +21,8 @@ from django.db import connection
 from django.test import Client
 
 from execution.models import Attempt
-from execution.routes import dispatch, http, oauth2
+from execution.routes import dispatch, oauth2
+from execution.routes.result import KEPT
 from governance.actions.route_kinds import HttpRoute
 from governance.schemas.data_classes import MASK
 from reviewapp import logs
@@ -130,7 +131,7 @@ def failing(status: int) -> Any:
 
 def cut(headers: dict[str, str], body: Any) -> Any:
     """Says it at the very place where what is kept of an answer ends."""
-    return 201, "x" * (http.KEPT - 8 - len("Bearer ")) + headers["authorization"], {}
+    return 201, "x" * (KEPT - 8 - len("Bearer ")) + headers["authorization"], {}
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_what_was_never_sent_and_what_no_worker_asked_are_told_apart(
 
 
 def test_what_undoes_a_step_is_told_with_what_that_step_answered(
-    approved: Any, shop: Any, told: Any, olga: Any
+    approved: Any, shop: Any, told: Any, ana: Any
 ) -> None:
     from execution.healing import compensation
     from execution.models import Compensation
@@ -131,7 +131,7 @@ def test_what_undoes_a_step_is_told_with_what_that_step_answered(
     )
     execution = run_to_rest(approved(plan))
     offer = Compensation.objects.get()
-    compensation.approve(offer, by=olga, digest=offer.digest)
+    compensation.approve(offer, by=ana, digest=offer.digest)
     run_to_rest(execution)
 
     [request] = told(execution, 2)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import SYSTEM
 from execution.desk import attend
+from execution.desk.read import story
 from execution.healing import signals
 from execution.models import Attempt, Execution, Signal, Step
 from execution.running.run import run
@@ -184,12 +185,15 @@ def test_what_is_proved_later_counts_as_proved(approved: Any, shop: Any, olga: A
     shop.will("/order", (200, {"refunded": 0}, {}))
     execution = run_to_rest(approved(proved(shop, "1ms")))
     assert execution.verdict == "mismatch"
+    assert story(execution, for_people=True).steps[0].receipt["probe_answer"] == '{"refunded": 0}'
+    assert "probe_answer" not in story(execution, for_people=False).steps[0].receipt
 
     shop.will("/order", (200, {"refunded": 60}, {}))
     attend.retry(execution, by=olga, reason="They have booked it now.")
     execution = run_to_rest(execution)
 
     assert (execution.status, execution.verdict) == ("succeeded", "verified")
+    assert Step.objects.get().receipt["probe_answer"] is None
     assert len(shop.asked("/refunds")) == 1
 
 
