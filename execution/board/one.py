@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.ground.unseen import Piece, pieces, shown
 from audit.log.in_words import sentence
@@ -47,6 +48,7 @@ def whole(execution: Execution, reader: User) -> dict[str, Any]:
                 ),
                 "attempts": list(_attempts(step, requests)),
                 "stands_here": step.pk == stands_at,
+                "handed": execution.status == Execution.Status.HANDED_BACK and first and step.pk == first.pk,
                 "in_doubt": attends and step.name == execution.doubtful_step,
                 "may_steer": attends and step.pk == stands_at and not execution.assisted,
                 "may_skip": attends and step.pk == stands_at and execution.started_at is not None,
@@ -89,7 +91,7 @@ def _shut() -> dict[str, Breaker]:
 def _step(
     step: Step, plan: WorkflowStep | None, shut: dict[str, Breaker], cover: Cover, *, chosen: int | None
 ) -> dict[str, Any]:
-    waits = step.status == WAITING and step.wait_until is not None
+    waits = step.status == WAITING and step.wait_until and step.wait_until > timezone.now()
     return {
         "name": step.name,
         "shown": shown(step.name),

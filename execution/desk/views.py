@@ -107,7 +107,7 @@ def row(request: HttpRequest, execution: Any) -> dict[str, Any]:
         "reason": shown(execution.reason),
         "next": _next(execution, attends=attends),
         "due": _due(execution),
-        "agent": execution.proposal.agent.name,
+        "agent": shown(execution.proposal.agent.name),
         "attempts": execution.tries,
         "started": execution.started_at,
         "may_act": attends and execution.status in attend.CAN_BE_CANCELLED,
