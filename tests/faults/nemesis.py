@@ -137,9 +137,9 @@ class Nemesis:
         everybody = [pid for head in heads if head for pid in group_of(head)]
         services = [pid for pid in (self.system.valkey(), self.system.postgres()) if pid]
         _kill([*everybody, *services], "")
-        broker = self.rabbitmq(rng) if self.system.rabbitmq else "killed all"
+        also = f"; {self.rabbitmq(rng)}" if self.system.rabbitmq else ""
         until(self._database_answers, seconds=30, every=0.1)
-        return f"{broker}, workers, web, beat, Valkey with its data and PostgreSQL"
+        return f"killed workers, web, beat, Valkey with its data and PostgreSQL{also}"
 
     # --- Stopping ---------------------------------------------------------------------------
 
