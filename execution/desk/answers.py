@@ -145,7 +145,7 @@ class StoryAnswer(Answer):
     steps: list[StepAnswer]
 
 
-class EventAnswer(Answer):
+class OutsideEventAnswer(Answer):
     """An event from outside that was told of."""
 
     signal: str
@@ -169,7 +169,7 @@ class ByHandAnswer(Answer):
 class FormerStoryAnswer(StoryAnswer):
     """The story of an execution to its end, with what goes away with it."""
 
-    signals: list[EventAnswer]
+    signals: list[OutsideEventAnswer]
     by_hand: list[ByHandAnswer]
 
 

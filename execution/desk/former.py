@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from execution.desk.answers import ByHandAnswer, EventAnswer, FormerAnswer
+from execution.desk.answers import ByHandAnswer, FormerAnswer, OutsideEventAnswer
 from execution.models import FormerExecution, ManualTask, Signal
 
 
@@ -28,8 +28,8 @@ def told_one(former: FormerExecution) -> FormerAnswer:
     )
 
 
-def told_event(signal: Signal) -> EventAnswer:
-    return EventAnswer(signal=signal.name, data=signal.data, by=signal.by, at=signal.at)
+def told_event(signal: Signal) -> OutsideEventAnswer:
+    return OutsideEventAnswer(signal=signal.name, data=signal.data, by=signal.by, at=signal.at)
 
 
 def told_task(task: ManualTask) -> ByHandAnswer:

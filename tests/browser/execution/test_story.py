@@ -41,7 +41,7 @@ def _workflow(shop: Any, mcp: str) -> dict[str, Any]:
 
 
 def test_an_approval_comes_back_heals_and_is_undone(
-    visit: Visit, propose: Any, shop: Any, mcp_place: str, settings: Any, ana: Any, olga: Any
+    visit: Visit, propose: Any, shop: Any, mcp_place: str, settings: Any, ana: Any, pia: Any
 ) -> None:
     settings.EGRESS_ALLOW = [shop.place, mcp_place]
     shop.will("/first", 503)
@@ -77,7 +77,7 @@ def test_an_approval_comes_back_heals_and_is_undone(
     assert stuck.status == "needs_attention"
     assert [len(shop.asked(path)) for path in ("/first", "/second", "/back")] == [3, 1, 0]
 
-    board = visit(olga, f"/executions/{stuck.pk}/")
+    board = visit(pia, f"/executions/{stuck.pk}/")
     expect(board.locator(".offer")).to_contain_text(f"POST {shop.url}/back")
     board.locator(".offer summary", has_text="Approve undoing").click()
     board.locator(".offer input[name=reason]").first.fill("The books take no refund.")

@@ -83,7 +83,10 @@ def test_a_workflow_without_mistakes_is_read(pay: ActionType) -> None:
         (STEP + STEP[7:], [(5, 11, "two steps have the same name: pay.")]),
         (
             STEP + "attend: {team: Nobody, within: 5s}\n",
-            [(5, 32, "It has to be greater than or equal to 60.")],
+            [
+                (5, 16, "There is no team Nobody; there are Operations."),
+                (5, 32, "It has to be greater than or equal to 60."),
+            ],
         ),
         (STEP + "attend: {team: Nobody}\n", [(5, 16, "There is no team Nobody; there are Operations.")]),
         (STEP + "attend: {teem: x}\n", [(5, 10, "teem is unknown here; did you mean team?")]),

@@ -104,7 +104,7 @@ def test_a_failure_tells_nothing_of_the_inside(db: None, address: str, kind: str
 def test_the_frame_costs_the_same_however_much_there_is(ana: Any, propose: Any) -> None:
     client = browser(ana)
     client.get("/executions/")
-    assert statements(lambda: client.get("/executions/")) == 6
+    assert statements(lambda: client.get("/executions/")) == 7
 
 
 # --- The auditor's and the operator's pages -------------------------------------------------------
