@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from audit.ground.egress import Answer
 from execution.routes import filling, http
-from execution.routes.result import FAILED, REFUSED, SUCCEEDED, UNKNOWN, Result, Unusable
+from execution.routes.result import FAILED, KEPT, REFUSED, SUCCEEDED, UNKNOWN, Result, Unusable, kept
 from governance.actions.route_kinds import HttpRoute
 from tests.searching import searched
 
@@ -264,8 +264,8 @@ def test_a_number_that_json_can_not_write_sends_nothing() -> None:
 
 def test_what_is_kept_of_an_answer_is_short_and_storable() -> None:
     large = Answer(200, httpx.Headers(), b"a\0" + b"\xff" * 5_000)
-    found = http.kept(large)
-    assert (len(found), found[:3]) == (http.KEPT, "a��")
+    found = kept(large.text)
+    assert (len(found), found[:3]) == (KEPT, "a��")
     assert http.digest_of(large) != http.digest_of(Answer(200, httpx.Headers(), large.body + b"x"))
 
 
