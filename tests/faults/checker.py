@@ -276,7 +276,7 @@ _LOOKS: tuple[_Look, ...] = (
 _BECOMES = {"approve": "approved", "reject": "rejected"}
 _LEADS_TO = {
     "succeeded": ("execution.result_reported", "execution.result_came_late"),
-    "failed": ("execution.failed", "execution.result_came_late"),
+    "failed": ("execution.failed", "execution.result_reported", "execution.result_came_late"),
     "claim": ("manual_task.claimed",),
     "done": ("manual_task.done",),
     "given up": ("manual_task.given_up",),
