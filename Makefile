@@ -23,7 +23,7 @@ run: .venv/installed ## Start everything on this machine; DEMO=0 without demo, P
 	@exec $(BIN)/python manage.py up
 
 test: .venv/installed-dev node_modules/.installed ## Run the whole test suite, browsers included; ARGS="-k slower" runs some
-	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
 
 thorough: .venv/installed-dev ## Search longer for counter-examples, and attack with every hostile text by itself
 	@THOROUGH=1 exec $(BIN)/python -m pytest -n 2 -m thorough
