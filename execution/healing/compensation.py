@@ -7,7 +7,6 @@ asks for it and the policy allows it nobody is asked.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -22,9 +21,9 @@ from audit.log.record import record
 from execution.holding import news
 from execution.holding.outbox import tell
 from execution.holding.steps import Task, answers_of, tasks_of, undoing
-from execution.holding.workflow import InvalidWorkflow, Workflow, WorkflowStep, workflow_of
+from execution.holding.workflow import Workflow, WorkflowStep, workflow_of
 from execution.models import Compensation, Execution, Step
-from execution.models.work import Work, work_on
+from execution.models.work import Work
 from execution.routes.filling import told
 from execution.routes.result import facts
 from governance.door.deciders import who_could_decide
@@ -100,15 +99,12 @@ def offer(execution: Execution, calls: list[dict[str, Any]], *, actor: Actor = W
     return made
 
 
-def offer_if_any(execution: Execution, *, actor: Actor) -> None:
-    """Offer to undo what was done, where something was that can be, and is not being undone already."""
-    if execution.undoing:
-        return
-    work = work_on(execution.pk)
-    with suppress(InvalidWorkflow):
-        workflow = workflow_of(work.execution.suggestion.action_type)
-        if calls := calls_to_undo(workflow, work):
-            offer(work.execution, calls, actor=actor)
+def offer_if_any(workflow: Workflow | None, work: Work, *, actor: Actor = WORKER) -> Compensation | None:
+    """Offer to undo what was done; None where nothing can be undone, or it is being undone already."""
+    if work.execution.undoing:
+        return None
+    calls = calls_to_undo(workflow, work)
+    return offer(work.execution, calls, actor=actor) if calls else None
 
 
 @transaction.atomic

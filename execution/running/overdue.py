@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import transaction
@@ -12,8 +13,10 @@ from audit.ground.actors import TIMER
 from audit.log.record import record
 from execution.healing import compensation
 from execution.holding import attempts, news
+from execution.holding.workflow import InvalidWorkflow, workflow_of
 from execution.incidents import attention, failures, incidents
 from execution.models import Execution, ManualTask
+from execution.models.work import work_on
 
 AT_ONCE = 500
 STATUS = Execution.Status
@@ -66,7 +69,9 @@ def _end(execution_id: UUID) -> bool:
         incidents.never_reported(execution, reason)
     else:
         incidents.past_deadline(execution, reason)
-    compensation.offer_if_any(execution, actor=TIMER)
+    with suppress(InvalidWorkflow):
+        workflow = workflow_of(execution.suggestion.action_type)
+        compensation.offer_if_any(workflow, work_on(execution.pk), actor=TIMER)
     return True
 
 

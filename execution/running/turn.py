@@ -251,10 +251,7 @@ class Turn:
         ask_person(self.lease, self.execution, reason)
         if found:
             found(self.execution, reason)
-        if self.execution.undoing:
-            return None
-        calls = compensation.calls_to_undo(self.workflow, self.work)
-        return compensation.offer(self.execution, calls) if calls else None
+        return compensation.offer_if_any(self.workflow, self.work)
 
     def _wait(self, move: Wait) -> Act | None:
         if not self._may_begin():
