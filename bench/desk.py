@@ -42,6 +42,8 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
 _CALM = """took => window.took.length >= took && !document.querySelector("#undo[aria-busy=true]")
     && document.querySelector("#detail:not([data-settling], [data-fresh], .is-waiting) #proposal")
     && document.querySelector(".row:has([aria-current]) ~ .row[data-kept]")"""
+# All have counted too: what is still on its way would be taken off the next page while it is open there.
+_DONE = "took => window.took.length === took && !document.querySelector('#undo[aria-busy=true]')"
 # What was fetched ahead is out of date in this very moment.
 _OUTDATED = """() => document.querySelectorAll('[data-kept]')
     .forEach(row => row.dataset.contradicts = `another ${performance.now()}`)"""
@@ -113,7 +115,7 @@ class _Desk:
             if not ahead:
                 self.page.evaluate(_OUTDATED)
             self.page.keyboard.press("a")
-        self.page.wait_for_function("times => window.took.length === times", arg=times)
+        self.page.wait_for_function(_DONE, arg=times)
         return list(self.page.evaluate("() => window.took"))
 
     def close(self) -> None:
