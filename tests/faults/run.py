@@ -20,21 +20,32 @@ from tests.faults.totals import Totals
 
 STUCK_AFTER = 60.0  # seconds after a fault; more than that nobody waits
 RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
+LATE_AFTER = 10.0  # seconds after a fault: from then on is written down what is waited for,
+AGAIN_AFTER = 2.0  # and every so many seconds again
 TAKEN_WITHIN = 2.0  # seconds, of what comes due: two ticks of the clock
 HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 
 # What was due at a moment, or is due since for longer than a healthy system lets anything wait.
-_DUE = f"""
-WITH late (moment) AS (
-    SELECT greatest(to_timestamp(%s), statement_timestamp() - make_interval(secs => {TAKEN_WITHIN})))
-SELECT (SELECT count(*) FROM execution_execution, late
-         WHERE status = 'scheduled' AND due_at <= moment
-            OR status = 'running' AND lease_until <= moment
-            OR status = 'handed_back' AND deadline <= moment)
-     + (SELECT count(*) FROM suggestions_callback, late WHERE status = 'waiting' AND due_at <= moment)
-     + (SELECT count(*) FROM suggestions_resolution r, late
-         WHERE r.status = 'approved' AND r.at <= moment AND NOT EXISTS (
-               SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
+_LATE = f"""
+WITH asked (moment) AS (
+    SELECT greatest(to_timestamp(%s), statement_timestamp() - make_interval(secs => {TAKEN_WITHIN}))),
+late (what, since) AS (
+    SELECT status::text,
+           CASE status WHEN 'scheduled' THEN due_at WHEN 'running' THEN lease_until ELSE deadline END
+      FROM execution_execution, asked
+     WHERE status = 'scheduled' AND due_at <= moment
+        OR status = 'running' AND lease_until <= moment
+        OR status = 'handed_back' AND deadline <= moment
+    UNION ALL
+    SELECT 'callback', due_at FROM suggestions_callback, asked WHERE status = 'waiting' AND due_at <= moment
+    UNION ALL
+    SELECT 'approved', r.at FROM suggestions_resolution r, asked
+     WHERE r.status = 'approved' AND r.at <= moment AND NOT EXISTS (
+           SELECT FROM execution_execution e WHERE e.proposal_id = r.proposal_id))
+"""
+_DUE = f"{_LATE} SELECT count(*) FROM late"
+_WHAT_IS_LATE = f"""{_LATE}
+SELECT what, count(*), max(extract(epoch FROM statement_timestamp() - since))::float FROM late GROUP BY what
 """
 # What nobody has to wait for a person for.
 _AT_WORK = """
@@ -128,16 +139,31 @@ class Run:
     def _recover(self, cases: list[Case], answered: Future[None], seen: list[Finding]) -> float | None:
         """Seconds until every client has its answer, what was due has moved, and what comes due moves in
         time; None where that takes longer than our patience. What is `seen` meanwhile is added."""
-        began, moment = time.monotonic(), time.time()
+        began, moment, told_at = time.monotonic(), time.time(), LATE_AFTER
 
         def moves() -> bool:
+            nonlocal told_at
             seen.extend(self._glance(cases))
+            passed = time.monotonic() - began
+            if passed > told_at:
+                told_at += AGAIN_AFTER
+                self.say(f"     after {passed:.0f} s {self._awaited(answered, moment)}")
             return answered.done() and self._count_of(_DUE, moment) == 0
 
         moved = until(moves, seconds=self.patience, every=0.1)
         if answered.done():
             answered.result()
         return time.monotonic() - began if moved else None
+
+    def _awaited(self, answered: Future[None], moment: float) -> str:
+        """What a late cycle waits for: answers to clients, and what is due, since when."""
+        clients = "" if answered.done() else "clients wait for answers; "
+        try:
+            with psycopg.connect(self.system.database) as connection:
+                rows = connection.execute(_WHAT_IS_LATE, [moment]).fetchall()
+        except psycopg.Error as error:
+            return f"{clients}the database says {error}"
+        return clients + ", ".join(f"{count} {what} due for {since:.1f} s" for what, count, since in rows)
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
         books = checker.Books(self.shop, self.inbox, LEASE, self.nemesis.still)
