@@ -78,7 +78,11 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
         _say(f"{mutant or 'The system'} is up after {time.monotonic() - began:.1f} s; seed {seed}")
         run = Run(system, shop, inbox, operator, say=_say, **given)
         with Hands(system, shop, inbox, run.load, seed):
-            totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
+            try:
+                totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
+            except BaseException:
+                run.load.give_up()
+                raise
         if options.keep:
             _keep(system, Path(options.keep))
     return _verdict(totals, mutant)

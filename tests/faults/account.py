@@ -34,6 +34,9 @@ class Account:
         return [event for event in self.events if event["type"] in types]
 
 
+_PROPOSALS = """
+SELECT id, idempotency_key, status FROM suggestions_proposal WHERE idempotency_key = ANY (%s)
+"""
 _ROWS = {
     "events": """
         SELECT proposal_id AS of, type, body::jsonb ->> 'at' AS at, body::jsonb -> 'data' AS data
@@ -73,17 +76,42 @@ _ROWS = {
 }
 
 
-def read(database: str, orders: list[str]) -> tuple[dict[str, Account], list[str]]:
-    with psycopg.connect(database, row_factory=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        rows = connection.execute(
-            "SELECT id, idempotency_key, status FROM suggestions_proposal WHERE idempotency_key = ANY (%s)",
-            [orders],
-        ).fetchall()
-        by_id = {row["id"]: Account(row) for row in rows}
-        for name, statement in _ROWS.items():
-            for row in connection.execute(statement, [list(by_id)]):
-                getattr(by_id[row["of"]], name).append(row)
-    counts = Counter(row["idempotency_key"] for row in rows)
-    twice = [order for order, count in counts.items() if count > 1]
-    return {account.row["idempotency_key"]: account for account in by_id.values()}, twice
+class Reader:
+    """Reads over one connection, made anew after it was lost."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+
+    def read(self, orders: list[str]) -> tuple[dict[str, Account], list[str]]:
+        """The accounts of these orders, by order, and the orders that have two. Raises `psycopg.Error`."""
+        try:
+            return self._read(orders)
+        except psycopg.Error:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    def _read(self, orders: list[str]) -> tuple[dict[str, Account], list[str]]:
+        with self._connected().transaction():
+            rows = self._rows(_PROPOSALS, orders)
+            by_id = {row["id"]: Account(row) for row in rows}
+            for name, statement in _ROWS.items():
+                for row in self._rows(statement, list(by_id)):
+                    getattr(by_id[row["of"]], name).append(row)
+        counts = Counter(row["idempotency_key"] for row in rows)
+        twice = [order for order, count in counts.items() if count > 1]
+        return {account.row["idempotency_key"]: account for account in by_id.values()}, twice
+
+    def _connected(self) -> psycopg.Connection[dict[str, Any]]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self.database, autocommit=True, row_factory=dict_row)
+            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return self._connection
+
+    def _rows(self, statement: str, names: list[Any]) -> list[dict[str, Any]]:
+        return self._connected().execute(statement, [names], prepare=True).fetchall()  # type: ignore[arg-type]

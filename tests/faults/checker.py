@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.account import Account, read
+from tests.faults.account import Account, Reader
 from tests.faults.told import TAKES, beside_rows, completed
 
 AT_ONCE = 1_000  # proposals
@@ -50,13 +50,13 @@ class Books:
     still: list[tuple[float, float]]
 
 
-def check(database: str, cases: Sequence[Any], books: Books, *, is_over: bool = False) -> list[Finding]:
+def check(reader: Reader, cases: Sequence[Any], books: Books, *, is_over: bool = False) -> list[Finding]:
     """Everything that is wrong with these cases; once it `is_over` also what did not come to its end."""
     found: list[Finding] = []
     for start in range(0, len(cases), AT_ONCE):
         some = cases[start : start + AT_ONCE]
         before, deeds = time.time(), {case.order: list(case.deeds) for case in some}
-        accounts, strangers = read(database, [case.order for case in some])
+        accounts, strangers = reader.read([case.order for case in some])
         found += [Finding("log", order, "there are two proposals") for order in strangers]
         calls = _by_order(books.shop)  # after the rows: what counts as done has acted by now
         for case in some:
@@ -65,9 +65,9 @@ def check(database: str, cases: Sequence[Any], books: Books, *, is_over: bool = 
     return found
 
 
-def glance(database: str, cases: Sequence[Any]) -> list[Finding]:
+def glance(reader: Reader, cases: Sequence[Any]) -> list[Finding]:
     """Where rows and log of these cases do not agree at this moment, in the middle of whatever goes on."""
-    accounts, _ = read(database, [case.order for case in cases])
+    accounts, _ = reader.read([case.order for case in cases])
     nothing = Books(None, None, 0, [])
     trials = [(_Trial(case, [], [], 0, nothing, is_over=False), accounts.get(case.order)) for case in cases]
     return [finding for trial, account in trials if account for finding in trial.log(account)]

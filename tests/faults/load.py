@@ -96,6 +96,10 @@ class Load:
         for burst in self._bursts:
             burst.result()
 
+    def give_up(self) -> None:
+        """Begin nothing more: the system is gone."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _work(self, cases: list[Case], name: str, done: Future[None]) -> None:
         try:
             together = cases[: len(cases) // 2]

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 import psycopg
 
 from tests.faults import checker
+from tests.faults.account import Reader
 from tests.faults.checker import Finding
 from tests.faults.downstream import Downstream
 from tests.faults.load import Case, Load, Operator
@@ -83,6 +84,7 @@ class Run:
         self.load, self.nemesis = Load(system, inbox), Nemesis(system, shop, inbox, only)
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
+        self.reader = Reader(system.database)
         self.began = time.monotonic()
         self._connection: psycopg.Connection[tuple[int]] | None = None
 
@@ -119,7 +121,7 @@ class Run:
         """Where rows and log do not agree now; nothing while the database is away."""
         time.sleep(0.01)
         try:
-            return checker.glance(self.system.database, cases)
+            return checker.glance(self.reader, cases)
         except psycopg.Error:
             return []
 
@@ -167,7 +169,7 @@ class Run:
 
     def _check(self, cases: list[Case], *, is_over: bool = False) -> list[Finding]:
         books = checker.Books(self.shop, self.inbox, LEASE, self.nemesis.still)
-        return checker.check(self.system.database, cases, books, is_over=is_over)
+        return checker.check(self.reader, cases, books, is_over=is_over)
 
     def _end(self) -> Totals:
         """Everything comes to rest, is checked as a whole, and counted."""
