@@ -61,7 +61,7 @@ def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
             with _browser() as browser:
                 if browser is None:
                     return _missing()
-                for delay in scale.of((0, DELAY), (0, DELAY), (DELAY,)):
+                for delay in scale.of((0, DELAY), (0, DELAY), (0,)):
                     desk = _Desk(browser, web.port, cookie, delay)
                     figures += [
                         _figure(size, delay, desk.press(times, ahead=ahead), ahead=ahead)
