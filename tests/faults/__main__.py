@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -78,6 +79,7 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
         _say(f"{mutant or 'The system'} is up after {time.monotonic() - began:.1f} s; seed {seed}")
         run = Run(system, shop, inbox, operator, say=_say, **given)
         with Hands(system, shop, inbox, run.load, seed):
+            _stop_at_ctrl_c(run)
             try:
                 totals = _hunted(run, MUTANTS[mutant]) if mutant else run.cycles(options.cycles)
             except BaseException:
@@ -86,6 +88,17 @@ def _run(options: argparse.Namespace, mutant: str) -> int:
         if options.keep:
             _keep(system, Path(options.keep))
     return _verdict(totals, mutant)
+
+
+def _stop_at_ctrl_c(run: Run) -> None:
+    """The first Ctrl-C ends the run after its cycle, with its totals; the second at once."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _say("Stops after this cycle; Ctrl-C again stops at once.")
+        run.stop()
+
+    signal.signal(signal.SIGINT, stop)
 
 
 def _hunted(run: Run, mutant: Mutant) -> Totals:

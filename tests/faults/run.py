@@ -85,14 +85,21 @@ class Run:
         self.totals = Totals(seed, cases=self.load.cases)
         self.deck = random.Random(seed)
         self.reader = Reader(system.database)
+        self.is_last = False
         self.began = time.monotonic()
         self._connection: psycopg.Connection[tuple[int]] | None = None
 
     def cycles(self, count: int) -> Totals:
-        """So many cycles, and the end."""
+        """So many cycles, or until `stop`; and the end."""
         for number in range(1, count + 1):
             self._cycle(number)
+            if self.is_last:
+                break
         return self._end()
+
+    def stop(self) -> None:
+        """This cycle is the last."""
+        self.is_last = True
 
     def hunt(self, seconds: float, *, kind: str, fault: str) -> Totals:
         """Cycles until something of this kind is found, or for so long; every other one with this fault."""
