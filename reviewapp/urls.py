@@ -28,6 +28,7 @@ from insights.trust import api as insights_api
 from reviewapp.accounts import people_pages
 from reviewapp.processes import health
 from reviewapp.web import pages
+from reviewapp.web.openapi import MadeOnce
 from suggestions.allowance.api import AgentBoundaries, OwnBoundaries
 from suggestions.intake.api import ActionTypes, Batch, OneProposal, Proposals, Withdraw
 from suggestions.telling_agents import api as callback_api
@@ -253,7 +254,7 @@ urlpatterns = [
     path("figures/", include("insights.mine.urls")),
     path("audit/", include("audit.urls")),
     path("accounts/", include("reviewapp.accounts.urls")),
-    path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/schema/", SpectacularJSONAPIView.as_view(generator_class=MadeOnce), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

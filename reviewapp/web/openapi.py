@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from threading import Lock
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 
 from reviewapp.web.problems import Problem
 
@@ -35,3 +38,19 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"]["default"] = PROBLEM
     return result
+
+
+class MadeOnce(SchemaGenerator):
+    """The document is the same for everybody, and takes about a second: each process makes it once."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        with _one_at_a_time:
+            return _document()
+
+
+_one_at_a_time = Lock()
+
+
+@cache
+def _document() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
