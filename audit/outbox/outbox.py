@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from celery import current_app
 from django.db import connection
 
 from audit.outbox.tell_worker import Room, lost_after, tell_worker
+from audit.statements.prepared import execute
 
 
 class Waits(NamedTuple):
@@ -99,23 +101,15 @@ class Sending(Outbox):
     waits: tuple[Waits, ...] = _WAITING
     claimed_seconds: float = 60  # by then an attempt is over, or the worker that made it is gone
     pauses: Sequence[float] = ()  # seconds after each attempt that failed
+    may: str = "TRUE"  # SQL; no attempt is made of other rows
 
     def take(self, row_id: UUID) -> Attempt | None:
         """Make this the one sender of the next attempt; None where none is due.
 
         A worker that is killed afterwards leaves a row that is due again after `claimed_seconds`.
         """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                UPDATE {self.table}
-                   SET attempts = attempts + 1, due_at = statement_timestamp() + make_interval(secs => %s)
-                 WHERE id = %s AND status = 'waiting' AND due_at <= statement_timestamp()
-             RETURNING attempts, statement_timestamp()""",
-                [self.claimed_seconds, row_id],
-            )
-            row = cursor.fetchone()
-        return Attempt(*row) if row else None
+        taken = execute(self._taken, [str(self.claimed_seconds), row_id])
+        return Attempt(*taken[0]) if taken else None
 
     @property
     def attempts(self) -> int:
@@ -132,9 +126,17 @@ class Sending(Outbox):
         return self._write(row_id, number, later, [seconds, error])
 
     def _write(self, row_id: UUID, number: int, changes: str, values: list[Any]) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE {self.table} SET {changes} WHERE id = %s AND attempts = %s AND status = 'waiting'",
-                [*values, row_id, number],
-            )
-            return bool(cursor.rowcount)
+        written = execute(
+            f"UPDATE {self.table} SET {changes}"
+            " WHERE id = %s AND attempts = %s AND status = 'waiting' RETURNING id",
+            [*values, row_id, str(number)],
+        )
+        return bool(written)
+
+    @cached_property
+    def _taken(self) -> str:
+        return f"""
+            UPDATE {self.table}
+               SET attempts = attempts + 1, due_at = statement_timestamp() + make_interval(secs => %s)
+             WHERE id = %s AND status = 'waiting' AND due_at <= statement_timestamp() AND ({self.may})
+         RETURNING attempts, statement_timestamp()"""

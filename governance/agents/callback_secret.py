@@ -21,10 +21,13 @@ from django.db.models.functions import Now
 from audit.ground.actors import Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.statements.prepared import Rows
 from governance.agents.sealing import Unreadable, opened, sealed
 from governance.door.keys import LONGEST_OVERLAP, OVERLAP, SecretRefused
 from governance.models import Agent, CallbackSecret
 
+_SIGNS = "t.ends_at IS NULL OR t.ends_at > statement_timestamp()"  # as `CallbackSecret.objects.in_force`
+_IN_FORCE = Rows(CallbackSecret, where=f"t.agent_id = %s AND ({_SIGNS}) ORDER BY t.id DESC")
 MOST = 4  # that sign at the same time
 
 
@@ -53,7 +56,7 @@ def callback_secret(agent: Agent) -> str:
 
 def signing_secrets(agent: Agent) -> list[str]:
     """All that sign a message now, the newest first. Raises `Unreadable` where the newest can't be read."""
-    rows = list(CallbackSecret.objects.in_force().filter(agent=agent))
+    rows = _IN_FORCE([agent.pk])
     if not rows:
         return [callback_secret(agent)]
     found = [_of(rows[0], agent)]

@@ -6,6 +6,7 @@ The row of an endpoint is locked before the rows of its messages, wherever both 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,9 +16,11 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER, Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
+from audit.statements.prepared import Rows
 from suggestions.models import Callback, CallbackEndpoint
 from suggestions.telling_agents import anew
 
+_LOCKED = Rows(CallbackEndpoint, where="t.agent_id = %s AND t.origin = %s FOR UPDATE")
 FIRST_PROBE, LONGEST_PAUSE = 900.0, 21_600.0  # seconds between probes: twice as long each time, up to that
 
 
@@ -29,21 +32,20 @@ class NotPaused(Refusal):
 
 
 @transaction.atomic
-def may_try(callback: Callback) -> bool:
-    """Whether this message may be tried although its address was paused a moment ago: it is the probe, or
-    the address is resumed by now. One that may not waits for that."""
-    endpoint = locked(callback)
-    if endpoint is None or not endpoint.paused_at or endpoint.probe == callback.pk:
-        return True
-    waiting = Callback.objects.filter(pk=callback.pk, status=Callback.Status.WAITING, due_at__lte=Now())
+def hold(callback_id: UUID) -> None:
+    """Let this message wait until its address is resumed, where that is paused and it is not the probe."""
+    known: Any = Callback.objects.with_endpoint()
+    callback = known.filter(pk=callback_id, endpoint_paused=True, status=Callback.Status.WAITING).first()
+    endpoint = locked(callback) if callback else None
+    if endpoint is None or not endpoint.paused_at or endpoint.probe == callback_id:
+        return
+    waiting = Callback.objects.filter(pk=callback_id, status=Callback.Status.WAITING, due_at__lte=Now())
     waiting.update(status=Callback.Status.PAUSED)
-    return False
 
 
 def locked(callback: Callback) -> CallbackEndpoint | None:
     """The endpoint of this message, for the rest of the transaction; None where it never failed."""
-    rows = CallbackEndpoint.objects.select_for_update()
-    return rows.filter(agent=callback.agent_id, origin=callback.origin).first()
+    return next(iter(_LOCKED([callback.agent_id, callback.origin])), None)
 
 
 def locked_or_made(callback: Callback) -> CallbackEndpoint:

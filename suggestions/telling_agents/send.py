@@ -18,12 +18,15 @@ from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
 from audit.outbox.outbox import Attempt
+from audit.statements.prepared import Rows
+from audit.statements.writes import as_one, store
 from governance.agents.callback_secret import signing_secrets
 from governance.agents.sealing import Unreadable
 from suggestions.answering.callbacks import CALLBACKS
 from suggestions.models import Callback, CallbackAttempt
 from suggestions.telling_agents import endpoints, masking
 
+_KNOWN = Rows(Callback, "proposal", "agent", where="t.id = %s")
 JITTER = 0.1
 TIMEOUT = 15.0  # seconds for one attempt
 ERROR_LENGTH = 300
@@ -53,13 +56,11 @@ def send(callback_id: UUID) -> None:
     A worker that is killed in between leaves a row that is due again; the agent may then hear
     a message twice, with the same `webhook-id`.
     """
-    known: Any = Callback.objects.with_endpoint().select_related("proposal", "agent")
-    callback = known.filter(pk=callback_id).first()
-    if callback is None or (callback.endpoint_paused and not endpoints.may_try(callback)):
-        return
     attempt = CALLBACKS.take(callback_id)
     if attempt is None:
+        endpoints.hold(callback_id)
         return
+    [callback] = _KNOWN([callback_id])
     heard = _attempt(callback, attempt)
     insist(lambda: _note(callback, attempt, heard))
 
@@ -179,11 +180,12 @@ def _end(callback: Callback, attempt: Attempt, status: str, heard: Heard) -> boo
     error = heard.error[:ERROR_LENGTH]
     if not CALLBACKS.end(callback.pk, attempt.number, status, error=error):
         return False
-    _keep(callback, attempt, heard)
     facts = {"callback": str(callback.pk), "type": callback.type, "attempts": attempt.number}
     if error:
         facts["error"] = error
-    record(f"callback.{status}", actor=WORKER, proposal=callback.proposal_id, data=facts)
+    with as_one():
+        _keep(callback, attempt, heard)
+        record(f"callback.{status}", actor=WORKER, proposal=callback.proposal_id, data=facts)
     return True
 
 
@@ -194,7 +196,7 @@ def _tried(callback: Callback, attempt: Attempt) -> int:
 
 
 def _keep(callback: Callback, attempt: Attempt, heard: Heard) -> None:
-    CallbackAttempt.objects.create(
+    tried = CallbackAttempt(
         callback=callback,
         number=attempt.number,
         at=attempt.at,
@@ -203,3 +205,4 @@ def _keep(callback: Callback, attempt: Attempt, heard: Heard) -> None:
         answer=heard.answer,
         error=heard.error[:ERROR_LENGTH],
     )
+    store(tried)

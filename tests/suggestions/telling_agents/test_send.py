@@ -19,9 +19,11 @@ from governance.agents.callback_secret import callback_secret, rotate
 from suggestions.answering import callbacks
 from suggestions.models import Callback, CallbackAttempt, CallbackEndpoint
 from suggestions.telling_agents import send as sending
+from tests.queries import sent
 from tests.suggestions.telling_agents.conftest import make_due, state
 
 pytestmark = pytest.mark.django_db
+MESSAGE = 6  # taken; read; its secrets; the lock of its endpoint; its end; all that is written
 
 
 def test_a_callback_arrives_signed(owed, hook, agent):
@@ -44,6 +46,14 @@ def test_a_callback_arrives_signed(owed, hook, agent):
     assert event["data"] == {"callback": str(owed.pk), "type": "execution.succeeded", "attempts": 1}
     tried = CallbackAttempt.objects.get()
     assert (tried.number, tried.http_status, tried.answer, tried.error) == (1, 204, "", "")
+
+
+def test_bringing_a_message_costs_few_statements(owed, hook):
+    with sent() as statements:
+        sending.send(owed.pk)
+
+    assert len(hook.heard) == 1
+    assert len(statements) <= MESSAGE, statements
 
 
 def test_nobody_else_can_sign(owed, hook, agent, olga):
