@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID
 
@@ -109,7 +110,8 @@ def _open_offer(execution: Execution, by: User) -> Compensation:
 def shown_breakers(request: HttpRequest) -> HttpResponse:
     rows = [_breaker(found) for found in breakers.all_routes()]
     shut = sum(row["state"] != "closed" for row in rows)
-    return render(request, "execution/board/breakers.html", {"rows": rows, "shut": shut})
+    context = {"rows": rows, "shut": shut, "layout": layout(request)}
+    return render(request, "execution/board/breakers.html", context)
 
 
 @login_required
@@ -144,6 +146,7 @@ def _breaker(found: breakers.Stands) -> dict[str, Any]:
     breaker = found.breaker
     failed = found.state == STATE.CLOSED and found.failures > 0
     return {
+        "id": sha256(found.route.encode()).hexdigest()[:12],
         "route": found.route,  # to the letter in the form
         "shown": pieces(found.route),
         "state": found.state,

@@ -17,7 +17,11 @@ from governance.models import ActionType, Incident, User
 from governance.people.incidents import incidents_seen_by
 
 AT_ONCE = timedelta(seconds=2)  # between an event and the row that it tells of
-_TELLS = {Breaker.State.OPEN: "breaker.opened", Breaker.State.CLOSED: "breaker.closed"}
+_TELLS = {
+    Breaker.State.OPEN: "breaker.opened",
+    Breaker.State.HALF_OPEN: "breaker.half_opened",
+    Breaker.State.CLOSED: "breaker.closed",
+}
 
 
 class Event(NamedTuple):
@@ -71,6 +75,8 @@ def _of_breaker(change: BreakerChange, since: datetime) -> Aside:
         return Aside(since, f"{route} was being let alone when it began", f"by {by}" if by else "", reason)
     if change.state == Breaker.State.OPEN:
         text = f"{by} let {route} alone" if by else f"{route} failed too often and is let alone for a while"
+    elif change.state == Breaker.State.HALF_OPEN:
+        text = f"One call tried {route} again"
     else:
         text = f"{by} let workers ask {route} again" if by else f"Workers may ask {route} again"
     return Aside(change.at, text, said=reason)

@@ -113,6 +113,7 @@ def try_once(route: str, execution_id: UUID, proposal_id: UUID) -> bool:
     """Become the one that tries a route whose time is over; in the transaction that begins the attempt."""
     if not execute(_TRY, [execution_id, TRIAL, route]):
         return False
+    BreakerChange.objects.create(route=route, state=STATE.HALF_OPEN)
     record("breaker.half_opened", actor=WORKER, proposal=proposal_id, data={"route": route})
     transaction.on_commit(announce_breakers, robust=True)
     return True
@@ -202,7 +203,7 @@ def changes(
     found: list[BreakerChange] = []
     begun: set[str] = set()  # routes of which the last change before that time was seen
     for change in rows.order_by("-id")[:most]:
-        if change.at >= since or (change.route not in begun and change.state == STATE.OPEN):
+        if change.at >= since or (change.route not in begun and change.state != STATE.CLOSED):
             found.append(change)
         if change.at < since:
             begun.add(change.route)

@@ -118,6 +118,36 @@ def test_one_execution_tells_how_it_goes_on_and_keeps_what_is_unfolded(
     assert page.evaluate("isTheSame")
 
 
+def test_breakers_are_drawn_again_around_who_writes(
+    visit: Visit, approved: Any, shop: Any, olga: Any
+) -> None:
+    execution = approved(workflow(step(f"{shop.url}/refunds"), step(f"{shop.url}/mail", name="mail")))
+    refunds, mail = f"POST {shop.url}/refunds", f"POST {shop.url}/mail"
+    page = same_page(visit(olga, "/executions/breakers/"))
+    cards = page.locator("#routes > li")
+    cards.filter(has_text="/mail").get_by_text("Open it…").click()
+    why = cards.filter(has_text="/mail").get_by_label("Why is it to be let alone?")
+    why.fill("The mail")
+
+    for _ in range(breakers.FAILURES):
+        breakers.failed(refunds, "HTTP 503", proposal_id=execution.proposal_id)
+
+    expect(cards.first).to_contain_text("open: nobody asks it")
+    expect(cards.first).to_contain_text("/refunds")
+    page.get_by_text("1 is let alone now").wait_for()
+    expect(why).to_be_visible()
+    expect(why).to_have_value("The mail")
+    shoot(page, "breakers-news")
+    check(page, "breakers with news")
+
+    breakers.failed(mail, "HTTP 503", proposal_id=execution.proposal_id)
+    breakers.close_by_hand(refunds, actor=olga.as_actor(), reason="It is back.")
+    expect(page.get_by_text("is let alone now")).to_have_count(0)
+    expect(why).to_have_value("The mail")
+    page.get_by_role("button", name="Open the breaker").click()
+    expect(cards.first).to_contain_text("It stays open until somebody closes it")
+
+
 def test_a_lost_socket_costs_time_only(visit: Visit, stuck: Any, olga: Any) -> None:
     page = live(visit(olga, "/executions/"))
     expect(page.locator("#live-status")).to_have_text("Live")
