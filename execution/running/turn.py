@@ -387,7 +387,7 @@ class Turn:
         if not succeeds or self._is_used_later(task):
             outcome["answer"] = kept_answer(result.status, result.answer)
         if completes:
-            outcome["verdict"] = self._verdict_with(task.step, Verdict.UNVERIFIED)
+            outcome["verdict"] = self.verdict_with(task.step, Verdict.UNVERIFIED)
         owes = succeeds and self.execution.proposal.callback_url
         tells_breaker = any(one.route == moves.breaker_of(route) for one in self.work.troubled)
         # One statement is a transaction by itself.
@@ -399,10 +399,14 @@ class Turn:
                 news.owe_agent(self.execution, Execution.Status.SUCCEEDED)
         return not succeeds
 
-    def _verdict_with(self, step: Step, verdict: str) -> str:
-        """The worst of what the steps came to, this one with what it comes to now: proved late is proved."""
-        done = [one.step for one in self.work.steps if one.step.kind == Step.Kind.DO]
-        return worst([verdict, *(one.verdict for one in done if one.pk != step.pk)])
+    def verdict_with(self, step: Step, verdict: str) -> str:
+        """The worst of what the steps came to, this one with what it comes to now: proved late is proved.
+
+        Of what undoes a step it is no matter: what was done was seen, or was not.
+        """
+        done = {one.step.pk: one.step.verdict for one in self.work.steps if one.step.kind == Step.Kind.DO}
+        now = {step.pk: verdict} if step.kind == Step.Kind.DO else {}
+        return worst({**done, **now}.values())
 
     def _is_used_later(self, task: Task) -> bool:
         """Whether what the last step answered may still be asked for."""
@@ -423,7 +427,7 @@ class Turn:
     @transaction.atomic
     def end_step(self, step: Step, evidence: dict[str, Any], verdict: str) -> bool:
         """Complete a step. False where that was the last one, and the execution has succeeded."""
-        self.lease.write(verdict=self._verdict_with(step, verdict if step.kind == Step.Kind.DO else ""))
+        self.lease.write(verdict=self.verdict_with(step, verdict))
         receipt = {**(step.receipt or {}), **evidence}
         complete(step, receipt, verdict)
         data = {"step": step.name, "receipt": receipt, "execution": str(self.execution.pk)}

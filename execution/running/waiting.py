@@ -109,7 +109,7 @@ class Waiting:
             return
         receipt = {**(self.step.receipt or {}), **found.evidence(verify)}
         Step.objects.filter(pk=self.step.pk).update(receipt=receipt, verdict=found.verdict)
-        self.turn.lease.write(verdict=found.verdict)
+        self.turn.lease.write(verdict=self.turn.verdict_with(self.step, found.verdict))
         says = "the agent says so" if "reported_by" in receipt else "the call succeeded"
         self.turn.ask(f"Step {self.step.name}: {says}, but its effect is not proved: {found.why}.")
         if found.verdict == Verdict.MISMATCH:

@@ -68,6 +68,24 @@ def test_what_was_done_is_undone_once_somebody_approves_the_exact_call(
         compensation.approve(offer, by=ana, digest=offer.digest)
 
 
+def test_what_was_seen_stays_seen_when_it_is_undone(approved: Any, shop: Any, ana: Any) -> None:
+    shop.will("/refunds", (201, {"id": "r-7"}, {}))
+    shop.will("/mail", 422)
+    shop.will("/look", (200, {"refunded": True}, {}))
+    plan = plan_of(shop)
+    look = {"kind": "http", "method": "GET", "url": f"{shop.url}/look"}
+    plan["steps"][0]["verify"] = {"route": look, "expect": "response.json.refunded == true"}
+    execution = run_to_rest(approved(plan))
+    assert (execution.status, execution.verdict) == ("needs_attention", "verified")
+    offer = Compensation.objects.get()
+
+    compensation.approve(offer, by=ana, digest=offer.digest)
+    execution = run_to_rest(execution)
+
+    assert (execution.status, execution.verdict) == ("cancelled", "verified")
+    assert Step.objects.get(kind="undo").verdict == "unverified"
+
+
 def test_as_many_people_approve_it_as_the_action_asked_for(half_done: Any, shop: Any, ana: Any) -> None:
     Proposal.objects.update(approvals_needed=2)
     calls = Compensation.objects.get().calls
