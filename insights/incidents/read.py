@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from execution.models import IncidentExecution
+from execution.models import Execution, IncidentExecution
 from governance.models import Incident, User
 from governance.models.incidents import IncidentQuerySet
 from governance.people.incidents import incidents_seen_by
@@ -16,6 +16,7 @@ from suggestions.models import Proposal
 
 OPEN, CLOSED, ALL = "open", "closed", ""
 EXAMPLES = 20
+COUNTED = 1_000
 _RELATED = ("agent__owner", "team", "escalated_to", "opened_by", "acknowledged_by", "closed_by")
 
 
@@ -68,6 +69,14 @@ def executions_of(incident: Incident, user: User, *, most: int = EXAMPLES) -> li
     of = ("proposal__resolution", "suggestion")
     related = [f"{about}__{more}" for about in ("execution", "former") for more in of]
     return list(rows.select_related(*related).order_by("-id")[:most])
+
+
+def still_stuck(incident: Incident, user: User) -> int:
+    """How many of its executions need a person still, of those that this one may know about: so many, or
+    `COUNTED` where it is more."""
+    known = Proposal.objects.visible_to(user)
+    stuck = incident.executions.filter(execution__status=Execution.Status.NEEDS_ATTENTION)
+    return stuck.filter(execution__proposal__in=known).order_by()[:COUNTED].count()
 
 
 def proposals_seen(user: User, incidents: Sequence[Incident]) -> set[UUID]:

@@ -135,6 +135,8 @@ def _one(
         else "",
         "about": [_about(row) for row in about[: read.EXAMPLES]],
         "more_about": len(about) > read.EXAMPLES,
+        "stuck": read.still_stuck(incident, person) if about else 0,
+        "many_stuck": read.COUNTED,
         "notes": [_note(note) for note in incident.notes.select_related("by").order_by("id")],
         "may_attend": may,
         "may_take": may and not incident.closed_at and not incident.acknowledged_at,

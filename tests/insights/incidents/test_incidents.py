@@ -12,15 +12,20 @@ from django.test import Client
 
 from audit.ground.actors import SYSTEM
 from audit.models import Event
+from execution.desk import attend
+from execution.incidents.incidents import past_deadline
 from governance.models import Agent, Autonomy, Incident, StageChange, Team
 from governance.trust import autonomy, incidents
 from insights.incidents import api as incident_api
 from insights.incidents import views as incident_views
 from tests.approvals.desk.test_views import browser
 from tests.conftest import actor_of
+from tests.execution.conftest import approved, run_to_rest, shop, step, workflow
+from tests.pages import in_one_line
 from tests.queries import same_queries_at
 from tests.settled import *  # noqa: F403 - everybody, once for all tests here
 
+__all__ = ["approved", "shop"]
 LIST = "/incidents/"
 
 
@@ -44,6 +49,34 @@ def html_of(client: Client, query: str = "") -> str:
     answer = client.get(LIST + query)
     assert answer.status_code == 200
     return str(answer.content.decode())
+
+
+# --- One of them ----------------------------------------------------------------------------------
+
+
+def test_an_incident_says_how_many_of_its_executions_need_somebody_still(
+    approved: Any, shop: Any, desk: Client, pia: Any
+) -> None:
+    shop.will("/refunds", *["hang up"] * 3)
+    stuck = [run_to_rest(approved(workflow(step(f"{shop.url}/refunds")))) for _ in range(3)]
+    for execution in stuck:
+        incident = past_deadline(execution, "It took too long.")
+    page = f"/incidents/{incident.pk}/"
+    said = in_one_line(desk.get(page).content.decode())
+    assert "of these still need attention, and closing the incident does nothing about them." in said
+    assert '<b class="num">3</b>' in said
+
+    for execution in stuck[:2]:
+        attend.cancel(execution, by=pia)
+    incidents.close_incident(
+        incident, by=pia, actor=actor_of(pia), reason="The shop was slow.", found_to_be="service"
+    )
+    assert '<b class="num">1</b> of these still needs attention.' in in_one_line(
+        desk.get(page).content.decode()
+    )
+
+    attend.cancel(stuck[2], by=pia)
+    assert "of these still" not in desk.get(page).content.decode()
 
 
 # --- The list -----------------------------------------------------------------------------------------
