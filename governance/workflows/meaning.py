@@ -39,13 +39,20 @@ class Doubt(NamedTuple):
 def doubts(plan: Workflow, schema: dict[str, Any]) -> Iterator[Doubt]:
     """All there are in its expressions, each of which can be compiled."""
     arguments = Arguments(schema)
+    found = list(_compiled(plan))
+    of_steps = {path[:2]: _tested(one.tree) for path, one in found if path[2:] == ("if",)}
+    for path, expression in found:
+        tested = _tested(expression.tree) | of_steps.get(path[:2], set())
+        for node, text, mild in _in_expression(expression.tree, plan, arguments, tested):
+            yield Doubt(path, text, *_place(expression, node), mild=mild)
+
+
+def _compiled(plan: Workflow) -> Iterator[tuple[Path, Expression]]:
     for path, source, known in expressions_in(plan):
         try:
-            expression = compiled(source, known)
+            yield path, compiled(source, known)
         except ValueError:  # told where its form is checked
             continue
-        for node, text, mild in _in_expression(expression.tree, plan, arguments):
-            yield Doubt(path, text, *_place(expression, node), mild=mild)
 
 
 class Chain(NamedTuple):
@@ -78,6 +85,16 @@ def _chain(node: Node) -> Chain | None:
     return Chain(before.fact, (*before.names, name), (*before.nodes, node))
 
 
+def _tested(node: Node) -> set[tuple[str, ...]]:
+    """What it asks about before it uses it: `has(args.note)` and `"note" in args`, as fact and names."""
+    found = {member for part in node.parts for member in _tested(part)}
+    chain = _chain(node) if node.is_test else None
+    if node.kind == "call" and node.word == "@in" and node.parts[0].text is not None:
+        inside = _chain(node.parts[1])
+        chain = inside and inside._replace(names=(*inside.names, node.parts[0].text))
+    return found | {(chain.fact, *chain.names)} if chain else found
+
+
 class Arguments:
     """What the schema of an action's arguments says of a member of them."""
 
@@ -100,6 +117,17 @@ class Arguments:
                 return depth, f"the schema knows no {said[:200]}{meant}", not closed
             schemas = self._named(applying, name)
         return None
+
+    def optional(self, names: Sequence[str]) -> Iterator[int]:
+        """At which places of these names one stands that may be left out, of those that the schema knows."""
+        schemas: list[Any] = [self.marks.root]
+        for depth, name in enumerate(names):
+            required = {word for part in self._must(schemas) for word in _words_of(part.get("required"))}
+            schemas = self._named(self.marks.applying(schemas), name)
+            if not schemas:
+                return
+            if name not in required:
+                yield depth
 
     def kinds(self, names: Sequence[str]) -> set[str]:
         """What it can be in an expression: text, number, bool; empty where that can't be told."""
@@ -127,12 +155,15 @@ class Arguments:
         return shut and name not in object_in(part, "properties") and "patternProperties" not in part
 
 
-def _in_expression(node: Node, plan: Workflow, arguments: Arguments) -> Iterator[tuple[Node, str, bool]]:
+def _in_expression(
+    node: Node, plan: Workflow, arguments: Arguments, tested: set[tuple[str, ...]]
+) -> Iterator[tuple[Node, str, bool]]:
     for chain in chains(node):
         if chain.fact == "args":
             if found := arguments.unknown(chain.names):
                 depth, text, mild = found
                 yield chain.nodes[depth + 1], text, mild
+            yield from _left_out(chain, arguments, tested)
         elif problem := _no_such_member(chain):
             yield chain.nodes[0], problem, False
     if plan.look is None:
@@ -141,6 +172,22 @@ def _in_expression(node: Node, plan: Workflow, arguments: Arguments) -> Iterator
             for name in _named(node, "look")
         )
     yield from ((where, text, False) for where, text in _not_together(node, arguments))
+
+
+def _left_out(
+    chain: Chain, arguments: Arguments, tested: set[tuple[str, ...]]
+) -> Iterator[tuple[Node, str, bool]]:
+    """The first of these members that may be missing, where nothing asks for it before."""
+    for depth in arguments.optional(chain.names):
+        member = (chain.fact, *chain.names[: depth + 1])
+        if member not in tested:
+            said = ".".join(member)[:200]
+            yield (
+                chain.nodes[depth + 1],
+                f"{said} may be left out; ask has({said}) first, or this fails",
+                True,
+            )
+            return
 
 
 def _no_such_member(chain: Chain) -> str:
@@ -190,6 +237,10 @@ def _name(node: Node) -> str:
 
 def _words(kinds: set[str]) -> str:
     return " or ".join(sorted(_SAID[kind] for kind in kinds))
+
+
+def _words_of(required: Any) -> list[str]:
+    return [word for word in required if isinstance(word, str)] if isinstance(required, list) else []
 
 
 def _list(before: str, names: Any) -> str:

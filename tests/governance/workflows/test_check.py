@@ -24,10 +24,16 @@ PAY = {
             "amount": {"type": "number"},
             "to": {"$ref": "#/$defs/account"},
             "tags": {"type": "object"},
+            "note": {"type": "string"},
         },
+        "required": ["order_id", "amount", "to", "tags"],
         "additionalProperties": False,
         "$defs": {
-            "account": {"type": "object", "properties": {"iban": {"type": "string"}, "bank": {}}},
+            "account": {
+                "type": "object",
+                "properties": {"iban": {"type": "string"}, "bank": {}},
+                "required": ["iban"],
+            },
         },
     },
 }
@@ -201,6 +207,36 @@ def test_what_the_schema_leaves_open_is_a_warning(db: None) -> None:
     assert checked.errors == []
     said = "the schema knows no args.amont; did you mean amount?"
     assert [(w["line"], w["column"], w["detail"].casefold()) for w in checked.warnings] == [(5, 14, said)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "warned"),
+    [
+        ("args.note == 'x'", "args.note"),
+        ("args.to.bank == 'x'", "args.to.bank"),
+        ("args.amount > 3 && args.to.iban != ''", ""),
+        ("has(args.note) && args.note == 'x'", ""),
+        ("'note' in args && args.note == 'x'", ""),
+        ("has(args.note) && args.to.bank == args.note", "args.to.bank"),
+        ("has(args.to.bank)", ""),
+    ],
+)
+def test_what_may_be_left_out_is_asked_for_first(pay: ActionType, condition: str, warned: str) -> None:
+    checked = check(STEP + f'    if: "{condition}"\n', pay)
+
+    assert checked.errors == []
+    expected = [f"{warned} may be left out; ask has({warned}) first, or this fails."] if warned else []
+    assert [warning["detail"] for warning in checked.warnings] == expected
+
+
+def test_what_the_condition_of_a_step_asks_for_its_routes_may_use(pay: ActionType) -> None:
+    route = {"kind": "http", "url": "http://shop.internal/", "body": {"note": "=args.note"}}
+    step = {"name": "pay", "routes": [route]}
+
+    assert [one["pointer"] for one in check_content({"steps": [step]}, pay).warnings] == [
+        "/steps/0/routes/0/body/note"
+    ]
+    assert not check_content({"steps": [{**step, "if": "has(args.note)"}]}, pay).warnings
 
 
 def test_of_what_was_sent_as_json_the_pointer_is_told(pay: ActionType) -> None:
