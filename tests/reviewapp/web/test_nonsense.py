@@ -1,7 +1,8 @@
 """Whatever is sent to whatever address, nobody gets a 5xx: every parameter and field there is, with nonsense.
 
 What there is to send is read from the product itself: parameters and bodies of the API from its OpenAPI
-document, addresses from the URLconf, fields and links of pages from the pages as they are drawn.
+document, addresses from the URLconf, fields and links of pages from the pages as they are drawn. A daily run
+tries a third of the values at each place, other ones at the next; `make thorough` tries all of them at all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.reviewapp.web.test_access import (
     settled,  # noqa: F401 - a fixture
     world,  # noqa: F401 - a fixture
 )
+from tests.searching import some
 
 pytestmark = pytest.mark.timeout(400)
 HUGE = "9" * 400
@@ -152,8 +154,9 @@ def _kept(path: str, name: str) -> str:
     return "".join(f"{n}={v}&" for n, v in rest)
 
 
+@pytest.mark.thorough
 def test_no_body_of_the_api_breaks_it(world: World, found: Found) -> None:  # noqa: F811
-    for (route, method), operation in operations().items():
+    for nth, ((route, method), operation) in enumerate(operations().items()):
         if method == "GET":
             continue
         whole = form(route, world)
@@ -161,7 +164,7 @@ def test_no_body_of_the_api_breaks_it(world: World, found: Found) -> None:  # no
         for value in [*STOPPED_VALUES, *VALUES]:
             found.note(f"{method} {path} {value}", send(world, caller, method, path, value))
         for index, place in enumerate(places(whole, members(operation))):
-            for value in VALUES if index else [*STOPPED_VALUES, *VALUES]:
+            for value in [*some(VALUES, nth + index), *([] if index else STOPPED_VALUES)]:
                 said = with_value(whole, place, value)
                 found.note(f"{method} {path} {place}={value}", send(world, caller, method, path, said))
 
@@ -300,13 +303,14 @@ def drawn(settled: World, django_db_blocker: Any) -> dict[tuple[str, str], set[s
     return names
 
 
+@pytest.mark.thorough
 def test_no_query_of_a_page_breaks_it(
     world: World,  # noqa: F811
     found: Found,
     drawn: dict[tuple[str, str], set[str]],
 ) -> None:
     client_of = {person: world.visitor(person) for person in world.people}
-    for route, _pattern, path, _methods in pages(world):
+    for nth, (route, _pattern, path, _methods) in enumerate(pages(world)):
         bare = path.partition("?")[0]
         names = drawn["GET", bare]
         for person in people_for(route, "GET"):
@@ -323,7 +327,7 @@ def test_no_query_of_a_page_breaks_it(
                 ask(f"{ANYWHERE[0]}={value}")
             if not ask(together[0]):
                 continue  # so nothing else that it may say makes a difference
-            for query in together[1:]:
+            for query in some(together[1:], nth):
                 ask(query)
             for name, value in product(names, ALONE):
                 ask(f"{_kept(path, name)}{name}={value}")
@@ -391,14 +395,15 @@ def one_of_a_kind(names: Iterable[str]) -> list[str]:
 # --- Addresses, cookies, headers ------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_no_path_breaks_anything(world: World, found: Found) -> None:  # noqa: F811
     olga = world.visitor("olga")
-    for route, pattern in routes().items():
+    for nth, (route, pattern) in enumerate(routes().items()):
         for name in pattern.pattern.converters:
             path = address(route, world).partition("?")[0]
             about = {**world.ids, **world.only.get(route, {})}
             asked = {m for r, m in {**PAGES, **API} if r == route}
-            for value in [*ESCAPED, *STOPPED_ESCAPED]:
+            for value in some([*ESCAPED, *STOPPED_ESCAPED], nth):
                 said = path.replace(f"/{about[name]}", f"/{value}")
                 for method in sorted(asked):
                     if route.startswith("api:"):
