@@ -35,7 +35,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reviewapp.settings")
 
 
 class _Channel(redis.Channel):  # type: ignore[misc]
-    """Keeps the client that kombu makes anew to send, take and acknowledge a message: a third of each."""
+    """Keeps the client that kombu makes anew to send, take and acknowledge a message: a third of each.
+
+    Where its connection was lost in the middle of being closed, it says so. In kombu 5.7 it has no address
+    then, which is an `AttributeError`: to acknowledge what was taken before would end the worker, and all its
+    calls with it. The messages come back by themselves.
+    """
 
     _kept: Any = None
 
@@ -46,6 +51,11 @@ class _Channel(redis.Channel):  # type: ignore[misc]
         if self._kept is None or self._kept.connection_pool is not self.pool:
             self._kept = super()._create_client()  # type: ignore[misc]
         return self._kept
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionResetError("The connection to the broker was lost.")
+        return super()._get_pool(asynchronous=asynchronous)  # type: ignore[misc]
 
 
 class _Redis(redis.Transport):  # type: ignore[misc]
@@ -71,12 +81,6 @@ class _Patient(Connection):  # type: ignore[misc]
     ) -> Any:
         waits = (interval_start, interval_step, interval_max)
         return super()._ensure_connection(errback, max_retries, *waits, *args, **kwargs)
-
-    def maybe_close_channel(self, channel: Any) -> None:
-        # Closing one that holds messages, after its broker has gone, fails in kombu 5.7 and would end the
-        # worker in the middle of its calls. The messages come back by themselves.
-        with suppress(AttributeError):
-            super().maybe_close_channel(channel)
 
 
 class _Messages(AMQP):  # type: ignore[misc]
