@@ -20,6 +20,7 @@ from suggestions.models import Proposal, Suggestion
 
 PRESSING = 80  # the priority of a proposal from which on it is as urgent as a critical one
 _DUE = "status = 'scheduled' AND due_at <= statement_timestamp()"
+_LEFT = "status = 'running' AND lease_until <= statement_timestamp()"  # by a worker that is gone
 _TAKE = """
 UPDATE execution_execution e
    SET status = 'running', fence = fence + 1, version = version + 1, waits_for = '',
@@ -28,10 +29,7 @@ UPDATE execution_execution e
  WHERE {which}
 RETURNING id, fence, deadline <= statement_timestamp(), proposal_id
 """
-_TAKE_IT = _TAKE.format(
-    which=f"id = %s AND NOT {HELD}"
-    f" AND (({_DUE}) OR (status = 'running' AND lease_until <= statement_timestamp()))"
-)
+_TAKE_IT = _TAKE.format(which=f"id = %s AND NOT {HELD} AND (({_DUE}) OR ({_LEFT}))")
 
 
 class Priority(models.IntegerChoices):
@@ -50,13 +48,19 @@ class Priority(models.IntegerChoices):
 
 
 # Who comes at the same time takes another one.
-_DUE_FIRST = f"""(SELECT id FROM execution_execution e WHERE {{which}} AND {_DUE} AND NOT {HELD}
-                   ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"""
-_URGENT = _DUE_FIRST.format(which=f"priority = {Priority.URGENT}")
-_TAKE_URGENT = _TAKE.format(which=f"id = {_URGENT}")
-# The first that is found is taken: a lower priority is not looked for where a higher one is due.
-_BY_PRIORITY = ", ".join(_DUE_FIRST.format(which=f"priority = {one}") for one in Priority.values)
-_TAKE_NEXT = _TAKE.format(which=f"id = coalesce({_BY_PRIORITY})")
+_FIRST = f"""(SELECT id FROM execution_execution e WHERE {{which}} AND NOT {HELD}
+               ORDER BY {{since}} LIMIT 1 FOR UPDATE SKIP LOCKED)"""
+_DUE_FIRST = _FIRST.format(which=f"{{which}} AND {_DUE}", since="due_at")
+_LEFT_FIRST = _FIRST.format(which=f"{{which}} AND {_LEFT}", since="lease_until")
+# The first that is found is taken: a lower priority is not looked for where a higher one is due, and nothing
+# else where a worker left something in the middle.
+_URGENT = [first.format(which=f"priority = {Priority.URGENT}") for first in (_LEFT_FIRST, _DUE_FIRST)]
+_TAKE_URGENT = _TAKE.format(which=f"id = coalesce({', '.join(_URGENT)})")
+_BY_PRIORITY = [
+    _LEFT_FIRST.format(which="TRUE"),
+    *(_DUE_FIRST.format(which=f"priority = {one}") for one in Priority.values),
+]
+_TAKE_NEXT = _TAKE.format(which=f"id = coalesce({', '.join(_BY_PRIORITY)})")
 _TAKE_OLDEST = _TAKE.format(which=f"id = {_DUE_FIRST.format(which='TRUE')}")
 
 

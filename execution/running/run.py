@@ -36,8 +36,9 @@ def run(execution_id: UUID) -> None:
 def run_what_is_due(execution_id: UUID, *, urgent: bool = False) -> None:
     """Carry this one out, and go on with what is due, until nothing is or others have waited long enough.
 
-    So a backlog needs few messages. What comes first is what is most urgent, and of that what has been due
-    longest; every fourth is what has been due longest of all, so that nothing waits for ever.
+    So a backlog needs few messages. What comes first is what a worker that is gone left in the middle, then
+    what is most urgent, and of that what has been due longest; every fourth is what has been due longest of
+    all, so that nothing waits for ever.
     """
     until = time.monotonic() + SECONDS
     run(execution_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from itertools import repeat
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models.functions import Now
 
 from approvals.deciding import decide
 from audit.ground.actors import SYSTEM
@@ -143,6 +145,22 @@ def test_a_worker_for_what_is_urgent_takes_nothing_else(approved, shop):
     run_what_is_due(urgent[0].pk, urgent=True)
 
     assert keys(shop) == [str(one.pk) for one in urgent]
+
+
+def test_what_a_worker_left_in_the_middle_comes_first_without_a_message(approved, shop):
+    plan = workflow(step(f"{shop.url}/refunds"))
+    due, left = (of_priority(approved(plan), 2) for _ in range(2))
+    take(left.pk)
+    assert take(Next.URGENT) is None
+    Execution.objects.filter(pk=left.pk).update(lease_until=Now() - timedelta(seconds=1))
+
+    assert take(Next.URGENT) is None
+    assert [lease and lease.execution_id for lease in (take(), take(), take())] == [left.pk, due.pk, None]
+
+    of_priority(left, 0)
+    Execution.objects.filter(pk=left.pk).update(lease_until=Now() - timedelta(seconds=1))
+    again = take(Next.URGENT)
+    assert (again.execution_id, again.fence) == (left.pk, 3)
 
 
 @pytest.mark.parametrize(
