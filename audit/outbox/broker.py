@@ -56,6 +56,20 @@ def lengths(queues: list[str]) -> dict[str, int]:
         raise Away(type(error).__name__) from error
 
 
+def age() -> float | None:
+    """For how many seconds it has been up, at most: what it was told before may be gone.
+
+    None where that can't be seen, or nothing goes with it, as in RabbitMQ.
+    """
+    if is_rabbitmq(settings.CELERY_BROKER_URL):
+        return None
+    try:
+        server: dict[str, Any] = _valkey().info("server")  # type: ignore[assignment]
+    except redis.RedisError:
+        return None
+    return float(server["uptime_in_seconds"]) + 1
+
+
 def _key(queue: str) -> str:
     return f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS.get('global_keyprefix', '')}{queue}"
 

@@ -87,9 +87,13 @@ def lost_after(queue: str = "celery") -> float:
     """The seconds after which a message that no worker has acted on counts as lost.
 
     Few where none waits in its queue: then it is not on its way either. More where many do, or nobody can
-    say, so that the sweepers don't pile up doubles of what merely waits.
+    say, so that the sweepers don't pile up doubles of what merely waits; but no more than the broker has
+    been up, for it may have lost all that it was told before.
     """
-    return LOST_AFTER if broker.is_empty(queue) else LOST_IN_A_BACKLOG
+    if broker.is_empty(queue):
+        return LOST_AFTER
+    age = broker.age()
+    return LOST_IN_A_BACKLOG if age is None else min(LOST_IN_A_BACKLOG, max(LOST_AFTER, age))
 
 
 def tell_worker(task: str, row_id: UUID | str, room: Room | None = None) -> None:

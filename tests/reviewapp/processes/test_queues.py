@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 
 from approvals.vigilance import slip_in
 from audit.outbox import broker, tell_worker
+from audit.outbox.broker import age
 from audit.outbox.tell_worker import Room, Sender
 from execution.holding.outbox import EXECUTIONS, URGENT
 from execution.models import Execution
@@ -171,6 +172,27 @@ def test_a_client_of_the_broker_is_kept_until_its_connections_are_others() -> No
 
         channel._disconnect_pools()
         assert channel._create_client() is not kept
+
+
+@pytest.mark.parametrize(
+    ("up_for", "expected"), [(None, 30), (1_000.0, 30), (30.0, 30), (12.0, 12), (5.0, 5), (1.0, 5)]
+)
+def test_in_a_backlog_is_missed_what_a_broker_was_told_before_it_started(
+    up_for: float | None, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send("celery", 1)
+    monkeypatch.setattr(broker, "age", lambda: up_for)
+    assert tell_worker.lost_after() == expected
+
+
+def test_a_broker_tells_since_when_it_is_up(settings: Any) -> None:
+    found = age()
+    assert found
+    assert 1 <= found < 86_400
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+        assert age() is None
 
 
 def test_a_message_is_missed_soon_where_none_waits_and_later_in_a_backlog() -> None:
