@@ -13,7 +13,7 @@ from suggestions.trying import backtest
 
 @shared_task
 def send_callback(callback_id: str) -> None:
-    send.send(UUID(callback_id))
+    send.send_what_is_due(UUID(callback_id))
 
 
 @shared_task

@@ -108,8 +108,13 @@ class Sending(Outbox):
 
         A worker that is killed afterwards leaves a row that is due again after `claimed_seconds`.
         """
-        taken = execute(self._taken, [str(self.claimed_seconds), row_id])
-        return Attempt(*taken[0]) if taken else None
+        taken = execute(self._take_it, [str(self.claimed_seconds), row_id])
+        return Attempt(*taken[0][1:]) if taken else None
+
+    def take_next(self) -> tuple[UUID, Attempt] | None:
+        """The same of the row that has been due longest, of those that nobody else is about to take."""
+        taken = execute(self._take_next, [str(self.claimed_seconds)])
+        return (taken[0][0], Attempt(*taken[0][1:])) if taken else None
 
     @property
     def attempts(self) -> int:
@@ -134,9 +139,22 @@ class Sending(Outbox):
         return bool(written)
 
     @cached_property
-    def _taken(self) -> str:
+    def _take_it(self) -> str:
+        return self._take.format(which=f"id = %s AND {self._is_due}")
+
+    @cached_property
+    def _take_next(self) -> str:
+        first = f"SELECT id FROM {self.table} WHERE {self._is_due} ORDER BY due_at LIMIT 1"
+        return self._take.format(which=f"id = ({first} FOR UPDATE SKIP LOCKED)")
+
+    @property
+    def _is_due(self) -> str:
+        return f"status = 'waiting' AND due_at <= statement_timestamp() AND ({self.may})"
+
+    @property
+    def _take(self) -> str:
         return f"""
             UPDATE {self.table}
                SET attempts = attempts + 1, due_at = statement_timestamp() + make_interval(secs => %s)
-             WHERE id = %s AND status = 'waiting' AND due_at <= statement_timestamp() AND ({self.may})
-         RETURNING attempts, statement_timestamp()"""
+             WHERE {{which}}
+         RETURNING id, attempts, statement_timestamp()"""

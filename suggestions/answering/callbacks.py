@@ -15,8 +15,8 @@ from audit.outbox.outbox import Sending
 from suggestions.models import Callback, Proposal
 from suggestions.models.callbacks import LONGEST_ORIGIN
 
-# Its address is paused, and it is not the one message that is to try it.
-_HELD = """
+# Of a message: its address is paused, and it is not the one that is to try it.
+HELD = """
 EXISTS (SELECT FROM suggestions_callbackendpoint e
          WHERE e.agent_id = suggestions_callback.agent_id AND e.origin = suggestions_callback.origin
            AND e.paused_at IS NOT NULL AND e.probe IS DISTINCT FROM suggestions_callback.id)
@@ -25,7 +25,7 @@ CALLBACKS = Sending(
     table=Callback._meta.db_table,
     task="suggestions.tasks.send_callback",
     claimed_seconds=20,
-    may=f"NOT {_HELD}",
+    may=f"NOT {HELD}",
     pauses=(5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),  # ten attempts in about 75 hours
 )
 

@@ -6,7 +6,6 @@ The row of an endpoint is locked before the rows of its messages, wherever both 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,10 +15,12 @@ from django.db.models.functions import Now
 from audit.ground.actors import WORKER, Actor
 from audit.ground.refusals import Refusal
 from audit.log.record import record
-from audit.statements.prepared import Rows
+from audit.statements.prepared import Rows, execute
+from suggestions.answering.callbacks import HELD
 from suggestions.models import Callback, CallbackEndpoint
 from suggestions.telling_agents import anew
 
+_IS_HELD = f"SELECT id FROM suggestions_callback WHERE id = %s AND status = 'waiting' AND {HELD}"
 _LOCKED = Rows(CallbackEndpoint, where="t.agent_id = %s AND t.origin = %s FOR UPDATE")
 FIRST_PROBE, LONGEST_PAUSE = 900.0, 21_600.0  # seconds between probes: twice as long each time, up to that
 
@@ -34,9 +35,9 @@ class NotPaused(Refusal):
 @transaction.atomic
 def hold(callback_id: UUID) -> None:
     """Let this message wait until its address is resumed, where that is paused and it is not the probe."""
-    known: Any = Callback.objects.with_endpoint()
-    callback = known.filter(pk=callback_id, endpoint_paused=True, status=Callback.Status.WAITING).first()
-    endpoint = locked(callback) if callback else None
+    if not execute(_IS_HELD, [callback_id]):
+        return
+    endpoint = locked(Callback.objects.get(pk=callback_id))
     if endpoint is None or not endpoint.paused_at or endpoint.probe == callback_id:
         return
     waiting = Callback.objects.filter(pk=callback_id, status=Callback.Status.WAITING, due_at__lte=Now())

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from standardwebhooks import Webhook
 
-from audit.ground import egress
+from audit.ground import egress, stopping
 from audit.ground.actors import WORKER
 from audit.log.record import record
 from audit.outbox.insist import insist
@@ -28,6 +28,7 @@ from suggestions.telling_agents import endpoints, masking
 
 _KNOWN = Rows(Callback, "proposal", "agent", where="t.id = %s")
 JITTER = 0.1
+SECONDS = 0.2  # of going on, after which what waits in other queues has its turn
 TIMEOUT = 15.0  # seconds for one attempt
 ERROR_LENGTH = 300
 
@@ -60,6 +61,25 @@ def send(callback_id: UUID) -> None:
     if attempt is None:
         endpoints.hold(callback_id)
         return
+    _bring(callback_id, attempt)
+
+
+def send_what_is_due(callback_id: UUID) -> None:
+    """`send`, and go on with what has been due longest, until nothing is or others have waited long enough.
+
+    So nobody waits for a message to a worker that was lost, as long as another one comes.
+    """
+    until = time.monotonic() + SECONDS
+    send(callback_id)
+    while time.monotonic() < until and not stopping.is_asked():
+        taken = CALLBACKS.take_next()
+        if taken is None:
+            return
+        _bring(*taken)
+    CALLBACKS.tell(callback_id)
+
+
+def _bring(callback_id: UUID, attempt: Attempt) -> None:
     [callback] = _KNOWN([callback_id])
     heard = _attempt(callback, attempt)
     insist(lambda: _note(callback, attempt, heard))

@@ -128,6 +128,16 @@ def test_one_sender_takes_it_and_it_comes_back_when_that_one_is_gone() -> None:
     assert again.number == 2
 
 
+def test_the_next_is_what_has_been_due_longest() -> None:
+    second, first = letter(due_at=ago(10)), letter(due_at=ago(20))
+    letter(due_at=ago(-60))
+    letter(due_at=ago(30), status="'sent'")
+
+    taken = [LETTERS.take_next() for _ in range(3)]
+
+    assert [one and (one[0], one[1].number) for one in taken] == [(first, 1), (second, 1), None]
+
+
 def test_only_the_newest_attempt_writes_what_came_of_it() -> None:
     row = letter(attempts="2")
 

@@ -286,6 +286,12 @@ def test_what_is_on_its_way_while_it_is_resumed_is_not_sent_twice(
     assert CALLBACKS.end(owed.pk, taken.number, "sent")
 
 
+def test_who_goes_on_with_what_is_due_passes_over_what_is_paused(paused: CallbackEndpoint, owe: Owe) -> None:
+    owe()
+
+    assert CALLBACKS.take_next() is None
+
+
 def test_a_worker_that_knew_it_as_paused_a_moment_ago_leaves_nothing_behind(
     paused: CallbackEndpoint, owe: Owe
 ) -> None:

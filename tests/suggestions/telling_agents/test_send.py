@@ -56,6 +56,31 @@ def test_bringing_a_message_costs_few_statements(owed, hook):
     assert len(statements) <= MESSAGE, statements
 
 
+def test_a_message_to_a_worker_sends_what_else_is_due(owed, owe, hook, monkeypatch):
+    monkeypatch.setattr(sending, "SECONDS", 60)
+    others = [owe(), owe()]
+    later = owe()
+    Callback.objects.filter(pk=later.pk).update(due_at=Now() + timedelta(minutes=1))
+
+    sending.send_what_is_due(owed.pk)
+
+    assert hook.ids == [str(one.pk) for one in (owed, *others)]
+    assert state(later)[0] == "waiting"
+
+
+def test_others_have_their_turn_and_the_rest_another_message(owed, owe, hook, monkeypatch):
+    told = []
+    monkeypatch.setattr(sending, "SECONDS", 0)
+    monkeypatch.setattr(sending.CALLBACKS.__class__, "tell", lambda _, row: told.append(row))
+    owe()
+    told.clear()
+
+    sending.send_what_is_due(owed.pk)
+
+    assert hook.ids == [str(owed.pk)]
+    assert told == [owed.pk]
+
+
 def test_nobody_else_can_sign(owed, hook, agent, olga):
     from governance.models import Agent as AgentRow
 
