@@ -102,16 +102,18 @@ _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL'
 
 @pytest.fixture(autouse=True)
 def _fresh_caches() -> Iterator[None]:
-    """What a process keeps ready is of the test before, and so is what Valkey counts for a minute."""
+    """What a process keeps ready is of the test before, and so is what waits or is counted in Valkey."""
     from audit.ground import valkey
     from execution.routes import oauth2
     from governance.actions import catalogue
     from governance.door import strangers
     from governance.policies import policy
     from governance.secrets import vault
+    from reviewapp.processes import queues
 
     yield
     valkey.ask("EVAL", _FORGET, 0, f"{settings.VALKEY_PREFIX}:refused*")
+    valkey.ask("DEL", *(f"{settings.VALKEY_PREFIX}:{queue}" for queue in queues.ORDER))  # no worker is there
     strangers._shut.clear()
     catalogue._catalogue.newest = -1
     policy.ready.cache_clear()
