@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.conf import settings
 from audit.asking.answers import Answer
 
 JSON, PROBLEM = "application/json", "application/problem+json"
+URN = "urn:reviewapp:api"  # the document's name among validators
 
 
 class NotAsDocumented(AssertionError):
@@ -56,26 +59,36 @@ def _validator(route: str | None, method: str, status: int, kind: str) -> Any:
     """What an answer is held against; None where it is no JSON. Raises `LookupError` where nothing is."""
     schema = _problem(status) if kind == PROBLEM else None
     if route is not None:
-        operations = document()["paths"][route]
-        operation = operations.get("get" if method == "HEAD" else method.lower())
+        verb = "get" if method == "HEAD" else method.lower()
+        operation = document()["paths"][route].get(verb)
         if operation is None and status not in _WHATEVER_THE_METHOD:
             raise LookupError("A method that does not exist is refused.")
         if operation is not None and status != 405:
-            responses = operation["responses"]
-            said = responses["default" if kind == PROBLEM else str(status)]
-            if kind or "content" in said:
-                schema = schema or said["content"][kind]["schema"]
+            said = "default" if kind == PROBLEM else str(status)
+            if kind or "content" in operation["responses"][said]:
+                schema = schema or _at("paths", route, verb, "responses", said, "content", kind, "schema")
     elif schema is None:
         raise LookupError("An address that does not exist is answered with a problem.")
     if schema is None or kind not in (JSON, PROBLEM):
         return None
-    return jsonschema_rs.Draft202012Validator(
-        {**schema, "components": document()["components"]}, validate_formats=True
-    )
+    return jsonschema_rs.Draft202012Validator(schema, registry=_registry(), validate_formats=True)
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    """Where all validators find the document, of which each would hold megabytes otherwise."""
+    return jsonschema_rs.Registry([(URN, document())])
 
 
 def _problem(status: int) -> dict[str, Any]:
-    return {"$ref": "#/components/schemas/Problem", "properties": {"status": {"const": status}}}
+    return {**_at("components", "schemas", "Problem"), "properties": {"status": {"const": status}}}
+
+
+def _at(*names: str) -> dict[str, Any]:
+    """A reference to what stands there in the document. Raises `LookupError` where nothing does."""
+    reduce(getitem, names, document())
+    pointer = "/".join(name.replace("~", "~0").replace("/", "~1") for name in names)
+    return {"$ref": f"{URN}#/{quote(pointer)}"}
 
 
 def _route(request: Any) -> str | None:
