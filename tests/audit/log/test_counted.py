@@ -32,7 +32,10 @@ def _nothing_counted() -> Iterator[None]:
 
 @pytest.fixture
 def minute_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the minute in which everything is counted had been over long ago."""
+    """As if everything were counted in one minute, however long it takes, that was over long ago."""
+    clock = "tonumber(redis.call('TIME')[1])"
+    assert clock in counted._COUNT
+    monkeypatch.setattr(counted, "_COUNT", counted._COUNT.replace(clock, "1800000000"))
     real = valkey.ask
     later = lambda *command: [b"9999999999", b"0"] if command == ("TIME",) else real(*command)  # noqa: E731
     monkeypatch.setattr(valkey, "ask", later)
