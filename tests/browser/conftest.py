@@ -27,6 +27,7 @@ __all__ = ["policy"]
 pytest.register_assert_rewrite("tests.browser.desk", "tests.browser.looks")  # so that they say what differs
 
 HERE = Path(__file__).parent
+PATIENCE = 25_000  # ms; what takes so long is not slow but broken, on any machine
 WIDTHS = {390: 844, 768: 1024, 1440: 900}
 
 
@@ -79,8 +80,9 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """The browser of all tests. Without one: skipped, in CI a failure."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     # Playwright's loop runs in this thread, beside everything the tests ask of the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     playwright = sync_playwright().start()
@@ -211,7 +213,7 @@ def visit(
         if user:
             profile.context.add_cookies([_session_of(user, site)])
         page = profile.context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(path)
         return page
 

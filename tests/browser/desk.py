@@ -61,7 +61,7 @@ def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
 
 def asked_for(page: Any, held: list[Any]) -> Any:
     """What is held back of what htmx asked for, once it has: what is fetched ahead is not of it."""
-    until = time.monotonic() + 8
+    until = time.monotonic() + 25
     while not (by_htmx := [route for route in held if route.request.resource_type == "xhr"]):
         assert time.monotonic() < until, "Nothing was asked for."
         page.wait_for_timeout(10)  # which lets the browser tell of it

@@ -283,4 +283,4 @@ def test_a_lost_connection_is_seen_and_caught_up_with(visit: Visit, propose: Any
     proposal = propose()
     page.context.set_offline(False)
 
-    expect(page.locator(f"#proposal-{proposal.pk}")).to_be_visible(timeout=12_000)
+    expect(page.locator(f"#proposal-{proposal.pk}")).to_be_visible()

@@ -86,7 +86,7 @@ def test_what_leaves_the_view_leaves_the_list(visit: Visit, stuck: Any, olga: An
     row(page, second).wait_for(state="detached")
     expect(row(page, first).locator(".cell-main")).to_be_focused()
     expect(tab).to_contain_text("1")
-    expect(page.locator("#announce")).to_contain_text("1 no longer here", timeout=6_000)
+    expect(page.locator("#announce")).to_contain_text("1 no longer here")
     attend.cancel(first, by=olga)
     page.get_by_role("heading", name="Nothing here").wait_for()
     assert page.evaluate("isTheSame")
