@@ -78,7 +78,7 @@ def status_of(proposal: Any) -> str:
     return Proposal.objects.get(pk=proposal.pk).status
 
 
-def eventually(question: Callable[[], Any], answer: Any, seconds: float = 5) -> None:
+def eventually(question: Callable[[], Any], answer: Any, seconds: float = 25) -> None:
     until = time.monotonic() + seconds
     while question() != answer and time.monotonic() < until:
         time.sleep(0.02)
