@@ -171,7 +171,7 @@ def _no_messages(request: Any, monkeypatch: Any) -> None:
         monkeypatch.setattr("audit.outbox.tell_worker._hand_over", lambda *_: None)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
     until = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < until, "it did not happen in time"
