@@ -12,6 +12,7 @@ from audit.ground.egress import Lost, NotSent, Refused
 
 T = TypeVar("T")
 TOO_LATE = "no answer in time"
+NAME = "errand"  # of the thread
 GRACE = 0.1  # seconds that the work has to say why it is late
 
 
@@ -36,7 +37,7 @@ class Errand(Generic[T]):
 
     def run(self, work: Callable[[], T]) -> T:
         """What the work comes to. Raises `Refused`, `NotSent` or `Lost`, and nothing else."""
-        threading.Thread(target=self._work, args=(work,), daemon=True).start()
+        threading.Thread(target=self._work, args=(work,), name=NAME, daemon=True).start()
         while not self._has_ended():
             pass
         return self._judged()

@@ -1,7 +1,7 @@
 """Connections to other people's brokers, which reach only judged addresses and ask before they send.
 
-Neither kombu nor the clients under it know a deadline for everything, or to send nothing twice: the first is
-an `Errand`'s, the second is seen to here.
+Neither kombu nor the clients under it know a deadline for everything, an end of what they read, or to send
+nothing twice: who waits walks away from an `Errand`, and the rest is seen to here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from audit.ground import egress
 from execution.routes.result import Unusable
 
 PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}
+_AT_ONCE = 64 * 1024  # bytes that are read
 _NO_ADDRESS = "is no address of a broker: amqp://, amqps://, redis:// or rediss://, a host, and a path"
 
 
@@ -91,6 +92,7 @@ def connection_to(broker: Broker, asking: Asking) -> kombu.Connection:
 
 class _Connection(kombu.Connection):
     may_send: Callable[[], bool]
+    ear: _Ear
 
 
 def _made(broker: Broker, address: str, asking: Asking, share: float) -> kombu.Connection:
@@ -105,7 +107,7 @@ def _made(broker: Broker, address: str, asking: Asking, share: float) -> kombu.C
         connect_timeout=share,
         transport_options=_options(broker, asking),
     )
-    made.may_send = asking.may_send
+    made.may_send, made.ear = asking.may_send, _Ear(asking)
     return made
 
 
@@ -120,6 +122,45 @@ def _options(broker: Broker, asking: Asking) -> dict[str, Any]:
     if broker.is_amqp:
         return {"confirm_publish": True, "read_timeout": left, "write_timeout": left}
     return {"socket_timeout": left, "socket_connect_timeout": left}
+
+
+# --- Listening not for ever -------------------------------------------------------------------------
+
+
+class _Ear:
+    """What a broker says over one connection, up to `egress.LARGEST` bytes, and nothing after the deadline.
+
+    A client would gather a line that has no end, and go on when nobody waits for it any more.
+    """
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._more = egress.LARGEST
+
+    def hears(self, receive: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """`receive`, which raises `OSError` once it is enough."""
+
+        def received(size: int) -> bytes:
+            if not self._asking.left:
+                raise TimeoutError("no answer in time")
+            heard = receive(min(size, _AT_ONCE))
+            self._more -= len(heard)
+            if self._more < 0:
+                raise ConnectionError(f"the broker said more than {egress.LARGEST // 1024} KiB")
+            return heard
+
+        return received
+
+
+class _Socket:
+    """A socket that is read through an ear."""
+
+    def __init__(self, real: Any, ear: _Ear) -> None:
+        self._real = real
+        self.recv = ear.hears(real.recv)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
 
 # --- Asking before it sends -------------------------------------------------------------------------
@@ -137,25 +178,45 @@ class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]
 
 
 class _AmqpConnection(pyamqp.Connection):  # type: ignore[misc]
+    client: _Connection  # told by the transport
     Channel = _AmqpChannel
+
+    def Transport(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        made = super().Transport(*given, **named)
+        set_up = made._setup_transport
+
+        def set_up_with_an_ear() -> None:
+            set_up()
+            made._quick_recv = self.client.ear.hears(made._quick_recv)
+
+        made._setup_transport = set_up_with_an_ear
+        return made
 
 
 class _Amqp(pyamqp.Transport):  # type: ignore[misc]
     Connection = _AmqpConnection
 
 
-class _Once(redis.Connection):
+class _SentOnce:
     """Sends a command once: without an answer it may have been carried out."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, ear: _Ear, **named: Any) -> None:
         super().__init__(*given, **{**named, "retry": Retry(NoBackoff(), 0)})
+        self._ear = ear
+
+    def _connect(self) -> Any:
+        return _Socket(super()._connect(), self._ear)  # type: ignore[misc]
 
 
-class _OnceEncrypted(redis.SSLConnection):
-    """The same with a certificate of the name, though it connects to an address."""
+class _Once(_SentOnce, redis.Connection):
+    pass
+
+
+class _OnceEncrypted(_SentOnce, redis.SSLConnection):
+    """With a certificate of the name, though it connects to an address."""
 
     def __init__(self, *given: Any, tls_name: str, **named: Any) -> None:
-        super().__init__(*given, **{**named, "retry": Retry(NoBackoff(), 0)})
+        super().__init__(*given, **named)
         self.tls_name = tls_name
 
     def _wrap_socket_with_ssl(self, sock: Any) -> Any:
@@ -169,6 +230,11 @@ class _OnceEncrypted(redis.SSLConnection):
 class _RedisChannel(over_redis.Channel):  # type: ignore[misc]
     connection_class = _Once
     connection_class_ssl = _OnceEncrypted
+
+    def _connparams(self, *given: Any, **named: Any) -> dict[str, Any]:
+        told: dict[str, Any] = super()._connparams(*given, **named)  # type: ignore[misc]
+        connection: Any = self.connection
+        return {**told, "ear": connection.client.ear}
 
     def _put(self, queue: str, message: Any, **named: Any) -> Any:
         _ask(self.connection)

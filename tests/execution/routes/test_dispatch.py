@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as searching
 from hypothesis import strategies as st
 
-from execution.routes import dispatch
+from execution.routes import aside, dispatch
 from execution.routes.result import FAILED, REFUSED, UNKNOWN, NoRead, Result
 from governance.actions.route_kinds import (
     KINDS,
@@ -27,6 +27,7 @@ from governance.actions.route_kinds import (
     Route,
     RouteModel,
 )
+from tests.execution.conftest import wait_for
 from tests.execution.routes.conftest import KNOWN, how
 
 ALL: tuple[type[RouteModel], ...] = get_args(get_args(Route)[0])
@@ -186,6 +187,16 @@ def test_no_kind_listens_without_end(kind: Any, to: Any, rude: Rude) -> None:
     result = dispatch.call(to(kind), KNOWN, how(timeout=1.0))
     assert result.outcome in (FAILED, UNKNOWN), result.detail
     assert time.monotonic() - began < 20
+    wait_for(lambda: not any(thread.name == aside.NAME for thread in threading.enumerate()))
+
+
+def test_a_frame_without_end_is_not_read_either(rude: Rude, to: Any, vault: Any) -> None:
+    message = to(MessageRoute)
+    vault(**{"shop-broker": f"amqp://{rude.place}/"})
+    rude.says, rude.repeats = b"\x01\x00\x00\x7f\xff\xff\xff" + b"x" * 2**20, 4_000
+    result = dispatch.call(message, KNOWN, how(timeout=20))
+    assert (result.outcome, result.detail) == (FAILED, "Not sent: the broker said more than 1024 KiB.")
+    wait_for(lambda: not any(thread.name == aside.NAME for thread in threading.enumerate()))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind.is_called], ids=lambda kind: kind.__name__)
