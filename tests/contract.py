@@ -65,7 +65,8 @@ def _validator(route: str | None, method: str, status: int, kind: str) -> Any:
             raise LookupError("A method that does not exist is refused.")
         if operation is not None and status != 405:
             said = "default" if kind == PROBLEM else str(status)
-            if kind or "content" in operation["responses"][said]:
+            documented = operation["responses"][said]
+            if kind or "content" in documented:
                 schema = schema or _at("paths", route, verb, "responses", said, "content", kind, "schema")
     elif schema is None:
         raise LookupError("An address that does not exist is answered with a problem.")

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from audit.ground import egress
+from execution.routes.aside import TOO_LATE
 from execution.routes.result import Unusable
 
 PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}
@@ -142,7 +143,7 @@ class _Ear:
 
         def received(size: int) -> bytes:
             if not self._asking.left:
-                raise TimeoutError("no answer in time")
+                raise TimeoutError(TOO_LATE)
             heard = receive(min(size, _AT_ONCE))
             self._more -= len(heard)
             if self._more < 0:

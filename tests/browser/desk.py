@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Error, expect
 
 from suggestions.models import Proposal
+from tests.browser.conftest import PATIENCE
 
 GRACE = "version: 1\ndefaults: {verdict: review, team: operations, grace: 1h}\n"
 
@@ -61,7 +62,7 @@ def slow(page: Any, pattern: str) -> Iterator[list[Any]]:
 
 def asked_for(page: Any, held: list[Any]) -> Any:
     """What is held back of what htmx asked for, once it has: what is fetched ahead is not of it."""
-    until = time.monotonic() + 25
+    until = time.monotonic() + PATIENCE / 1000
     while not (by_htmx := [route for route in held if route.request.resource_type == "xhr"]):
         assert time.monotonic() < until, "Nothing was asked for."
         page.wait_for_timeout(10)  # which lets the browser tell of it
@@ -78,7 +79,7 @@ def status_of(proposal: Any) -> str:
     return Proposal.objects.get(pk=proposal.pk).status
 
 
-def eventually(question: Callable[[], Any], answer: Any, seconds: float = 25) -> None:
+def eventually(question: Callable[[], Any], answer: Any, seconds: float = PATIENCE / 1000) -> None:
     until = time.monotonic() + seconds
     while question() != answer and time.monotonic() < until:
         time.sleep(0.02)

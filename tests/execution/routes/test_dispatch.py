@@ -174,6 +174,10 @@ def test_no_kind_raises_or_takes_longer_than_it_may(
             dispatch.read(to(kind), KNOWN, 0.3)
 
 
+def nobody_listens_any_more() -> None:
+    wait_for(lambda: not any(thread.name == aside.NAME for thread in threading.enumerate()))
+
+
 @pytest.mark.parametrize("kind", OVER_THE_NET, ids=lambda kind: kind.__name__)
 def test_no_kind_listens_without_end(kind: Any, to: Any, rude: Rude) -> None:
     """Four gigabytes would come, if anybody listened."""
@@ -187,7 +191,7 @@ def test_no_kind_listens_without_end(kind: Any, to: Any, rude: Rude) -> None:
     result = dispatch.call(to(kind), KNOWN, how(timeout=1.0))
     assert result.outcome in (FAILED, UNKNOWN), result.detail
     assert time.monotonic() - began < 20
-    wait_for(lambda: not any(thread.name == aside.NAME for thread in threading.enumerate()))
+    nobody_listens_any_more()
 
 
 def test_a_frame_without_end_is_not_read_either(rude: Rude, to: Any, vault: Any) -> None:
@@ -196,7 +200,7 @@ def test_a_frame_without_end_is_not_read_either(rude: Rude, to: Any, vault: Any)
     rude.says, rude.repeats = b"\x01\x00\x00\x7f\xff\xff\xff" + b"x" * 2**20, 4_000
     result = dispatch.call(message, KNOWN, how(timeout=20))
     assert (result.outcome, result.detail) == (FAILED, "Not sent: the broker said more than 1024 KiB.")
-    wait_for(lambda: not any(thread.name == aside.NAME for thread in threading.enumerate()))
+    nobody_listens_any_more()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind.is_called], ids=lambda kind: kind.__name__)

@@ -499,7 +499,7 @@ class World:
     @staticmethod
     def state() -> int:
         """What a refusal must not change: no change without its event."""
-        return int(execute(_EVENTS, [])[0][0])
+        return int(execute(_EVENTS, [], apart=True)[0][0])
 
 
 @pytest.fixture(scope="module")
