@@ -15,7 +15,7 @@ from approvals.deciding import decide
 from approvals.models import Claim, SavedView
 from suggestions.models import Proposal
 from tests.approvals.conftest import TWO_PEOPLE
-from tests.browser.desk import kept, live, opened
+from tests.browser.desk import kept, live, opened, slow
 from tests.browser.looks import check
 from tests.conftest import actor_of, suggestion_body
 
@@ -180,16 +180,17 @@ def test_a_socket_that_comes_back_is_told_what_it_missed_and_reads_nothing_again
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.context.set_offline(True)
-    page.evaluate(BREAK)
-    expect(page.locator("#live-status")).not_to_have_attribute("data-state", "live")
-    new = propose()
-    decide.give_back(rows[1].pk, reviewer=ben, actor=actor_of(ben), reason="add a photo")
-    page.context.set_offline(False)
+    with slow(page, "**/queue/version/"):  # the look that comes anyway, after a while, learns nothing
+        page.evaluate(BREAK)
+        expect(page.locator("#live-status")).not_to_have_attribute("data-state", "live")
+        new = propose()
+        decide.give_back(rows[1].pk, reviewer=ben, actor=actor_of(ben), reason="add a photo")
+        page.context.set_offline(False)
 
-    expect(page.locator(f"#proposal-{new.pk}")).to_be_visible()
-    expect(page.locator(f"#proposal-{rows[1].pk}")).to_contain_text("returned by Ben")
-    expect(page.locator("#live-status")).to_have_attribute("data-state", "live")
-    assert not [url for url in asked if url.endswith("/queue/") or "version" in url]
+        expect(page.locator(f"#proposal-{new.pk}")).to_be_visible()
+        expect(page.locator(f"#proposal-{rows[1].pk}")).to_contain_text("returned by Ben")
+        expect(page.locator("#live-status")).to_have_attribute("data-state", "live")
+        assert not [url for url in asked if url.endswith("/queue/")]
 
 
 def test_a_view_is_saved_opens_first_and_is_deleted(visit: Visit, propose: Any, ana: Any) -> None:
