@@ -74,13 +74,16 @@ function announce() {
 
 let asking = false;
 let again = false; // what was decided since is not in the answer
+let isRead = false;
 async function refresh() {
   again = asking;
   if (asking) return;
   asking = true;
+  isRead = false;
   const unfolded = folded()?.open;
   try {
-    await htmx.ajax("GET", bar.dataset.url + location.search, { target: "#undo", swap: "innerHTML" });
+    // From the bar: what the page asks for by itself waits in one place, and the last takes it from the others.
+    await htmx.ajax("GET", bar.dataset.url + location.search, { source: bar, target: "#undo", swap: "innerHTML" });
     const more = folded();
     if (more && unfolded) more.open = true;
   } catch {
@@ -89,6 +92,7 @@ async function refresh() {
     asking = false;
   }
   if (again) refresh();
+  else tell("desk:undo-read", { isRead }); // it has all that was decided before
 }
 
 /** On a phone it stands above the decision bar, however high that is. */
@@ -108,6 +112,7 @@ document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   start(target);
   count();
   if (target !== bar) return;
+  isRead = true;
   lead();
   announce();
 });

@@ -304,16 +304,24 @@ function settle() {
   setTimeout(() => {
     delete detail().dataset.settling;
     lock(false);
-    catchUp();
-    tell("desk:calm");
+    calm();
   }, SETTLE);
+}
+
+/** Something is over: what waits for a calm page looks whether it is calm now. */
+function calm() {
+  catchUp();
+  tell("desk:calm");
 }
 
 /** For a moment nothing is decided: what is pressed now was meant for what was there before. */
 function glance() {
   detail().dataset.fresh = "";
   clearTimeout(glancing);
-  glancing = setTimeout(() => delete detail().dataset.fresh, GLANCE);
+  glancing = setTimeout(() => {
+    delete detail().dataset.fresh;
+    tell("desk:calm");
+  }, GLANCE);
 }
 let glancing = null;
 
@@ -410,7 +418,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
 document.addEventListener("htmx:afterRequest", ({ detail: { target, successful, xhr } }) => {
   if (target?.id !== "detail") return;
   detail().classList.remove("is-waiting", "is-opening");
-  if (successful) setTimeout(catchUp);
+  if (successful) setTimeout(calm);
   if (successful || xhr.status === 0) return;
   stay("the server refused");
 });
@@ -424,7 +432,10 @@ function stay(why) {
   readNext = wentOn = false;
   mark();
   lock(false);
-  setTimeout(forget, 0, why);
+  setTimeout(() => {
+    forget(why);
+    calm();
+  });
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {

@@ -16,7 +16,7 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
 const onTheWay = new Map(); // id of a proposal → what is said of it
 const cameBack = new Map(); // likewise, of those that did not count
-const toUndo = new Set(); // ids: undone as soon as they have counted
+const toUndo = new Map(); // id of what is undone as soon as it has counted → whether the bar was read since
 
 document.addEventListener("desk:send", (event) => {
   event.preventDefault(); // it is taken
@@ -189,7 +189,7 @@ function drawBar() {
 // --- Undoing what has not counted yet --------------------------------------------------------------------
 
 function undoLater(id) {
-  toUndo.add(id);
+  toUndo.set(id, false);
   tell("page:toast", { text: "It will be undone as soon as it has counted." });
 }
 document.addEventListener("desk:undo", (event) => {
@@ -203,24 +203,36 @@ document.addEventListener("click", ({ target }) => {
   if (line) undoLater(line.dataset.sending);
 });
 
-/** The bar has the form now, unless what was approved is carried out at once. */
+/** What has counted has its form in the bar now, unless it is carried out at once. */
+document.addEventListener("desk:undo-read", ({ detail: { isRead } }) => {
+  for (const id of [...toUndo.keys()].filter((id) => !onTheWay.has(id))) {
+    if (isRead) toUndo.set(id, true);
+    else giveUp(id, "Not undone: the server did not answer. Open it to undo it.");
+  }
+  undoNow();
+});
+
 function undoNow() {
-  for (const id of toUndo) {
-    if (onTheWay.has(id)) continue;
+  for (const [id, isRead] of toUndo) {
+    if (!isRead) continue;
     const form = /** @type {HTMLFormElement} */ (find(`#undo form[data-undo="${id}"]`));
     if (form && find("#detail:is(.is-waiting, [data-settling], [data-fresh])")) return; // until the page is calm
-    toUndo.delete(id);
-    if (form && !find(".verb-panel[open]")) return form.requestSubmit();
-    tell("page:toast", { text: form ? "Not undone, for you are writing. The bar below the list undoes it." : "It can't be undone." });
+    if (form && !find(".verb-panel[open]")) {
+      toUndo.delete(id);
+      return form.requestSubmit();
+    }
+    giveUp(id, form ? "Not undone, for you are writing. The bar below the list undoes it." : "It can't be undone.");
   }
 }
 document.addEventListener("desk:calm", undoNow);
 
+function giveUp(id, text) {
+  toUndo.delete(id);
+  tell("page:toast", { text });
+}
+
 document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
-  if (target.id === "undo") {
-    drawBar();
-    undoNow();
-  }
+  if (target.id === "undo") drawBar();
   if (target.id === "detail") giveBack();
 });
 document.addEventListener("desk:rows", mark);

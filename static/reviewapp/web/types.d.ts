@@ -69,6 +69,7 @@ interface DocumentEventMap {
   "page:socket": CustomEvent<{ open: boolean }>;
   "page:refused": CustomEvent<{ status: number; why: string | null }>;
   "desk:decided": CustomEvent<{ refused: boolean }>;
+  "desk:undo-read": CustomEvent<{ isRead: boolean }>; // what can be undone, with all that was decided before
   "desk:put-back": CustomEvent<{ typed: any; why: string }>;
   "desk:send": CustomEvent<{ form: HTMLFormElement; submitter: HTMLElement | null; typed: any }>;
   "desk:select": From<CustomEvent, HTMLElement>;
@@ -83,7 +84,7 @@ interface WindowEventMap {
 }
 
 interface Htmx {
-  ajax(verb: string, path: string, how: { target: string; swap: string }): Promise<void>;
+  ajax(verb: string, path: string, how: { source?: Element; target: string; swap: string }): Promise<void>;
   process(element: Element): void;
   swap(target: Element, html: string, how: object, more: { eventInfo: HtmxDetail; contextElement: Element }): void;
   trigger(target: Element, type: string, detail?: object): void;

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from approvals.beside import claims
 from approvals.deciding import decide
 from approvals.models import Decision, Look
 from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, slow, status_of
@@ -130,6 +131,31 @@ def test_an_approval_is_undone_before_it_has_counted(
 
     opened(page, first)
     assert (status_of(first), status_of(second)) == ("pending", "pending")
+    assert Decision.objects.get().standing is False
+
+
+def test_it_is_undone_though_the_bar_comes_later_or_the_page_is_drawn_again(
+    visit: Visit, propose: Any, policy: Any, ana: Any, ben: Any
+) -> None:
+    policy(GRACE)
+    first, second = propose(), propose()
+    page = kept(live(visit(ana, f"/queue/{first.pk}/")), second)
+
+    with slow(page, "**/queue/undoable/") as bar:
+        with slow(page, "**/approve/"):
+            page.keyboard.press("a")
+            page.keyboard.press("u")
+            expect(page.locator("#toasts")).to_contain_text("It will be undone as soon as it has counted.")
+        settled(page, second)  # calm, and nothing to be undone is there yet
+        assert bar
+        with slow(page, f"**/queue/{second.pk}/"):
+            claims.claim(second.pk, user=ben, actor=actor_of(ben))
+            expect(page.locator("#detail.is-waiting")).to_be_visible()
+            bar.pop().continue_()
+            expect(page.locator(f'#undo form[data-undo="{first.pk}"]')).to_be_attached()
+            assert Decision.objects.get().standing is True
+
+    opened(page, first)
     assert Decision.objects.get().standing is False
 
 

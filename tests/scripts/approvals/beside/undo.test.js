@@ -215,6 +215,27 @@ describe("What was approved just now", () => {
     assert.equal(page.drawn.length, 3);
   });
 
+  test("is told to have been read only once all that was decided before is in it", async (t) => {
+    const page = desk(t, []);
+    const told = [];
+    page.document.addEventListener("desk:undo-read", ({ detail }) => told.push([page.drawn.length, detail.isRead]));
+    const { ajax } = page.window.htmx;
+    page.window.htmx.ajax = async (...how) => {
+      await ajax(...how);
+      answer(page, []);
+    };
+
+    for (const refused of [false, false]) page.tell("desk:decided", { refused });
+    await answered();
+    assert.deepEqual(told, [[2, true]]);
+    page.window.htmx.ajax = ajax; // nothing comes
+
+    page.tell("desk:decided", { refused: false });
+    await answered();
+
+    assert.deepEqual(told.at(-1), [3, false]);
+  });
+
   test("comes back unfolded where the fold was open", async (t) => {
     const two = [
       ["p2", 60],

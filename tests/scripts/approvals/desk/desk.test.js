@@ -521,6 +521,32 @@ describe("One press decides one item", () => {
     assert.equal(page.sent[1], formOf(page, "approve", 1));
   });
 
+  test("which is told to whoever waits for a calm page, as is all else that passes", async (t) => {
+    const page = desk(t);
+    const states = [];
+    page.document.addEventListener("desk:calm", () => {
+      const { className, dataset } = page.find("#detail");
+      states.push([className, ...Object.keys(dataset)].join(" ").trim());
+    });
+
+    decide(page);
+    await page.pass(SETTLE);
+    assert.deepEqual(states, ["fresh settling", "settling", ""]);
+    states.length = 0;
+    asks(page);
+    draws(page, proposal("b"));
+    await page.pass(0);
+    asks(page);
+    fails(page);
+    await page.pass(0);
+    asks(page);
+    loses(page);
+    await page.pass(0);
+
+    assert.equal(states.length, 3);
+    assert.equal(states.at(-1), "");
+  });
+
   test("also by mouse", async (t) => {
     const page = desk(t);
     decide(page);

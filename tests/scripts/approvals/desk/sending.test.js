@@ -33,7 +33,12 @@ function draws(page, target, html) {
   page.tell("htmx:afterSwap", { target });
 }
 const undoForm = (id) => `<form class="undo-one" data-verb="undo" data-undo="${id}"><button>Undo</button></form>`;
-const barIs = (page, html) => draws(page, page.find("#undo"), html);
+const drawsBar = (page, html) => draws(page, page.find("#undo"), html);
+/** The bar is drawn, with all that was decided before. */
+function barIs(page, html) {
+  drawsBar(page, html);
+  page.tell("desk:undo-read", { isRead: true });
+}
 const said = (page) => page.all("#came-back > *").map((it) => it.textContent.trim().replace(/\s+/g, " ")).join(" | ");
 const told = (page, type) => {
   const heard = [];
@@ -331,6 +336,31 @@ describe("An undo before it has counted", () => {
     page.tell("desk:calm");
 
     assert.equal(page.sent.length, 1);
+  });
+
+  test("waits for a bar that was read since it counted", async (t) => {
+    const { page, counts } = waits(t);
+    asks(page);
+    await counts();
+
+    page.tell("desk:calm");
+    drawsBar(page, ""); // asked for before
+    assert.deepEqual([page.sent, page.toasts.length], [[], 1]);
+    barIs(page, undoForm("a"));
+
+    assert.equal(page.sent.length, 1);
+  });
+
+  test("is said not to have been done where the bar can't be read", async (t) => {
+    const { page, counts } = waits(t);
+    asks(page);
+    await counts();
+
+    page.tell("desk:undo-read", { isRead: false });
+    barIs(page, undoForm("a"));
+
+    assert.deepEqual(page.sent, []);
+    assert.deepEqual(page.toasts.slice(1), ["Not undone: the server did not answer. Open it to undo it."]);
   });
 
   test("is said not to be possible where it is carried out at once", async (t) => {
