@@ -16,6 +16,7 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
 const onTheWay = new Map(); // id of a proposal → what is said of it
 const cameBack = new Map(); // likewise, of those that did not count
+const justCounted = new Set(); // ids of approvals that the bar does not have yet
 const toUndo = new Map(); // id of what is undone as soon as it has counted → whether the bar was read since
 
 document.addEventListener("desk:send", (event) => {
@@ -80,6 +81,7 @@ const reasonIn = (page) => (find(".decision-refusal", page)?.firstChild ?? find(
 /** @param {any} one @param {Answer} answer */
 function counted(one, { isCheck, word }) {
   tell("page:announce", { text: `${DONE[one.verb]}: ${one.sentence}`, topic: `decided ${one.id}` });
+  if (one.verb === "approve") justCounted.add(one.id);
   tell("desk:decided", { refused: false }); // which reads anew what can be undone
   if (word) slipIn(word);
   if (isCheck) reveal(one);
@@ -193,10 +195,11 @@ function undoLater(id) {
   tell("page:toast", { text: "It will be undone as soon as it has counted." });
 }
 document.addEventListener("desk:undo", (event) => {
-  const last = [...onTheWay.values()].filter(({ verb }) => verb === "approve").at(-1);
+  const approvals = [...onTheWay.values()].filter(({ verb }) => verb === "approve").map(({ id }) => id);
+  const last = [...justCounted, ...approvals].at(-1);
   if (!last) return;
   event.preventDefault();
-  undoLater(last.id);
+  undoLater(last);
 });
 document.addEventListener("click", ({ target }) => {
   const line = target.closest?.("[data-sending] button")?.closest("[data-sending]");
@@ -205,6 +208,7 @@ document.addEventListener("click", ({ target }) => {
 
 /** What has counted has its form in the bar now, unless it is carried out at once. */
 document.addEventListener("desk:undo-read", ({ detail: { isRead } }) => {
+  justCounted.clear();
   for (const id of [...toUndo.keys()].filter((id) => !onTheWay.has(id))) {
     if (isRead) toUndo.set(id, true);
     else giveUp(id, "Not undone: the server did not answer. Open it to undo it.");

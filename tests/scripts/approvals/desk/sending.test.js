@@ -351,6 +351,17 @@ describe("An undo before it has counted", () => {
     assert.equal(page.sent.length, 1);
   });
 
+  test("is taken also between its answer and the bar", async (t) => {
+    const { page, counts } = waits(t);
+    await counts();
+
+    assert.equal(asks(page), true);
+    barIs(page, undoForm("a"));
+
+    assert.equal(page.sent.length, 1);
+    assert.equal(asks(page), false); // the bar has it: its button is pressed
+  });
+
   test("is said not to have been done where the bar can't be read", async (t) => {
     const { page, counts } = waits(t);
     asks(page);
