@@ -257,15 +257,17 @@ def test_a_connection_lost_in_the_middle_of_a_decision(
     watch.expected = ["ERR_", "409", "htmx:"]
     first, second = propose(), propose()
     page = kept(live(visit(ana, f"/queue/{first.pk}/")), second)
-    back = page.locator("#came-back")
+    back, lamp = page.locator("#came-back"), page.locator("#live-status")
 
     page.context.set_offline(True)
+    expect(lamp).to_have_text("Offline")  # from here on nothing that may be old is shown
     page.keyboard.press("a")
     expect(back).to_contain_text("Not approved Refund 54.04 for order #W1")
     expect(back).to_contain_text("The server did not answer")
     assert status_of(first) == "pending"
     page.context.set_offline(False)
-    settled(kept(live(page), second), first)  # nothing that may be old was shown instead
+    expect(lamp).to_have_text("Live")
+    settled(page, first)
     expect(page.locator(".button-approve:visible")).to_be_enabled()
 
     def answer_lost(route: Any) -> None:
