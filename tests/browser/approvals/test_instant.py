@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from approvals.beside import claims
 from approvals.deciding import decide
 from approvals.models import Decision, Look
-from tests.browser.desk import GRACE, eventually, kept, live, opened, settled, slow, status_of
+from tests.browser.desk import GRACE, asked_for, eventually, kept, live, opened, settled, slow, status_of
 from tests.browser.looks import check, shoot
 from tests.conftest import actor_of
 
@@ -147,11 +147,12 @@ def test_it_is_undone_though_the_bar_comes_later_or_the_page_is_drawn_again(
             page.keyboard.press("u")
             expect(page.locator("#toasts")).to_contain_text("It will be undone as soon as it has counted.")
         settled(page, second)  # calm, and nothing to be undone is there yet
-        assert bar
+        undoable = asked_for(page, bar)
         with slow(page, f"**/queue/{second.pk}/"):
             claims.claim(second.pk, user=ben, actor=actor_of(ben))
             expect(page.locator("#detail.is-waiting")).to_be_visible()
-            bar.pop().continue_()
+            bar.remove(undoable)
+            undoable.continue_()
             expect(page.locator(f'#undo form[data-undo="{first.pk}"]')).to_be_attached()
             assert Decision.objects.get().standing is True
 
