@@ -17,7 +17,7 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 const onTheWay = new Map(); // id of a proposal → what is said of it
 const cameBack = new Map(); // likewise, of those that did not count
 const justCounted = new Set(); // ids of approvals that the bar does not have yet
-const toUndo = new Map(); // id of what is undone as soon as it has counted → whether the bar was read since
+const toUndo = new Set(); // ids: undone as soon as they have counted
 
 document.addEventListener("desk:send", (event) => {
   event.preventDefault(); // it is taken
@@ -191,7 +191,7 @@ function drawBar() {
 // --- Undoing what has not counted yet --------------------------------------------------------------------
 
 function undoLater(id) {
-  toUndo.set(id, false);
+  toUndo.add(id);
   tell("page:toast", { text: "It will be undone as soon as it has counted." });
 }
 document.addEventListener("desk:undo", (event) => {
@@ -209,16 +209,15 @@ document.addEventListener("click", ({ target }) => {
 /** What has counted has its form in the bar now, unless it is carried out at once. */
 document.addEventListener("desk:undo-read", ({ detail: { isRead } }) => {
   justCounted.clear();
-  for (const id of [...toUndo.keys()].filter((id) => !onTheWay.has(id))) {
-    if (isRead) toUndo.set(id, true);
-    else giveUp(id, "Not undone: the server did not answer. Open it to undo it.");
+  for (const id of toUndo) {
+    if (!isRead && !onTheWay.has(id)) giveUp(id, "Not undone: the server did not answer. Open it to undo it.");
   }
   undoNow();
 });
 
 function undoNow() {
-  for (const [id, isRead] of toUndo) {
-    if (!isRead) continue;
+  for (const id of toUndo) {
+    if (onTheWay.has(id) || justCounted.has(id)) continue;
     const form = /** @type {HTMLFormElement} */ (find(`#undo form[data-undo="${id}"]`));
     if (form && find("#detail:is(.is-waiting, [data-settling], [data-fresh])")) return; // until the page is calm
     if (form && !find(".verb-panel[open]")) {

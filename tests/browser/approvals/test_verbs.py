@@ -267,7 +267,7 @@ def test_a_connection_lost_in_the_middle_of_a_decision(
     assert status_of(first) == "pending"
     page.context.set_offline(False)
     expect(lamp).to_have_text("Live")
-    settled(page, first)
+    settled(kept(page, second), first)
     expect(page.locator(".button-approve:visible")).to_be_enabled()
 
     def answer_lost(route: Any) -> None:
