@@ -14,6 +14,10 @@ import psycopg
 
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 
+# Switched off alone, a sequential scan still counts as cheap where PostgreSQL chooses between an index
+# and a hash of the whole table for an EXISTS.
+_WHOLE_IS_DEAR = {"enable_seqscan": "off", "seq_page_cost": "1e9"}
+
 
 @dataclass
 class Spent:
@@ -114,9 +118,11 @@ def plans() -> Iterator[list[str]]:
         if text.lstrip(" (\n").startswith(("SELECT", "WITH")):
             kind = psycopg.RawCursor if isinstance(cursor, psycopg.RawCursor) else psycopg.Cursor
             with kind(cursor.connection) as aside:
-                execute(aside, "SET LOCAL enable_seqscan = off")
+                for setting, value in _WHOLE_IS_DEAR.items():
+                    execute(aside, f"SET LOCAL {setting} = {value}")
                 rows = execute(aside, f"EXPLAIN {text}", params).fetchall()
-                execute(aside, "SET LOCAL enable_seqscan = on")
+                for setting in _WHOLE_IS_DEAR:
+                    execute(aside, f"SET LOCAL {setting} TO DEFAULT")
             found.append("\n".join([text, *(line for (line,) in rows)]))
         return execute(cursor, query, params, **kwargs)
 

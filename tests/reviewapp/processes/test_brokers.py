@@ -35,6 +35,8 @@ NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 def url(request: Any) -> str:
     if request.param == "valkey":
         return os.environ["VALKEY_URL"]
+    if request.param == "valkey of its own":
+        return str(request.getfixturevalue("valkey_of_its_own"))
     return str(request.getfixturevalue("rabbitmq").url)
 
 
@@ -142,7 +144,7 @@ def test_what_a_worker_takes_and_in_which_order(app: Any, worker: Worker, url: s
     assert waits("notices", 1 if is_rabbitmq(url) else 0)
 
 
-@pytest.mark.parametrize("url", ["valkey"], indirect=True)
+@pytest.mark.parametrize("url", ["valkey of its own"], indirect=True)
 def test_a_worker_outlives_a_valkey_that_is_full(app: Any, worker: Worker, url: str) -> None:
     worker.hold(app, "first", "executions")
     wait_for(lambda: worker.said() == ["first"], seconds=60)
