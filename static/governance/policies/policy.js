@@ -54,6 +54,10 @@ check.addEventListener("click", (event) => {
   event.preventDefault();
   lead(Number(found.dataset.line), Number(found.dataset.column));
 });
+// What somebody wrote before the scripts were there, or had written when the browser loaded the page anew.
+addEventListener("load", () => {
+  if (area.value !== area.defaultValue) area.dispatchEvent(new Event("written-before"));
+});
 new ResizeObserver(follow).observe(area);
 number();
 mark();

@@ -12,6 +12,7 @@ from audit.ground.actors import SYSTEM
 from governance.actions.action_types import register
 from governance.models import ActionType
 from governance.secrets import keep
+from tests.browser.desk import slow
 from tests.browser.looks import check, shoot
 from tests.conftest import REFUND
 from tests.governance.workflows.test_picture import WHOLE
@@ -19,6 +20,7 @@ from tests.governance.workflows.test_picture import WHOLE
 Visit = Callable[..., Any]
 TYPE = "/governance/action-types/refund_payment/"
 BY_HAND = "steps:\n  - name: refund\n    routes:\n      - {kind: handback, within: 4h}\n"
+MISTAKEN = BY_HAND.replace("name:", "nmae:").replace("handback", "hand")
 LONG = "\u202e<script>alert(1)</script>" + "語" * 60 + "x" * 200
 HOSTILE = {
     **WHOLE,
@@ -58,11 +60,21 @@ def test_the_picture_on_the_page_of_the_type(visit: Visit, refunds: ActionType, 
     shoot(page, "workflow-type")
 
 
+def test_what_is_written_before_the_scripts_are_there_is_looked_at(
+    visit: Visit, refunds: ActionType, olga: Any
+) -> None:
+    page = visit(olga, TYPE)
+    with slow(page, "**/htmx.min.js"):
+        page.locator("text=Change the workflow…").click(no_wait_after=True)
+        page.locator("#workflow-text").fill(MISTAKEN)
+    page.wait_for_selector(".mistakes li:has-text('nmae')")
+
+
 def test_it_is_written_looked_at_and_saved(visit: Visit, refunds: ActionType, olga: Any) -> None:
     page = visit(olga, TYPE)
     page.click("text=Change the workflow…")
-    page.fill("#workflow-text", BY_HAND.replace("name:", "nmae:").replace("handback", "hand"))
-    page.wait_for_selector(".mistakes li >> nth=1")
+    page.fill("#workflow-text", MISTAKEN)
+    page.wait_for_selector(".mistakes li:has-text('nmae')")
     check(page, "a workflow with mistakes")
     shoot(page, "workflow-mistakes")
     page.click(".mistakes li a >> nth=0")
