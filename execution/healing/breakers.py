@@ -34,7 +34,7 @@ LONGEST = 600.0
 TRIAL = 60.0  # seconds after which who tried it is taken for lost; longer than a call can take
 WAITS = "It waits: its routes failed too often and are let alone."  # the reason of who does
 PER_SECOND = 10  # in a second, of those who waited: the oldest first
-ALL_BEGUN = 150.0  # seconds after which the last has begun, however many they are
+ALL_BEGUN = 600.0  # seconds after which the last has begun, however many they are
 STATE = Breaker.State
 
 

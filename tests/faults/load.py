@@ -294,6 +294,15 @@ class Operator:
         else:  # a step before the last honours its key
             self._do("retry", execution, checked="1", round=str(seen), reason="It is not in the books.")
 
+    def close_breakers(self) -> None:
+        """Have every route asked again, as somebody does who knows that all of it works."""
+        client, session = Client(self.system.port), self.system.keys["operator"]
+        with psycopg.connect(self.system.database) as connection:
+            shut = connection.execute("SELECT route FROM execution_breaker WHERE state <> 'closed'")
+            for (route,) in shut.fetchall():
+                why = "All of it works again."
+                client.fill_in("/executions/breakers/close/", session, route=route, reason=why)
+
     def _do(self, verb: str, execution: str, **said: str) -> None:
         session = self.system.keys["operator"]
         self.attended += self.client.fill_in(f"/executions/{execution}/{verb}/", session, **said)

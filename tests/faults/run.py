@@ -20,7 +20,7 @@ from tests.faults.system import LEASE, System, until
 from tests.faults.totals import Totals
 
 STUCK_AFTER = 60.0  # seconds after a fault; more than that nobody waits
-RESTS_WITHIN = 120.0  # seconds after the last fault, leases, claims and graces included
+RESTS_WITHIN = 720.0  # seconds after the last fault: leases, claims, graces, and who waited for a route
 LATE_AFTER = 10.0  # seconds after a fault: from then on is written down what is waited for,
 AGAIN_AFTER = 2.0  # and every so many seconds again
 TAKEN_WITHIN = 2.0  # seconds, of what comes due: two ticks of the clock
@@ -183,6 +183,7 @@ class Run:
         began = time.monotonic()
         self.nemesis.wait()
         self.load.wait()
+        self.operator.close_breakers()
         until(lambda: self._count_of(_AT_WORK) == 0, seconds=RESTS_WITHIN, every=0.2)
         self.totals.rest = time.monotonic() - began
         self.totals.findings += self._check(self.load.cases, is_over=True)
