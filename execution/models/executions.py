@@ -52,14 +52,20 @@ _FIRST = f"""(SELECT id FROM execution_execution e WHERE {{which}} AND NOT {HELD
                ORDER BY {{since}} LIMIT 1 FOR UPDATE SKIP LOCKED)"""
 _DUE_FIRST = _FIRST.format(which=f"{{which}} AND {_DUE}", since="due_at")
 _LEFT_FIRST = _FIRST.format(which=f"{{which}} AND {_LEFT}", since="lease_until")
+# Of a priority first what is due anew, then what had waited for a route and begins again with all the others
+# that had: they may be more than can be carried out at once, and nobody else is to be late for that.
+_ITS_TURN = "CASE WHEN waits_for = '' THEN 0 ELSE 1 END"
+
+
+def _due_of(priority: int) -> list[str]:
+    return [_DUE_FIRST.format(which=f"priority = {priority} AND {_ITS_TURN} = {turn}") for turn in (0, 1)]
+
+
 # The first that is found is taken: a lower priority is not looked for where a higher one is due, and nothing
 # else where a worker left something in the middle.
-_URGENT = [first.format(which=f"priority = {Priority.URGENT}") for first in (_LEFT_FIRST, _DUE_FIRST)]
+_URGENT = [_LEFT_FIRST.format(which=f"priority = {Priority.URGENT}"), *_due_of(Priority.URGENT)]
 _TAKE_URGENT = _TAKE.format(which=f"id = coalesce({', '.join(_URGENT)})")
-_BY_PRIORITY = [
-    _LEFT_FIRST.format(which="TRUE"),
-    *(_DUE_FIRST.format(which=f"priority = {one}") for one in Priority.values),
-]
+_BY_PRIORITY = [_LEFT_FIRST.format(which="TRUE"), *(look for one in Priority.values for look in _due_of(one))]
 _TAKE_NEXT = _TAKE.format(which=f"id = coalesce({', '.join(_BY_PRIORITY)})")
 _TAKE_OLDEST = _TAKE.format(which=f"id = {_DUE_FIRST.format(which='TRUE')}")
 
@@ -202,9 +208,11 @@ class Execution(models.Model):
                 fields=["due_at"], condition=Q(status="scheduled"), name="execution_scheduled_by_due"
             ),
             models.Index(
-                fields=["priority", "due_at"],
+                "priority",
+                Case(When(waits_for="", then=0), default=1),
+                "due_at",
                 condition=Q(status="scheduled"),
-                name="execution_scheduled_by_prio",
+                name="execution_scheduled_by_turn",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(status="running"), name="execution_running_by_lease"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from itertools import repeat
@@ -125,6 +126,38 @@ def test_what_is_urgent_overtakes_what_has_been_due_for_longer(approved, shop, m
 
     assert keys(shop)[:3] == [str(one.pk) for one in (own, urgent, soon)]
     assert sorted(keys(shop)[3:]) == sorted(str(one.pk) for one in flood)
+
+
+def test_what_had_waited_for_a_route_lets_what_is_due_anew_go_first(approved, shop, monkeypatch):
+    monkeypatch.setattr(running, "_TURNS", repeat(Next.BY_PRIORITY))
+    plan = workflow(step(f"{shop.url}/refunds"))
+    back, back_and_soon, own, new = (approved(plan) for _ in range(4))
+    due_for(of_priority(back_and_soon, 1), 20)
+    due_for(back, 20)
+    Execution.objects.filter(pk__in=[back.pk, back_and_soon.pk]).update(waits_for="POST http://shop/refunds")
+
+    run_what_is_due(own.pk)
+
+    assert keys(shop) == [str(one.pk) for one in (own, back_and_soon, new, back)]
+
+
+def test_whom_to_take_next_is_found_at_the_front_of_an_index(approved, shop):
+    for _ in range(3):
+        approved(workflow(step(f"{shop.url}/refunds")))
+    for which in Next:
+        with connection.cursor() as cursor, transaction.atomic():
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+            cursor.execute(f"EXPLAIN {which.value}", [1.0])
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        scans = re.findall(r"Index Scan using (execution_scheduled\w+|execution_running\w+)", plan)
+        assert set(scans) <= {
+            "execution_scheduled_by_turn",
+            "execution_scheduled_by_due",
+            "execution_running_by_lease",
+        }
+        assert len(scans) == {Next.BY_PRIORITY: 7, Next.URGENT: 3, Next.OLDEST: 1}[which], plan
+        assert "Sort" not in plan, plan
 
 
 def test_what_is_not_urgent_moves_on_while_more_and_more_is_urgent(approved, shop):
