@@ -126,7 +126,9 @@ def test_who_else_looks_is_on_the_page(visit: Visit, letter: Any, ana: Any, ben:
     page = live(visit(ana, f"/queue/{letter.pk}/"))
     other = live(visit(ben, f"/queue/{letter.pk}/"))
     other.locator("[data-present]:has-text('Ana is looking at this')").wait_for()
-    page.reload()
+    # The beat of the new page, not the farewell of the old: while Python sleeps, the browser may not send it.
+    with page.expect_response(lambda answer: answer.url.endswith("/look/") and answer.status == 200):
+        page.reload()
     page.locator("[data-present]:has-text('Ben is looking at this')").wait_for()
     eventually(here, {ana, ben})
     other.goto("/queue/")
