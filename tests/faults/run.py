@@ -27,7 +27,7 @@ TAKEN_WITHIN = 2.0  # seconds, of what comes due: two ticks of the clock
 HAPPENS_WITHIN = 0.4  # seconds of a burst until the fault
 
 # What was due at a moment, or is due since for longer than a healthy system lets anything wait. Not what had
-# waited for a route: it comes back at the pace that is left, and the end waits for all of it.
+# waited for a route that works again: it comes back at the pace that is left; the end waits for all of it.
 _LATE = f"""
 WITH asked (moment) AS (
     SELECT greatest(to_timestamp(%s), statement_timestamp() - make_interval(secs => {TAKEN_WITHIN}))),
@@ -35,7 +35,8 @@ late (what, since) AS (
     SELECT status::text,
            CASE status WHEN 'scheduled' THEN due_at WHEN 'running' THEN lease_until ELSE deadline END
       FROM execution_execution, asked
-     WHERE status = 'scheduled' AND due_at <= moment AND waits_for = ''
+     WHERE status = 'scheduled' AND due_at <= moment AND (waits_for = '' OR EXISTS (
+           SELECT FROM execution_breaker b WHERE b.route = waits_for AND b.state <> 'closed'))
         OR status = 'running' AND lease_until <= moment
         OR status = 'handed_back' AND deadline <= moment
     UNION ALL
