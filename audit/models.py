@@ -35,3 +35,20 @@ class Event(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("An event is never deleted.")
+
+
+class Checkpoint(models.Model):
+    """The signed root of the first `size` leaves of the log. Written by `audit.sealing.seal` alone."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField(help_text="SHA-256, of the tree of RFC 6962.")
+    at = models.DateTimeField()
+    note = models.TextField(help_text="The checkpoint as a C2SP signed note.")
+
+    class Meta:
+        db_table = "audit_checkpoint"
+        ordering = ["size"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"of {self.size}"

@@ -15,14 +15,16 @@ from kombu.exceptions import OperationalError
 
 from audit.asking import addresses
 from audit.outbox.kind import is_rabbitmq
+from reviewapp.privileges import LOGS
 
 _DATABASE = """
-SELECT current_setting('fsync'), current_setting('synchronous_commit'), r.rolsuper,
-       pg_has_role(current_user, c.relowner, 'MEMBER'),
-       has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
-           OR has_table_privilege(c.oid, 'TRUNCATE')
+SELECT current_setting('fsync'), current_setting('synchronous_commit'), bool_or(r.rolsuper),
+       bool_or(pg_has_role(current_user, c.relowner, 'MEMBER')),
+       bool_or(has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
+               OR has_table_privilege(c.oid, 'TRUNCATE'))
   FROM pg_roles r, pg_class c
- WHERE r.rolname = current_user AND c.oid = to_regclass('audit_event')
+ WHERE r.rolname = current_user AND c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) name)
+HAVING count(*) > 0
 """
 
 
@@ -31,7 +33,7 @@ def the_log_cannot_be_changed(app_configs: Any, **kwargs: Any) -> list[CheckMess
     """The application's role may add to the log and read it, and what it wrote is on disk."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_DATABASE)
+            cursor.execute(_DATABASE, [list(LOGS)])
             row = cursor.fetchone()
     except DatabaseError as error:
         return [Error(f"PostgreSQL did not answer: {type(error).__name__}.", id="reviewapp.E001")]
@@ -127,6 +129,19 @@ def secrets_have_keys_of_their_own(app_configs: Any, **kwargs: Any) -> list[Chec
     hint = "Set it to what `rotate_secrets --new-key` prints, then run `manage.py rotate_secrets`."
     return [
         Warning("SECRETS_KEYS is not set: a key is derived from SECRET_KEY.", hint=hint, id="reviewapp.W004")
+    ]
+
+
+@register(Tags.security, deploy=True)
+def the_log_is_signed_with_a_key_of_its_own(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whoever learns SECRET_KEY can't sign another log with it."""
+    if settings.AUDIT_SIGNING_KEYS:
+        return []
+    hint = "Set it to what `signing_key --new` prints; checkpoints that were signed before stay as they are."
+    return [
+        Warning(
+            "AUDIT_SIGNING_KEY is not set: a key is derived from SECRET_KEY.", hint=hint, id="reviewapp.W005"
+        )
     ]
 
 

@@ -8,24 +8,25 @@ to tables old and new alike.
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-LOG = "audit_event"
+# The log and what proves it: rows are added to these, and never changed.
+LOGS = ("audit_event", "audit_leaf", "audit_node", "audit_checkpoint")
 MIGRATIONS = "django_migrations"
 
 
 def grant(connection: BaseDatabaseWrapper, *, role: str) -> None:
     """Give `role` its rights on the tables of `connection`'s user, all of them or none."""
     with connection.cursor() as cursor, transaction.atomic(using=connection.alias):
-        cursor.execute("SELECT current_schema(), to_regclass(%s), to_regclass(%s)", [LOG, MIGRATIONS])
-        found = cursor.fetchone()
-        schema, log, migrations = (str(name) if name else "" for name in found or ("", "", ""))
+        cursor.execute("SELECT current_schema()")
+        [schema] = cursor.fetchone() or [""]
         name = connection.ops.quote_name(role)
         schema = connection.ops.quote_name(schema)
+        there = {*connection.introspection.table_names(cursor)}
         for statement in [
             f"GRANT USAGE ON SCHEMA {schema} TO {name}",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {name}",
             f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
-            log and f"REVOKE UPDATE, DELETE, TRUNCATE ON {log} FROM {name}",
-            migrations and f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {migrations} FROM {name}",
         ]:
-            if statement:
-                cursor.execute(statement)
+            cursor.execute(statement)
+        for table in there & {MIGRATIONS, *LOGS}:
+            insert = "INSERT, " if table == MIGRATIONS else ""
+            cursor.execute(f"REVOKE {insert}UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")

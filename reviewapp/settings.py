@@ -10,6 +10,7 @@ from typing import Any
 import environ
 
 from audit.asking import addresses
+from audit.sealing import keys as signing_keys
 from governance.secrets import box
 from reviewapp import embedded, logs
 from reviewapp.processes import queues
@@ -27,6 +28,11 @@ SECRET_KEY = env.str("SECRET_KEY")  # no default: a missing one stops the start 
 # Encrypt secrets at rest, newest first; without any a key is derived from SECRET_KEY.
 SECRETS_KEYS = env.list("SECRETS_KEYS", default=[])
 box.check(SECRETS_KEYS)  # one that is none stops the start and says which
+# Sign checkpoints of the log, newest first; without any a key is derived from SECRET_KEY.
+AUDIT_SIGNING_KEYS = env.list("AUDIT_SIGNING_KEY", default=[])
+signing_keys.check(AUDIT_SIGNING_KEYS)
+# Whether anybody may fetch checkpoints and hash tiles, as witnesses do. Events are never served so.
+PUBLIC_LOG = env.bool("PUBLIC_LOG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")

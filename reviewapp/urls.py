@@ -13,6 +13,8 @@ from approvals.manual import api as manual_api
 from approvals.standing import api as standing_api
 from approvals.vigilance import samples_api
 from audit.evidence.api import Events, EventsExport
+from audit.sealing import api as sealing_api
+from audit.sealing import served
 from execution.board import api as board_api
 from execution.bulk import api as bulk_api
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
@@ -228,6 +230,15 @@ api = [
     ),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
+    path("events/<int:leaf_index>/proof/", sealing_api.InclusionProof.as_view(), name="event-proof"),
+    path("checkpoint/", sealing_api.NewestCheckpoint.as_view(), name="checkpoint"),
+    path("checkpoint/consistency/", sealing_api.ConsistencyProof.as_view(), name="consistency"),
+]
+
+log = [  # of C2SP tlog-tiles
+    path("checkpoint", served.ServedCheckpoint.as_view(), name="checkpoint"),
+    path("tile/entries/<path:path>", served.EntryBundle.as_view(), name="entries"),
+    path("tile/<path:path>", served.HashTile.as_view(), name="tile"),
 ]
 
 urlpatterns = [
@@ -253,6 +264,7 @@ urlpatterns = [
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("figures/", include("insights.mine.urls")),
     path("audit/", include("audit.urls")),
+    path("log/", include((log, "log"))),
     path("accounts/", include("reviewapp.accounts.urls")),
     path("api/schema/", SpectacularJSONAPIView.as_view(generator_class=MadeOnce), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -21,6 +21,7 @@ from execution.models import Execution
 from execution.running.run import run
 from governance.door.keys import issue_token
 from suggestions.models import Proposal
+from tests.sealed import seal_all
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 DOMAINS = ["tau_airline", "tau_retail", "agentdojo_banking", "agentdojo_slack", "agentdojo_workspace"]
@@ -116,6 +117,7 @@ def test_recorded_actions_are_proposed_approved_carried_out_and_exported(
         f"{execution.pk}/call": approved[str(execution.proposal_id)] for execution in Execution.objects.all()
     }
 
+    seal_all()
     with client_of(live_server, issue_token(dora, actor=SYSTEM)) as auditor:
         exported = auditor.get("events/export/", params={"format": "jsonl"})
     events = [json.loads(line) for line in exported.text.splitlines()]

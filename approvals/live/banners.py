@@ -40,7 +40,7 @@ class Banner:
 
 def banner() -> Banner:
     """What there is to say now."""
-    return drawn(halts.on(), heartbeats.silences())
+    return drawn(halts.on(), heartbeats.warnings())
 
 
 def drawn(on: Sequence[Halt], silences: Sequence[str]) -> Banner:

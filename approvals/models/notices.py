@@ -202,17 +202,10 @@ class Notice(models.Model):
 
 
 class Follower(models.Model):
-    """How far the log was read. Everything up to `position` is done; of what is above, `seen` is.
-
-    Numbers are given before transactions commit. Once every transaction that ran when `head` was the
-    newest number is over (`horizon`; 0 while it is not known), nothing below it can appear any more.
-    """
+    """How far the log was read: how many events of its sealed order."""
 
     name = models.CharField(primary_key=True, max_length=20)
     position = models.BigIntegerField()
-    head = models.BigIntegerField()
-    horizon = models.DecimalField(max_digits=20, decimal_places=0, default=0)
-    seen = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         default_permissions = ()

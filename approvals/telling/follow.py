@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -21,6 +21,7 @@ from approvals.models.kinds import Kind, is_urgent
 from approvals.models.notices import Follower, Here
 from approvals.telling.owe import Line, add
 from audit.log.event_types import EVENT_TYPES, Tells
+from audit.sealing import stored
 from execution.models import Attention
 from governance.door.deciders import who_may_decide
 from governance.door.teams import teams_of_each
@@ -46,15 +47,14 @@ class LogEvent:
 
 @transaction.atomic
 def follow() -> int:
-    """Owe what the next events ask for; returns how many there were. One at a time does it."""
+    """Owe what the next events ask for; returns how many of them ask for something. One at a time does it."""
     follower = _mine()
     if follower is None:
         return 0
-    before = _snapshot()  # first: what is read below is newer
-    events = _read(follower)
+    read_to = min(stored.tree_size(), follower.position + AT_ONCE)
+    events = _read(follower.position, read_to)
     add(_lines(events))
-    follower.seen += [event.id for event in events]
-    _settle(follower, before, read_to=events[-1].id if len(events) == AT_ONCE else None)
+    follower.position = read_to
     follower.save()
     return len(events)
 
@@ -63,38 +63,20 @@ def follow() -> int:
 
 
 def _mine() -> Follower | None:
-    """The place in the log, locked; None while somebody else reads, and at the very first time."""
-    newest = _snapshot().newest
-    Follower.objects.bulk_create([Follower(name=NAME, position=newest, head=newest)], ignore_conflicts=True)
+    """The place in the log, locked; None while somebody else reads."""
+    Follower.objects.bulk_create([Follower(name=NAME, position=0)], ignore_conflicts=True)
     return Follower.objects.select_for_update(skip_locked=True).filter(name=NAME).first()
 
 
-class _Snapshot(NamedTuple):
-    """The oldest transaction that still runs, the next one to begin, and the newest event."""
-
-    oldest: int
-    following: int
-    newest: int
-
-
-def _snapshot() -> _Snapshot:
-    with connection.cursor() as cursor:
-        cursor.execute("""
-            SELECT pg_snapshot_xmin(s)::text::numeric, pg_snapshot_xmax(s)::text::numeric,
-                   (SELECT coalesce(max(id), 0) FROM audit_event)
-              FROM pg_current_snapshot() s""")
-        oldest, following, newest = cursor.fetchone()
-    return _Snapshot(int(oldest), int(following), newest)
-
-
-def _read(follower: Follower) -> list[LogEvent]:
+def _read(begin: int, end: int) -> list[LogEvent]:
+    """The events between two places of the sealed order that ask for something."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, type, proposal_id, body FROM audit_event
-             WHERE id > %s AND type = ANY(%s) AND id <> ALL(%s)
-             ORDER BY id LIMIT %s""",
-            [follower.position, _TYPES, follower.seen, AT_ONCE],
+            SELECT e.id, e.type, e.proposal_id, e.body
+              FROM audit_leaf l JOIN audit_event e ON e.id = l.event_id
+             WHERE l.leaf_index >= %s AND l.leaf_index < %s AND e.type = ANY(%s) ORDER BY l.leaf_index""",
+            [begin, end, _TYPES],
         )
         rows = cursor.fetchall()
     return [_told(*row) for row in rows]
@@ -103,23 +85,6 @@ def _read(follower: Follower) -> list[LogEvent]:
 def _told(number: int, type: str, proposal: UUID | None, body: str) -> LogEvent:
     content = json.loads(body)
     return LogEvent(number, type, proposal, str(content["actor"]["id"]), content["data"])
-
-
-def _settle(follower: Follower, before: _Snapshot, *, read_to: int | None) -> None:
-    """Let go of what can't change any more; `read_to` is where a turn ended before the log did.
-
-    An event's number and its transaction's are drawn one after the other: the horizon is taken a turn
-    after the number that it is for.
-    """
-    if follower.horizon == 0:
-        follower.horizon = before.following
-        return
-    if before.oldest < follower.horizon:
-        return
-    follower.position = follower.head if read_to is None else min(read_to, follower.head)
-    follower.seen = [number for number in follower.seen if number > follower.position]
-    if follower.position == follower.head:
-        follower.head, follower.horizon = before.newest, 0
 
 
 # --- What an event asks for ------------------------------------------------------------------

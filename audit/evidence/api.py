@@ -20,8 +20,8 @@ from audit.asking.permissions import MayExportEvents, MayReadEvents
 from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
 from audit.ground.refusals import Invalid
-from audit.log.read import LARGEST_ID, Filters, in_order
-from audit.models import Event
+from audit.log.read import LARGEST_ID, Filters
+from audit.sealing.sealed import SealedEvent, following
 
 PAGE, LARGEST_PAGE = 100, 1_000
 TYPE = OpenApiParameter(
@@ -42,9 +42,10 @@ class ActorAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """One line of the log; `position` is where it stands, and what `after` takes."""
+    """One line of the log; `position` counts it and all before it, and is what `after` takes."""
 
-    position: int
+    position: int = Field(description="`leaf_index` + 1.")
+    leaf_index: int = Field(description="Its place in the sealed order, from 0, which never changes.")
     v: int = Field(description="Which form of a line this is.")
     id: str
     at: str = Field(description="RFC 3339, in UTC, to the microsecond.")
@@ -55,10 +56,11 @@ class EventAnswer(Answer):
 
 
 class EventPage(Answer):
-    """Events in the order of their positions."""
+    """Events in sealed order. A page can be short, even empty, and have a next one all the same."""
 
     events: list[EventAnswer]
     next: int | None = Field(description="The `after` of the next page; null: no more yet.")
+    read_to: int = Field(description="How many entries were read: the `after` to go on with later.")
 
 
 class Events(APIView):
@@ -68,19 +70,26 @@ class Events(APIView):
         operation_id="list_events",
         responses={200: EventPage},
         parameters=[
-            OpenApiParameter("after", int, description="Position of the last event seen."),
+            OpenApiParameter(
+                "after", int, description="Position of the last event seen, or the `read_to` of a page."
+            ),
             TYPE,
             OpenApiParameter("limit", int, description=f"At most {LARGEST_PAGE}; {PAGE} when left out."),
         ],
     )
     def get(self, request: Request) -> Response:
-        """The log from its beginning, or after a position."""
+        """The sealed log from its beginning, or after a position. Events are sealed in a second or two."""
         check_only(request, {"after", "type", "limit"})
         filters = Filters.read(request.query_params, allowed=["type"])
         limit = _whole(request, "limit", PAGE, LARGEST_PAGE, least=1)
-        found = in_order(filters, after=_whole(request, "after", 0, LARGEST_ID), limit=limit + 1)
-        events, more = found[:limit], len(found) > limit
-        return Response(EventPage(events=list(map(_presented, events)), next=events[-1].pk if more else None))
+        found = following(filters, after=_whole(request, "after", 0, LARGEST_ID), limit=limit)
+        return Response(
+            EventPage(
+                events=list(map(_presented, found.events)),
+                next=found.read_to if found.more else None,
+                read_to=found.read_to,
+            )
+        )
 
 
 class EventsExport(APIView):
@@ -111,8 +120,9 @@ class EventsExport(APIView):
         return download(wanted, export(wanted, filters, actor=actor_of(request)))
 
 
-def _presented(event: Event) -> EventAnswer:
-    return EventAnswer(position=event.pk, **json.loads(event.body))
+def _presented(sealed: SealedEvent) -> EventAnswer:
+    place = sealed.leaf_index
+    return EventAnswer(position=place + 1, leaf_index=place, **json.loads(sealed.event.body))
 
 
 def _whole(request: Request, name: str, otherwise: int, most: int, *, least: int = 0) -> int:

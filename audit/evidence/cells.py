@@ -6,7 +6,7 @@ would take as long as all the rest of an export. A body of any other form is rea
 
 from __future__ import annotations
 
-CELLS = ("id", "at", "type", "actor", "actor_name", "proposal", "data")
+CELLS = ("leaf_index", "id", "at", "type", "actor", "actor_name", "proposal", "data")
 
 
 def _bytes(text: str) -> str:
@@ -19,20 +19,21 @@ def _bytes(text: str) -> str:
 # and none takes over an order that it does not ask for itself.
 _ROWS = f"""
 WITH events AS (
-    SELECT *, convert_to(body, 'UTF8') AS bytes FROM audit_event
-     WHERE id >= %s AND id <= %s AND {{where}} ORDER BY id OFFSET 0),
+    SELECT audit_event.*, leaf_index AS place, convert_to(body, 'UTF8') AS bytes
+      FROM audit_leaf JOIN audit_event ON id = event_id
+     WHERE leaf_index >= %(begin)s AND leaf_index < %(end)s AND {{where}} ORDER BY leaf_index OFFSET 0),
 places AS (
     SELECT *, position({_bytes(',"data":{')} IN bytes) AS data_from,
            octet_length(bytes) - octet_length(type) - CASE WHEN proposal_id IS NULL THEN 60 ELSE 110 END
            AS data_to
-      FROM events ORDER BY id OFFSET 0),
+      FROM events ORDER BY place OFFSET 0),
 known AS (
     SELECT *, data_from < data_to AND substring(bytes, octet_length(bytes) - 6) = {_bytes(',"v":1}')}
               AND substring(bytes, data_from - 34, 6) = {_bytes('"at":"')}
               AND substring(bytes, data_to, 7) = {_bytes(',"id":"')} AS of_form_1
-      FROM places ORDER BY id OFFSET 0),
+      FROM places ORDER BY place OFFSET 0),
 cells AS (
-    SELECT id AS number, type, actor, actor_name, proposal_id::text AS proposal,
+    SELECT place, place::text AS leaf_index, type, actor, actor_name, proposal_id::text AS proposal,
            CASE WHEN of_form_1 THEN convert_from(substring(bytes, data_to + 7, 36), 'UTF8')
                 ELSE body::json ->> 'id' END AS id,
            CASE WHEN of_form_1 THEN convert_from(substring(bytes, data_from - 28, 27), 'UTF8')
@@ -40,12 +41,12 @@ cells AS (
            CASE WHEN of_form_1
                 THEN convert_from(substring(bytes, data_from + 8, data_to - data_from - 8), 'UTF8')
                 ELSE body::json ->> 'data' END AS data
-      FROM known ORDER BY number OFFSET 0)
-SELECT {{cells}} FROM cells ORDER BY number"""
+      FROM known ORDER BY place OFFSET 0)
+SELECT {{cells}} FROM cells ORDER BY place"""
 
 
 def rows_of_cells(cells: str, *, where: str) -> str:
-    """A query of the events between two numbers (its first parameters) that fit, in their order.
+    """A query of the events from place `begin` to before `end` (parameters) that fit, in sealed order.
 
     `cells` are expressions of `CELLS`, all of which are texts.
     """

@@ -7,27 +7,37 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Max, Min
 from django.http import StreamingHttpResponse
 
 from audit.evidence.cells import CELLS, rows_of_cells
 from audit.ground.actors import Actor
-from audit.log.read import Filters, conditions, numbers
+from audit.log.read import Filters, conditions
 from audit.log.record import record
-from audit.models import Event
+from audit.sealing.sealed import places
+from audit.sealing.stored import tree_size
 
 FORMATS = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
-Values = list[Any] | Mapping[str, Any]
+Values = Mapping[str, Any]
 CHUNK_BYTES = 64 * 1024
 # Events that PostgreSQL joins to one piece: a row for each would cost Python four times as much.
-BLOCK = 128
+BLOCK = 256
 
 # A body is canonical JSON and so has no control character: between these quotes it is written
 # as it is, and a line of the export is a leaf of the log. The order comes from the series.
+# Of most blocks the numbers of the events follow each other as their places do: those are read in one
+# piece, in half the time that it takes to look up one after the other.
 _JSONL = rf"""
-COPY (SELECT lines FROM (SELECT low FROM generate_series(%s, %s, {BLOCK}) low ORDER BY low) block,
+COPY (SELECT lines FROM (
+          SELECT low FROM generate_series(%(begin)s, %(end)s - 1, {BLOCK}) low ORDER BY low) block,
+      LATERAL (SELECT min(event_id - leaf_index) AS least, max(event_id - leaf_index) AS most,
+                      max(leaf_index) AS last FROM audit_leaf
+                WHERE leaf_index >= low AND leaf_index < least(low + {BLOCK}, %(end)s)) numbers,
       LATERAL (SELECT string_agg(body, E'\n' ORDER BY id) AS lines FROM audit_event
-                WHERE id >= low AND id < low + {BLOCK} AND id <= %s AND {{where}}) found
+                WHERE least = most AND id >= low + least AND id <= last + least AND {{where}}
+                UNION ALL
+               SELECT string_agg(body, E'\n' ORDER BY leaf_index)
+                 FROM audit_leaf JOIN audit_event ON id = event_id
+                WHERE least <> most AND leaf_index >= low AND leaf_index <= last AND {{where}}) found
        WHERE lines IS NOT NULL ORDER BY low)
 TO STDOUT (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', FORCE_QUOTE *)"""
 
@@ -45,23 +55,29 @@ _COLUMNS = ", ".join(f"{_guarded(cell)} AS {cell}" for cell in CELLS)
 
 
 def export(format: str, filters: Filters, *, actor: Actor) -> Iterator[bytes]:
-    """The events that fit, oldest first, in pieces of about 64 KiB.
+    """The sealed events that fit, in sealed order, in pieces of about 64 KiB.
 
     That it was asked for stands in the log before the first piece. JSONL holds the exact
     bytes of the log, a line each; CSV (RFC 4180) is for spreadsheets, and none of its cells
     begins a formula. Whoever stops reading closes the iterator, and the query ends.
     """
+    size = tree_size()
     with transaction.atomic():
-        record("events.exported", actor=actor, data={"format": format, "filters": filters.as_json()})
-    conditioned, values = conditions(filters)
-    where = " AND ".join(conditioned) or "true"
-    low, high = numbers(filters)
-    ends = Event.objects.filter(pk__range=(low, high)).aggregate(low=Min("id"), high=Max("id"))
-    first, last = ends["low"] or 0, ends["high"] or 0
+        data = {"format": format, "filters": filters.as_json(), "size": size}
+        record("events.exported", actor=actor, data=data)
+    where, values = _named(*conditions(filters))
+    begin, end = places(filters, size=size)
+    values |= {"begin": begin, "end": end}
     if format == "jsonl":
-        return _copied(_JSONL.format(where=where), [first, last, last, *values], _blocks)
-    rows = rows_of_cells(_COLUMNS, where=where)
-    return _copied(_CSV.format(rows=rows), [first, last, *values], _records)
+        return _copied(_JSONL.format(where=where), values, _blocks)
+    return _copied(_CSV.format(rows=rows_of_cells(_COLUMNS, where=where)), values, _records)
+
+
+def _named(conditions: list[str], values: list[Any]) -> tuple[str, dict[str, Any]]:
+    """The conditions as one, with names for their values, which then can stand twice."""
+    names = [f"value_{number}" for number in range(len(values))]
+    named = [one.replace("%s", f"%({name})s") for one, name in zip(conditions, names, strict=True)]
+    return " AND ".join(named) or "true", dict(zip(names, values, strict=True))
 
 
 def csv_of(cells: Mapping[str, str], rest: str, values: Mapping[str, Any]) -> Iterator[bytes]:

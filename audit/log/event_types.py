@@ -434,7 +434,7 @@ _ROWS = [
         "went back to an earlier deployment.",
         "agent deployment label before=label",
     ),
-    _row("events.exported", "audit", "exported events.", "format filters"),
+    _row("events.exported", "audit", "exported events.", "format filters size?"),
     _row(
         "execution.begun",
         "execution",
@@ -915,6 +915,12 @@ _ROWS = [
     _row("session.opened", "reviewapp", "signed in.", "address device"),
     _row(
         "session.refused", "governance", "was refused when signing in.", "reason=plain user address? often?"
+    ),
+    _row(
+        "signing_key.changed",
+        "audit",
+        "signed a checkpoint of the log with other keys than before.",
+        "keys=verifier_keys before=verifier_keys",
     ),
     _row(
         "standing_approval.activated",

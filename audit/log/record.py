@@ -10,11 +10,13 @@ from django.db import connection, transaction
 from audit.ground.actors import Actor
 from audit.ground.canonical import canonical
 from audit.ground.ids import uuid7
-from audit.log.event_types import event_type
+from audit.log.event_types import WrongEvent, event_type
 from audit.statements.writes import NotInTransaction, add
 
 NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
+TIME_BYTES = len("2026-11-22T16:00:00.000000Z")
+MOST_BYTES = 65_535  # of an event: C2SP tlog-tiles tells the length of an entry in 16 bits
 _MANY = "unnest(%s::text[], %s::text[]) AS _ (before, after)"
 _INSERT_MANY = f"INSERT INTO audit_event (body) SELECT before || {NOW_SQL} || after FROM {_MANY}"
 
@@ -58,4 +60,6 @@ def compose(
     if proposal is not None:
         rest["proposal"] = str(proposal)
     after = b'",' + canonical(rest)[1:]
+    if len(before) + len(after) > MOST_BYTES - TIME_BYTES:
+        raise WrongEvent(f"{type}: it is longer than an entry of the log may be.")
     return before.decode(), after.decode()

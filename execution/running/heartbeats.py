@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import connection
 
+from audit.sealing import lag
 from audit.statements.prepared import execute
 
 PARTS = ("worker", "beat")
@@ -22,22 +23,39 @@ def beat(name: str) -> None:
         )
 
 
-# Seconds since each of them said something, by the database's clock.
+# Seconds since each of them said something, and since what no checkpoint of the log covers, where there is
+# any such event: by the database's clock.
 AGES = f"""
-SELECT coalesce(json_object_agg(name, extract(epoch FROM statement_timestamp() - at)), '{{}}')
+SELECT (coalesce(jsonb_object_agg(name, extract(epoch FROM statement_timestamp() - at)), '{{}}')
+        || jsonb_build_object('log', ({lag.SECONDS})))::json
   FROM execution_heartbeat WHERE name IN {PARTS}
 """
 
 
 def silences() -> list[str]:
     """A sentence for every part that should have said something by now."""
-    [(ages,)] = execute(AGES, [])
-    return in_words(ages)
-
-
-def in_words(ages: Mapping[str, float]) -> list[str]:
-    """The same of what `AGES` found."""
+    ages = _ages()
     return [sentence for name in PARTS if (sentence := _sentence(name, ages.get(name)))]
+
+
+def warnings() -> list[str]:
+    """The same, and one where the log was not sealed for too long, which stops nobody's work."""
+    return in_words(_ages())
+
+
+def in_words(ages: Mapping[str, float | None]) -> list[str]:
+    """`warnings` of what `AGES` found."""
+    found = [_sentence(name, ages.get(name)) for name in PARTS]
+    behind = ages["log"] or 0.0
+    if behind > lag.MOST_SECONDS:
+        found.append(f"The audit log has not been sealed and signed for {_for_how_long(behind)}.")
+    return list(filter(None, found))
+
+
+def _ages() -> Mapping[str, float | None]:
+    [(ages,)] = execute(AGES, [])
+    found: Mapping[str, float | None] = ages
+    return found
 
 
 def _sentence(name: str, age: float | None) -> str:

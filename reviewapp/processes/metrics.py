@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from approvals.queue.read import BESIDES, FIRST
 from audit.outbox import broker
+from audit.sealing import lag
 from reviewapp.processes import queues
 
 NEWEST = 1_000  # executions whose verdicts are counted
@@ -119,7 +120,11 @@ SELECT 'paused', '', count(*) FROM (SELECT 1 FROM suggestions_callbackendpoint
 UNION ALL
 SELECT 'heartbeats', name, extract(epoch FROM clock_timestamp() - at) FROM execution_heartbeat
 UNION ALL
-SELECT 'events', '', coalesce(max(id), 0) FROM audit_event
+SELECT 'events', '', coalesce(max(leaf_index) + 1, 0) FROM audit_leaf
+UNION ALL
+SELECT 'behind', '', coalesce(({lag.SECONDS}), 0)
+UNION ALL
+SELECT 'uncovered', '', ({lag.ENTRIES})
 """
 
 _GAUGES = {
@@ -153,7 +158,17 @@ _GAUGES = {
         None,
     ),
     "heartbeats": ("reviewapp_heartbeat_age_seconds", "Since a part last said that it works.", "part"),
-    "events": ("reviewapp_last_event_id", "Number of the newest event in the log.", None),
+    "events": ("reviewapp_log_entries", "Sealed events in the log.", None),
+    "behind": (
+        "reviewapp_log_lag_seconds",
+        f"Since the oldest event was written that no checkpoint covers (alarm above {lag.MOST_SECONDS}).",
+        None,
+    ),
+    "uncovered": (
+        "reviewapp_log_lag_entries",
+        f"Events that no checkpoint covers (alarm above {lag.MOST_ENTRIES}).",
+        None,
+    ),
 }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from audit.sealing.lag import IS_DUE
+
 LOST_AFTER = 5.0  # seconds, as `audit.outbox.tell_worker` has it where nothing waits
 
 
@@ -60,8 +62,8 @@ _NEARLY_OVER_BY_HAND = """
      WHERE t.status = 'open' AND t.reminded_at IS NULL AND e.status = 'handed_back' AND e.round = t.round
        AND e.deadline - make_interval(secs => t.remind_before) <= statement_timestamp()"""
 _UNREAD = """
-    (SELECT max(id) FROM audit_event)
-    > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), -1)"""
+    (SELECT max(leaf_index) + 1 FROM audit_leaf)
+    > coalesce((SELECT position FROM approvals_follower WHERE name = 'notices'), 0)"""
 _PAUSED = """
     SELECT FROM suggestions_callback c
      WHERE c.agent_id = e.agent_id AND c.origin = e.origin AND c.status = 'paused'"""
@@ -131,6 +133,7 @@ ROUNDS = (
         1,
         _any("suggestions_backtest", "status IN ('queued', 'running')"),
     ),
+    Round("audit.tasks.seal", 1, f"({IS_DUE})"),
     Round("approvals.tasks.follow_log", 1, _UNREAD),
     Round("audit.tasks.sum_up_refusals", 15),  # which are counted in Valkey
     Round(

@@ -14,14 +14,14 @@ from suggestions.models import seen_by
 
 
 class Frame(NamedTuple):
-    """Counts go to a limit each. `ages` are seconds since each part of the installation said something."""
+    """Counts go to a limit each. `ages` is what `heartbeats.AGES` finds."""
 
     unread: int
     decided_today: int
     executions: int
     incidents: int
     halted: bool
-    ages: dict[str, float]
+    ages: dict[str, float | None]
 
 
 def frame_of(user: User) -> Frame:

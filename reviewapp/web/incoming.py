@@ -64,7 +64,7 @@ def without_what_is_wrong(environ: dict[str, Any], refused: Refused | None) -> d
     """The environment as it may go on: of a refused request that it is one, and whether the API was asked."""
     if refused is None:
         return environ
-    is_api = environ.get("PATH_INFO", "").startswith("/api/")
+    is_api = environ.get("PATH_INFO", "").startswith(("/api/", "/log/"))
     blank = dict.fromkeys(["QUERY_STRING", "HTTP_COOKIE", "CONTENT_TYPE", "CONTENT_LENGTH"], "")
     return {**environ, **blank, "PATH_INFO": "/api/" if is_api else "/", REFUSED: refused}
 

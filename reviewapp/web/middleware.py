@@ -25,7 +25,7 @@ _REQUEST_ID = re.compile(r"^[\w.-]{1,64}$")
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/v1/")
+    return request.path_info.startswith(("/api/v1/", "/log/"))
 
 
 def request_context(get_response: GetResponse) -> GetResponse:

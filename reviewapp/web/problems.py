@@ -367,4 +367,4 @@ def answer(status: int, kind: str, detail: str, *, errors: Sequence[dict[str, st
 
 
 def is_for_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    return request.path_info.startswith(("/api/", "/log/"))

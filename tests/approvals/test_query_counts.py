@@ -24,7 +24,6 @@ from approvals.queue.rows import rows_of
 from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from approvals.telling import bell
-from approvals.telling.follow import follow
 from audit.models import Event
 from execution.models import Attempt, Execution
 from governance.models import Agent, Team
@@ -35,6 +34,7 @@ from tests.approvals.deciding.test_decide import approve, reject
 from tests.approvals.desk.test_views import browser, part, rows_in
 from tests.conftest import actor_of, make_person, suggestion_body
 from tests.queries import same_queries_at
+from tests.sealed import follow
 
 Propose = Callable[..., Any]
 NOW = datetime.now(UTC)

@@ -32,6 +32,7 @@ def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
         "TRUSTED_PROXIES": "10.0.0.5",
         "STATIC_UNHASHED": "0",
         "SECRETS_KEYS": "A" * 43 + "=",
+        "AUDIT_SIGNING_KEY": "A" * 43 + "=",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     everything = {**os.environ, **production, **environment}
@@ -78,8 +79,8 @@ def test_a_superuser_is_refused_as_the_applications_role(transactional_db: None,
 
 def test_a_database_that_does_not_answer_is_one_line(transactional_db: None) -> None:
     nowhere = "postgres://nobody@127.0.0.1:1/none"
-    found = named(TRUSTED_PROXIES="::/0", DATABASE_URL=nowhere, SECRETS_KEYS="")
-    assert found == ["reviewapp.E001", "reviewapp.W003", "reviewapp.W004"]
+    found = named(TRUSTED_PROXIES="::/0", DATABASE_URL=nowhere, SECRETS_KEYS="", AUDIT_SIGNING_KEY="")
+    assert found == ["reviewapp.E001", "reviewapp.W003", "reviewapp.W004", "reviewapp.W005"]
 
 
 def test_each_weakness_of_the_database_has_its_own_number() -> None:

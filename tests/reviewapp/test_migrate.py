@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from reviewapp.management.commands import migrate
+from reviewapp.privileges import LOGS
 
 OWNER, APPLICATION = settings.DATABASES["owner"]["USER"], settings.DATABASES["default"]["USER"]
 
@@ -40,7 +41,7 @@ def test_the_application_reads_and_writes_rows_but_only_adds_to_the_log(applicat
     )
     rights = dict(application.fetchall())
 
-    assert rights.pop("audit_event") == ["INSERT", "SELECT"]
+    assert [rights.pop(table) for table in LOGS] == [["INSERT", "SELECT"]] * len(LOGS)
     assert rights.pop("django_migrations") == ["SELECT"]
     assert set(map(tuple, rights.values())) == {("DELETE", "INSERT", "SELECT", "UPDATE")}
 
@@ -48,12 +49,20 @@ def test_the_application_reads_and_writes_rows_but_only_adds_to_the_log(applicat
 @pytest.mark.parametrize(
     "statement",
     [
-        "ALTER TABLE audit_event ADD COLUMN note text",
-        "ALTER TABLE audit_event DISABLE TRIGGER ALL",
-        "DROP TABLE audit_event",
-        "TRUNCATE audit_event",
-        "UPDATE audit_event SET body = body",
-        "DELETE FROM audit_event",
+        *(
+            statement.format(log, column)
+            for log, column in zip(LOGS, ("body", "hash", "hash", "note"), strict=True)
+            for statement in (
+                "ALTER TABLE {} ADD COLUMN more text",
+                "ALTER TABLE {} DISABLE TRIGGER ALL",
+                "ALTER TABLE {} OWNER TO CURRENT_USER",
+                "DROP TABLE {}",
+                "DROP TRIGGER {0}_rows_stay ON {0}",
+                "TRUNCATE {}",
+                "UPDATE {} SET {} = NULL",
+                "DELETE FROM {}",
+            )
+        ),
         "SET session_replication_role = replica",
         "SET ROLE {owner}",
         "CREATE TABLE mine (n int)",

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from approvals.models import Message, Notice, Wishes
 from approvals.telling.due import GAP, after_quiet, due, next_digest
-from approvals.telling.follow import follow
 from approvals.telling.tell import in_words, tell_due
 from suggestions.models import Proposal
 from tests.approvals.telling.test_telling import later, owed, target
 from tests.browser.hostile import PAYLOADS
 from tests.conftest import suggestion_body
+from tests.sealed import follow
 
 EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

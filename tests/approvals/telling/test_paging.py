@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 from approvals.models import Notice, Wishes
 from approvals.models.kinds import Kind
 from approvals.telling.due import due
-from approvals.telling.follow import follow
 from approvals.telling.tell import in_words, still_news
 from audit.ground.actors import SYSTEM, WORKER
 from audit.log.record import record
@@ -21,6 +20,7 @@ from governance.models import Incident, Team, User
 from governance.trust import incidents
 from tests.approvals.deciding.test_decide import approve
 from tests.conftest import actor_of, make_person
+from tests.sealed import follow
 
 LONG_AGO = timedelta(days=1)
 

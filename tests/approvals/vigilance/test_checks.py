@@ -201,7 +201,8 @@ def all_that_is_told(agent: Agent, key: str, proposal: Any) -> dict[str, Any]:
         answers[name].pop("instance")
     past = Past.of(proposal)
     answers |= {str(asked): past.find(asked) for asked in QUESTIONS}
-    own = ("events", "heartbeats", "oldest")  # the log does hold it; the others change by themselves
+    # The log does hold it; the others change by themselves.
+    own = ("events", "uncovered", "behind", "heartbeats", "oldest")
     return {**answers, "state": sorted(row for row in metrics._rows() if row[0] not in own)}
 
 

@@ -19,6 +19,7 @@ from audit.ground.canonical import canonical
 from audit.ground.ids import uuid7
 from audit.log.read import Filters
 from audit.log.record import record
+from tests.sealed import seal_all
 from tests.searching import searched
 
 HOSTILE = [
@@ -82,6 +83,7 @@ def cell(value: str | None) -> str:
 
 
 def exported() -> str:
+    seal_all()
     return b"".join(export("csv", Filters(), actor=SYSTEM)).decode()
 
 
@@ -89,8 +91,9 @@ def expected() -> str:
     """The same file with every body read as JSON."""
     with connection.cursor() as cursor:
         cursor.execute("""
-            SELECT body::json ->> 'id', body::json ->> 'at', type, actor, actor_name, proposal_id::text,
-                   body::json ->> 'data' FROM audit_event ORDER BY id""")
+            SELECT leaf_index::text, body::json ->> 'id', body::json ->> 'at', type, actor, actor_name,
+                   proposal_id::text, body::json ->> 'data'
+              FROM audit_leaf l JOIN audit_event ON id = event_id ORDER BY l.leaf_index""")
         rows = cursor.fetchall()
     return "".join(",".join(map(cell, row)) + "\r\n" for row in [CELLS, *rows])
 

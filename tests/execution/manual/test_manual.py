@@ -11,7 +11,6 @@ import pytest
 from django.db.models.functions import Now
 
 from approvals.models import Notice
-from approvals.telling.follow import follow
 from audit.ground.refusals import Invalid
 from audit.models import Event
 from execution.desk import attend
@@ -29,6 +28,7 @@ from governance.trust import halts
 from tests.conftest import make_person
 from tests.execution.conftest import events_of, run_to_rest, step, tried, workflow
 from tests.queries import spent
+from tests.sealed import follow
 
 FORM = {
     "type": "object",

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -195,6 +196,18 @@ def test_a_part_that_never_spoke_is_named():
     heartbeats.beat("worker")
 
     assert heartbeats.silences() == ["The beat has not said anything yet."]
+
+
+def test_a_log_that_is_not_sealed_is_told_of_and_stops_nobody(db):
+    heartbeats.beat("worker")
+    heartbeats.beat("beat")
+    body = {"type": "a.done", "at": "2026-01-01T00:00:00Z", "actor": {"type": "a", "id": "", "name": ""}}
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO audit_event (body) VALUES (%s)", [json.dumps(body)])
+
+    [sentence] = heartbeats.warnings()
+    assert sentence.startswith("The audit log has not been sealed and signed for ")
+    assert heartbeats.silences() == []
 
 
 def test_a_run_after_adoption_carries_it_out(propose, shop, trusted):

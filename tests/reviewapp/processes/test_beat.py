@@ -38,6 +38,7 @@ from suggestions.models import (
 )
 from suggestions.past import rollups
 from tests.conftest import actor_of, in_force
+from tests.sealed import seal_all
 
 JUST_NOW = timedelta(seconds=1)
 ALWAYS = {one.task for one in rounds.ROUNDS if one.due == "TRUE"}
@@ -242,14 +243,29 @@ def a_backtest(_: Scene) -> None:
 
 
 @makes_due("approvals.tasks.follow_log")
+def a_sealed_event(scene: Scene) -> None:
+    scene.approve()
+    seal_all()
+
+
+@makes_due("audit.tasks.seal")
 def an_event(scene: Scene) -> None:
     scene.approve()
+
+
+@makes_due("audit.tasks.seal")
+def a_leaf_without_a_signature(scene: Scene) -> None:
+    seal_all()
+    scene.approve()
+    seal_all()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_sealer SET signed_at = signed_at - interval '11 seconds'")
 
 
 @makes_due("approvals.tasks.tell")
 def a_notice(scene: Scene) -> None:
     told = {"team_id": "operations", "risk": 1, "urgent": False, "due_at": Now() - JUST_NOW}
-    Notice.objects.create(user=scene.ana, kind="new", outside="waiting", **told)
+    Notice.objects.create(user=scene.ana, kind="assigned", outside="waiting", **told)
 
 
 @makes_due("approvals.tasks.tell")
@@ -342,7 +358,7 @@ def test_what_the_broker_was_told_of_lately_is_not_sent_for(proposal: Proposal, 
 
 
 def test_every_question_is_a_look_into_an_index(db: None) -> None:
-    small = {"approvals_checkplan", "suggestions_settled"}
+    small = {"approvals_checkplan", "audit_sealer", "suggestions_settled"}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {rounds.QUESTION}", [True] * len(rounds.ROUNDS))

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from execution.models import Heartbeat
 from execution.running import heartbeats
+from tests.sealed import seal_all
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -85,6 +86,7 @@ def test_metrics_tell_how_things_stand(proposal: Any, propose: Any, ana: Any) ->
     decide.approve(suggestion, reviewer=ana, actor=actor_of(ana), shown_digest=suggestion.action_digest)
     heartbeats.beat("worker")
     Client().get("/healthz")
+    seal_all()
 
     found = samples(get("/metrics").content.decode())
 
@@ -95,7 +97,9 @@ def test_metrics_tell_how_things_stand(proposal: Any, propose: Any, ana: Any) ->
     assert found["reviewapp_waiting_callbacks", ()] == 0
     assert 0 <= found["reviewapp_oldest_pending_seconds", ()] < 60
     assert 0 <= found["reviewapp_heartbeat_age_seconds", (("part", "worker"),)] < 60
-    assert found["reviewapp_last_event_id", ()] > 0
+    assert found["reviewapp_log_entries", ()] > 0
+    assert found["reviewapp_log_lag_entries", ()] == 1, "the sealer's own word of its key"
+    assert 0 <= found["reviewapp_log_lag_seconds", ()] < 60
     assert (
         found["reviewapp_requests_total", (("method", "GET"), ("route", "healthz"), ("status", "200"))] >= 1
     )

@@ -31,6 +31,7 @@ from approvals.models import BatchItem, CheckPlan, CheckTemplate, Notice, SavedV
 from approvals.standing import standing as drafting
 from approvals.standing.standing import Like
 from audit.ground.actors import SYSTEM
+from audit.models import Checkpoint, Event
 from audit.statements.prepared import execute
 from execution.healing import breakers
 from execution.models import BulkRetry, Compensation, Execution, ManualTask
@@ -57,6 +58,7 @@ from tests.conftest import (
     suggestion_body,
 )
 from tests.database import taken_back
+from tests.sealed import seal_all
 
 CALLERS = ("nobody", "ana", "cyd", "dora", "olga", "agent", "other agent", "revoked key")
 #           anonymous, reviewer, other team's reviewer, auditor, operator, keys of agents
@@ -241,6 +243,9 @@ PAGES: dict[tuple[str, str], tuple[Any, Any, Any, Any, Any]] = {
     ("rotate-token", "POST"): (LOGIN, 404, 404, 404, 200),  # it is olga's
     ("revoke-token", "POST"): (LOGIN, 404, 404, 404, 302),
     ("audit:events", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("audit:event", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("audit:checkpoints", "GET"): (LOGIN, 403, 403, 200, 200),
+    ("audit:checkpoint", "GET"): (LOGIN, 403, 403, 200, 200),
     ("audit:export", "GET"): (LOGIN, 403, 403, 200, 403),
     ("account_login", "GET"): (200, 302, 302, 302, 302),
     ("account_logout", "GET"): (302, 200, 200, 200, 200),
@@ -400,6 +405,12 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:answer-sample", "POST"): (401, 200, 404, 403, 403, 403, 403, 401),
     ("api:events", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:events-export", "GET"): (401, 403, 403, 200, 403, 403, 403, 401),
+    ("api:event-proof", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:checkpoint", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("api:consistency", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("log:checkpoint", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("log:tile", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
+    ("log:entries", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
 }
 
 CHANGES_NOTHING = {
@@ -460,7 +471,7 @@ def test_every_address_has_its_line() -> None:
     table = {**PAGES, **API}
     in_table = {route for route, _ in table}
     assert set(routes()) == in_table
-    answering = {(n, m) for n, p in routes().items() if n.startswith("api:") for m in methods(p)}
+    answering = {(n, m) for n, p in routes().items() if n.startswith(("api:", "log:")) for m in methods(p)}
     assert answering == set(API)
 
 
@@ -563,6 +574,7 @@ def make_world(
         "token_id": ApiToken.objects.get(user=olga).pk,
         "view_id": SavedView.objects.create(user=ana, name="Mine", query="?mine=1").pk,
         "name": agent.name,
+        "leaf_index": 0,
         **told(olga),
         **deployed(agent, by=ana, approved_by=olga),
         **backtested(),
@@ -597,6 +609,8 @@ def make_world(
         **with_others(ana, propose),
         **policies_on_their_way(),
         **carried_out_by_a_worker(),
+        "log:tile": {"path": "0/000.p/1"},
+        "log:entries": {"path": "000.p/1"},
         "api:reopen": {"proposal_id": rejected.pk},
         "approvals:reopen": {"proposal_id": rejected.pk},
         "approvals:answer": {"proposal_id": approved.pk},
@@ -616,6 +630,9 @@ def make_world(
         actor=actor_of(ana),
     ).pk
     ids["deputy"] = ben.pk
+    seal_all()
+    ids["event_id"] = Event.objects.latest("pk").pk
+    ids["size"] = Checkpoint.objects.latest("size").size
     return World(proposal, people, shown, ids, only, {name: signed_in(who) for name, who in people.items()})
 
 
@@ -845,6 +862,7 @@ def address(route: str, world: World) -> str:
         "api:events-export": "?format=jsonl",
         "api:workflow": "?version=1",
         "api:diff-policies": f"?a={world.ids['policy']}&b=active",
+        "api:consistency": "?old=1",
     }
     return path + asked.get(route, "")
 
@@ -1045,7 +1063,9 @@ def call(world: World, route: str, method: str, caller: str) -> int:
     api, before = ApiClient(world.keys.get(caller, "")), world.state()
     path = address(route, world).removeprefix("/api/v1/")
 
-    if method == "GET":
+    if path.startswith("/"):
+        response = api.client.get(path, headers=api.headers)
+    elif method == "GET":
         response = api.get(path)
     else:
         ask = {"PUT": api.put, "POST": api.post, "DELETE": api.delete}[method]

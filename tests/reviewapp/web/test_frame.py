@@ -40,7 +40,7 @@ def test_each_part_is_what_it_is_alone(
     visible = Execution.objects.visible_to(person).filter(status="needs_attention").count()
     assert frame.executions == executions == visible * person.has_perm("execution.view_execution")
     assert frame.halted
-    assert heartbeats.in_words(frame.ages) == heartbeats.silences()
+    assert heartbeats.in_words(frame.ages) == heartbeats.warnings() == heartbeats.silences()
     assert heartbeats.silences() == ["The worker has not said anything yet."]
 
 

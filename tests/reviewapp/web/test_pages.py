@@ -11,6 +11,7 @@ from audit.models import Event
 from reviewapp.urls import urlpatterns as real_urls
 from reviewapp.web import pages
 from tests.queries import counted, statements
+from tests.sealed import seal_all
 
 
 def broken(request: Any) -> None:
@@ -112,6 +113,7 @@ def test_the_frame_costs_the_same_however_much_there_is(ana: Any, propose: Any) 
 
 def test_the_auditor_sees_filters_and_leaves_through_the_log(dora: Any, proposal: Any) -> None:
     client = browser(dora)
+    seal_all()
 
     page = client.get("/audit/", {"type": "proposal.", "actor": "support-bot"})
 

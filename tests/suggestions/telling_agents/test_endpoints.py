@@ -14,7 +14,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from approvals.models import Notice
-from approvals.telling import follow
 from approvals.telling.tell import in_words, still_news
 from audit.ground.actors import SYSTEM
 from audit.models import Event
@@ -23,6 +22,7 @@ from suggestions.models import Callback, CallbackEndpoint
 from suggestions.tasks import sweep
 from suggestions.telling_agents import endpoints
 from suggestions.telling_agents.send import send
+from tests.sealed import follow
 from tests.suggestions.telling_agents.conftest import Hook, later, make_due, state
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ Owe = Callable[..., Callback]
 
 @pytest.fixture(autouse=True)
 def _log_is_followed(db: None) -> None:
-    follow.follow()
+    follow()
 
 
 def fail(callback: Callback, times: int) -> None:
@@ -156,8 +156,8 @@ def test_gone_is_believed_at_once_and_nothing_is_tried_before_somebody_resumes_i
 def test_the_owner_is_told_once_and_no_more_once_it_is_resumed(
     paused: CallbackEndpoint, olga: Any, ana: Any
 ) -> None:
-    follow.follow()
-    follow.follow()
+    follow()
+    follow()
 
     notice = Notice.objects.get(kind="paused")
     assert (notice.user, notice.on_page, notice.by_browser) == (olga, True, True)

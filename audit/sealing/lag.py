@@ -1,0 +1,39 @@
+"""How far the newest checkpoint is behind the log. Loads no models, for the clock has none."""
+
+from __future__ import annotations
+
+from audit.statements.prepared import execute
+
+MOST_SECONDS, MOST_ENTRIES = 60, 1_000  # what is promised; behind that it is an alarm
+
+# Seconds since the oldest event was written that no checkpoint covers; null where each is covered.
+SECONDS = """
+SELECT extract(epoch FROM statement_timestamp() - coalesce(
+        (SELECT e.at FROM audit_leaf l JOIN audit_event e ON e.id = l.event_id
+          WHERE l.leaf_index = coalesce(s.signed_size, 0)),
+        (SELECT e.at FROM audit_event e
+          WHERE e.id > coalesce(s.floor, 0) AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = e.id)
+          ORDER BY e.id LIMIT 1)))
+  FROM (VALUES (1)) always LEFT JOIN audit_sealer s ON true"""
+
+# Events that no checkpoint covers: sealed ones, and those that wait for it, counted up to a bound.
+ENTRIES = f"""
+SELECT (SELECT coalesce(max(leaf_index) + 1, 0) FROM audit_leaf) - coalesce(s.signed_size, 0)
+       + (SELECT count(*) FROM (
+              SELECT FROM audit_event e
+               WHERE e.id > coalesce(s.floor, 0) AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = e.id)
+               LIMIT {10 * MOST_ENTRIES}) waiting)
+  FROM (VALUES (1)) always LEFT JOIN audit_sealer s ON true"""
+
+# Is anything to be sealed or signed? For the clock.
+IS_DUE = """
+SELECT coalesce((SELECT max(id) FROM audit_event) > coalesce(s.floor, 0), FALSE)
+       OR (SELECT max(leaf_index) + 1 FROM audit_leaf) > s.signed_size
+          AND s.signed_at <= statement_timestamp() - interval '10 seconds'
+  FROM (VALUES (1)) always LEFT JOIN audit_sealer s ON true"""
+
+
+def lag() -> tuple[float, int]:
+    """Seconds and entries that the newest checkpoint is behind the log."""
+    [(seconds, entries)] = execute(f"SELECT coalesce(({SECONDS}), 0), ({ENTRIES})", [])
+    return float(seconds), int(entries)
