@@ -5,27 +5,23 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
+from audit.evidence.rows import row_of
 from audit.ground.refusals import Invalid
-from audit.ground.unseen import pieces
 from audit.log.event_types import EVENT_TYPES
-from audit.log.in_words import grouped, is_refusal, sentence
+from audit.log.in_words import grouped, is_refusal
 from audit.log.read import LARGEST_ID, Filters, Page, actions, actors, page
-from audit.log.summary import summary
-from audit.models import Event
 
 NAMES = ("type", "actor", "action", "proposal", "since", "until")
-LONGEST = 300
 
 
 @login_required
@@ -39,7 +35,7 @@ def events(request: HttpRequest) -> HttpResponse:
         found = page(filters, before=_number(request, "before"), after=_number(request, "after"))
     except Invalid as refusal:
         found, problem = Page([], None, None), " ".join(error["detail"] for error in refusal.errors)
-    rows = [_row(event) for event in found.events]
+    rows = [row_of(event) for event in found.events]
     context: dict[str, Any] = {
         "events": rows,
         "lines": _folded(rows, fold=not is_refusal(asked.get("type", ""))),
@@ -92,29 +88,6 @@ def _folded(rows: list[dict[str, Any]], *, fold: bool) -> list[dict[str, Any]]:
         else:
             lines += [{"event": row} for row in several]
     return lines
-
-
-def _row(event: Event) -> dict[str, Any]:
-    return {
-        "id": event.pk,
-        "at": event.at,
-        "type": event.type,
-        "sentence": pieces(sentence(event.body)[:LONGEST]),
-        "actor": event.actor_name,
-        "proposal_id": event.proposal_id,
-        "proposal_url": _proposal_url(event.proposal_id),
-        "summary": summary(event.body),
-        "body": pieces(event.body),
-    }
-
-
-def _proposal_url(proposal_id: UUID | None) -> str:
-    if proposal_id is None:
-        return ""
-    try:
-        return reverse("approvals:proposal", args=[proposal_id])
-    except NoReverseMatch:  # an installation without the desk still has its log
-        return ""
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
