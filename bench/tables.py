@@ -14,11 +14,12 @@ import redis
 from psycopg import sql
 
 from bench.processes import cpu_of, family
+from reviewapp.privileges import LOGS
 
 if TYPE_CHECKING:
     from reviewapp.embedded.services import Services
 
-EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_event")
+EMPTIED = ("suggestions_", "execution_", "approvals_", "audit_")
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 LONGEST = 60.0  # seconds that a worker may take for what it has begun
 
@@ -48,9 +49,11 @@ class Tables:
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
             ).fetchall()
             tables = [name for (name,) in rows if name.startswith(EMPTIED)]
-            connection.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+            for log in LOGS:
+                connection.execute(f"ALTER TABLE {log} DISABLE TRIGGER USER")
             connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
-            connection.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
+            for log in LOGS:
+                connection.execute(f"ALTER TABLE {log} ENABLE TRIGGER USER")
 
     @contextlib.contextmanager
     def copy(self, name: str) -> Iterator[None]:

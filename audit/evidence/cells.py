@@ -6,6 +6,8 @@ would take as long as all the rest of an export. A body of any other form is rea
 
 from __future__ import annotations
 
+from audit.evidence.blocks import BLOCKS, events_of_block
+
 CELLS = ("leaf_index", "id", "at", "type", "actor", "actor_name", "proposal", "data")
 
 
@@ -19,21 +21,20 @@ def _bytes(text: str) -> str:
 # and none takes over an order that it does not ask for itself.
 _ROWS = f"""
 WITH events AS (
-    SELECT audit_event.*, leaf_index AS place, convert_to(body, 'UTF8') AS bytes
-      FROM audit_leaf JOIN audit_event ON id = event_id
-     WHERE leaf_index >= %(begin)s AND leaf_index < %(end)s AND {{where}} ORDER BY leaf_index OFFSET 0),
+    SELECT low, found.*, convert_to(body, 'UTF8') AS bytes FROM {BLOCKS}, LATERAL ({{events}}) found
+     ORDER BY low, place OFFSET 0),
 places AS (
     SELECT *, position({_bytes(',"data":{')} IN bytes) AS data_from,
            octet_length(bytes) - octet_length(type) - CASE WHEN proposal_id IS NULL THEN 60 ELSE 110 END
            AS data_to
-      FROM events ORDER BY place OFFSET 0),
+      FROM events ORDER BY low, place OFFSET 0),
 known AS (
     SELECT *, data_from < data_to AND substring(bytes, octet_length(bytes) - 6) = {_bytes(',"v":1}')}
               AND substring(bytes, data_from - 34, 6) = {_bytes('"at":"')}
               AND substring(bytes, data_to, 7) = {_bytes(',"id":"')} AS of_form_1
-      FROM places ORDER BY place OFFSET 0),
+      FROM places ORDER BY low, place OFFSET 0),
 cells AS (
-    SELECT place, place::text AS leaf_index, type, actor, actor_name, proposal_id::text AS proposal,
+    SELECT low, place, place::text AS leaf_index, type, actor, actor_name, proposal_id::text AS proposal,
            CASE WHEN of_form_1 THEN convert_from(substring(bytes, data_to + 7, 36), 'UTF8')
                 ELSE body::json ->> 'id' END AS id,
            CASE WHEN of_form_1 THEN convert_from(substring(bytes, data_from - 28, 27), 'UTF8')
@@ -41,8 +42,8 @@ cells AS (
            CASE WHEN of_form_1
                 THEN convert_from(substring(bytes, data_from + 8, data_to - data_from - 8), 'UTF8')
                 ELSE body::json ->> 'data' END AS data
-      FROM known ORDER BY place OFFSET 0)
-SELECT {{cells}} FROM cells ORDER BY place"""
+      FROM known ORDER BY low, place OFFSET 0)
+SELECT {{cells}} FROM cells ORDER BY low, place"""
 
 
 def rows_of_cells(cells: str, *, where: str) -> str:
@@ -50,4 +51,4 @@ def rows_of_cells(cells: str, *, where: str) -> str:
 
     `cells` are expressions of `CELLS`, all of which are texts.
     """
-    return _ROWS.format(cells=cells, where=where)
+    return _ROWS.format(cells=cells, events=events_of_block(where))
