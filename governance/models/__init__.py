@@ -9,7 +9,7 @@ from governance.models.deployments import Deployment, PromptTemplate
 from governance.models.door import AccountLink, KnownDevice
 from governance.models.halts import Halt
 from governance.models.incidents import Incident, IncidentNote, Paged
-from governance.models.people import Team, User
+from governance.models.people import RoleHeld, Team, TeamMembership, User
 from governance.models.policies import PolicyVersion
 from governance.models.secrets import Secret, SecretUse
 from governance.models.standing import StandingApproval
@@ -34,11 +34,13 @@ __all__ = [
     "PolicyVersion",
     "PromptTemplate",
     "Risk",
+    "RoleHeld",
     "Secret",
     "SecretUse",
     "StageChange",
     "StandingApproval",
     "Team",
+    "TeamMembership",
     "User",
     "WorkflowText",
 ]
