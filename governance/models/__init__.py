@@ -1,6 +1,7 @@
 """The tables of governance, a file for each concern."""
 
 from governance.models.absences import Absence
+from governance.models.access_reviews import AccessReview, ReviewedGrant
 from governance.models.actions import ActionType, ActionTypeQuerySet, Risk, WorkflowText
 from governance.models.agents import Agent, AgentKey, ApiToken
 from governance.models.autonomy import Autonomy, GateBounds, StageChange
@@ -16,6 +17,7 @@ from governance.models.standing import StandingApproval
 
 __all__ = [
     "Absence",
+    "AccessReview",
     "AccountLink",
     "ActionType",
     "ActionTypeQuerySet",
@@ -33,6 +35,7 @@ __all__ = [
     "Paged",
     "PolicyVersion",
     "PromptTemplate",
+    "ReviewedGrant",
     "Risk",
     "RoleHeld",
     "Secret",
