@@ -43,7 +43,6 @@ urlpatterns = [
     path("access/reviews/<uuid:review_id>/print/", review_views.printed, name="print-access-review"),
     path("access/reviews/<uuid:review_id>/submit/", review_views.submit, name="submit-access-review"),
     path("access/reviews/<uuid:review_id>/send-back/", review_views.send_back, name="return-access-review"),
-    path("access/reviews/<uuid:review_id>/sign/", review_views.signed, name="sign-access-review"),
     path("access/grants/<int:grant_id>/keep/", review_views.keep, name="keep-grant"),
     path("access/grants/<int:grant_id>/remove/", review_views.remove, name="remove-grant"),
     path("access/grants/<int:grant_id>/withdraw/", review_views.withdraw, name="withdraw-grant-answer"),

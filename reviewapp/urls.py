@@ -25,7 +25,7 @@ from governance.workflows import api as workflow_api
 from insights.effects.api import EffectsFound
 from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
-from reviewapp.accounts import people_pages
+from reviewapp.accounts import people_pages, signatures
 from reviewapp.processes import health
 from reviewapp.web import pages
 from reviewapp.web.openapi import MadeOnce
@@ -240,6 +240,11 @@ urlpatterns = [
     path("incidents/", include("insights.incidents.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halting.urls")),
+    path(
+        "governance/access/reviews/<uuid:review_id>/sign/",
+        signatures.sign_access_review,
+        name="sign-access-review",
+    ),
     path("governance/people/", people_pages.listed, name="people"),
     path("governance/people/new/", people_pages.new, name="new-person"),
     path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),

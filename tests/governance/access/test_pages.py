@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -13,16 +14,11 @@ from governance.door import keys
 from governance.models import AccessReview, ApiToken, ReviewedGrant, User
 from tests.conftest import actor_of, make_person
 from tests.governance.access.made import FULLY, begun, keep_all, of
+from tests.governance.door.test_links import signed_in
 from tests.queries import last_of_twelve
 
 pytestmark = pytest.mark.django_db
 LIST, REVIEWS = "/governance/access/", "/governance/access/reviews/"
-
-
-def signed_in(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def text_of(answer: Any) -> str:
@@ -89,6 +85,20 @@ def test_an_auditor_reads_and_signs_but_answers_nothing(ana: Any, olga: Any, dor
     assert "/keep/" not in page
     assert auditor.post(f"/governance/access/grants/{of('ana', 'team').pk}/keep/").status_code == 403
     assert auditor.post(REVIEWS + "begin/").status_code == 403
+
+
+def test_a_session_that_was_left_open_signs_nothing(olga: Any, dora: Any) -> None:
+    review = begun(olga)
+    keep_all(olga)
+    sign.submit(review.pk, by=olga, actor=actor_of(olga))
+    at, left_open = f"{REVIEWS}{review.pk}/", Client()
+    left_open.force_login(dora)
+    page = text_of(left_open.get(at))
+    assert f'href="/accounts/reauthenticate/?next={at}"' in page
+    assert "You sign as" not in page
+    sent = left_open.post(at + "sign/", {"meaning": FULLY})
+    assert sent.headers["Location"] == f"/accounts/reauthenticate/?next={quote(at, safe='')}"
+    assert AccessReview.objects.get().status == "submitted"
 
 
 def test_the_last_operator_is_named_in_the_row_that_stays(olga: Any) -> None:
