@@ -86,6 +86,9 @@ def test_a_review_begins_by_itself_each_quarter(olga: Any, dora: Any) -> None:
     review = AccessReview.objects.get()
     assert review.opened_by is None
     assert Event.objects.get(type="access_review.opened").actor.startswith("timer:")
+    AccessReview.objects.update(opened_at=Now() - timedelta(days=93))
+    assert not begin.is_due()  # it is not signed yet
+    AccessReview.objects.update(opened_at=review.opened_at)
 
     keep_all(olga)
     sign.submit(review.pk, by=olga, actor=actor_of(olga))
@@ -256,12 +259,12 @@ def test_it_is_not_handed_in_before_every_grant_is_answered(ana: Any, olga: Any)
         sign.submit(review.pk, by=olga, actor=actor_of(olga))
 
 
-def test_whoever_answered_or_handed_it_in_does_not_sign(olga: Any, pia: Any, dora: Any) -> None:
+def test_whoever_answered_or_handed_it_in_does_not_sign(olga: Any, pia: Any, ana: Any, dora: Any) -> None:
     review = begun(olga)
     answer.keep(of("olga", "role").pk, by=pia, actor=actor_of(pia))
     keep_all(olga)
-    sign.submit(review.pk, by=olga, actor=actor_of(olga))
-    for person in (olga, pia):
+    sign.submit(review.pk, by=ana, actor=actor_of(ana))  # who answered to nothing
+    for person in (olga, pia, ana):
         with pytest.raises(sign.NoSecondPerson):
             sign.sign(review.pk, by=person, meaning=FULLY, actor=actor_of(person))
     assert sign.sign(review.pk, by=dora, meaning=FULLY, actor=actor_of(dora)).status == "signed"
