@@ -17,6 +17,7 @@ from execution.board import api as board_api
 from execution.bulk import api as bulk_api
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
+from governance.access import api as access_api
 from governance.agents import callback_secret_api, deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
@@ -137,6 +138,7 @@ api = [
     path("breakers/close/", board_api.CloseBreaker.as_view(), name="close-breaker"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
+    path("access/", access_api.Grants.as_view(), name="access"),
     path("absences/", absence_api.Absences.as_view(), name="absences"),
     path("absences/<uuid:absence_id>/end/", absence_api.EndAbsence.as_view(), name="end-absence"),
     path("secrets/", secrets_api.Secrets.as_view(), name="secrets"),

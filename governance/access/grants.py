@@ -62,6 +62,10 @@ class Position(NamedTuple):
         return "/".join(self)
 
     @classmethod
+    def of(cls, grant: Grant) -> Position:
+        return cls(grant.holder, grant.kind, grant.target)
+
+    @classmethod
     def read(cls, text: str) -> Position | None:
         """None where no page can have named it. Names of people, teams and agents hold no slash."""
         parts = text[:400].split("/")

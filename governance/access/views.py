@@ -73,8 +73,7 @@ def _choices() -> dict[str, Any]:
 
 
 def _next(last: grants.Grant, asked: dict[str, str]) -> str:
-    after = Position(last.holder, last.kind, last.target).as_text()
-    return f"?{urlencode({**asked, 'after': after})}"
+    return f"?{urlencode({**asked, 'after': Position.of(last).as_text()})}"
 
 
 def _address(name: str, asked: dict[str, str]) -> str:

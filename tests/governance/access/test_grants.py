@@ -163,7 +163,7 @@ def test_pages_follow_one_another_without_a_gap(ana: Any, ben: Any, olga: Any, a
     found: list[grants.Grant] = []
     has_more = True
     while has_more:
-        after = Position(found[-1].holder, found[-1].kind, found[-1].target) if found else None
+        after = Position.of(found[-1]) if found else None
         rows, has_more = grants.page(Filters(), after=after and Position.read(after.as_text()), size=2)
         found += rows
     assert found == everything

@@ -346,6 +346,7 @@ API: dict[tuple[str, str], tuple[int, int, int, int, int, int, int, int]] = {
     ("api:activate-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:shadow-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
     ("api:roll-back-policy", "POST"): (401, 403, 403, 403, 200, 403, 403, 401),
+    ("api:access", "GET"): (401, 403, 403, 200, 200, 403, 403, 401),
     ("api:absences", "GET"): (401, 200, 200, 200, 200, 403, 403, 401),
     ("api:absences", "POST"): (401, 201, 201, 403, 201, 403, 403, 401),
     ("api:end-absence", "POST"): (401, 200, 404, 404, 200, 403, 403, 401),
