@@ -18,7 +18,7 @@ from audit.asking.who import actor_of
 from audit.ground.ids import read_uuid
 from audit.ground.refusals import Invalid, Refusal
 from governance.access import answer, begin, reviews, sign
-from governance.access.reviews import SHOWN
+from governance.access.reviews import PARTS
 from governance.access.views import SEES
 from governance.models import AccessReview, ReviewedGrant
 
@@ -64,22 +64,22 @@ def one(request: HttpRequest, review_id: UUID) -> HttpResponse:
     """A review: how far it is, and its grants."""
     review = _found(review_id)
     is_open = review.status == AccessReview.Status.OPEN
-    shown = request.GET.get("show", "unanswered" if is_open else "all")
-    if shown not in SHOWN:
+    part = request.GET.get("show", "unanswered" if is_open else "all")
+    if part not in PARTS:
         raise Http404
     after = whole(request.GET.get("after", ""), most=MOST_ID)
-    rows, has_more = reviews.page(review, shown=shown, after=after)
+    rows, has_more = reviews.page(review, part=part, after=after)
     context = {
         "review": review,
         "progress": reviews.progress_of(review),
         "grants": [reviews.row_of(grant, reader=_person(request).pk) for grant in rows],
-        "shown": shown,
-        "parts": [(name, label) for name, (label, _) in SHOWN.items()],
+        "part": part,
+        "parts": [(name, label) for name, (label, _) in PARTS.items()],
         "may_sign": sign.may_sign(review, _person(request)),
         "meanings": AccessReview.Meaning.choices,
-        "next_url": f"?{urlencode({'show': shown, 'after': rows[-1].pk})}" if has_more else "",
+        "next_url": f"?{urlencode({'show': part, 'after': rows[-1].pk})}" if has_more else "",
         "next_label": "More",
-        "previous_url": f"?show={shown}" if after else "",
+        "previous_url": f"?show={part}" if after else "",
         "previous_label": "First",
     }
     return render(request, "governance/access/review.html", context)
@@ -91,7 +91,7 @@ def one(request: HttpRequest, review_id: UUID) -> HttpResponse:
 def printed(request: HttpRequest, review_id: UUID) -> HttpResponse:
     """All of a review on one page, for paper."""
     review = _found(review_id)
-    grants = [reviews.row_of(grant, reader=_person(request).pk) for grant in reviews.grants_of(review)]
+    grants = [reviews.row_of(grant) for grant in reviews.grants_of(review)]
     context = {"review": review, "progress": reviews.progress_of(review), "grants": grants}
     return render(request, "governance/access/review_print.html", context)
 

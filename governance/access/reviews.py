@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
 
+from audit.ground.unseen import shown
 from governance.access import removal
 from governance.access.grants import UNUSED_DAYS, Grant, Kind
 from governance.models import AccessReview, ReviewedGrant
 
 PAGE = 50
 # Which grants of a review are looked at; the first is what one begins with.
-SHOWN = {
+PARTS = {
     "unanswered": ("To be answered", Q(answer="")),
     "all": ("All", Q()),
     "kept": ("Kept", Q(answer=ReviewedGrant.Answer.KEPT)),
@@ -78,18 +79,18 @@ def grants_of(review: AccessReview) -> QuerySet[ReviewedGrant]:
 
 
 def page(
-    review: AccessReview, *, shown: str, after: int | None = None, size: int = PAGE
+    review: AccessReview, *, part: str, after: int | None = None, size: int = PAGE
 ) -> tuple[list[ReviewedGrant], bool]:
     """So many of its grants, and whether more follow."""
-    found = grants_of(review).filter(SHOWN[shown][1])
+    found = grants_of(review).filter(PARTS[part][1])
     if after:
         found = found.filter(pk__gt=after)
     rows = list(found[: size + 1])
     return rows[:size], len(rows) > size
 
 
-def row_of(grant: ReviewedGrant, *, reader: int) -> dict[str, Any]:
-    """One grant as a page tells of it to the person with this id."""
+def row_of(grant: ReviewedGrant, *, reader: int | None = None) -> dict[str, Any]:
+    """One grant as a page tells of it to the person with this id; on paper to anybody."""
     review = grant.review
     asked = review.opened_at - timedelta(days=UNUSED_DAYS)
     used = grant.last_used_at or grant.since or datetime.min.replace(tzinfo=UTC)
@@ -97,9 +98,9 @@ def row_of(grant: ReviewedGrant, *, reader: int) -> dict[str, Any]:
         **_told(grant),
         "id": grant.pk,
         "is_unused": grant.kind != Kind.STANDING and used < asked,
-        "is_own": grant.user_id == reader,
+        "is_own": reader is not None and grant.user_id == reader,
         "answer": grant.answer,
-        "answered_by": grant.answered_by.printed_name if grant.answered_by else "",
+        "answered_by": shown(grant.answered_by.printed_name) if grant.answered_by else "",
         "answered_at": grant.answered_at,
         "answered_by_holder": grant.user_id is not None and grant.answered_by_id == grant.user_id,
         "had_ended": grant.had_ended,
@@ -117,12 +118,12 @@ def rows_of(grants: Iterable[Grant]) -> list[dict[str, Any]]:
 def _told(grant: Grant | ReviewedGrant) -> dict[str, Any]:
     return {
         "holder": grant.holder,
-        "holder_name": grant.holder_name,
+        "holder_name": shown(grant.holder_name),
         "kind": grant.kind,
         "kind_label": Kind(grant.kind).label,
-        "what": grant.what,
+        "what": shown(grant.what),
         "since": grant.since,
-        "given_by": grant.given_by,
+        "given_by": shown(grant.given_by),
         "last_used_at": grant.last_used_at,
         "keeps_last_use": grant.kind != Kind.STANDING,
         "second_factor": grant.second_factor,

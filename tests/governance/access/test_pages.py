@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -128,7 +130,7 @@ def test_a_part_that_there_is_not_is_not_found(olga: Any) -> None:
 
 
 def test_hostile_names_stay_text(ana: Any, olga: Any) -> None:
-    User.objects.filter(pk=ana.pk).update(first_name="<script>alert(1)</script>")
+    User.objects.filter(pk=ana.pk).update(first_name="<script>alert(1)</script>\u202e")
     keys.issue_token(ana, actor=SYSTEM, name="<img src=x onerror=alert(1)>")
     review = begun(olga)
     desk = signed_in(olga)
@@ -136,7 +138,24 @@ def test_hostile_names_stay_text(ana: Any, olga: Any) -> None:
         page = desk.get(address).content.decode()
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+        assert "\u202e" not in page
         assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_pages_of_a_review_and_of_the_list_follow_one_another(olga: Any) -> None:
+    for n in range(60):
+        make_person(f"person-{n:02}", "reviewer")
+    review, desk = begun(olga), signed_in(olga)
+    for address, rows in ((f"{REVIEWS}{review.pk}/", 182), (LIST, 182)):
+        found, query = 0, ""
+        while True:
+            page = desk.get(address + query).content.decode()
+            found += page.count('<th scope="row">')
+            following = re.search(r'<a class="button" href="(\?[^"]*after=[^"]*)"', page)
+            if following is None:
+                break
+            query = html.unescape(following[1])
+        assert found == rows
 
 
 def many_people(n: int) -> None:

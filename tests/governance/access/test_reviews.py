@@ -348,5 +348,5 @@ def test_answers_of_holders_to_their_own_grants_are_counted(olga: Any, pia: Any)
     answer.keep(of("olga", "account").pk, by=pia, actor=actor_of(pia))
     progress = reviews.progress_of(review)
     assert (progress.own, progress.answered, progress.left) == (1, 2, 2)
-    own, _ = reviews.page(review, shown="own")
+    own, _ = reviews.page(review, part="own")
     assert [(row.holder, row.kind) for row in own] == [("olga", "role")]
