@@ -41,8 +41,26 @@ class ReadOnly(admin.ModelAdmin):
 @admin.register(User)
 class UserAdmin(ReadOnly):
     list_display = ("username", "is_active", "is_staff", "last_login")
-    fields = ("username", "first_name", "last_name", "is_active", "is_staff", "groups", "teams", "last_login")
+    fields = (
+        "username",
+        "first_name",
+        "last_name",
+        "is_active",
+        "is_staff",
+        "roles",
+        "in_teams",
+        "last_login",
+    )
+    readonly_fields = ("roles", "in_teams")
     search_fields = ("username",)
+
+    @admin.display(description="roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(user.groups.order_by("name").values_list("name", flat=True))
+
+    @admin.display(description="teams")
+    def in_teams(self, user: User) -> str:
+        return ", ".join(user.teams.order_by("name").values_list("name", flat=True))
 
 
 @admin.register(Team)

@@ -1,5 +1,7 @@
 from django.urls import path
 
+from governance.access import review_views
+from governance.access import views as access_views
 from governance.actions import views as action_type_views
 from governance.agents import deployment_views, views
 from governance.people import absence_views
@@ -33,6 +35,17 @@ urlpatterns = [
     path("action-types/<str:action>/workflow/check/", workflow_views.checked, name="check-workflow"),
     path("action-types/<str:action>/workflow/remove/", workflow_views.remove, name="remove-workflow"),
     path("out-of-office/", absence_views.everybody, name="absences"),
+    path("access/", access_views.listed, name="access"),
+    path("access/export/", access_views.export, name="export-access"),
+    path("access/reviews/", review_views.listed, name="access-reviews"),
+    path("access/reviews/begin/", review_views.open_one, name="begin-access-review"),
+    path("access/reviews/<uuid:review_id>/", review_views.one, name="access-review"),
+    path("access/reviews/<uuid:review_id>/print/", review_views.printed, name="print-access-review"),
+    path("access/reviews/<uuid:review_id>/submit/", review_views.submit, name="submit-access-review"),
+    path("access/reviews/<uuid:review_id>/send-back/", review_views.send_back, name="return-access-review"),
+    path("access/grants/<int:grant_id>/keep/", review_views.keep, name="keep-grant"),
+    path("access/grants/<int:grant_id>/remove/", review_views.remove, name="remove-grant"),
+    path("access/grants/<int:grant_id>/withdraw/", review_views.withdraw, name="withdraw-grant-answer"),
     path("secrets/", secret_views.listed, name="secrets"),
     path("new-secret/", secret_views.new, name="new-secret"),
     path("secrets/<str:secret>/", secret_views.one, name="secret"),

@@ -3,7 +3,8 @@
 One after the other they take ten times as long, because Django draws up the models anew for each of their
 operations. Here the tables are made of the models that they lead to, and all are noted as applied. What no
 model knows, functions and triggers, is the migrations' own SQL; where that is `elidable` it is about rows
-that were there before, and so is all Python in migrations. A test holds both ways to the same catalogue.
+or tables that were there before, and so is all Python in migrations. A test holds both ways to the same
+catalogue.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.db import router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import CreateModel, Migration, RunSQL, SeparateDatabaseAndState
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
@@ -47,7 +49,7 @@ def _models(migrations: Iterable[Migration]) -> Iterator[type[Model]]:
     for migration in migrations:
         state = migration.mutate_state(state, preserve=False)
         for one in migration.operations:
-            if isinstance(one, SeparateDatabaseAndState):
+            if isinstance(one, SeparateDatabaseAndState) and list(_statements_of(one)):
                 made = {made.name_lower for made in one.state_operations if isinstance(made, CreateModel)}
                 stated |= {(migration.app_label, name) for name in made}
     for model in state.apps.get_models():
@@ -58,7 +60,11 @@ def _models(migrations: Iterable[Migration]) -> Iterator[type[Model]]:
 def _statements(migrations: Iterable[Migration]) -> Iterator[str]:
     for migration in migrations:
         for one in migration.operations:
-            inner = one.database_operations if isinstance(one, SeparateDatabaseAndState) else [one]
-            for each in inner:
-                if isinstance(each, RunSQL) and not each.elidable:
-                    yield str(each.sql).replace(BESIDE_WRITERS, "CREATE INDEX")
+            yield from _statements_of(one)
+
+
+def _statements_of(one: Operation) -> Iterator[str]:
+    inner = one.database_operations if isinstance(one, SeparateDatabaseAndState) else [one]
+    for each in inner:
+        if isinstance(each, RunSQL) and not each.elidable:
+            yield str(each.sql).replace(BESIDE_WRITERS, "CREATE INDEX")

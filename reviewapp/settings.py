@@ -214,6 +214,8 @@ ASK_AGAIN_AFTER_SECONDS = env.int("ASK_AGAIN_AFTER_SECONDS", default=24 * 3600)
 MEASURE_PACE = env.bool("MEASURE_PACE", default=True)
 PACE_RUN = env.int("PACE_RUN", default=5)
 # So long the times, checks and second looks of people are kept; the log is for ever.
+ACCESS_REVIEW_MONTHS = env.int("ACCESS_REVIEW_MONTHS", default=3)  # from one to the next; 0: none by itself
+ACCESS_REVIEW_DAYS = env.int("ACCESS_REVIEW_DAYS", default=14)  # within which it should be signed
 KEEP_FIGURES_DAYS = max(env.int("KEEP_FIGURES_DAYS", default=90), 1)
 # Check items are made of past decisions that are at least so old, so that nobody knows them by heart.
 CHECK_FROM_PAST_DAYS = env.int("CHECK_FROM_PAST_DAYS", default=14)

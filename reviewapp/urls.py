@@ -19,6 +19,7 @@ from execution.board import api as board_api
 from execution.bulk import api as bulk_api
 from execution.desk.api import BeginExecution, ExecutionOfProposal, ReportResult
 from execution.halting.api import Halts, LiftHalt
+from governance.access import api as access_api
 from governance.agents import callback_secret_api, deployment_api
 from governance.people import absence_api
 from governance.policies import api as policy_api
@@ -27,7 +28,7 @@ from governance.workflows import api as workflow_api
 from insights.effects.api import EffectsFound
 from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
-from reviewapp.accounts import people_pages
+from reviewapp.accounts import people_pages, signatures
 from reviewapp.processes import health
 from reviewapp.web import pages
 from reviewapp.web.openapi import MadeOnce
@@ -139,6 +140,7 @@ api = [
     path("breakers/close/", board_api.CloseBreaker.as_view(), name="close-breaker"),
     path("halts/", Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/lift/", LiftHalt.as_view(), name="lift-halt"),
+    path("access/", access_api.Grants.as_view(), name="access"),
     path("absences/", absence_api.Absences.as_view(), name="absences"),
     path("absences/<uuid:absence_id>/end/", absence_api.EndAbsence.as_view(), name="end-absence"),
     path("secrets/", secrets_api.Secrets.as_view(), name="secrets"),
@@ -251,6 +253,11 @@ urlpatterns = [
     path("incidents/", include("insights.incidents.urls")),
     path("governance/", pages.governance, name="governance"),
     path("governance/halts/", include("execution.halting.urls")),
+    path(
+        "governance/access/reviews/<uuid:review_id>/sign/",
+        signatures.sign_access_review,
+        name="sign-access-review",
+    ),
     path("governance/people/", people_pages.listed, name="people"),
     path("governance/people/new/", people_pages.new, name="new-person"),
     path("governance/people/<int:user_id>/link/", people_pages.make_link, name="make-account-link"),

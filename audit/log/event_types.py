@@ -105,7 +105,40 @@ _REPORT = "execution step outcome detail=commitment"
 _ATTEMPT = "execution step attempt route fence"
 _INCIDENT = "incident agent? agent_name? action kind team?"
 
+_REVIEW = "access_review"
+_REVIEWED = "access_review grant=reviewed_grant kind=grant_kind holder what=granted"
+
 _ROWS = [
+    _row("access.exported", "governance", "exported who has which access.", "format filters"),
+    _row(
+        "access_review.answer_withdrawn",
+        "governance",
+        "took back what was answered to the {kind} of {holder}.",
+        _REVIEWED + " answer=grant_answer",
+    ),
+    _row("access_review.grant_kept", "governance", "kept the {kind} of {holder}.", _REVIEWED),
+    _row(
+        "access_review.grant_removed",
+        "governance",
+        "removed the {kind} of {holder}.",
+        _REVIEWED + " had_ended",
+    ),
+    _row(
+        "access_review.opened", "governance", "began a review of access.", _REVIEW + " grants due=review_due"
+    ),
+    _row("access_review.returned", "governance", "sent a review of access back.", _REVIEW),
+    _row(
+        "access_review.signed",
+        "governance",
+        "signed a review of access as the second person.",
+        _REVIEW + " kept removed printed_name meaning=signature_meaning grants_digest",
+    ),
+    _row(
+        "access_review.submitted",
+        "governance",
+        "answered to every grant of a review of access.",
+        _REVIEW + " kept removed grants_digest",
+    ),
     _row("absence.begun", "approvals", "noted that an absence had begun.", "absence person deputy claims"),
     _row("absence.ended", "governance", "ended an absence.", "absence person"),
     _row(
@@ -985,6 +1018,18 @@ _ROWS = [
         "execution step receipt",
         "Step {step} completed",
     ),
+    _row("user.activated", "governance", "let {name} sign in again.", "user name"),
     _row("user.created", "governance", "created an account for {name}.", "user name roles teams invited?"),
+    _row("user.deactivated", "governance", "shut the account of {name}.", "user name"),
+    _row(
+        "user.permission_taken",
+        "governance",
+        "took a single permission from {name}.",
+        "user name permission",
+    ),
+    _row("user.role_given", "governance", "gave {name} the role {role}.", "user name role"),
+    _row("user.role_taken", "governance", "took the role {role} from {name}.", "user name role"),
+    _row("user.team_joined", "governance", "put {name} into the team {team}.", "user name team"),
+    _row("user.team_left", "governance", "took {name} out of the team {team}.", "user name team"),
 ]
 EVENT_TYPES = {row.name: row for row in _ROWS}

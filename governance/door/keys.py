@@ -52,7 +52,7 @@ def issue_key(agent: Agent, *, actor: Actor, name: str = "", lasts: timedelta | 
     Without `lasts` it ends when it is revoked. Raises `SecretRefused`.
     """
     key, kept = _new(AGENT_KEY, name, lasts)
-    row = AgentKey.objects.create(agent=agent, **kept)
+    row = AgentKey.objects.create(agent=agent, given_by=actor.name, **kept)
     _record("issued", row, actor=actor)
     return key
 
@@ -64,7 +64,7 @@ def issue_token(user: User, *, actor: Actor, name: str = "", lasts: timedelta | 
     Without `lasts` it ends when it is revoked. Raises `SecretRefused`.
     """
     token, kept = _new(API_TOKEN, name, lasts)
-    row = ApiToken.objects.create(user=user, **kept)
+    row = ApiToken.objects.create(user=user, given_by=actor.name, **kept)
     _record("issued", row, actor=actor)
     return token
 
@@ -85,7 +85,7 @@ def rotate(secret: AgentKey | ApiToken, *, actor: Actor, overlap: timedelta = OV
     lasts = row.expires_at - row.created_at if row.expires_at else None
     new, kept = _new(AGENT_KEY if isinstance(row, AgentKey) else API_TOKEN, row.name, lasts)
     owner = {"agent": row.agent} if isinstance(row, AgentKey) else {"user": row.user}
-    successor = type(row)._default_manager.create(**owner, **kept)
+    successor = type(row)._default_manager.create(**owner, given_by=actor.name, **kept)
     row.expires_at = Least(F("expires_at"), Now() + overlap)
     row.save(update_fields=["expires_at"])
     _record("issued", successor, actor=actor, replaces=row.pk)

@@ -33,6 +33,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     ),
     AUDITOR: (
         *_GOVERNANCE_SEEN,
+        "governance.view_accessreview",
+        "governance.sign_accessreview",
         "governance.view_agent",
         "governance.view_secret",
         "approvals.view_checkplan",
@@ -45,6 +47,9 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     OPERATOR: (
         *_GOVERNANCE_SEEN,
         "audit.view_event",
+        "governance.view_accessreview",
+        "governance.change_accessreview",
+        "governance.sign_accessreview",
         "governance.view_agent",
         "governance.change_agent",
         "governance.view_absence",

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from audit.ground.actors import Actor
 from audit.ground.ids import uuid7
-from governance.models.people import User
+from governance.models.people import LONGEST_NAME, User
 
 
 class Agent(models.Model):
@@ -46,6 +46,7 @@ class Credential(models.Model):
     prefix = models.CharField(max_length=16, help_text="Its first characters, to recognise it by.")
     hash = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(db_default=Now())
+    given_by = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="As the log names them.")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     name = models.CharField(max_length=100, blank=True, help_text="What it is for.")

@@ -82,6 +82,7 @@ def _create(
         )
     # Operators alone may look at raw rows in the admin.
     user.is_staff = OPERATOR in roles
+    user.let_in_by = actor.name
     user.set_password(password)
     _check(user, password)
     try:
@@ -89,8 +90,9 @@ def _create(
             user.save()
     except IntegrityError as error:
         raise PersonRefused(f"There is a user {user.username} already.") from error
-    user.groups.set(Group.objects.filter(name__in=roles))
-    user.teams.set([_team(slug) for slug in teams])
+    given = {"given_by": actor.name}
+    user.groups.set(Group.objects.filter(name__in=roles), through_defaults=given)
+    user.teams.set([_team(slug) for slug in teams], through_defaults=given)
     record(
         "user.created",
         actor=actor,

@@ -151,6 +151,7 @@ ROUNDS = (
     ),
     Round("approvals.tasks.throw_dice_for_checks", 60, _any("approvals_checkplan", '"on"')),
     Round("approvals.tasks.forget_figures", 3600),
+    Round("governance.tasks.begin_access_review", 3600),
     Round("suggestions.tasks.forget_rejected", 60, _any("suggestions_rejectedaction", _over("until"))),
     Round("suggestions.tasks.settle_past", 10, _UNSETTLED),
     Round("execution.tasks.heartbeat", 5),  # proves that clock, broker, worker and database work together

@@ -55,6 +55,7 @@ GOVERNANCE = (
     ("Secrets", "/governance/secrets/", "governance.view_secret"),
     ("Standing approvals", "/governance/standing/", "governance.view_standingapproval"),
     ("People", "/governance/people/", "governance.change_user"),
+    ("Access", "/governance/access/", "governance.view_accessreview"),
     ("Out of office", "/governance/out-of-office/", "governance.change_absence"),
     ("Simulator", "/governance/simulator/", "governance.view_policyversion"),
     ("Backtests", "/governance/backtests/", "governance.view_policyversion"),

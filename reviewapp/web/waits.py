@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import CharField, QuerySet, Value
 
 from execution.models import Execution
-from governance.models import Deployment, Halt, PolicyVersion, User
+from governance.models import AccessReview, Deployment, Halt, PolicyVersion, User
 from governance.people.incidents import incidents_seen_by, seen_sql
 from suggestions.models import visible_sql
 
@@ -32,6 +32,11 @@ _WAITING: dict[str, tuple[Callable[[User], QuerySet[Any]], str, str]] = {
         lambda user: Deployment.objects.filter(status=Deployment.Status.REGISTERED),
         "waits for a second person",
         "wait for a second person",
+    ),
+    "/governance/access/": (
+        lambda user: AccessReview.objects.unfinished(),
+        "review is not signed yet",
+        "reviews are not signed yet",
     ),
     "/governance/halts/": (lambda user: Halt.objects.on(), "is on", "are on"),
     "/incidents/": (lambda user: incidents_seen_by(user).open(), "is open", "are open"),

@@ -386,6 +386,7 @@ def test_a_round_is_sent_so_often_and_no_oftener(db: None, monkeypatch: pytest.M
         "audit.tasks.sum_up_refusals": 3,
         "approvals.tasks.forget_notices": 1,
         "approvals.tasks.forget_figures": 1,
+        "governance.tasks.begin_access_review": 1,
         "execution.tasks.watch_workflows": 1,
     }
 
