@@ -13,7 +13,13 @@ from audit.ground.ids import uuid7
 from audit.log.event_types import event_type
 from audit.statements.writes import NotInTransaction, add
 
-NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+def as_utc(moment: str) -> str:
+    """SQL for a moment as events write it: RFC 3339 in UTC, with microseconds."""
+    return f"to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
+NOW_SQL = as_utc("clock_timestamp()")
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
 _MANY = "unnest(%s::text[], %s::text[]) AS _ (before, after)"
 _INSERT_MANY = f"INSERT INTO audit_event (body) SELECT before || {NOW_SQL} || after FROM {_MANY}"
