@@ -31,9 +31,9 @@ def _contents() -> Iterator[Finding]:
         told = LogLine(event, proposal, body).data
         content = json.loads(text)
         ranked = content["suggestions"] or {}
-        # The order in which they were handed in is that of the event.
-        content["suggestions"] = [ranked.get(str(one["rank"])) for one in told["suggestions"]]
-        if commitment(bytes.fromhex(salt), content) != told["content"]:
+        # The order in which they were handed in is that of the event. One of another form is found elsewhere.
+        content["suggestions"] = [ranked.get(str(one["rank"])) for one in told.get("suggestions", [])]
+        if commitment(bytes.fromhex(salt), content) != told.get("content"):
             yield Finding(
                 "contents", "proposal", proposal, "the content that was handed in", "another one", event
             )
@@ -91,7 +91,7 @@ def _named_by_digest() -> Iterator[tuple[str, str, str, str]]:
 
 def _digest_of(text: str) -> str:
     try:
-        return policy.read(text)[1]
+        return policy.digest_of(policy.parse(text))
     except Invalid:
         return "no policy"
 

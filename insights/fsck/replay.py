@@ -63,10 +63,16 @@ def replayed(kind: Kind) -> Iterator[Finding]:
     for of_events, of_rows in _side_by_side(kind, lines, rows(kind.rows)):
         ledger = Ledger()
         for line in of_events:
-            kind.moves[line.type](ledger, line)
+            try:
+                kind.moves[line.type](ledger, line)
+            except MALFORMED:
+                yield Finding(
+                    kind.name, "event", str(line.id), "an event of its form", "another form", line.id
+                )
         yield from _differences(kind, ledger, of_rows)
 
 
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError)  # what reading such an event leads to
 Row = tuple[str, str, str]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insights.fsck.ledger import Facts, Ledger, LogLine
-from insights.fsck.moves import Move, adds, by, makes, person, puts, said, sets
+from insights.fsck.moves import Move, adds, by, makes, named, person, puts, said, sets
 from insights.fsck.replay import Kind, commits
 
 GUIDED = 2  # the stage of whoever was never moved
@@ -47,6 +47,7 @@ def _changed(kind: str) -> Move:
         stage=said("stage"),
         incident=said("incident"),
         reason=said("reason"),
+        printed=named,
     )
 
 
@@ -58,6 +59,7 @@ STAGE_CHANGES = Kind(
     rows="""
         SELECT '', id::text, json_build_object('agent', agent_id, 'action', action, 'kind', kind,
                'before', before, 'stage', stage, 'incident', incident_id, 'reason', reason,
+               'printed', by_name,
                'salt', encode(salt, 'hex'))::text FROM governance_stagechange""",
     reads=commits("reason"),
 )
@@ -101,14 +103,19 @@ HALTS = Kind(
             agent=said("agent"),
             action=said("action", ""),
             reason=said("reason"),
+            person=person,
             is_on=True,
             lifted=None,
+            lifted_by=None,
         ),
-        "halt.lifted": sets(by("halt"), was={"is_on": True}, is_on=False, lifted=said("reason")),
+        "halt.lifted": sets(
+            by("halt"), was={"is_on": True}, is_on=False, lifted=said("reason"), lifted_by=person
+        ),
     },
     rows="""
         SELECT '', id::text, json_build_object('scope', scope, 'agent', agent_id, 'action', action,
-               'reason', reason, 'is_on', lifted_at IS NULL, 'lifted', lifting_reason,
+               'reason', reason, 'person', by_id::text, 'is_on', lifted_at IS NULL,
+               'lifted', lifting_reason, 'lifted_by', lifted_by_id::text,
                'salt', encode(salt, 'hex'))::text FROM governance_halt""",
     reads=commits("reason", "lifted"),
 )

@@ -146,6 +146,8 @@ TAMPERINGS = [
             SELECT id, 'refund_by_hand', 3, '' FROM governance_agent LIMIT 1 RETURNING {_STAGE}""",
     ),
     _changes("stage changes", "governance_stagechange", "reason = 'Another'", "TRUE"),
+    _changes("stage changes", "governance_stagechange", "by_name = 'Nobody'", "TRUE"),
+    _changes("kill switches", "governance_halt", "lifted_by_id = by_id", "TRUE"),
     _goes("stage changes", "governance_stagechange", "kind = 'demoted'"),
     _changes("gate bounds", "governance_gatebounds", "decisions = 50", "TRUE", "action"),
     _changes(

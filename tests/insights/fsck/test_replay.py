@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from audit.models import Event
 from insights.fsck.checks import CHECKS
+from suggestions.models import Proposal
 from tests.insights.fsck.tampering import TAMPERINGS, Tampering
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +41,20 @@ def _is_found(tampering: Tampering) -> bool:
 
 def test_something_is_done_that_each_check_has_to_find() -> None:
     assert {check.name for check in CHECKS} == {one.check for one in TAMPERINGS}
+
+
+def test_an_event_of_another_form_is_named_and_stops_nothing(governed: Any, propose: Any) -> None:
+    proposal = propose()
+    Proposal.objects.filter(pk=proposal.pk).update(status="rejected")
+    body = Event.objects.get(type="proposal.submitted").body
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_event (body) VALUES (%s) RETURNING id",
+            [body.replace("proposal.submitted", "proposal.escalated")],
+        )
+        [forged] = cursor.fetchone() or [0]
+
+    odd, changed = found("proposals")
+
+    assert (odd.kind, odd.subject, odd.event) == ("event", str(forged), forged)
+    assert (changed.kind, changed.subject) == ("proposal", str(proposal.pk))
