@@ -138,6 +138,7 @@ FIELDS: dict[str, Field] = {
     "reason": Field(TEXT, "commitment to the reason that somebody gave"),
     "receipt": Field(OBJECT, "what proves the effect"),
     "refusal": Field(TEXT, "name of the refusal"),
+    "rejected": Field(LIST, "ids of the proposals whose rejection stands no longer"),
     "reminders": Field(COUNT, "how often people were reminded"),
     "replaced_by": Field(COUNT, "number of the new one"),
     "replaces": Field(COUNT, "number of the old one"),

@@ -774,7 +774,7 @@ _ROWS = [
         "proposal.reopened",
         "approvals",
         "let the agent ask again.",
-        "actions=count reason?",
+        "actions=count rejected? reason?",
         "{actor} lets the agent ask again",
     ),
     _row(

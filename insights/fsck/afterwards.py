@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insights.fsck.ledger import Facts, LogLine
-from insights.fsck.moves import Move, by, ends, makes, person, proposal, puts, said, sets
+from insights.fsck.moves import Move, by, each, ends, makes, person, proposal, puts, said, sets
 from insights.fsck.replay import Kind, commits
 
 COMMENTS = Kind(
@@ -143,4 +143,24 @@ CALLBACKS = Kind(
     needs_no_event=_is_owed,
 )
 
-KINDS = (COMMENTS, SAMPLES, SECOND_REVIEWS, CHECKS, CALLBACKS)
+# --- Asking again ---------------------------------------------------------------------------------
+
+
+def _stands(facts: Facts) -> bool:
+    """What was rejected is not asked again, until somebody allows it."""
+    return not facts["is_reopened"]
+
+
+REJECTIONS = Kind(
+    name="rejections",
+    noun="rejection of proposal",
+    sentence="Nothing that was rejected may be asked again but what somebody let the agent ask again.",
+    moves={"proposal.reopened": puts(each("rejected"), is_reopened=True)},
+    rows="""
+        SELECT '', proposal_id::text, json_build_object('is_reopened', bool_or(reopened_at IS NOT NULL))::text
+          FROM suggestions_rejectedaction GROUP BY proposal_id""",
+    needs_no_event=_stands,
+    may_be_gone=bool,  # the rejection is remembered for a while only
+)
+
+KINDS = (REJECTIONS, COMMENTS, SAMPLES, SECOND_REVIEWS, CHECKS, CALLBACKS)

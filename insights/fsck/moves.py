@@ -26,7 +26,7 @@ def by(*names: str) -> Key:
 
 def each(name: str) -> Key:
     """Each that a list in the event's data names."""
-    return lambda line: line.data[name]
+    return lambda line: line.data.get(name) or []
 
 
 def proposal(line: LogLine) -> list[str]:

@@ -17,7 +17,6 @@ class Why(Enum):
     TIMES = "It moves times alone."
     BESIDE = "Another event of the same transaction tells what it led to."
     FORGOTTEN = "It tells how many rows that are kept for a while only were forgotten."
-    UNNAMED = "It tells how many, not which."
 
 
 STILL: dict[str, Why] = {
@@ -55,5 +54,4 @@ STILL: dict[str, Why] = {
     ),
     **dict.fromkeys(["callbacks.sent_again", "execution.stale", "sample.sent"], Why.BESIDE),
     "figures.forgotten": Why.FORGOTTEN,
-    "proposal.reopened": Why.UNNAMED,
 }

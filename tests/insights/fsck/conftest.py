@@ -15,6 +15,7 @@ from approvals.beside import comments
 from approvals.bulk import answer as batches
 from approvals.deciding import decide, undo
 from approvals.deciding.expire import expire_overdue
+from approvals.deciding.reopen import reopen
 from audit.ground.actors import SYSTEM
 from execution.desk import attend
 from execution.handing_back.begin import begin
@@ -197,6 +198,9 @@ def _decided(world: Any, propose: Any, approve: Any) -> None:
     mara, nils = actor_of(world.mara), actor_of(world.nils)
     said = {"reviewer": world.mara, "actor": mara, "reason": "I say so."}
     decide.reject(propose().pk, **said)
+    asked_again = propose()
+    decide.reject(asked_again.pk, **said)
+    reopen(asked_again.pk, reviewer=world.mara, actor=mara, reason="Ask again.")
     decide.give_back(propose().pk, **said)
     escalated = propose()
     decide.escalate(escalated.pk, to=Team.objects.get(slug="finance"), **said)

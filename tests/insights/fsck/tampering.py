@@ -84,6 +84,20 @@ TAMPERINGS = [
               FROM {_PROPOSAL} p, governance_user u
              WHERE u.username = 'nils' AND p.status = 'pending' LIMIT 1 RETURNING id""",
     ),
+    _changes(
+        "rejections",
+        "suggestions_rejectedaction",
+        "reopened_at = now(), reopened_by_id = (SELECT min(id) FROM governance_user)",
+        "reopened_at IS NULL",
+        "proposal_id",
+    ),
+    _changes(
+        "rejections",
+        "suggestions_rejectedaction",
+        "reopened_at = NULL, reopened_by_id = NULL",
+        "reopened_at IS NOT NULL",
+        "proposal_id",
+    ),
     _changes("notes", "approvals_comment", "text = 'Another note'", "TRUE"),
     _changes("batches", "approvals_batch", "verdict = 'return'", "TRUE"),
     # --- Executions
