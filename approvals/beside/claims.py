@@ -49,10 +49,12 @@ def claim(proposal_id: UUID, *, user: User, actor: Actor, take_over: bool = Fals
             claimed_by=running.user.printed_name,
             until=running.until.isoformat(),
         )
-    mine = running is not None and running.user_id == user.pk
+    # What somebody was given and takes on is their own from then on, which is news.
+    is_own = running is not None and running.user_id == running.by_id == user.pk
     found = _write(proposal, user=user, by=user, lasts=LEASE)
-    if not mine:
-        told = {"taken_over_from": str(running.user_id)} if running else {}
+    if not is_own:
+        before = running.user_id if running else user.pk
+        told = {"taken_over_from": str(before)} if before != user.pk else {}
         _tell(proposal, "claim.taken", actor, until=found.until.isoformat(), **told)
     return found
 

@@ -30,7 +30,7 @@ from governance.models import Team, User
 from governance.policies.deciders import may_decide
 from suggestions.answering import callbacks, news
 from suggestions.answering.known import suggestions_of
-from suggestions.answering.obligations import ProposalObligations, obligations_of
+from suggestions.answering.obligations import ProposalObligations, asked_now, obligations_of
 from suggestions.answering.resolve import lock_pending, resolve
 from suggestions.intake import asking_again
 from suggestions.models import Proposal, Resolution, Suggestion
@@ -273,9 +273,9 @@ def hand_over(proposal: Proposal, place: str, to: Team, *, actor: Actor, reason:
     due_times.renew(proposal, to)
     news.changed(proposal, "team", "also_teams")
     told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
-    data = {"from": place, "to": to.pk, "version": proposal.version, **told}
-    record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
     due = {"deadline": proposal.deadline.isoformat()}
+    data = {"from": place, "to": to.pk, "version": proposal.version, **due, **told}
+    record("proposal.escalated", actor=actor, proposal=proposal.pk, data=data)
     callbacks.owe(proposal, "proposal.escalated", {"actor": actor.name, "from": place, "to": to.pk, **due})
 
 
@@ -401,6 +401,7 @@ def _decide(
         }
     if changed:
         data["changes"] = {"count": len(changed), "content": commitment(bytes(decision.salt), changed)}
+        data["asks"] = asked_now(proposal)
     if decision.looks:
         content = commitment(bytes(decision.salt), decision.looks)
         data["looks"] = {"ids": [one["look"] for one in decision.looks], "content": content}

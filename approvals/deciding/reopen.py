@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -36,12 +37,17 @@ def reopen(proposal_id: UUID, *, reviewer: User, actor: Actor, reason: str = "")
         raise NotInTeam
     if proposal.agent.owner_id == reviewer.pk:
         raise OwnAgent
-    reopened = standing_against(proposal, reviewer).update(reopened_at=Now(), reopened_by=reviewer)
+    found = dict(
+        standing_against(proposal, reviewer).select_for_update(of=("self",)).values_list("pk", "proposal")
+    )
+    reopened = RejectedAction.objects.filter(pk__in=found).update(reopened_at=Now(), reopened_by=reviewer)
     if not reopened:
         raise NothingToReopen
     news.changed(proposal)
-    told = {"reason": commitment(bytes(proposal.salt), reason)} if reason else {}
-    record("proposal.reopened", actor=actor, proposal=proposal.pk, data={"actions": reopened, **told})
+    told: dict[str, Any] = {"actions": reopened, "rejected": sorted(map(str, set(found.values())))}
+    if reason:
+        told["reason"] = commitment(bytes(proposal.salt), reason)
+    record("proposal.reopened", actor=actor, proposal=proposal.pk, data=told)
     callbacks.owe(proposal, "proposal.reopened", {"actor": actor.name, "reason": reason})
     return reopened
 

@@ -163,7 +163,8 @@ def _put(draft: Draft, team: Team, actor: Actor) -> Check | None:
     if draft.template:
         CheckTemplate.objects.filter(pk=draft.template.pk).update(used_at=Now())
     source = {"template": str(draft.template.pk)} if draft.template else {"original": str(draft.original)}
-    data = {**told_of(proposal, suggestions), "agent": draft.agent.name, "kind": draft.kind, **source}
+    told = {**told_of(proposal, suggestions), "deadline": proposal.deadline.isoformat()}
+    data = {**told, "agent": draft.agent.name, "kind": draft.kind, **source}
     if draft.mutation:
         data["mutation"] = draft.mutation
     record(SLIPPED_IN, actor=actor, proposal=proposal.pk, data=data)

@@ -99,9 +99,9 @@ _API_TOKEN = "key prefix name expires_at? user user_name"  # noqa: S105 - names 
 _STAGE = "agent agent_name action before=stage stage change reason measures? incident?"
 _HALT = "halt scope agent? agent_name? action? reason"
 _STANDING = "standing_approval agent agent_name action rule uses"
-_SUBMITTED = "suggestions content risk policy? verdict rules teams approvals four_eyes"
+_SUBMITTED = "suggestions content risk policy? verdict rules teams approvals four_eyes deadline?"
 _ANSWER = "by policy? action_digest? reason?"
-_REPORT = "execution step outcome detail=commitment"
+_REPORT = "execution step outcome detail=commitment becomes? closed?"
 _ATTEMPT = "execution step attempt route fence"
 _INCIDENT = "incident agent? agent_name? action kind team?"
 
@@ -389,7 +389,7 @@ _ROWS = [
         "approvals",
         "decided: {verdict}.",
         "decision verdict policy? version rank? action? action_digest? reason? bulk=batch? team? "
-        "step_up? changes? looked_seconds? looks=seen? for?",
+        "step_up? changes? asks? looked_seconds? looks=seen? for?",
         tells=Tells.ASKED_NEXT,
     ),
     _row(
@@ -514,7 +514,7 @@ _ROWS = [
         "execution.marked_done",
         "execution",
         "marked the action as done.",
-        "execution said",
+        "execution said steps?",
         "{actor} marked it as done",
     ),
     _row(
@@ -575,7 +575,7 @@ _ROWS = [
         "execution.returned",
         "execution",
         "suggested other arguments for what could not be carried out.",
-        "execution action_digest edited_digest said although_unknown",
+        "execution action_digest edited_digest said although_unknown asks?",
         "{actor} suggests other arguments for what could not be carried out",
     ),
     _row(
@@ -698,14 +698,14 @@ _ROWS = [
         "manual_task.done",
         "execution",
         "did by hand what was asked.",
-        "execution task team step answer=commitment said",
+        "execution task team step answer=commitment said attempt?",
         "{actor} did it by hand",
     ),
     _row(
         "manual_task.given_up",
         "execution",
         "said that it could not be done by hand.",
-        "execution task team step said",
+        "execution task team step said attempt?",
         "{actor} could not do it by hand",
     ),
     _row(
@@ -768,7 +768,7 @@ _ROWS = [
         "proposal.escalated",
         "approvals",
         "sent the proposal to another team.",
-        "from to version reason?",
+        "from to version deadline? reason?",
         "{actor} asks {to} in the place of {from}",
         tells=Tells.NEXT_TEAM,
     ),
@@ -807,7 +807,7 @@ _ROWS = [
         "proposal.reopened",
         "approvals",
         "let the agent ask again.",
-        "actions=count reason?",
+        "actions=count rejected? reason?",
         "{actor} lets the agent ask again",
     ),
     _row(
@@ -822,7 +822,7 @@ _ROWS = [
         "proposal.returned_edited",
         "execution",
         "gave the proposal back to its reviewers, with other arguments.",
-        "execution action_digest decisions",
+        "execution action_digest decisions deadline?",
         "It waits for people again, and what they had decided does not count any more",
         tells=Tells.TEAMS,
     ),
@@ -830,7 +830,7 @@ _ROWS = [
         "proposal.returned_stale",
         "execution",
         "gave the proposal back to its reviewers: what it rested on has moved.",
-        "execution action_digest decisions",
+        "execution action_digest decisions deadline?",
         "It waits for people again, and what they had decided does not count any more",
         tells=Tells.TEAMS,
     ),
@@ -1001,7 +1001,7 @@ _ROWS = [
         "step.settled",
         "execution",
         "found out of step {step}, of which nobody knew, that it was {found_to_be}.",
-        "execution step found_to_be said",
+        "execution step found_to_be said steps?",
         "{actor} found out that step {step} was {found_to_be}",
     ),
     _row(

@@ -13,7 +13,13 @@ from audit.ground.ids import uuid7
 from audit.log.event_types import WrongEvent, event_type
 from audit.statements.writes import NotInTransaction, add
 
-NOW_SQL = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+def as_utc(moment: str) -> str:
+    """SQL for a moment as events write it: RFC 3339 in UTC, with microseconds."""
+    return f"to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
+NOW_SQL = as_utc("clock_timestamp()")
 BODY_SQL = f"(%s || {NOW_SQL} || %s)"  # what `compose` returns, with the database's time between
 TIME_BYTES = len("2026-11-22T16:00:00.000000Z")
 MOST_BYTES = 65_535  # of an event: C2SP tlog-tiles tells the length of an entry in 16 bits

@@ -20,6 +20,7 @@ from execution.holding.returning import back_to_reviewers, deciders
 from execution.models import Attempt, Execution, FormerExecution, IncidentExecution, Step
 from governance.actions import catalogue
 from governance.models import User
+from suggestions.answering.obligations import asked_now
 from suggestions.answering.resolve import lock
 from suggestions.intake.draft import action_digest
 from suggestions.models import Proposal
@@ -171,5 +172,6 @@ def _record(former: FormerExecution, proposal: Proposal, actor: Actor, *, althou
         "edited_digest": former.edited_digest,
         "said": commitment(bytes(proposal.salt), former.reason),
         "although_unknown": although_unknown,
+        "asks": asked_now(proposal),
     }
     record("execution.returned", actor=actor, proposal=proposal.pk, data=data)

@@ -130,11 +130,11 @@ def settle(
         "at": moment().isoformat(),
     }
     attempt.save(update_fields=["found"])
-    if happened:
-        _took_effect(locked, attempt, {"settled_by": by.printed_name, "evidence": evidence})
+    vouched = {"settled_by": by.printed_name, "evidence": evidence}
+    completed = _took_effect(locked, attempt, vouched) if happened else []
     actor = actor or by.as_actor()
-    found_to_be = "done" if happened else "not done"
-    _record("step.settled", locked, actor, evidence, step=attempt.step.name, found_to_be=found_to_be)
+    facts = {"step": attempt.step.name, "found_to_be": "done" if happened else "not done"}
+    _record("step.settled", locked, actor, evidence, **facts, steps=completed)
     _go_on(locked, actor)
 
 
@@ -152,12 +152,14 @@ def _in_doubt(execution: Execution) -> Attempt:
     return attempt
 
 
-def _took_effect(execution: Execution, attempt: Attempt, evidence: dict[str, Any]) -> None:
-    """Complete the step of an attempt that somebody vouches for."""
+def _took_effect(execution: Execution, attempt: Attempt, evidence: dict[str, Any]) -> list[str]:
+    """Complete the step of an attempt that somebody vouches for. Returns the names of what is now."""
     call = {"route": attempt.route, "http_status": attempt.http_status, "verified": None}
-    for step in ahead(execution) if execution.assisted else [attempt.step]:
+    meant = list(ahead(execution)) if execution.assisted else [attempt.step]
+    for step in meant:
         complete(step, {**call, **(step.receipt or {}), **evidence})
     Execution.objects.filter(pk=execution.pk).update(verdict=_verdict(execution))
+    return [step.name for step in meant]
 
 
 @transaction.atomic
@@ -232,7 +234,8 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
     if not evidence:
         raise NoEvidence
     locked = _lock(execution, *CAN_BE_MARKED_DONE)
-    for step in ahead(locked):
+    left = list(ahead(locked))
+    for step in left:
         receipt = step.receipt or {}
         complete(step, {**receipt, "marked_done_by": by.printed_name, "evidence": evidence})
     status = STATUS.CANCELLED if locked.undoing else STATUS.SUCCEEDED
@@ -240,7 +243,7 @@ def mark_done(execution: Execution, *, by: User, evidence: str, actor: Actor | N
     reason = f"{said} by {by.printed_name}."[:500]
     _move(locked, status, finished_at=Now(), reason=reason, verdict=_verdict(locked))
     actor = actor or by.as_actor()
-    _record("execution.marked_done", locked, actor, evidence)
+    _record("execution.marked_done", locked, actor, evidence, steps=[step.name for step in left])
     if locked.undoing:
         compensation.ended(locked, Compensation.Status.DONE)
     compensation.lapse(locked, actor=actor)

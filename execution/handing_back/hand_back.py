@@ -121,19 +121,22 @@ def _too_late(execution: Execution, attempt: Attempt, outcome: str) -> str:
 def _keep(execution: Execution, attempt: Attempt, agent: Agent, outcome: str, detail: str) -> None:
     """Let people see what came of something that they had taken for unknown."""
     _close(attempt, outcome, f"Reported late. {detail}".strip())
-    _record("execution.result_came_late", execution, attempt.step, agent, outcome, detail)
+    _record("execution.result_came_late", execution, [attempt], agent, outcome, detail)
     news.changed(execution)
 
 
 def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:
     route = BY_AGENT if attempt else WITHOUT_BEGIN
     receipt = {"route": route, "reported_by": agent.name, "begun": attempt is not None, "verified": None}
-    _record("execution.result_reported", execution, step, agent, "succeeded", detail)
     workflow = workflow_of(execution.suggestion.action_type)
+    closed = []
     for done in ahead(execution) if execution.assisted else [step]:
-        _told(execution, done, attempt if done == step else None, Attempt.Outcome.SUCCEEDED, detail, route)
+        begun_here = attempt if done == step else None
+        closed.append(_told(execution, done, begun_here, Attempt.Outcome.SUCCEEDED, detail, route))
         done.receipt = receipt
         done.save(update_fields=["receipt"])
+    becomes = STATUS.SUCCEEDED if workflow is None else STATUS.SCHEDULED
+    _record("execution.result_reported", execution, closed, agent, "succeeded", detail, becomes=becomes)
     if workflow is None:
         complete(step, receipt)
         _move(execution, STATUS.SUCCEEDED, finished_at=Now(), reason="")
@@ -144,14 +147,16 @@ def _succeeded(execution: Execution, step: Step, attempt: Attempt | None, agent:
 
 def _failed(execution: Execution, step: Step, attempt: Attempt | None, agent: Agent, detail: str) -> None:
     """Nothing was done, and that is the end of it; where earlier steps were done a person is asked."""
-    _told(execution, step, attempt, Attempt.Outcome.FAILED, detail, BY_AGENT if attempt else WITHOUT_BEGIN)
+    route = BY_AGENT if attempt else WITHOUT_BEGIN
+    closed = [_told(execution, step, attempt, Attempt.Outcome.FAILED, detail, route)]
     workflow = workflow_of(execution.suggestion.action_type)
     done = Step.objects.filter(execution=execution, kind=Step.Kind.DO, status=Step.Status.COMPLETED)
     if workflow is not None and done.exists():
-        _record("execution.result_reported", execution, step, agent, "failed", detail)
+        becomes = STATUS.SCHEDULED
+        _record("execution.result_reported", execution, closed, agent, "failed", detail, becomes=becomes)
         _let_workers_go_on(execution, workflow)
         return
-    _record("execution.failed", execution, step, agent, "failed", detail)
+    _record("execution.failed", execution, closed, agent, "failed", detail)
     _move(execution, STATUS.FAILED, finished_at=Now(), reason="The agent reported that it failed.")
     failures.count_against(execution)
     news.owe_agent(execution, STATUS.FAILED)
@@ -166,8 +171,8 @@ def _let_workers_go_on(execution: Execution, workflow: Workflow) -> None:
 
 def _told(
     execution: Execution, step: Step, attempt: Attempt | None, outcome: str, detail: str, route: str
-) -> None:
-    """Close what was begun; what was not gets an attempt of its own."""
+) -> Attempt:
+    """Close what was begun; what was not gets an attempt of its own. Returns which it was."""
     attempt = attempt or Attempt(
         step=step,
         number=step.attempts.count() + 1,
@@ -176,6 +181,7 @@ def _told(
         round=execution.round,
     )
     _close(attempt, outcome, detail)
+    return attempt
 
 
 def _close(attempt: Attempt, outcome: str, detail: str) -> None:
@@ -191,11 +197,22 @@ def _move(execution: Execution, status: str, **changes: Any) -> None:
     )
 
 
-def _record(event: str, execution: Execution, step: Step, agent: Agent, outcome: str, detail: str) -> None:
+def _record(
+    event: str,
+    execution: Execution,
+    closed: list[Attempt],
+    agent: Agent,
+    outcome: str,
+    detail: str,
+    **more: str,
+) -> None:
+    """`closed` are the attempts of which it tells what came of them, of the steps in order."""
     data = {
         "execution": str(execution.pk),
-        "step": step.name,
+        "step": closed[0].step.name,
         "outcome": outcome,
         "detail": commitment(bytes(execution.proposal.salt), detail),
+        "closed": [{"step": one.step.name, "attempt": one.number} for one in closed],
+        **more,
     }
     record(event, actor=agent.as_actor(), proposal=execution.proposal_id, data=data)

@@ -53,4 +53,5 @@ def back_to_reviewers(
     Execution.objects.filter(pk=execution.pk).delete()
     news.hint(proposal.pk)
     facts = {"execution": str(execution.pk), "action_digest": execution.action_digest}
-    unresolve(proposal, actor=actor, event=event, data={**facts, "decisions": decisions}, told=told)
+    due = {"deadline": proposal.deadline.isoformat()}
+    unresolve(proposal, actor=actor, event=event, data={**facts, "decisions": decisions, **due}, told=told)

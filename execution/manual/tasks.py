@@ -98,7 +98,8 @@ def report_done(
     step.save(update_fields=["answer", "receipt"])
     _end(locked, ManualTask.Status.DONE, by, comment, answer)
     salt = bytes(locked.execution.proposal.salt)
-    facts = {"step": step.name, "answer": commitment(salt, answer), "said": commitment(salt, comment)}
+    words = {"answer": commitment(salt, answer), "said": commitment(salt, comment)}
+    facts = {"step": step.name, "attempt": attempt.number, **words}
     _record("manual_task.done", locked, actor or by.as_actor(), **facts)
 
 
@@ -113,10 +114,11 @@ def give_up(task: ManualTask, *, by: User, reason: str, actor: Actor | None = No
     if not reason:
         raise SaysNothing("Say why it could not be done: somebody else has to go on with it.")
     said = f"{locked.team.name} could not do it ({by.printed_name}): {reason}"
-    _close(locked, by, Attempt.Outcome.REFUSED, said)
+    attempt = _close(locked, by, Attempt.Outcome.REFUSED, said)
     _end(locked, ManualTask.Status.NOT_DONE, by, reason, None)
     said = commitment(bytes(locked.execution.proposal.salt), reason)
-    _record("manual_task.given_up", locked, actor or by.as_actor(), step=locked.step.name, said=said)
+    facts = {"step": locked.step.name, "attempt": attempt.number, "said": said}
+    _record("manual_task.given_up", locked, actor or by.as_actor(), **facts)
 
 
 def may_do(task: ManualTask, user: User) -> bool:

@@ -206,7 +206,12 @@ def read(text: str) -> tuple[PolicyText, str]:
         raise Invalid(mistakes.in_order(errors))
     if costly := too_costly(policy):
         raise Invalid(mistakes.placed(written, costly))
-    return policy, digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+    return policy, digest_of(policy)
+
+
+def digest_of(policy: PolicyText) -> str:
+    """The name of a version: the digest of what it says, however that is written."""
+    return digest(policy.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
 
 
 _KNOWN = {

@@ -76,3 +76,9 @@ def raise_to(proposal: Proposal, verdict: Verdict, *, risk: int) -> list[str]:
         proposal.raised = {**proposal.raised, **raised}
         changed.append("raised")
     return changed
+
+
+def asked_now(proposal: Proposal) -> dict[str, Any]:
+    """What an edit may have raised, as the log tells it: who has to agree, and the risk."""
+    risk = Risk(proposal.risk).label
+    return {"approvals": proposal.approvals_needed, "teams": proposal.teams, "risk": risk}

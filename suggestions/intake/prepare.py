@@ -22,7 +22,7 @@ from suggestions.intake.draft import drafted
 from suggestions.intake.glance import glance
 from suggestions.intake.judge import in_the_shadow, judged, standing_verdict
 from suggestions.intake.shadow import Difference
-from suggestions.intake.submitted import event_of
+from suggestions.intake.submitted import EventParts, event_of
 from suggestions.models import Proposal, Suggestion
 from suggestions.past import looks
 from suggestions.past.answers import Past
@@ -43,7 +43,7 @@ class Prepared:
     suggestions: list[Suggestion]
     decide_within: float
     expires_at: datetime | None
-    event: tuple[str, str]
+    event: EventParts
     fingerprints: list[str]
     cleared: list[UUID]
     beside: Difference | None = None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from audit.log.record import NOW_SQL
+from audit.log.record import NOW_SQL, as_utc
 from audit.statements.prepared import execute
 from governance.door.authentication import STANDS_SQL, Stands
 from governance.models import Agent
@@ -32,7 +32,8 @@ WITH given AS (
         revises uuid, salt text, verdict jsonb, team text, also_teams text[], priority smallint,
         approvals smallint, risk smallint, decide_within float8, expires_at timestamptz,
         remind float8, escalate_after float8, action text,
-        sentence text, glance jsonb, numbers jsonb, shadow text, event_before text, event_after text,
+        sentence text, glance jsonb, numbers jsonb, shadow text, event_before text,
+        event_between text, event_after text,
         fingerprints text[], cleared uuid[], concern uuid)
 ), {asking_again.REFUSED_SQL}, {{spent}}proposal AS (
     INSERT INTO suggestions_proposal (
@@ -67,7 +68,8 @@ WITH given AS (
       JOIN proposal ON proposal.id = s.proposal
 ), event AS (
     INSERT INTO audit_event (body)
-    SELECT event_before || {NOW_SQL} || event_after FROM given JOIN proposal USING (id)
+    SELECT event_before || {NOW_SQL} || event_between || {as_utc("deadline")} || event_after
+      FROM given JOIN proposal USING (id)
 )
 SELECT id, created_at, deadline FROM proposal
 """
@@ -141,7 +143,8 @@ def _proposal_row(prepared: Prepared) -> dict[str, Any]:
         "numbers": proposal.numbers,
         "concern": str(proposal.concern) if proposal.concern else None,
         "event_before": prepared.event[0],
-        "event_after": prepared.event[1],
+        "event_between": prepared.event[1],
+        "event_after": prepared.event[2],
         "fingerprints": prepared.fingerprints,
         "cleared": [str(proposal_id) for proposal_id in prepared.cleared],
     }

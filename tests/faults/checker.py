@@ -36,7 +36,7 @@ class Finding:
         return f"{self.kind}: {self.order}: {self.what}"
 
 
-KINDS = ("lost", "doubled", "unapproved", "stuck", "untold", "log", "lease", "client")
+KINDS = ("lost", "doubled", "unapproved", "stuck", "untold", "log", "lease", "client", "fsck")
 
 
 @dataclass(frozen=True)

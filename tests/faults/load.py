@@ -68,6 +68,7 @@ class Case:
     said: list[tuple[str, Answer]] = field(default_factory=list)
     deeds: list[tuple[str, Answer]] = field(default_factory=list)
     problem: str = ""
+    is_forged: bool = False  # what was approved was changed behind everybody's back, as far as is known
 
 
 class Load:
@@ -212,7 +213,9 @@ class Load:
         """Approve, and change what was approved in the database, before it is carried out."""
         self._approve(case)
         with contextlib.suppress(psycopg.Error), psycopg.connect(self.system.database) as connection:
-            connection.execute(_FORGE, {"proposal": case.proposal, "amount": str(FORGED)})
+            done = connection.execute(_FORGE, {"proposal": case.proposal, "amount": str(FORGED)})
+            connection.commit()
+            case.is_forged = done.rowcount == 1
 
     def _leave(self, _case: Case) -> None:
         """Say nothing."""

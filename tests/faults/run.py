@@ -192,8 +192,23 @@ class Run:
         self._tell_why_people_were_asked()
         self.totals.executions = self._executions()
         self.totals.findings += checker.check_the_rest(self.system.database, self.load.cases, self.shop)
+        self.totals.findings += self._fsck()
         self.totals.findings = list(dict.fromkeys(self.totals.findings))  # some were found before
         return self._count()
+
+    def _fsck(self) -> list[Finding]:
+        """Where the product itself finds that rows are not as the log has it: of what was forged, and nowhere
+        else."""
+        found = self.system.fsck()
+        told = "{check}: expected {expected}; found {found} (event {event})"
+        tampered = {case.proposal for case in self.load.cases if case.kind == "tamper"}
+        named = {one["subject"] for one in found if one["check"] == "arguments"}
+        wrong = [one for one in found if one["check"] != "arguments" or one["subject"] not in tampered]
+        unseen = [case for case in self.load.cases if case.is_forged and case.proposal not in named]
+        return [
+            *(Finding("fsck", f"{one['kind']} {one['subject']}", told.format(**one)) for one in wrong),
+            *(Finding("fsck", case.order, "it was forged, and fsck does not find it") for case in unseen),
+        ]
 
     def _tell_why_people_were_asked(self) -> None:
         with psycopg.connect(self.system.database) as connection:

@@ -132,6 +132,14 @@ class System:
         keys: dict[str, Any] = json.loads(done.stdout)
         return keys
 
+    def fsck(self) -> list[dict[str, Any]]:
+        """What `manage.py fsck` finds. Raises `RuntimeError` where it could not look."""
+        command = [sys.executable, "manage.py", "fsck", "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=self._whole_environment(), capture_output=True)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(done.stderr.decode(errors="replace"))
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     # --- Environments -----------------------------------------------------------------------
 
     @property

@@ -49,6 +49,16 @@ def test_a_claim_by_another_is_taken_over_only_by_saying_so(proposal: Any, ana: 
     assert events_of(proposal)[-1] == "claim.released"
 
 
+def test_what_one_was_given_and_takes_on_is_ones_own_and_news_once(proposal: Any, ana: Any, ben: Any) -> None:
+    claims.assign(proposal.pk, to=ben, by=ana, actor=actor_of(ana))
+    for _ in range(2):
+        claims.claim(proposal.pk, user=ben, actor=actor_of(ben))
+
+    found = Claim.objects.get()
+    assert (found.user, found.by) == (ben, ben)
+    assert events_of(proposal)[-2:] == ["claim.assigned", "claim.taken"]
+
+
 @pytest.mark.parametrize("to", ["", "nobody", "-1", "9999999", "٣", "9" * 40])
 def test_nobody_is_assigned_who_is_not_there(proposal: Any, ana: Any, to: str) -> None:
     answer = browser(ana).post(f"/queue/{proposal.pk}/assign/", {"to": to})

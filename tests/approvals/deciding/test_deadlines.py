@@ -116,7 +116,8 @@ def test_a_silent_teams_place_goes_to_the_next(propose: Any, policy: Any, ana: A
     assert (now.teams, now.escalate_at, now.deadline) == (["finance"], None, proposal.deadline)
     [event] = told(proposal, "proposal.escalated")
     assert event["actor"]["type"] == "timer"
-    assert event["data"] == {"from": "operations", "to": "finance", "version": 2}
+    due = proposal.deadline.isoformat()
+    assert event["data"] == {"from": "operations", "to": "finance", "version": 2, "deadline": due}
     assert Callback.objects.get().type == "proposal.escalated"
     with pytest.raises(may_decide.NotInTeam):
         approve(proposal, ana)
