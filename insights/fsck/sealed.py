@@ -23,7 +23,8 @@ SELECT leaf_index, event_id, encode(hash, 'hex'),
 
 _GAPS = """
 SELECT before, leaf_index FROM (
-    SELECT leaf_index, lag(leaf_index, 1, -1::bigint) OVER (ORDER BY leaf_index) AS before FROM audit_leaf) places
+    SELECT leaf_index, lag(leaf_index, 1, -1::bigint) OVER (ORDER BY leaf_index) AS before
+      FROM audit_leaf) places
  WHERE leaf_index <> before + 1 ORDER BY leaf_index"""
 
 _LEFT_OUT = """
@@ -52,8 +53,8 @@ def _tree() -> Iterator[Finding]:
     for (leaf,) in rows("SELECT hash FROM audit_leaf ORDER BY leaf_index"):
         frontier.append(bytes(leaf))
         tiles.add(bytes(leaf))
-        if found := checkpoints.pop(frontier.size, None):
-            yield from _signed(frontier, *found, keys)
+        if signed := checkpoints.pop(frontier.size, None):
+            yield from _signed(frontier, *signed, keys)
     for size in sorted(checkpoints):
         yield Finding(
             "tree", "checkpoint", str(size), f"{size} entries", f"{frontier.size}: some are missing"

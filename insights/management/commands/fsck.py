@@ -33,7 +33,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="FILE",
-            help="a checkpoint that was kept elsewhere: tells whether anything before it is missing or changed",
+            help="a checkpoint that was kept elsewhere: is anything before it missing or changed?",
         )
         parser.add_argument("--json", action="store_true", help="each difference as a JSON object on a line")
 

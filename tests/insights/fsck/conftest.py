@@ -23,11 +23,14 @@ from execution.handing_back.hand_back import report_result
 from execution.healing import compensation
 from execution.manual import tasks
 from execution.models import Compensation, Execution, ManualTask
+from governance.access import answer as answering
+from governance.access import begin as beginning
+from governance.access import sign
 from governance.actions.action_types import register
 from governance.agents import agents, boundaries, callback_secret, deployments
 from governance.door import keys, links
 from governance.models import AgentKey, Team
-from governance.people import absences, people, preferences
+from governance.people import absences, giving, people, preferences
 from governance.policies import lifecycle
 from governance.secrets import keep
 from governance.trust import autonomy, gate_bounds, halts, incidents, standing
@@ -38,6 +41,7 @@ from suggestions.trying.rejudge import Chosen
 from tests.conftest import REFUND, actor_of, proposing, suggestion_body
 from tests.execution.conftest import Downstream, run_to_rest, step, workflow
 from tests.ground import put_in_force
+from tests.sealed import seal_all
 
 POLICY = """
 version: 1
@@ -191,7 +195,31 @@ def world(governed: Any, propose: Any, approve: Any, shop: Any) -> Any:
     """And what was proposed, decided and carried out."""
     _decided(governed, propose, approve)
     _carried_out(governed, propose, approve, shop)
+    _reviewed(governed)
+    seal_all()
     return governed
+
+
+def _reviewed(world: Any) -> None:
+    """Who has what: roles and teams given and taken, one review signed and one begun."""
+    mara, nils = actor_of(world.mara), actor_of(world.nils)
+    team = world.mara.teams.first().pk
+    giving.leave_team(world.mara, team, actor=nils)
+    giving.join_team(world.mara, team, actor=nils)
+    giving.deactivate(world.mara, actor=nils)
+    giving.activate(world.mara, actor=nils)
+    review = beginning.begin(by=world.nils, actor=nils)
+    for grant in review.grants.all():
+        answering.keep(grant.pk, by=world.nils, actor=nils)
+    sign.submit(review.pk, by=world.nils, actor=nils)
+    sign.send_back(review.pk, actor=mara)
+    sign.submit(review.pk, by=world.nils, actor=nils)
+    sign.sign(review.pk, by=world.mara, meaning="sampled", actor=mara)
+    second = beginning.begin(by=world.nils, actor=nils)
+    grant = second.grants.filter(kind="team").first()
+    answering.remove(grant.pk, by=world.nils, actor=nils)
+    answering.withdraw(grant.pk, actor=nils)
+    answering.keep(grant.pk, by=world.nils, actor=nils)
 
 
 def _decided(world: Any, propose: Any, approve: Any) -> None:

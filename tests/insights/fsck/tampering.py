@@ -50,6 +50,26 @@ TAMPERINGS = [
         """INSERT INTO audit_event (body) SELECT replace(body, 'proposal.submitted', 'proposal.invented')
              FROM audit_event WHERE type = 'proposal.submitted' LIMIT 1 RETURNING type""",
     ),
+    _forged(
+        "leaves",
+        "audit_leaf",
+        "leaf_index, event_id, hash",
+        "9999, 0, sha256('')",
+        "audit_event",
+        "leaf_index",
+    ),
+    _forged(
+        "tree",
+        "audit_node",
+        "level, index, hash",
+        "1, 99, sha256('')",
+        "audit_event",
+        "level || '/' || index",
+    ),
+    _forged("tree", "audit_checkpoint", "size, root, note", "3, sha256(''), 'forged'", "audit_event", "size"),
+    _forged(
+        "tree", "audit_checkpoint", "size, root, note", "9999, sha256(''), 'forged'", "audit_event", "size"
+    ),
     # --- Proposals, answers, decisions
     _changes("proposals", _PROPOSAL, "status = 'pending'", "status = 'rejected'"),
     _changes("proposals", _PROPOSAL, "deadline = deadline + interval '1 hour'", "status = 'pending'"),
@@ -138,19 +158,27 @@ TAMPERINGS = [
     _changes("keys", "governance_agentkey", "expires_at = NULL", "expires_at IS NOT NULL"),
     Tampering(
         "keys",
-        """INSERT INTO governance_agentkey (prefix, hash, name, agent_id)
-           SELECT 'rk_forged', 'forged', '', id FROM governance_agent LIMIT 1 RETURNING id""",
+        """INSERT INTO governance_agentkey (prefix, hash, name, given_by, agent_id)
+           SELECT 'rk_forged', 'forged', '', '', id FROM governance_agent LIMIT 1 RETURNING id""",
     ),
     _goes("tokens", "governance_apitoken"),
     _changes("account links", "governance_accountlink", "used_at = NULL", "used_at IS NOT NULL"),
     _changes("people", "governance_user", "is_superuser = TRUE", "TRUE"),
     Tampering(
         "people",
-        """INSERT INTO governance_user_groups (user_id, group_id)
-           SELECT u.id, g.id FROM governance_user u, auth_group g
+        """INSERT INTO governance_user_groups (user_id, group_id, given_by)
+           SELECT u.id, g.id, '' FROM governance_user u, auth_group g
             WHERE u.username = 'mara' AND g.name = 'operator' RETURNING user_id""",
     ),
     Tampering("people", "DELETE FROM governance_user_teams RETURNING user_id"),
+    _changes("people", "governance_user", "is_active = FALSE", "TRUE"),
+    _changes("access reviews", "governance_accessreview", "grants_count = 1", "status = 'open'"),
+    _changes(
+        "reviewed grants",
+        "governance_reviewedgrant",
+        "answer = 'removed'",
+        "answer = 'kept' AND review_id IN (SELECT id FROM governance_accessreview WHERE status = 'open')",
+    ),
     _changes("absences", "governance_absence", "ended_at = NULL", "ended_at IS NOT NULL"),
     # --- Trust
     _changes("stages", "governance_autonomy", "stage = 4", "stage = 2", _STAGE),
