@@ -25,6 +25,7 @@ from governance.people import absence_api
 from governance.policies import api as policy_api
 from governance.secrets import api as secrets_api
 from governance.workflows import api as workflow_api
+from insights.bundles.api import EvidenceBundle
 from insights.effects.api import EffectsFound
 from insights.incidents import api as incidents_api
 from insights.trust import api as insights_api
@@ -232,6 +233,7 @@ api = [
     ),
     path("events/", Events.as_view(), name="events"),
     path("events/export/", EventsExport.as_view(), name="events-export"),
+    path("events/bundle/", EvidenceBundle.as_view(), name="events-bundle"),
     path("events/<int:leaf_index>/proof/", sealing_api.InclusionProof.as_view(), name="event-proof"),
     path("checkpoint/", sealing_api.NewestCheckpoint.as_view(), name="checkpoint"),
     path("checkpoint/consistency/", sealing_api.ConsistencyProof.as_view(), name="consistency"),
@@ -270,6 +272,7 @@ urlpatterns = [
     path("governance/checks/", include("approvals.vigilance.urls")),
     path("governance/simulator/", simulator.simulator, name="simulator"),
     path("figures/", include("insights.mine.urls")),
+    path("audit/bundle/", include("insights.bundles.urls")),
     path("audit/", include("audit.urls")),
     path("log/", include((log, "log"))),
     path("accounts/", include("reviewapp.accounts.urls")),

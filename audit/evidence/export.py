@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 from audit.evidence.blocks import BLOCKS, events_of_block
 from audit.evidence.cells import CELLS, rows_of_cells
 from audit.ground.actors import Actor
-from audit.log.read import Filters, conditions
+from audit.log.read import Filters, conditions, named
 from audit.log.record import record
 from audit.sealing.sealed import places
 from audit.sealing.stored import tree_size
@@ -54,19 +54,12 @@ def export(format: str, filters: Filters, *, actor: Actor) -> Iterator[bytes]:
     with transaction.atomic():
         data = {"format": format, "filters": filters.as_json(), "size": size}
         record("events.exported", actor=actor, data=data)
-    where, values = _named(*conditions(filters))
+    where, values = named(*conditions(filters))
     begin, end = places(filters, size=size)
     values |= {"begin": begin, "end": end}
     if format == "jsonl":
         return _copied(_JSONL.format(events=events_of_block(where)), values, _blocks)
     return _copied(_CSV.format(rows=rows_of_cells(_COLUMNS, where=where)), values, _records)
-
-
-def _named(conditions: list[str], values: list[Any]) -> tuple[str, dict[str, Any]]:
-    """The conditions as one, with names for their values, which then can stand twice."""
-    names = [f"value_{number}" for number in range(len(values))]
-    named = [one.replace("%s", f"%({name})s") for one, name in zip(conditions, names, strict=True)]
-    return " AND ".join(named) or "true", dict(zip(names, values, strict=True))
 
 
 def csv_of(cells: Mapping[str, str], rest: str, values: Mapping[str, Any]) -> Iterator[bytes]:

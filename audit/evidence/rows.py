@@ -31,9 +31,12 @@ def row_of(event: Event) -> dict[str, Any]:
 
 
 def _proposal_url(proposal_id: UUID | None) -> str:
-    if proposal_id is None:
-        return ""
+    return url_if_there("approvals:proposal", proposal_id) if proposal_id else ""
+
+
+def url_if_there(name: str, *arguments: object) -> str:
+    """The address of a page; empty where it is not installed: the log has its pages all the same."""
     try:
-        return reverse("approvals:proposal", args=[proposal_id])
-    except NoReverseMatch:  # an installation without the desk still has its log
+        return reverse(name, args=arguments)
+    except NoReverseMatch:
         return ""

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from audit.asking.parameters import whole
 from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
-from audit.evidence.rows import row_of
+from audit.evidence.rows import row_of, url_if_there
 from audit.ground.refusals import Invalid
 from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import grouped, is_refusal
@@ -48,6 +48,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "next_label": "Older",
         "previous_url": _url(asked, after=found.newer),
         "previous_label": "Newer",
+        "bundle_url": f"{url_if_there('bundles:form')}?{urlencode(asked)}",
         **{f"export_{name}_url": _export_url(name, asked) for name in FORMATS},
     }
     return render(request, "audit/evidence/events.html", context, status=400 if problem else 200)

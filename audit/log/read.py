@@ -186,6 +186,13 @@ def conditions(filters: Filters, *, with_type: bool = True) -> tuple[list[str], 
     return [condition for condition, _value in found], [value for _condition, value in found]
 
 
+def named(conditions: list[str], values: list[Any]) -> tuple[str, dict[str, Any]]:
+    """The conditions as one, with names for their values, which then can stand twice."""
+    names = [f"value_{number}" for number in range(len(values))]
+    found = [one.replace("%s", f"%({name})s") for one, name in zip(conditions, names, strict=True)]
+    return " AND ".join(found) or "true", dict(zip(names, values, strict=True))
+
+
 def types_named(wanted: str) -> list[str]:
     """The types in the log that a filter means."""
     if "." in wanted and not wanted.endswith("."):

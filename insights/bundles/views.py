@@ -1,0 +1,64 @@
+"""The page on which an auditor asks for a bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from audit.asking.who import actor_of
+from audit.ground.actors import Actor
+from audit.ground.refusals import Invalid
+from audit.log.read import actions, actors
+from audit.models import Checkpoint
+from insights.bundles import ask
+from insights.bundles.pack import bundle
+
+
+@login_required
+@permission_required("audit.export_event", raise_exception=True)
+@require_safe
+def form(request: HttpRequest) -> HttpResponse:
+    """Asks which entries go into a bundle."""
+    return _form(request, {name: request.GET.get(name, "") for name in (*ask.NAMES, "old")})
+
+
+@login_required
+@permission_required("audit.export_event", raise_exception=True)
+@require_safe
+def download(request: HttpRequest) -> HttpResponseBase:
+    """The bundle as a file; the form once more where something is wrong with what was asked for."""
+    try:
+        asked = ask.read(request.GET)
+    except Invalid as refusal:
+        given = {name: request.GET.get(name, "") for name in (*ask.NAMES, "old")}
+        return _form(request, given, " ".join(error["detail"] for error in refusal.errors))
+    return sent(asked, actor=actor_of(request))
+
+
+def sent(asked: ask.Wanted, *, actor: Actor) -> StreamingHttpResponse:
+    """The bundle that is asked for, sent while it is made."""
+    return StreamingHttpResponse(
+        bundle(asked.filters, asked.checkpoint, old=asked.old, actor=actor),
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="evidence-{asked.checkpoint.size}.zip"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Accel-Buffering": "no",
+        },
+    )
+
+
+def _form(request: HttpRequest, given: dict[str, str], refusal: str = "") -> HttpResponse:
+    context: dict[str, Any] = {
+        "given": given,
+        "refusal": refusal,
+        "actors": sorted(actors(), key=str.casefold),
+        "actions": sorted(actions(), key=str.casefold),
+        "is_signed": Checkpoint.objects.exists(),
+    }
+    return render(request, "insights/bundles/form.html", context, status=400 if refusal else 200)
