@@ -52,3 +52,21 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"of {self.size}"
+
+
+class CheckpointCopy(models.Model):
+    """A place outside that checkpoints are pushed to, and what it acknowledged last."""
+
+    place = models.TextField(primary_key=True)
+    size = models.BigIntegerField(help_text="Of what it acknowledged last; 0: nothing yet.")
+    at = models.DateTimeField(null=True)
+    error = models.TextField(help_text="What went wrong last, in our words.")
+    due_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_copy"
+        ordering = ["place"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.place} up to {self.size}"

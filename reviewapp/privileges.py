@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # The log and what proves it: rows are added to these, and never changed.
-LOGS = ("audit_event", "audit_leaf", "audit_node", "audit_checkpoint")
+LOGS = ("audit_event", "audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature")
 MIGRATIONS = "django_migrations"
 
 

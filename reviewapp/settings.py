@@ -11,6 +11,7 @@ import environ
 
 from audit.asking import addresses
 from audit.sealing import keys as signing_keys
+from audit.sealing import places
 from governance.secrets import box
 from reviewapp import embedded, logs
 from reviewapp.processes import queues
@@ -31,6 +32,9 @@ box.check(SECRETS_KEYS)  # one that is none stops the start and says which
 # Sign checkpoints of the log, newest first; without any a key is derived from SECRET_KEY.
 AUDIT_SIGNING_KEYS = env.list("AUDIT_SIGNING_KEY", default=[])
 signing_keys.check(AUDIT_SIGNING_KEYS)
+# Where checkpoints are pushed: file:/path, https://address, witness:https://address KEY.
+CHECKPOINT_COPIES = env.list("CHECKPOINT_COPIES", default=[])
+CHECKPOINT_ALLOW = places.hosts(CHECKPOINT_COPIES)  # one that is none stops the start
 # Whether anybody may fetch checkpoints and hash tiles, as witnesses do. Events are never served so.
 PUBLIC_LOG = env.bool("PUBLIC_LOG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

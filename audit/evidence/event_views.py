@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from audit.asking.parameters import whole
 from audit.evidence.rows import row_of
-from audit.models import Checkpoint, Event
+from audit.models import Checkpoint, CheckpointCopy, Event
 from audit.sealing import checkpoints, stored
 from audit.sealing.keys import signers
 from audit.sealing.lag import lag
@@ -55,6 +55,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "next_label": "Older",
         "previous_url": reverse("audit:checkpoints") if before else "",
         "previous_label": "Newest",
+        "copies": CheckpointCopy.objects.all(),
         "seconds": int(seconds),
         "entries": entries,
         "keys": _keys(),
@@ -70,7 +71,8 @@ def checkpoint(request: HttpRequest, size: int) -> HttpResponse:
     """A checkpoint as a file, to be kept elsewhere."""
     found = get_object_or_404(Checkpoint, size=size)
     headers = {"Content-Disposition": f'attachment; filename="checkpoint-{size}.txt"'}
-    return HttpResponse(found.note, content_type="text/plain; charset=utf-8", headers=headers)
+    note = checkpoints.cosigned(found)
+    return HttpResponse(note, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _proof(event: Event, place: int) -> dict[str, Any] | None:

@@ -64,9 +64,15 @@ class Door(Enum):
     ROUTES = "routes"  # what EGRESS_ALLOW lists, nothing else
     CALLBACKS = "callbacks"  # public addresses, and what CALLBACK_ALLOW lists
     NOTICES = "notices"  # what NOTICE_ALLOW lists, nothing else
+    CHECKPOINTS = "checkpoints"  # the places that CHECKPOINT_COPIES names, nothing else
 
 
-_LISTS = {Door.ROUTES: "EGRESS_ALLOW", Door.CALLBACKS: "CALLBACK_ALLOW", Door.NOTICES: "NOTICE_ALLOW"}
+_LISTS = {
+    Door.ROUTES: "EGRESS_ALLOW",
+    Door.CALLBACKS: "CALLBACK_ALLOW",
+    Door.NOTICES: "NOTICE_ALLOW",
+    Door.CHECKPOINTS: "CHECKPOINT_ALLOW",
+}
 
 
 @dataclass(frozen=True)

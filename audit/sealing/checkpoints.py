@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import connection
+
 from audit.models import Checkpoint
 from audit.sealing import stored
 from audit.sealing.tree import consistency_proof, inclusion_proof
@@ -17,6 +19,16 @@ def newest() -> Checkpoint:
     if found is None:
         raise NoCheckpoint
     return found
+
+
+def cosigned(checkpoint: Checkpoint) -> str:
+    """The note with the signatures of the witnesses that have seen it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT line FROM audit_cosignature WHERE size = %s ORDER BY witness", [checkpoint.size]
+        )
+        lines = [line for (line,) in cursor.fetchall()]
+    return checkpoint.note + "".join(f"{line}\n" for line in lines)
 
 
 def proof_of(leaf_index: int, size: int) -> list[bytes]:

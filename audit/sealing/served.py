@@ -32,7 +32,7 @@ class ServedCheckpoint(_Served):
     def get(self, request: Request) -> HttpResponse:
         """The newest signed checkpoint."""
         try:
-            note = checkpoints.newest().note
+            note = checkpoints.cosigned(checkpoints.newest())
         except checkpoints.NoCheckpoint:
             raise Http404 from None
         return HttpResponse(

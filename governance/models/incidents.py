@@ -57,6 +57,7 @@ class Incident(Paged):
         PAST_DEADLINE = "past_deadline", "not finished by its deadline"
         SUCCESS_FELL = "success_fell", "success fell"
         VOLUME_STOPPED = "volume_stopped", "nothing comes any more"
+        LOG_FORKED = "log_forked", "the log is not the one that was"
 
     class FoundToBe(models.TextChoices):
         AGENT = "agent", "the agent did wrong"

@@ -23,6 +23,7 @@ from audit.log.read import Filters
 from audit.log.record import record
 from audit.models import Checkpoint, Event
 from audit.sealing import stored, verifier
+from audit.sealing.checkpoints import cosigned
 from audit.sealing.keys import signers
 from insights.bundles.chosen import entries, path_of, tiles
 from insights.bundles.versions import Named
@@ -69,7 +70,7 @@ def _packed(filters: Filters, checkpoint: Checkpoint, old: list[int]) -> Iterato
 
     yield from packing.file("entries.jsonl", lines())
     yield from packing.file("leaves.txt", (b"%d\n" % place for place in leaves))
-    yield from packing.file("checkpoint", [checkpoint.note.encode()])
+    yield from packing.file("checkpoint", [cosigned(checkpoint).encode()])
     keys = [signer.public.vkey for signer in signers(checkpoint.note.partition("\n")[0])]
     yield from packing.file("keys.txt", ["".join(f"{key}\n" for key in keys).encode()])
     for level, index, width in tiles(leaves, size=checkpoint.size, old=old):

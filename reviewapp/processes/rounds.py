@@ -134,6 +134,7 @@ ROUNDS = (
         _any("suggestions_backtest", "status IN ('queued', 'running')"),
     ),
     Round("audit.tasks.seal", 1, f"({IS_DUE})"),
+    Round("insights.tasks.copy_checkpoints", 10),  # to places that settings name
     Round("approvals.tasks.follow_log", 1, _UNREAD),
     Round("audit.tasks.sum_up_refusals", 15),  # which are counted in Valkey
     Round(

@@ -51,7 +51,7 @@ def test_the_application_reads_and_writes_rows_but_only_adds_to_the_log(applicat
     [
         *(
             statement.format(log, column)
-            for log, column in zip(LOGS, ("body", "hash", "hash", "note"), strict=True)
+            for log, column in zip(LOGS, ("body", "hash", "hash", "note", "line"), strict=True)
             for statement in (
                 "ALTER TABLE {} ADD COLUMN more text",
                 "ALTER TABLE {} DISABLE TRIGGER ALL",

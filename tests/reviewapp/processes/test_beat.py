@@ -384,6 +384,7 @@ def test_a_round_is_sent_so_often_and_no_oftener(db: None, monkeypatch: pytest.M
     assert {task: sent.count(task) for task in ALWAYS} == {
         "execution.tasks.heartbeat": 7,
         "audit.tasks.sum_up_refusals": 3,
+        "insights.tasks.copy_checkpoints": 4,
         "approvals.tasks.forget_notices": 1,
         "approvals.tasks.forget_figures": 1,
         "governance.tasks.begin_access_review": 1,
