@@ -36,7 +36,7 @@ MEASURES = (
     Measure("b", "batch", 0.4),
     Measure("d", "downstream", 0.8),
     Measure("e", "export", 1.8),
-    Measure("x", "sealing", 1.5),
+    Measure("x", "sealing", 0.8),
     Measure("f", "screen", 2),
     Measure("g", "rules", 1.3),
     Measure("h", "backtest", 1.2),

@@ -33,7 +33,7 @@ finally:
 
 def measure(stage: Stage, *, scale: Scale) -> list[Figure]:
     stage.empty()
-    events, changes, rounds = scale.of((EVENTS, 4_000, 5), (EVENTS // 10, 2_000, 3), (3_000, 50, 1))
+    events, changes, rounds = scale.of((EVENTS, 2_000, 3), (EVENTS // 10, 1_000, 3), (3_000, 50, 1))
     recorded = _recorded(stage, changes, rounds)
     fill(stage, events, sealed=False)
     return [recorded, _sealed(), _proved(scale), *_verified(events)]

@@ -20,7 +20,7 @@ from audit.asking.permissions import MayExportEvents, MayReadEvents
 from audit.asking.who import actor_of
 from audit.evidence.export import FORMATS, download, export
 from audit.ground.refusals import Invalid
-from audit.log.read import LARGEST_ID, Filters
+from audit.log.read import LARGEST_ID, NAMES, Filters
 from audit.sealing.sealed import SealedEvent, following
 
 PAGE, LARGEST_PAGE = 100, 1_000
@@ -29,6 +29,11 @@ TYPE = OpenApiParameter(
 )
 SINCE = OpenApiParameter("since", OpenApiTypes.DATETIME, description="Written at that time or later.")
 UNTIL = OpenApiParameter("until", OpenApiTypes.DATETIME, description="Written before that time.")
+ABOUT = [
+    OpenApiParameter("actor", str, description="Name of who did it, as it is printed."),
+    OpenApiParameter("action", str, description="Name of the kind of action."),
+    OpenApiParameter("proposal", OpenApiTypes.UUID, description="All that happened to one."),
+]
 
 
 class ActorAnswer(Answer):
@@ -108,12 +113,13 @@ class EventsExport(APIView):
             SINCE,
             UNTIL,
             TYPE,
+            *ABOUT,
         ],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """The log as a stream: JSONL holds the exact lines, CSV is for spreadsheets. Itself an event."""
-        check_only(request, {"format", "since", "until", "type"})
-        filters = Filters.read(request.query_params, allowed=["since", "until", "type"])
+        check_only(request, {"format", *NAMES})
+        filters = Filters.read(request.query_params, allowed=NAMES)
         wanted = request.query_params.get("format", "")
         if wanted not in FORMATS:
             raise Invalid.field("?format", f"One of {', '.join(FORMATS)}.")

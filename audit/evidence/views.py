@@ -19,9 +19,7 @@ from audit.evidence.rows import row_of, url_if_there
 from audit.ground.refusals import Invalid
 from audit.log.event_types import EVENT_TYPES
 from audit.log.in_words import grouped, is_refusal
-from audit.log.read import LARGEST_ID, Filters, Page, actions, actors, page
-
-NAMES = ("type", "actor", "action", "proposal", "since", "until")
+from audit.log.read import LARGEST_ID, NAMES, Filters, Page, actions, actors, page
 
 
 @login_required

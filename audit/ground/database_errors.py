@@ -9,6 +9,7 @@ from psycopg import Error, InterfaceError, OperationalError
 _AWAY = ("08", "57P", "53", "25006")
 # Others were faster, again and again: a lock that did not come, a deadlock, transactions in each other's way.
 _BUSY = ("55P03", "40")
+_REFUSED = ("42501", "P0001")
 
 
 def is_away(error: BaseException) -> bool:
@@ -20,6 +21,14 @@ def is_away(error: BaseException) -> bool:
     if isinstance(cause, Error) and cause.sqlstate:
         return cause.sqlstate.startswith((*_AWAY, *_BUSY))
     return isinstance(cause, OperationalError | InterfaceError)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether it refuses to write: a right is missing, or a trigger of an operator's own says no.
+
+    Nothing was changed, and once somebody has seen to it asking again is right.
+    """
+    return getattr(_of_driver(error), "sqlstate", None) in _REFUSED
 
 
 def named(error: BaseException) -> str:

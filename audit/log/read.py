@@ -28,6 +28,7 @@ DISORDER = timedelta(hours=1)
 ACTION = """coalesce(split_part(body::jsonb -> 'data' ->> 'action', '@', 1),
     body::jsonb -> 'data' -> 'suggestions' -> 0 ->> 'action')"""
 MOST_CHOICES = 500
+NAMES = ("type", "actor", "action", "proposal", "since", "until")  # of the filters, as people spell them
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 from audit.asking.parameters import check_only
 from audit.asking.permissions import MayExportEvents
 from audit.asking.who import actor_of
-from audit.evidence.api import SINCE, TYPE, UNTIL
+from audit.evidence.api import ABOUT, SINCE, TYPE, UNTIL
+from audit.log.read import NAMES
 from insights.bundles import ask
 from insights.bundles.views import sent
 
@@ -26,9 +27,7 @@ class EvidenceBundle(APIView):
             SINCE,
             UNTIL,
             TYPE,
-            OpenApiParameter("actor", str, description="Name of who did it, as it is printed."),
-            OpenApiParameter("action", str, description="Name of the kind of action."),
-            OpenApiParameter("proposal", OpenApiTypes.UUID, description="All that happened to one."),
+            *ABOUT,
             OpenApiParameter(
                 "old",
                 str,
@@ -38,5 +37,5 @@ class EvidenceBundle(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Entries with all that proves them offline: a zip with its own verifier. Itself an event."""
-        check_only(request, {*ask.NAMES, "old"})
+        check_only(request, {*NAMES, "old"})
         return sent(ask.read(request.query_params), actor=actor_of(request))

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.ground.refusals import Invalid
-from audit.log.read import Filters
+from audit.log.read import NAMES, Filters
 from audit.models import Checkpoint
 from audit.sealing import checkpoints, stored, tree
 from audit.sealing.keys import signers
 from audit.sealing.verifier import Checkpoint as Signed
 from audit.sealing.verifier import Wrong, open_checkpoint
 
-NAMES = ("type", "actor", "action", "proposal", "since", "until")
 LONGEST_NOTE = 10_000
 
 

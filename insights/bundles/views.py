@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from audit.asking.who import actor_of
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid
-from audit.log.read import actions, actors
+from audit.log.read import NAMES, actions, actors
 from audit.models import Checkpoint
 from insights.bundles import ask
 from insights.bundles.pack import bundle
@@ -23,7 +23,7 @@ from insights.bundles.pack import bundle
 @require_safe
 def form(request: HttpRequest) -> HttpResponse:
     """Asks which entries go into a bundle."""
-    return _form(request, {name: request.GET.get(name, "") for name in (*ask.NAMES, "old")})
+    return _form(request, {name: request.GET.get(name, "") for name in (*NAMES, "old")})
 
 
 @login_required
@@ -34,7 +34,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     try:
         asked = ask.read(request.GET)
     except Invalid as refusal:
-        given = {name: request.GET.get(name, "") for name in (*ask.NAMES, "old")}
+        given = {name: request.GET.get(name, "") for name in (*NAMES, "old")}
         return _form(request, given, " ".join(error["detail"] for error in refusal.errors))
     return sent(asked, actor=actor_of(request))
 

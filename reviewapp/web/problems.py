@@ -33,7 +33,7 @@ from approvals.vigilance.samples import NotAsked, OwnSample
 from audit.asking.addresses import address_of, source_of
 from audit.asking.answers import Answer, DocumentedAs, FieldError, Instant, left_out
 from audit.asking.gate import Malformed, TooLarge
-from audit.ground.database_errors import is_away, named
+from audit.ground.database_errors import is_away, is_refused, named
 from audit.ground.refusals import Invalid, Refusal
 from audit.log import counted
 from execution.board.breakers import ClosedAlready
@@ -290,11 +290,11 @@ def _of_database(error: Exception) -> tuple[Problem, dict[str, str]]:
 
 
 def alarm(error: Exception) -> bool:
-    """Count and log a failure of the database, without what it says; returns whether it is away."""
+    """Count and log a failure of the database, without what it says; returns whether to ask again later."""
     away = is_away(error)
     metrics.database_failed("away" if away else "error")
     _log.error("database away" if away else "database refused", error=named(error), exc_info=not away)
-    return away
+    return away or is_refused(error)
 
 
 def _from_framework(error: exceptions.APIException) -> tuple[Problem, dict[str, str]]:

@@ -48,7 +48,7 @@ def test_every_measure_runs_and_tells_ours_limit_and_ratio(services, tmp_path):
     assert all(math.isfinite(figure["ours"]) for figure in figures)
     assert all(0 <= figure["others"] <= 1 for figure in figures)
     beside = [figure for figure in figures if figure["ratio"] is not None]
-    assert {figure["measure"] for figure in beside} == set("abcdejkrw")
+    assert {figure["measure"] for figure in beside} == set("abcdejkrwx")
     assert all(figure["limit"] > 0 and figure["ratio"] > 0 for figure in beside)
     errors = [figure["ours"] for figure in figures if figure["unit"] == "errors"]
     assert errors == [0, 0, 0]

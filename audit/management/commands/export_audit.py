@@ -25,13 +25,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--type", default="", help="proposal.submitted, or proposal. for all that begin so"
         )
+        parser.add_argument("--actor", default="", help="name of who did it, as it is printed")
+        parser.add_argument("--action", default="", help="name of the kind of action")
+        parser.add_argument("--proposal", default="", help="all that happened to one")
         parser.add_argument(
             "--output", metavar="FILE", help="instead of standard output; readable by you alone"
         )
 
     def handle(self, *args: Any, format: str, output: str | None, **options: Any) -> None:
         try:
-            filters = Filters.read(options, allowed=["since", "until", "type"])
+            filters = Filters.read(options)
         except Invalid as refusal:
             raise CommandError(" ".join(error["detail"] for error in refusal.errors)) from refusal
         try:

@@ -67,7 +67,8 @@ def test_a_parameter_that_means_nothing_is_named(dora: Any, api_as: Any, query: 
         ("", "?format"),
         ("format=xlsx", "?format"),
         ("format=csv&since=never", "?since"),
-        ("format=csv&actor=x", "?actor"),
+        ("format=csv&colour=x", "?colour"),
+        ("format=csv&proposal=x", "?proposal"),
     ],
 )
 def test_an_export_that_means_nothing_is_refused_before_it_is_told(

@@ -124,7 +124,8 @@ def to_remind_of(scene: Scene) -> None:
 
 @makes_due("approvals.tasks.deadline")
 def to_escalate(scene: Scene) -> None:
-    scene.change(escalate_at=Now() - JUST_NOW)
+    verdict = {**scene.proposal.verdict, "escalate_to": "finance"}
+    scene.change(escalate_at=Now() - JUST_NOW, verdict=verdict)
 
 
 @makes_due("approvals.tasks.stand_in")
