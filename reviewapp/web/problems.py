@@ -282,7 +282,7 @@ def _problem(error: Exception) -> tuple[Problem | None, dict[str, str]]:
 
 
 def _of_database(error: Exception) -> tuple[Problem, dict[str, str]]:
-    """503 only where asking again is right; anything else is a mistake of ours, and an alarm."""
+    """503 where asking again is right, be it once an operator has seen to it; else a mistake of ours."""
     away = alarm(error)
     if away:
         return problem(503, "Unavailable", AWAY), {"Retry-After": "2"}

@@ -20,6 +20,17 @@ from tests.reviewapp.processes.test_beat import CASES, Scene, at_rest
 from tests.reviewapp.web.test_unwritten import FAULTS, everything, without_log
 
 # What tells nobody anything: the clock's own notes of when it looked.
+WITHOUT_EVENT = {  # these tell workers or people, or add up what was told already
+    "approvals.tasks.follow_log",
+    "approvals.tasks.tell",
+    "approvals.tasks.throw_dice_for_checks",
+    "audit.tasks.seal",
+    "execution.tasks.sweep",
+    "suggestions.tasks.forget_rejected",
+    "suggestions.tasks.settle_past",
+    "suggestions.tasks.sweep",
+    "suggestions.tasks.sweep_backtests",
+}
 NOTES = {"execution_heartbeat", "approvals_follower", "audit_sealer", *LOGS}
 
 
@@ -34,7 +45,8 @@ def test_what_a_task_does_without_its_event_it_does_not_do(
         told = Event.objects.count()
         app.tasks[task]()
         if Event.objects.count() == told:
-            pytest.skip("it writes no event")
+            assert task in WITHOUT_EVENT
+            return
     before = everything()
     with without_log(FAULTS["no room"]), suppress(DatabaseError):
         app.tasks[task]()
