@@ -200,7 +200,8 @@ class VerifierKey:
         name, _, rest = text.strip().partition("+")
         given_id, _, encoded = rest.partition("+")
         key = _bytes(encoded, "The verifier key")
-        if not name or re.search(r"\s", name) or len(key) != 33 or key[0] not in (_ED25519, _COSIGNATURE):
+        known = len(key) == 33 and key[0] in (_ED25519, _COSIGNATURE)
+        if not name or re.search(r"[\s\ud800-\udfff]", name) or not known:
             raise Wrong("This is not a verifier key: name+8 digits+base64 of an Ed25519 key.")
         found = cls(name, key[1:], key[0])
         if given_id != found.key_id.hex():
@@ -225,8 +226,10 @@ class VerifierKey:
         """Whether the signature is this key's, of this text; a witness's tells the time as well."""
         message = text.encode()
         if self.algorithm == _COSIGNATURE:
-            stamp, signature = signature[:8], signature[8:]
-            message = f"cosignature/v1\ntime {int.from_bytes(stamp, 'big')}\n".encode() + message
+            stamp, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            if stamp >= 1 << 63:
+                return False
+            message = f"cosignature/v1\ntime {stamp}\n".encode() + message
         return verify_ed25519(self.public, message, signature)
 
 
@@ -240,7 +243,7 @@ class Note:
     @classmethod
     def parse(cls, note: str) -> Note:
         """Take a signed note apart. Raises `Wrong`."""
-        if len(note) > MOST_BYTES or re.search(r"[\x00-\x09\x0b-\x1f]", note):
+        if len(note) > MOST_BYTES or re.search(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]", note):
             raise Wrong("The note is too long, or holds characters that are not text.")
         text, gap, rest = note.rpartition("\n\n")
         if not gap or not rest.endswith("\n"):
@@ -252,7 +255,7 @@ class Note:
         found = []
         for key in keys:
             own = [signed for *mark, signed in self.signatures if mark == [key.name, key.key_id]]
-            if own and not key.has_signed(self.text, own[0]):
+            if not all(key.has_signed(self.text, signed) for signed in own):
                 raise Wrong(f"The signature of {key.name} is forged, or the text under it was changed.")
             if own:
                 found.append(key)
@@ -271,7 +274,7 @@ class Checkpoint:
     def parse(cls, text: str) -> Checkpoint:
         """Read the text of a note as tlog-checkpoint writes it. Raises `Wrong`."""
         lines = text.split("\n")
-        if len(lines) < 4 or lines[-1] or not lines[0] or not _SIZE.fullmatch(lines[1]):
+        if len(lines) < 4 or lines.pop() or "" in lines or not _SIZE.fullmatch(lines[1]):
             raise Wrong("This is not a checkpoint: origin, size and root, a line each.")
         root = _bytes(lines[2], "The root in the checkpoint")
         if len(root) != 32:
@@ -285,9 +288,14 @@ class Checkpoint:
 
 
 def open_checkpoint(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
-    """The checkpoint in a note that at least one of these keys signed as its log. Raises `Wrong`."""
+    """The checkpoint in a note that at least one of these keys signed as its log. Raises `Wrong`.
+
+    That of an empty tree is refused: it is the beginning of every log.
+    """
     parsed = Note.parse(note)
     checkpoint = Checkpoint.parse(parsed.text)
+    if checkpoint.size == 0:
+        raise Wrong("The checkpoint of an empty tree proves nothing.")
     signed = [key for key in parsed.signed_by(keys) if key.algorithm == _ED25519]
     if not any(key.name == checkpoint.origin for key in signed):
         raise Wrong("None of the keys that are trusted has signed the checkpoint.")
@@ -328,9 +336,11 @@ def write_proof(index: int, hashes: Sequence[bytes], checkpoint: str) -> str:
 
 
 def read_proof(text: str) -> tuple[int, list[bytes], str]:
-    """Index, hashes and signed checkpoint of such a text. Raises `Wrong`."""
+    """Index, hashes and signed checkpoint of such a text; extra data in it is passed over. Raises `Wrong`."""
     head, gap, checkpoint = text.partition("\n\n")
     first, *lines = head.split("\n")
+    if lines and lines[0].startswith("extra "):
+        _bytes(lines.pop(0)[6:], "The extra data of the proof")
     place = lines.pop(0)[6:] if lines and lines[0].startswith("index ") else ""
     if first != _PROOF or not gap or not _SIZE.fullmatch(place) or len(lines) > 63:
         raise Wrong(f"This is not a proof of the form {_PROOF}.")
@@ -352,7 +362,7 @@ def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature is that of this key (RFC 8032, section 5.1.7, without the cofactor)."""
     if Ed25519PublicKey is None:
         return verify_slowly(public, message, signature)
-    if int.from_bytes(public, "little") & ((1 << 255) - 1) >= _P:  # another way to write a point
+    if _point(public) is None:  # the library takes points that are written in another way
         return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
@@ -377,7 +387,7 @@ def _point(encoded: bytes) -> _Point | None:
     """The point that 32 bytes stand for; None where they stand for none, or in another than the one way."""
     number = int.from_bytes(encoded, "little")
     sign, y = number >> 255, number & ((1 << 255) - 1)
-    x = _x_of(y, sign)
+    x = _x_of(y, sign) if len(encoded) == 32 else None
     return None if x is None else (x, y, 1, x * y % _P)
 
 

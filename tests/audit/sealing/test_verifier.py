@@ -206,6 +206,15 @@ def test_a_key_that_is_no_point_has_signed_nothing(verify: Any, public: bytes) -
     assert not verify(public, b"", bytes(64))
 
 
+@BOTH
+@pytest.mark.parametrize("number", [1, 1 | 1 << 255, 2**255 - 18, 2**255 - 20, (2**255 - 20) | 1 << 255])
+def test_a_point_has_one_way_to_be_written(verify: Any, number: int) -> None:
+    """Of (0, 1) and (0, -1), under which zero signs: with a sign that zero does not have, or y beyond p."""
+    key, nothing = number.to_bytes(32, "little"), (1).to_bytes(32, "little") + bytes(32)
+    signed = [verify(key, bytes([one]), nothing) for one in range(20)]
+    assert any(signed) is (number in (1, 2**255 - 20))
+
+
 @searched(60)
 @given(st.binary(max_size=80), st.integers(0, 511))
 def test_both_ways_agree(message: bytes, flipped: int) -> None:
@@ -247,6 +256,19 @@ def test_a_key_that_is_not_trusted_signs_nothing() -> None:
         open_checkpoint(note(Signer("else/log", bytes(32))), [Signer("else/log", bytes(32)).public])
 
 
+def test_every_signature_of_a_key_is_checked() -> None:
+    forged = note(SIGNER) + Signer.line(SIGNER, "another text\n")
+    assert forged.count(ORIGIN) == 3
+    with pytest.raises(Wrong, match="forged"):
+        open_checkpoint(forged, [SIGNER.public])
+
+
+def test_the_checkpoint_of_an_empty_tree_is_refused() -> None:
+    text = Checkpoint(ORIGIN, 0, verifier.sha256().digest()).text
+    with pytest.raises(Wrong, match="empty tree"):
+        open_checkpoint(note(SIGNER, text=text), [SIGNER.public])
+
+
 @searched(300)
 @given(st.integers(0, len(note(SIGNER)) - 1), st.characters(exclude_categories=["Cs"]))
 def test_no_letter_of_a_note_can_be_changed(at: int, letter: str) -> None:
@@ -274,6 +296,7 @@ def test_a_note_that_was_cut_is_none(keep: int) -> None:
         f"\n70\n{'A' * 43}=\n",
         f"{ORIGIN}\n70\n",
         f"{ORIGIN}\n70\n{'A' * 43}=",
+        f"{ORIGIN}\n70\n{'A' * 43}=\n\nmore\n",
     ],
 )
 def test_a_text_that_is_no_checkpoint_is_refused_though_it_is_signed(text: str) -> None:
@@ -296,6 +319,8 @@ def test_a_cosignature_tells_its_time_and_vouches_for_no_log() -> None:
     other = f"\N{EM DASH} {witness.name} {base64.b64encode(witness.key_id + bytes(8) + signed).decode()}\n"
     with pytest.raises(Wrong, match="forged"):
         Note.parse(note(SIGNER) + other).signed_by([witness])
+    late = f"cosignature/v1\ntime {1 << 63}\n{CHECKPOINT.text}".encode()
+    assert not witness.has_signed(CHECKPOINT.text, (1 << 63).to_bytes(8, "big") + key.sign(late))
 
 
 def test_a_key_is_written_as_go_writes_it() -> None:
@@ -315,6 +340,7 @@ def test_a_key_is_written_as_go_writes_it() -> None:
         "PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
         "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10T",
         "PeterNeumann+c74f20a3+AhpcBQ==",
+        "\udcff+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
     ],
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
@@ -391,6 +417,15 @@ def test_a_proof_is_read_as_it_was_written(place: int, hashes: list[bytes]) -> N
     assert read_proof(write_proof(place, hashes, note(SIGNER))) == (place, hashes, note(SIGNER))
 
 
+def test_extra_data_in_a_proof_is_passed_over() -> None:
+    proof = write_proof(3, [bytes(32)], note(SIGNER))
+    head, _, rest = proof.partition("\n")
+    assert read_proof(f"{head}\nextra AAAA\n{rest}") == read_proof(proof)
+    for other in ("extra", "extra A", "extra AAAA\nextra AAAA", "Extra AAAA"):
+        with pytest.raises(Wrong):
+            read_proof(f"{head}\n{other}\n{rest}")
+
+
 # --- Whatever comes, nothing but `Wrong` ----------------------------------------------------------
 
 PIECES = st.sampled_from(
@@ -407,10 +442,11 @@ PIECES = st.sampled_from(
             "0/",
         ),
         *("x001/", ".p/", "000", "AAAA", "=", " ", "\0", "\x1f", "é", "9" * 40, ORIGIN),
-        *(note(SIGNER), SIGNER.line("x")),
+        *(note(SIGNER), SIGNER.line("x"), "\udcff", "extra AAAA\n"),
     ]
 )
-NOISE = st.lists(PIECES | st.text(max_size=9), max_size=12).map("".join)
+SURROGATES = st.text(st.characters(), max_size=9)
+NOISE = st.lists(PIECES | st.text(max_size=9) | SURROGATES, max_size=12).map("".join)
 
 
 @searched(500)
