@@ -13,15 +13,20 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import io
 import json
 import re
 import sys
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256, sha512
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, cast
 
 try:  # a hundred times as fast, where it is there
     from cryptography.exceptions import InvalidSignature
@@ -180,7 +185,7 @@ def entry_bundle(bodies: Iterable[bytes]) -> bytes:
 
 # --- Signed notes ---------------------------------------------------------------------------------
 
-MOST_BYTES = 1_000_000  # of a note
+MOST_BYTES = 1_000_000  # of a note, or of a line
 _ED25519, _COSIGNATURE = 0x01, 0x04
 _SIGNATURE = re.compile("\N{EM DASH} (?P<name>[^\\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -433,6 +438,7 @@ _BASE: _Point = _point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little")) or 
 
 # The bytes of a tile, by its path; None where it is not there.
 ReadFile = Callable[[str], "bytes | None"]
+T = TypeVar("T")
 
 
 class Tiles:
@@ -446,18 +452,27 @@ class Tiles:
         if self._root(checkpoint.size, self._unchecked) != checkpoint.root:
             raise Wrong("The hash tiles do not lead to the root in the checkpoint.")
 
-    def check(self, index: int, body: bytes, rest: Iterator[bytes]) -> bytes:
-        """The hash of an entry at this place; `rest` are those after it. Raises `Wrong`, naming it."""
+    def leaf(self, index: int) -> bytes:
+        """The hash that was signed at this place. Raises `Wrong`."""
+        if index >= self._size:
+            raise Wrong(f"Entry {index} was added: the checkpoint does not have it.")
         number, place = divmod(index, TILE_WIDTH)
         if self._lowest[0] != number:
             self._lowest = (number, self._row(0, number))
-        signed = self._lowest[1][place:]
-        if not signed:
-            raise Wrong(f"Entry {index} was added: the checkpoint does not have it.")
-        leaf = leaf_hash(body)
-        if leaf != signed[0]:
-            raise Wrong(_what_became_of(index, leaf, leaf_hash(next(rest, b"")), signed))
-        return leaf
+        return self._lowest[1][place]
+
+    def fitting(self, places: Iterator[int], lines: Iterator[bytes]) -> Iterator[bytes]:
+        """The hash of the entry at each place. Raises `Wrong`, naming the first that does not fit."""
+        for place in places:
+            line = next(lines, None)
+            if line is None:
+                raise Wrong(f"Entry {place} is missing, and all after it.")
+            leaf = leaf_hash(line)
+            if leaf != self.leaf(place):
+                found = [leaf, *map(leaf_hash, _ahead(lines))]
+                expected = [place, *_ahead(places)]
+                raise Wrong(_what_became_of(expected, list(_ahead(map(self.leaf, expected))), found))
+            yield leaf
 
     def _row(self, level: int, index: int) -> list[bytes]:
         """The hashes in a tile. Raises `Wrong` where it is missing or does not lead to the root."""
@@ -510,17 +525,27 @@ def _tree_hash(row: list[bytes]) -> bytes:
     return row[0]
 
 
-def _what_became_of(index: int, leaf: bytes, following: bytes, signed: list[bytes]) -> str:
-    """What an entry that does not fit looks like, by the next one and the hashes from its place on."""
-    takes_next_place = signed[1:2] == [leaf]
-    comes_later = following == signed[0]
-    if takes_next_place and comes_later:
-        return f"Entries {index} and {index + 1} were swapped."
-    if takes_next_place:
-        return f"Entry {index} is missing: the next one stands in its place."
-    if comes_later:
-        return f"Entry {index} was added: what was signed at its place comes after it."
-    return f"Entry {index} was changed: it is not what was signed at its place."
+def _ahead(source: Iterable[T]) -> Iterator[T]:
+    """What comes next, as far as it can be read: it only helps to say what became of an entry."""
+    try:
+        yield from islice(source, TILE_WIDTH)
+    except Wrong:
+        return
+
+
+def _what_became_of(places: list[int], signed: list[bytes], found: list[bytes]) -> str:
+    """What the first entry looks like, which does not fit; by what was signed and found from its place on."""
+    first, changed = places[0], found[1:2] == signed[1:2]
+    if changed or (signed[0] not in found and found[0] not in signed):
+        return f"Entry {first} was changed: it is not what was signed at its place."
+    if found[:2] == signed[1::-1] and found[2:3] == signed[2:3]:
+        return f"Entries {first} and {places[1]} were swapped."
+    added = found.index(signed[0]) if signed[0] in found else TILE_WIDTH + 1
+    missing = signed.index(found[0]) if found[0] in signed else TILE_WIDTH + 1
+    more = f", and {min(added, missing) - 1} after it" if min(added, missing) > 1 else ""
+    if added <= missing:
+        return f"Entry {first} was added{more}: what was signed at its place comes later."
+    return f"Entry {first} is missing{more}: entry {places[missing]} stands in its place."
 
 
 def check_log(
@@ -536,20 +561,20 @@ def check_log(
         for one in old:
             tiles.check_old(one)
     frontier, good, source = Frontier(), 0, iter(lines)
-    for line in source:
-        if frontier.size == checkpoint.size:
-            return 1 + sum(1 for _ in source)
-        frontier.append(tiles.check(frontier.size, line, source) if tiles is not None else leaf_hash(line))
+    if tiles is not None:
+        hashes = tiles.fitting(iter(range(checkpoint.size)), source)
+    else:
+        hashes = map(leaf_hash, islice(source, checkpoint.size))
+    for leaf in hashes:
+        frontier.append(leaf)
         if frontier.size in signed:
             if frontier.root() != signed[frontier.size]:
                 raise Wrong(f"The first bad entry is one of the entries {good} to {frontier.size - 1}.")
             good = frontier.size
     if frontier.size < checkpoint.size:
-        if tiles is not None:
-            raise Wrong(f"Entry {frontier.size} is missing, and all after it.")
         missing = checkpoint.size - frontier.size
         raise Wrong(f"Of the entries {good} to {checkpoint.size - 1}, {missing} are missing.")
-    return 0
+    return sum(1 for _ in source)
 
 
 def _roots(checkpoint: Checkpoint, old: Sequence[Checkpoint]) -> dict[int, bytes]:
@@ -570,38 +595,56 @@ def _roots(checkpoint: Checkpoint, old: Sequence[Checkpoint]) -> dict[int, bytes
 BUNDLE = "reviewapp-bundle/1"
 
 
+MOST_TEXT = 64 << 20  # bytes of a file that is read whole
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What zipfile raises for bytes that it can't unpack, or that are not those that were packed.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+
+
 class Bundle:
     """The files of an evidence bundle: a folder, or a zip that is read as a stream."""
 
     def __init__(self, path: Path) -> None:
+        """Raises `Wrong` for a zip with two files of one name: two readers may see two different ones."""
         self._folder = path
         self._zip = None if path.is_dir() else zipfile.ZipFile(path)
+        if self._zip is None:
+            inside = [one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file()]
+        else:
+            inside = [one.filename for one in self._zip.infolist() if not one.is_dir()]
+            if any(one.compress_type not in _PACKED for one in self._zip.infolist()):
+                raise Wrong("A file in the bundle is packed in another way than bundles are.")
+        self.names = set(inside)
+        if len(inside) > len(self.names):
+            raise Wrong(f"{Counter(inside).most_common(1)[0][0]} stands in the bundle more than once.")
 
-    def names(self) -> set[str]:
-        """Of all files in it."""
-        if self._zip is not None:
-            return {name for name in self._zip.namelist() if not name.endswith("/")}
-        return {one.relative_to(self._folder).as_posix() for one in self._folder.rglob("*") if one.is_file()}
-
-    def open(self, name: str) -> IO[bytes]:
-        """A file in it. Raises `Wrong` where it is missing."""
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """A file in it. Raises `Wrong` where it is missing, or is found damaged while it is read."""
+        if name not in self.names:
+            raise Wrong(f"{name} is missing in the bundle.")
         try:
-            return self._zip.open(name) if self._zip is not None else (self._folder / name).open("rb")
-        except (KeyError, OSError):
-            raise Wrong(f"{name} is missing in the bundle.") from None
+            with self._zip.open(name) if self._zip else (self._folder / name).open("rb") as file:
+                yield io.BufferedReader(cast(Any, file), 1 << 20)
+        except _DAMAGED:
+            raise Wrong(f"{name} in the bundle is damaged.") from None
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None where it is missing."""
-        try:
-            with self.open(name) as file:
-                return file.read()
-        except Wrong:
+        """The bytes of a file; None where it is missing. Raises `Wrong` for one that is far too large."""
+        if name not in self.names:
             return None
+        with self.open(name) as file:
+            found = file.read(MOST_TEXT + 1)
+        if len(found) > MOST_TEXT:
+            raise Wrong(f"{name} in the bundle is too large.")
+        return found
 
     def text(self, name: str) -> str:
         """A file of text. Raises `Wrong`."""
-        with self.open(name) as file:
-            return _decoded(file.read(), name)
+        found = self.read(name)
+        if found is None:
+            raise Wrong(f"{name} is missing in the bundle.")
+        return _decoded(found, name)
 
 
 def check_bundle(bundle: Bundle, keys: Sequence[VerifierKey], old: Sequence[str]) -> list[str]:
@@ -621,26 +664,34 @@ def check_bundle(bundle: Bundle, keys: Sequence[VerifierKey], old: Sequence[str]
     count = _check_entries(bundle, tiles)
     found.append(f"All {count} entries are as the checkpoint of {checkpoint.size} entries signs them.")
     _check_manifest(bundle)
-    found.append("All other files are as the manifest tells.")
+    found.append("All other files are as the manifest tells, which is not signed.")
     return found
 
 
 def _check_entries(bundle: Bundle, tiles: Tiles) -> int:
     """Check each entry at the place that it claims; returns how many there are."""
-    count, before = 0, -1
-    with bundle.open("leaves.txt") as leaves, bundle.open("entries.jsonl") as events:
-        source = _lines(events)
-        for line in source:
-            place = leaves.readline().strip().decode("latin-1")
-            if not _SIZE.fullmatch(place):
-                raise Wrong("leaves.txt does not have a place for each entry in entries.jsonl.")
-            if int(place) <= before:
-                raise Wrong(f"Entry {place} stands after entry {before}.")
-            tiles.check(int(place), line, source)
-            count, before = count + 1, int(place)
-        if leaves.readline():
-            raise Wrong("leaves.txt has more places than entries.jsonl has entries.")
+    lines = _lines_of(bundle, "entries.jsonl")
+    count = sum(1 for _ in tiles.fitting(_places(bundle), lines))
+    if next(lines, None) is not None:
+        raise Wrong("leaves.txt does not have a place for each entry in entries.jsonl.")
     return count
+
+
+def _places(bundle: Bundle) -> Iterator[int]:
+    before = -1
+    for line in _lines_of(bundle, "leaves.txt"):
+        text = line.decode("latin-1")
+        if not _SIZE.fullmatch(text):
+            raise Wrong("A line of leaves.txt is not the place of an entry.")
+        if int(text) <= before:
+            raise Wrong(f"Entry {text} stands after entry {before}.")
+        before = int(text)
+        yield before
+
+
+def _lines_of(bundle: Bundle, name: str) -> Iterator[bytes]:
+    with bundle.open(name) as file:
+        yield from _lines(file)
 
 
 def _check_manifest(bundle: Bundle) -> None:
@@ -648,11 +699,11 @@ def _check_manifest(bundle: Bundle) -> None:
         manifest = json.loads(bundle.text("manifest.json"))
         told: dict[str, Any] = dict(manifest["files"])
         form = manifest["format"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise Wrong("manifest.json is not readable.") from None
     if form != BUNDLE:
         raise Wrong(f"This verifier reads bundles of the form {BUNDLE}, and this is {form!r}.")
-    names = bundle.names() - {"manifest.json"}
+    names = bundle.names - {"manifest.json"}
     if odd := sorted(names ^ told.keys()):
         raise Wrong(f"{odd[0]} is {'not in the manifest' if odd[0] in names else 'missing in the bundle'}.")
     for name in sorted(names):
@@ -672,15 +723,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         for sentence in asked.check(asked):
-            print(sentence)
+            print(_printable(sentence))
     except Wrong as error:
-        print(f"WRONG: {error}")
+        print(_printable(f"WRONG: {error}"))
         return 1
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        print(f"Not readable: {error}", file=sys.stderr)
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        print(_printable(f"Not readable: {error}"), file=sys.stderr)
         return 2
     print("OK")
     return 0
+
+
+def _printable(sentence: str) -> str:
+    """The same, which no name in a bundle makes look like another: a terminal obeys some characters."""
+    return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in sentence)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -689,7 +745,8 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, check: Callable[[Any], Iterable[str]], says: str, *, key: bool = True) -> Any:
         one = commands.add_parser(name, help=says, description=says)
-        one.add_argument("--key", action="append", default=[], required=key, help="verifier key of the log")
+        says = "verifier key of the log; more than one while a new one takes its place"
+        one.add_argument("--key", action="append", default=[], type=_key, required=key, help=says)
         one.set_defaults(check=check)
         return one
 
@@ -713,10 +770,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _key(text: str) -> VerifierKey:
+    try:
+        return VerifierKey.parse(text)
+    except Wrong as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _log(asked: Any) -> Iterator[str]:
-    keys = list(map(VerifierKey.parse, asked.key))
-    checkpoint = open_checkpoint(_file(asked.checkpoint), keys)
-    old = [open_checkpoint(_file(path), keys) for path in asked.old]
+    checkpoint = open_checkpoint(_file(asked.checkpoint), asked.key)
+    old = [open_checkpoint(_file(path), asked.key) for path in asked.old]
     tiles = Tiles(_reader(asked.tiles), checkpoint) if asked.tiles else None
     with asked.events.open("rb") as file:
         newer = check_log(_lines(file), checkpoint, old, tiles)
@@ -728,13 +791,11 @@ def _log(asked: Any) -> Iterator[str]:
 
 
 def _bundle(asked: Any) -> Iterable[str]:
-    keys = list(map(VerifierKey.parse, asked.key))
-    return check_bundle(Bundle(asked.bundle), keys, list(map(_file, asked.old)))
+    return check_bundle(Bundle(asked.bundle), asked.key, list(map(_file, asked.old)))
 
 
 def _consistency(asked: Any) -> Iterator[str]:
-    keys = list(map(VerifierKey.parse, asked.key))
-    old, new = open_checkpoint(_file(asked.old), keys), open_checkpoint(_file(asked.new), keys)
+    old, new = (open_checkpoint(_file(path), asked.key) for path in (asked.old, asked.new))
     _roots(new, [old])
     if asked.tiles:
         Tiles(_reader(asked.tiles), new).check_old(old)
@@ -746,15 +807,18 @@ def _consistency(asked: Any) -> Iterator[str]:
 
 def _inclusion(asked: Any) -> Iterator[str]:
     index, hashes, note = read_proof(_file(asked.proof))
-    checkpoint = open_checkpoint(note, list(map(VerifierKey.parse, asked.key)))
-    leaf = leaf_hash(asked.entry.read_bytes().rstrip(b"\n"))
+    checkpoint = open_checkpoint(note, asked.key)
+    body = asked.entry.read_bytes()
+    leaf = leaf_hash(body[:-1] if body.endswith(b"\n") else body)
     verify_inclusion(index, checkpoint.size, leaf, hashes, checkpoint.root)
     yield f"It is entry {index} of the {checkpoint.size} that the checkpoint signs."
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a file without their ends. A last line without one is a line."""
-    for line in file:
+    """The lines of a file without their ends. A last line without one is a line. Raises `Wrong`."""
+    while line := file.readline(MOST_BYTES):
+        if len(line) == MOST_BYTES:
+            raise Wrong(f"A line is longer than {MOST_BYTES - 1} bytes, which no entry is.")
         yield line[:-1] if line.endswith(b"\n") else line
 
 

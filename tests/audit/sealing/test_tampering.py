@@ -127,6 +127,22 @@ def replace(lines: list[bytes], at: int, random: Random) -> list[bytes]:
     return [*lines[:at], lines[random.randrange(at)], *lines[at + 1 :]]
 
 
+def delete_three(lines: list[bytes], at: int, random: Random) -> list[bytes]:
+    return [*lines[:at], *lines[at + 3 :]]
+
+
+def insert_three(lines: list[bytes], at: int, random: Random) -> list[bytes]:
+    return [*lines[:at], b"1", b"2", b"3", *lines[at:]]
+
+
+def move_up(lines: list[bytes], at: int, random: Random) -> list[bytes]:
+    return [*lines[:at], lines[at + 3], *lines[at : at + 3], *lines[at + 4 :]]
+
+
+def move_down(lines: list[bytes], at: int, random: Random) -> list[bytes]:
+    return [*lines[:at], *lines[at + 1 : at + 4], lines[at], *lines[at + 4 :]]
+
+
 KINDS: dict[Callable[..., list[bytes]], str] = {
     flip: r"Entry {at} was changed",
     delete: r"Entry {at} is missing",
@@ -135,14 +151,19 @@ KINDS: dict[Callable[..., list[bytes]], str] = {
     swap: r"Entries {at} and {next} were swapped",
     cut: r"Entry {at} is missing, and all after it",
     replace: r"Entry {at} was changed",
+    delete_three: r"Entry {at} is missing, and 2 after it",
+    insert_three: r"Entry {at} was added, and 2 after it",
+    move_up: r"Entry {at} was added",
+    move_down: r"Entry {at} is missing: entry {next} stands in its place",
 }
+# Where a tile ends or the log does, there is less to tell by what was done.
+EDGES = [1, 252, 253, 254, 255, 256, 508, 511, 512, SIZE - 4]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))
 def test_what_was_done_to_an_entry_is_named(kind: Callable[..., list[bytes]], times: int) -> None:
     random = Random(kind.__name__)
-    for _ in range(times):
-        at = random.randrange(1, SIZE - 1)
+    for at in [*EDGES, *(random.randrange(1, SIZE - 4) for _ in range(times))]:
         said = checked(kind(TRUE.lines, at, random))
         assert re.match(KINDS[kind].format(at=at, next=at + 1), said), (at, said)
 
@@ -150,11 +171,30 @@ def test_what_was_done_to_an_entry_is_named(kind: Callable[..., list[bytes]], ti
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.__name__))
 def test_without_tiles_it_is_found_as_well_and_the_part_named(kind: Callable[..., list[bytes]]) -> None:
     random = Random(kind.__name__)
-    for _ in range(30):
-        at = random.randrange(1, SIZE - 1)
+    for at in (random.randrange(1, SIZE - 4) for _ in range(30)):
         said = checked(kind(TRUE.lines, at, random), tiles=False)
         part = "0 to 449" if at + (kind is repeat) < OLD else "450 to 699"
         assert part in said or (kind is cut and f"{SIZE - at} are missing" in said), (at, said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([b"x", *TRUE.lines[1:]], "Entry 0 was changed"),
+        (TRUE.lines[1:], "Entry 0 is missing"),
+        ([b"x", *TRUE.lines], "Entry 0 was added"),
+        ([*TRUE.lines[:-1], b"x"], "Entry 699 was changed"),
+        (TRUE.lines[:-1], "Entry 699 is missing, and all after it"),
+        ([*TRUE.lines[:-2], TRUE.lines[-1], TRUE.lines[-2]], "Entries 698 and 699 were swapped"),
+        ([*TRUE.lines[:-2], TRUE.lines[-1]], "Entry 698 is missing"),
+        ([*TRUE.lines[:154], TRUE.lines[155], *TRUE.lines[154:]], "Entry 154 was added"),
+        ([*TRUE.lines[:154], TRUE.lines[155], *TRUE.lines[155:]], "Entry 154 was changed"),
+        ([b"x"] * SIZE, "Entry 0 was changed"),
+        ([], "Entry 0 is missing, and all after it"),
+    ],
+)
+def test_what_was_done_at_the_ends_or_looks_like_something_else(lines: list[bytes], said: str) -> None:
+    assert checked(lines).startswith(said)
 
 
 def test_what_is_true_is_never_refused() -> None:
@@ -166,7 +206,7 @@ def test_what_is_true_is_never_refused() -> None:
 
 @pytest.fixture
 def times() -> int:
-    """Of each of the ten kinds: 10,000 in all with THOROUGH=1."""
+    """Of each kind: more than 10,000 in all with THOROUGH=1."""
     return 1_000 if examples(100) == 100 else 50
 
 
@@ -284,8 +324,14 @@ def test_an_entry_of_a_bundle_that_was_changed_is_named(tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"leaves.txt": b"0\n1\n"}, "leaves.txt does not have a place for each entry"),
-        ({"leaves.txt": "".join(f"{at}\n" for at in [*CHOSEN, 699]).encode()}, "more places"),
+        ({"leaves.txt": "".join(f"{at}\n" for at in [*CHOSEN, 699]).encode()}, "Entry 699 is missing"),
         ({"leaves.txt": "".join(f"{at}\n" for at in [1, 0, *CHOSEN[2:]]).encode()}, "Entry 1 was added"),
+        (
+            {"leaves.txt": "".join(f"{at}\n" for at in [0, 0, *CHOSEN[2:]]).encode()},
+            "Entry 0 stands after entry 0",
+        ),
+        ({"leaves.txt": b"0\n+1\n"}, "not the place of an entry"),
+        ({"leaves.txt": "".join(f"{at}\n" for at in [*CHOSEN[:-1], 700]).encode()}, "Entry 700 was added"),
         ({"leaves.txt": None}, "leaves.txt is missing"),
         ({"checkpoint": TRUE.note(OLD).encode()}, "missing"),
         ({"checkpoint": Log(entries(), THIEF).note(SIZE).encode()}, "None of the keys"),
@@ -300,6 +346,73 @@ def test_a_bundle_that_does_not_fit_is_refused(tmp_path: Path, changed: dict[str
     found = told(bundle(tmp_path, **changed))
     assert found.startswith("WRONG")
     assert said in found
+
+
+def test_swapped_and_missing_entries_of_a_bundle_are_named(tmp_path: Path) -> None:
+    lines = [TRUE.lines[at] for at in CHOSEN]
+
+    def said(of: list[bytes]) -> str:
+        return told(bundle(tmp_path, **{"entries.jsonl": b"\n".join([*of, b""])}))
+
+    assert said([*lines[:3], lines[4], lines[3], *lines[5:]]) == "WRONG Entries 255 and 256 were swapped."
+    assert said([*lines[:5], *lines[6:]]).startswith("WRONG Entry 300 is missing: entry 449 stands in")
+    assert said([*lines[:5], b"x", *lines[5:]]).startswith("WRONG Entry 300 was added")
+    assert said(lines[:-1]).startswith("WRONG Entry 698 is missing")
+    assert said([*lines, b"x"]).startswith("WRONG leaves.txt does not have a place")
+
+
+def zipped(path: Path, files: list[tuple[str, bytes]], packed: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", packed) as out:
+        for name, data in files:
+            out.writestr(name, data)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_that_two_readers_may_read_in_two_ways_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(bundle(tmp_path)) as packed:
+        files = [(name, packed.read(name)) for name in packed.namelist()]
+    assert not told(zipped(tmp_path / "a.zip", files)).startswith("WRONG")
+    for other in ([("entries.jsonl", b"{}\n"), *files], [*files, ("checkpoint", b"")]):
+        with pytest.raises(Wrong, match="stands in the bundle more than once"):
+            Bundle(zipped(tmp_path / "b.zip", other))
+    with pytest.raises(Wrong, match="packed in another way"):
+        Bundle(zipped(tmp_path / "c.zip", files, zipfile.ZIP_BZIP2))
+
+
+def test_a_damaged_zip_is_wrong_or_not_readable_and_breaks_nothing(
+    tmp_path: Path, times: int, capsys: Any
+) -> None:
+    with zipfile.ZipFile(bundle(tmp_path)) as packed:
+        files = [(name, packed.read(name)) for name in packed.namelist()]
+    whole = zipped(tmp_path / "a.zip", files).read_bytes()
+    random, codes = Random("zip"), set()
+    for _ in range(times):
+        (tmp_path / "b.zip").write_bytes(flipped(whole, random))
+        code, said = run(capsys, "bundle", tmp_path / "b.zip")
+        assert code or not_read_by_anybody(tmp_path / "b.zip", files), said
+        codes.add(code)
+    assert 1 in codes
+
+
+def not_read_by_anybody(path: Path, files: list[tuple[str, bytes]]) -> bool:
+    """Whether what was changed in a zip is none of what it holds: a date, an attribute."""
+    with zipfile.ZipFile(path) as packed:
+        return [(name, packed.read(name)) for name in packed.namelist()] == files
+
+
+@pytest.mark.parametrize("manifest", [b"[" * 100_000, b"{}", b"\xff", b'{"format":"x","files":{}}', b"3"])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, manifest: bytes) -> None:
+    with zipfile.ZipFile(bundle(tmp_path)) as packed:
+        packed.extractall(tmp_path / "open")
+    (tmp_path / "open" / "manifest.json").write_bytes(manifest)
+    assert told(tmp_path / "open").startswith("WRONG")
+
+
+def test_what_would_fill_the_memory_is_not_read(tmp_path: Path, monkeypatch: Any) -> None:
+    assert "longer than" in told(bundle(tmp_path, **{"entries.jsonl": bytes(3_000_000)}))
+    monkeypatch.setattr(verifier, "MOST_TEXT", 8_000)
+    assert "tile/0/000 in the bundle is too large" in told(bundle(tmp_path))
 
 
 def test_any_byte_of_a_bundle_that_is_changed_is_found(tmp_path: Path, times: int) -> None:
@@ -375,9 +488,27 @@ def test_what_is_wrong_is_told(files: Path, capsys: Any) -> None:
 def test_what_cannot_be_read_is_no_verdict(files: Path, capsys: Any) -> None:
     assert run(capsys, "log", files / "none", files / "new")[0] == 2
     assert run(capsys, "bundle", files / "new")[0] == 2
-    with pytest.raises(SystemExit) as misused:
-        verifier.main(["log"])
-    assert misused.value.code == 2
+    for arguments in (["log"], ["log", "a", "b", "--key", "none"], ["log", "a", "b", "--key", "\udcff"]):
+        with pytest.raises(SystemExit) as misused:
+            verifier.main(arguments)
+        assert misused.value.code == 2
+
+
+def test_an_entry_is_its_exact_bytes(files: Path, capsys: Any) -> None:
+    for end, code in ((b"", 0), (b"\n", 0), (b"\n\n", 1), (b" ", 1)):
+        (files / "entry").write_bytes(TRUE.lines[12] + end)
+        assert run(capsys, "inclusion", files / "entry", files / "proof")[0] == code
+
+
+def test_no_name_in_a_bundle_writes_a_verdict(tmp_path: Path, capsys: Any) -> None:
+    path = bundle(tmp_path)
+    with zipfile.ZipFile(path, "a") as more:
+        more.writestr("a\nOK\x1b[2J\u202e", b"")
+    code, said = run(capsys, "bundle", path)
+    assert (code, said.splitlines()[-1]) == (
+        1,
+        "WRONG: a\\nOK\\x1b[2J\\u202e is not in the manifest.",
+    )
 
 
 def test_a_million_entries_take_less_than_a_minute_and_little_memory(tmp_path: Path, capsys: Any) -> None:
