@@ -6,6 +6,8 @@ from audit.statements.prepared import execute
 
 MOST_SECONDS, MOST_ENTRIES = 60, 1_000  # what is promised; behind that it is an alarm
 
+SIGN_AFTER = 10.0  # seconds since the last checkpoint, after which the next is signed
+
 # Seconds since the oldest event was written that no checkpoint covers; null where each is covered.
 SECONDS = """
 SELECT extract(epoch FROM statement_timestamp() - coalesce(
@@ -26,10 +28,10 @@ SELECT (SELECT coalesce(max(leaf_index) + 1, 0) FROM audit_leaf) - coalesce(s.si
   FROM (VALUES (1)) always LEFT JOIN audit_sealer s ON true"""
 
 # Is anything to be sealed or signed? For the clock.
-IS_DUE = """
+IS_DUE = f"""
 SELECT coalesce((SELECT max(id) FROM audit_event) > coalesce(s.floor, 0), FALSE)
        OR (SELECT max(leaf_index) + 1 FROM audit_leaf) > s.signed_size
-          AND s.signed_at <= statement_timestamp() - interval '10 seconds'
+          AND s.signed_at <= statement_timestamp() - interval '{SIGN_AFTER} seconds'
   FROM (VALUES (1)) always LEFT JOIN audit_sealer s ON true"""
 
 

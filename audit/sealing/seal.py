@@ -7,7 +7,6 @@ already. It gets the next place. What is below `floor` is decided: each is seale
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from django.db import connection, transaction
 
@@ -15,12 +14,13 @@ from audit.ground.actors import Actor
 from audit.log.record import record
 from audit.sealing import stored
 from audit.sealing.keys import Signer, signers
+from audit.sealing.lag import SIGN_AFTER
 from audit.sealing.origin import origin
-from audit.sealing.tree import TILE_HEIGHT, TILE_WIDTH, root
-from audit.sealing.verifier import Checkpoint
+from audit.sealing.tree import root
+from audit.sealing.verifier import TILE_WIDTH, Checkpoint, tree_hash
 
 AT_ONCE = 20_000  # events of one transaction
-SIGN_AFTER, SIGN_AT = 10.0, 1_000  # seconds since the last checkpoint; leaves that none covers yet
+SIGN_AT = 1_000  # leaves that no checkpoint covers, after which one is signed at once
 SEALER = Actor(type="system", id="sealer", name="sealer")
 
 
@@ -158,9 +158,8 @@ def _add_nodes(size: int, hashes: list[bytes]) -> None:
         begun = first % TILE_WIDTH
         found = stored.hashes(level, first - begun, begun) + found if begun else found
         first //= TILE_WIDTH
-        found = [
-            _of_tile(found[place : place + TILE_WIDTH]) for place in range(0, _whole(len(found)), TILE_WIDTH)
-        ]
+        whole = range(0, len(found) - len(found) % TILE_WIDTH, TILE_WIDTH)
+        found = [tree_hash(found[place : place + TILE_WIDTH]) for place in whole]
         level += 1
         rows += [(level, first + place, digest) for place, digest in enumerate(found)]
     if rows:
@@ -170,16 +169,6 @@ def _add_nodes(size: int, hashes: list[bytes]) -> None:
                    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])""",
                 [list(column) for column in zip(*rows, strict=True)],
             )
-
-
-def _whole(count: int) -> int:
-    return count - count % TILE_WIDTH
-
-
-def _of_tile(row: list[bytes]) -> bytes:
-    for _ in range(TILE_HEIGHT):
-        row = [sha256(b"\1" + row[place] + row[place + 1]).digest() for place in range(0, len(row), 2)]
-    return row[0]
 
 
 # --- Signing -------------------------------------------------------------------------------------

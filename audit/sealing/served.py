@@ -13,8 +13,7 @@ from rest_framework.views import APIView
 
 from audit.asking.permissions import MayReadEvents
 from audit.sealing import checkpoints, stored
-from audit.sealing.tree import TILE_HEIGHT
-from audit.sealing.verifier import Wrong, entry_bundle, parse_tile_path
+from audit.sealing.verifier import ENTRIES, TILE_HEIGHT, Wrong, entry_bundle, parse_tile_path
 
 # What a path names never changes; without PUBLIC_LOG no cache between may hand it to somebody else.
 FOR_EVER = "max-age=31536000, immutable"
@@ -61,7 +60,7 @@ def _tile(path: str, read: Callable[[int, int, int], bytes]) -> HttpResponse:
         level, index, width = parse_tile_path(f"tile/{path}")
     except Wrong:
         raise Http404 from None
-    entries = level == -1
+    entries = level == ENTRIES
     first = index << TILE_HEIGHT
     if first + width > stored.tree_size() >> TILE_HEIGHT * max(level, 0):
         raise Http404

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from audit.sealing.verifier import node_hash
+from audit.sealing.verifier import TILE_HEIGHT, TILE_WIDTH, node_hash, tree_hash
 
-TILE_HEIGHT = 8  # levels of the tree in a tile
-TILE_WIDTH = 1 << TILE_HEIGHT
 # Some hashes of a level of tiles, by the place of the first and how many: `hashes(1, 512, 256)`.
 Hashes = Callable[[int, int, int], list[bytes]]
 
@@ -72,10 +70,7 @@ def _subtree(begin: int, end: int, hashes: Hashes) -> bytes:
         middle = begin + _left(count)
         return node_hash(_subtree(begin, middle, hashes), _subtree(middle, end, hashes))
     level = (count.bit_length() - 1) // TILE_HEIGHT
-    row = hashes(level, begin >> level * TILE_HEIGHT, count >> level * TILE_HEIGHT)
-    while len(row) > 1:
-        row = [node_hash(row[place], row[place + 1]) for place in range(0, len(row), 2)]
-    return row[0]
+    return tree_hash(hashes(level, begin >> level * TILE_HEIGHT, count >> level * TILE_HEIGHT))
 
 
 def _whole_tiles(hashes: Hashes, size: int) -> Hashes:

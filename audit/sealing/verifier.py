@@ -52,6 +52,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
 
+def tree_hash(row: list[bytes]) -> bytes:
+    """The hash over subtrees that lie beside each other, of which the last may be smaller."""
+    while len(row) > 1:
+        paired = [node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
+        row = paired + row[len(row) & ~1 :]
+    return row[0]
+
+
 class Frontier:
     """The right edge of a tree that grows: of each full subtree in it the hash, the largest first."""
 
@@ -143,7 +151,8 @@ def _check_hashes(*hashes: bytes) -> None:
 
 # --- Tiles ----------------------------------------------------------------------------------------
 
-TILE_WIDTH = 256
+TILE_HEIGHT = 8  # levels of the tree in a tile
+TILE_WIDTH = 1 << TILE_HEIGHT
 ENTRIES = -1  # the level of entry bundles, which hold the entries themselves
 _TILE = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(x[0-9]{3}/)*[0-9]{3})(\.p/(?P<width>[1-9][0-9]{0,2}))?"
@@ -481,8 +490,8 @@ class Tiles:
         row = self._unchecked(level, index)
         if len(row) == TILE_WIDTH:
             above = self._row(level + 1, index // TILE_WIDTH)
-            if above[index % TILE_WIDTH] != _tree_hash(row):
-                first, count = index << 8 * (level + 1), 1 << 8 * (level + 1)
+            if above[index % TILE_WIDTH] != tree_hash(row):
+                first, count = index << TILE_HEIGHT * (level + 1), 1 << TILE_HEIGHT * (level + 1)
                 raise Wrong(f"The hashes of the entries {first} to {first + count - 1} are not those signed.")
         if level:
             self._known[level, index] = row
@@ -497,17 +506,17 @@ class Tiles:
         """The root of so many entries: of each level what comes after its last full tile."""
         right: list[bytes] = []
         level = 0
-        while size >> 8 * level:
-            count = size >> 8 * level
+        while size >> TILE_HEIGHT * level:
+            count = size >> TILE_HEIGHT * level
             edge = row(level, count // TILE_WIDTH)[: count % TILE_WIDTH] if count % TILE_WIDTH else []
-            right = [_tree_hash(edge + right)] if edge + right else []
+            right = [tree_hash(edge + right)] if edge + right else []
             level += 1
         if not right:
             raise Wrong("An empty tree has no root that proves anything.")
         return right[0]
 
     def _unchecked(self, level: int, index: int) -> list[bytes]:
-        width = min(TILE_WIDTH, (self._size >> 8 * level) - index * TILE_WIDTH)
+        width = min(TILE_WIDTH, (self._size >> TILE_HEIGHT * level) - index * TILE_WIDTH)
         path = tile_path(level, index, width)
         data = self._read(path)
         if data is None:
@@ -515,14 +524,6 @@ class Tiles:
         if len(data) != 32 * width:
             raise Wrong(f"{path} does not hold {width} hashes.")
         return [data[at : at + 32] for at in range(0, len(data), 32)]
-
-
-def _tree_hash(row: list[bytes]) -> bytes:
-    """The hash over subtrees that lie beside each other, of which the last may be smaller."""
-    while len(row) > 1:
-        paired = [node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
-        row = paired + row[len(row) & ~1 :]
-    return row[0]
 
 
 def _ahead(source: Iterable[T]) -> Iterator[T]:

@@ -10,8 +10,7 @@ from django.db import connection
 from audit.evidence.blocks import BLOCKS, events_of_block
 from audit.log.read import Filters, conditions, named
 from audit.sealing.sealed import places
-from audit.sealing.tree import TILE_HEIGHT, TILE_WIDTH
-from audit.sealing.verifier import tile_path
+from audit.sealing.verifier import TILE_HEIGHT, TILE_WIDTH
 
 AT_ONCE = 8_192  # places that are looked through at a time: nothing is held open meanwhile
 
@@ -67,8 +66,3 @@ def _climb(level: int, index: int, size: int, needed: set[tuple[int, int]]) -> N
 
 def _width(level: int, index: int, size: int) -> int:
     return min(TILE_WIDTH, (size >> TILE_HEIGHT * level) - index * TILE_WIDTH)
-
-
-def path_of(level: int, index: int, width: int) -> str:
-    """Where a tile lies in a bundle."""
-    return tile_path(level, index, width)

@@ -25,7 +25,7 @@ from audit.models import Checkpoint, Event
 from audit.sealing import stored, verifier
 from audit.sealing.checkpoints import cosigned
 from audit.sealing.keys import signers
-from insights.bundles.chosen import entries, path_of, tiles
+from insights.bundles.chosen import entries, tiles
 from insights.bundles.versions import Named
 
 CHUNK_BYTES = 64 * 1024
@@ -74,8 +74,8 @@ def _packed(filters: Filters, checkpoint: Checkpoint, old: list[int]) -> Iterato
     keys = [signer.public.vkey for signer in signers(checkpoint.note.partition("\n")[0])]
     yield from packing.file("keys.txt", ["".join(f"{key}\n" for key in keys).encode()])
     for level, index, width in tiles(leaves, size=checkpoint.size, old=old):
-        row = stored.hashes(level, index * 256, width)
-        yield from packing.file(path_of(level, index, width), [b"".join(row)])
+        row = stored.hashes(level, index * verifier.TILE_WIDTH, width)
+        yield from packing.file(verifier.tile_path(level, index, width), [b"".join(row)])
     versions = [name for name, _ in named.files()]
     for name, text in named.files():
         yield from packing.file(name, [text])

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
-from hashlib import sha256
 from itertools import zip_longest
 
 from audit.models import Event
 from audit.sealing.keys import signers
 from audit.sealing.origin import origin_in_use
-from audit.sealing.tree import TILE_HEIGHT, TILE_WIDTH
-from audit.sealing.verifier import Checkpoint, Frontier, VerifierKey, Wrong, open_checkpoint
+from audit.sealing.verifier import (
+    TILE_WIDTH,
+    Checkpoint,
+    Frontier,
+    VerifierKey,
+    Wrong,
+    open_checkpoint,
+    tree_hash,
+)
 from insights.fsck.checking import Check, Finding, rows
 
 _LEAVES = r"""
@@ -110,7 +116,7 @@ class _Tiles:
         self._rows[level].append(leaf)
         if len(self._rows[level]) < TILE_WIDTH:
             return
-        full, self._rows[level] = _of_tile(self._rows[level]), []
+        full, self._rows[level] = tree_hash(self._rows[level]), []
         if len(self._rows) == level + 1:
             self._rows.append([])
             self._above.append([])
@@ -122,12 +128,6 @@ class _Tiles:
         for level, found in enumerate(self._above, 1):
             for index, value in enumerate(found):
                 yield level, index, value
-
-
-def _of_tile(row: list[bytes]) -> bytes:
-    for _ in range(TILE_HEIGHT):
-        row = [sha256(b"\1" + row[at] + row[at + 1]).digest() for at in range(0, len(row), 2)]
-    return row[0]
 
 
 def _hash_of(node: tuple[int, int, bytes] | tuple[object, ...] | None) -> str:

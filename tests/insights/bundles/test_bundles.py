@@ -16,8 +16,8 @@ from django.test import Client
 
 from audit.models import Checkpoint, Event
 from audit.sealing import keys
-from audit.sealing.verifier import Bundle, Wrong, check_bundle
-from insights.bundles.chosen import path_of, tiles
+from audit.sealing.verifier import Bundle, Wrong, check_bundle, tile_path
+from insights.bundles.chosen import tiles
 from tests.audit.sealing.test_seal import a_checkpoint_is_due, many
 from tests.audit.sealing.test_tampering import paths
 from tests.conftest import in_force
@@ -148,7 +148,7 @@ def test_who_took_what_stands_in_the_log(dora: Any, kept: str) -> None:
 
 def test_the_tiles_of_everything_are_those_of_the_log() -> None:
     for size in (1, 255, 256, 257, 700, 65_536, 65_537, 66_000):
-        found = [path_of(*tile) for tile in tiles(range(size), size=size)]
+        found = [tile_path(*tile) for tile in tiles(range(size), size=size)]
         assert sorted(found) == sorted(paths(size))
 
 
