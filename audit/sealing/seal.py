@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from audit.ground.actors import Actor
 from audit.log.record import record
 from audit.sealing import stored
-from audit.sealing.keys import Signer, signers
+from audit.sealing.keys import signers
 from audit.sealing.lag import SIGN_AFTER
 from audit.sealing.origin import origin
 from audit.sealing.tree import root
@@ -131,14 +131,19 @@ def _writers() -> set[str]:
 
 # --- Leaves and what is above them ---------------------------------------------------------------
 
+# Statistics may take a table for empty that is not, or that is not when this ends. So each event is looked
+# up by itself (OFFSET 0: no join), and all of them before the first is added (arrays).
 _ADD_LEAVES = r"""
-WITH unsealed AS MATERIALIZED (
+WITH unsealed AS (
     SELECT id, sha256('\x00'::bytea || convert_to(body, 'UTF8')) AS hash FROM audit_event
-     WHERE id > %(floor)s AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = audit_event.id)
+     WHERE id > %(floor)s AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = audit_event.id OFFSET 0)
      ORDER BY id LIMIT %(most)s),
+in_order AS (
+    SELECT array_agg(id ORDER BY id) AS ids, array_agg(hash ORDER BY id) AS hashes FROM unsealed),
 added AS (
     INSERT INTO audit_leaf (leaf_index, event_id, hash)
-    SELECT %(size)s + row_number() OVER (ORDER BY id) - 1, id, hash FROM unsealed
+    SELECT %(size)s + place - 1, id, hash
+      FROM in_order, unnest(ids, hashes) WITH ORDINALITY AS one (id, hash, place)
     RETURNING leaf_index, event_id, hash)
 SELECT event_id, hash FROM added ORDER BY leaf_index"""
 
@@ -180,6 +185,7 @@ def _sign_where_due(sealer: _Sealer, size: int) -> None:
     found = root(size, stored.hashes)
     text = Checkpoint(sealer.origin, size, found).text
     signing = signers(sealer.origin)
+    keys = [signer.public.vkey for signer in signing]
     note = text + "\n" + "".join(signer.line(text) for signer in signing)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -187,12 +193,7 @@ def _sign_where_due(sealer: _Sealer, size: int) -> None:
         )
         cursor.execute(
             "UPDATE audit_sealer SET signed_size = %s, signed_at = clock_timestamp(), keys = %s",
-            [size, [signer.public.vkey for signer in signing]],
+            [size, keys],
         )
-    _tell_of_new_keys(sealer.keys, signing)
-
-
-def _tell_of_new_keys(known: list[str], signing: list[Signer]) -> None:
-    now = [signer.public.vkey for signer in signing]
-    if now != known:
-        record("signing_key.changed", actor=SEALER, data={"keys": now, "before": known})
+    if keys != sealer.keys:
+        record("signing_key.changed", actor=SEALER, data={"keys": keys, "before": sealer.keys})
