@@ -53,6 +53,11 @@ class Checkpoint(models.Model):
     def __str__(self) -> str:
         return f"of {self.size}"
 
+    @property
+    def origin(self) -> str:
+        """The name of the log that it is of."""
+        return self.note.partition("\n")[0]
+
 
 class CheckpointCopy(models.Model):
     """A place outside that checkpoints are pushed to, and what it acknowledged last."""

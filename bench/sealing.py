@@ -97,10 +97,10 @@ def _verified(events: int) -> list[Figure]:
     from django.core.management import call_command
 
     from audit.sealing import checkpoints
-    from audit.sealing.keys import signers
+    from audit.sealing.keys import public_keys
 
     checkpoint = checkpoints.newest()
-    key = signers(checkpoint.note.partition("\n")[0])[0].public.vkey
+    key = public_keys(checkpoint.origin)[0].vkey
     with TemporaryDirectory() as folder:
         entries, note = Path(folder) / "entries.jsonl", Path(folder) / "checkpoint"
         call_command("export_audit", format="jsonl", output=str(entries))

@@ -16,7 +16,7 @@ from audit.asking.parameters import whole
 from audit.evidence.rows import row_of
 from audit.models import Checkpoint, CheckpointCopy, Event
 from audit.sealing import checkpoints, stored
-from audit.sealing.keys import signers
+from audit.sealing.keys import public_keys
 from audit.sealing.lag import lag
 from audit.sealing.origin import origin_in_use
 
@@ -98,4 +98,4 @@ def _checkpoint(found: Checkpoint) -> dict[str, Any]:
 
 
 def _keys() -> list[str]:
-    return [signer.public.vkey for signer in signers(origin_in_use())]
+    return [key.vkey for key in public_keys(origin_in_use())]

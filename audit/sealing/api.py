@@ -18,7 +18,7 @@ from audit.asking.permissions import MayReadEvents
 from audit.ground.refusals import Invalid
 from audit.models import Checkpoint
 from audit.sealing import checkpoints, stored
-from audit.sealing.keys import signers
+from audit.sealing.keys import public_keys
 from audit.sealing.lag import lag
 from audit.sealing.verifier import write_proof
 
@@ -67,16 +67,15 @@ class NewestCheckpoint(APIView):
         """The newest signed checkpoint, or an earlier one by its size."""
         check_only(request, {"size"})
         found = _asked_for(request)
-        name = found.note.partition("\n")[0]
         seconds, entries = lag()
         return Response(
             CheckpointAnswer(
-                origin=name,
+                origin=found.origin,
                 size=found.size,
                 root=_base64(bytes(found.root)),
                 at=found.at,
                 note=found.note,
-                keys=[signer.public.vkey for signer in signers(name)],
+                keys=[key.vkey for key in public_keys(found.origin)],
                 lag_seconds=round(seconds, 3),
                 lag_entries=entries,
             )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import connection
 
-from audit.models import Checkpoint
+from audit.models import Checkpoint, Event
 from audit.sealing import stored
-from audit.sealing.tree import consistency_proof, inclusion_proof
+from audit.sealing.keys import public_keys
+from audit.sealing.origin import origin_in_use
+from audit.sealing.tree import consistency_proof, inclusion_proof, root
+from audit.sealing.verifier import Checkpoint as Signed
+from audit.sealing.verifier import VerifierKey
 
 
 class NoCheckpoint(Exception):
@@ -19,6 +25,21 @@ def newest() -> Checkpoint:
     if found is None:
         raise NoCheckpoint
     return found
+
+
+def known_keys() -> list[VerifierKey]:
+    """The public keys that sign now, and all that the log tells have signed: a checkpoint that somebody kept
+    may be older than the key of today."""
+    told = Event.objects.filter(type="signing_key.changed").order_by("pk").values_list("body", flat=True)
+    signing = {key.vkey for key in public_keys(origin_in_use())}
+    for body in told.iterator():
+        signing.update(json.loads(body)["data"]["keys"])
+    return [VerifierKey.parse(key) for key in sorted(signing)]
+
+
+def begins_with(kept: Signed) -> bool:
+    """Whether the log begins with the entries that a checkpoint of at most its size signs."""
+    return root(kept.size, stored.hashes) == kept.root
 
 
 def cosigned(checkpoint: Checkpoint) -> str:

@@ -37,6 +37,11 @@ def signers(name: str) -> list[Signer]:
     return _signers(name, tuple(settings.AUDIT_SIGNING_KEYS), settings.SECRET_KEY)
 
 
+def public_keys(name: str) -> list[VerifierKey]:
+    """What checks the signatures of those who sign now, the newest key first."""
+    return [signer.public for signer in signers(name)]
+
+
 def new_key() -> str:
     """A key for `AUDIT_SIGNING_KEY`: 32 bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(secrets.token_bytes(SEED_BYTES)).decode()

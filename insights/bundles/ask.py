@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from audit.ground.refusals import Invalid
 from audit.log.read import NAMES, Filters
 from audit.models import Checkpoint
-from audit.sealing import checkpoints, stored, tree
-from audit.sealing.keys import signers
+from audit.sealing import checkpoints
 from audit.sealing.verifier import Checkpoint as Signed
 from audit.sealing.verifier import Wrong, open_checkpoint
 
@@ -38,17 +37,16 @@ def read(asked: Mapping[str, str]) -> Wanted:
 
 def _kept(note: str, checkpoint: Checkpoint) -> Signed:
     """The checkpoint that somebody kept, where the log still begins with it. Raises `Invalid`."""
-    keys = [signer.public for signer in signers(checkpoint.note.partition("\n")[0])]
     try:
         if len(note) > LONGEST_NOTE:
             raise Wrong("The note is too long.")
-        kept = open_checkpoint(note, keys)
+        kept = open_checkpoint(note, checkpoints.known_keys())
     except Wrong as error:
         raise Invalid.field("?old", f"This checkpoint is not one of this log. {error}") from None
     if not 0 < kept.size <= checkpoint.size:
         said = f"This checkpoint has {kept.size} entries, and the log is signed up to {checkpoint.size}."
         raise Invalid.field("?old", said)
-    if tree.root(kept.size, stored.hashes) != kept.root:
+    if not checkpoints.begins_with(kept):
         said = f"The log does not begin with the {kept.size} entries that this checkpoint signed."
         raise Invalid.field("?old", said)
     return kept

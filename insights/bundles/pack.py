@@ -24,7 +24,7 @@ from audit.log.record import record
 from audit.models import Checkpoint, Event
 from audit.sealing import stored, verifier
 from audit.sealing.checkpoints import cosigned
-from audit.sealing.keys import signers
+from audit.sealing.keys import public_keys
 from insights.bundles.chosen import entries, tiles
 from insights.bundles.versions import Named
 
@@ -71,7 +71,7 @@ def _packed(filters: Filters, checkpoint: Checkpoint, old: list[int]) -> Iterato
     yield from packing.file("entries.jsonl", lines())
     yield from packing.file("leaves.txt", (b"%d\n" % place for place in leaves))
     yield from packing.file("checkpoint", [cosigned(checkpoint).encode()])
-    keys = [signer.public.vkey for signer in signers(checkpoint.note.partition("\n")[0])]
+    keys = [key.vkey for key in public_keys(checkpoint.origin)]
     yield from packing.file("keys.txt", ["".join(f"{key}\n" for key in keys).encode()])
     for level, index, width in tiles(leaves, size=checkpoint.size, old=old):
         row = stored.hashes(level, index * verifier.TILE_WIDTH, width)
@@ -151,10 +151,6 @@ class _About:
     versions: list[str]
     count: int
 
-    @property
-    def origin(self) -> str:
-        return self.checkpoint.note.partition("\n")[0]
-
 
 def _summary(about: _About, places: list[int]) -> bytes:
     """A page that is read without the product, and printed."""
@@ -176,7 +172,7 @@ def _summary(about: _About, places: list[int]) -> bytes:
 
 def _readme(about: _About) -> bytes:
     return f"""\
-Evidence from the log {about.origin}: {about.count} entries of {about.checkpoint.size}.
+Evidence from the log {about.checkpoint.origin}: {about.count} entries of {about.checkpoint.size}.
 
 To check it, on any machine with Python 3.9 or later:
 

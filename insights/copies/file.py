@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from audit.models import Checkpoint
-from audit.sealing.keys import signers
+from audit.sealing.checkpoints import known_keys
 from audit.sealing.places import Place
 from audit.sealing.verifier import Wrong, open_checkpoint
 from insights.copies.known import Contradiction, compare
@@ -19,11 +19,10 @@ def append(place: Place, known_size: int, newest: Checkpoint) -> None:
 
     Raises `Contradiction`, and `OSError` where it can't be written.
     """
-    path, origin = Path(place.address), newest.note.partition("\n")[0]
-    if last := _last(path, origin):
-        keys = [signer.public for signer in signers(origin)]
+    path = Path(place.address)
+    if last := _last(path, newest.origin):
         try:
-            compare(open_checkpoint(last, keys), newest)
+            compare(open_checkpoint(last, known_keys()), newest)
         except Wrong as error:
             raise Contradiction(f"its last checkpoint is none that this log signs: {error}") from None
     elif known_size:
@@ -42,5 +41,6 @@ def _last(path: Path, origin: str) -> str:
             tail = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    begin = tail.rfind(f"\n\n{origin}\n")
-    return tail[begin + 2 :].rstrip("\n") + "\n" if begin >= 0 else tail.rstrip("\n") + "\n" if tail else ""
+    _, gap, last = tail.rpartition(f"\n\n{origin}\n")
+    found = f"{origin}\n{last}" if gap else tail  # without a gap there is one, or something else
+    return found.rstrip("\n") + "\n" if found else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.models import Checkpoint
-from audit.sealing import stored, tree
+from audit.sealing.checkpoints import begins_with
 from audit.sealing.verifier import Checkpoint as Signed
 
 
@@ -15,10 +15,15 @@ class NotTaken(Exception):
     """A place did not take the checkpoint; the message says why."""
 
 
+def check_size(known: int, newest: Checkpoint) -> None:
+    """Raise `Contradiction` where somebody outside knows more entries than there are: it was rolled back."""
+    if known > newest.size:
+        missing = f"entries {newest.size} to {known - 1} are missing"
+        raise Contradiction(f"it knows {known} entries and the log has {newest.size}: {missing}")
+
+
 def compare(known: Signed, newest: Checkpoint) -> None:
     """Raise `Contradiction` unless the log begins with what somebody outside knows that we signed."""
-    if known.size > newest.size:
-        missing = f"entries {newest.size} to {known.size - 1} are missing"
-        raise Contradiction(f"it knows {known.size} entries and the log has {newest.size}: {missing}")
-    if known.size and tree.root(known.size, stored.hashes) != known.root:
+    check_size(known.size, newest)
+    if not begins_with(known):
         raise Contradiction(f"the first {known.size} entries are not those that it knows")

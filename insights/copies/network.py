@@ -11,7 +11,7 @@ from audit.models import Checkpoint
 from audit.sealing import checkpoints
 from audit.sealing.places import Place
 from audit.sealing.verifier import Note, Wrong
-from insights.copies.known import Contradiction, NotTaken
+from insights.copies.known import Contradiction, NotTaken, check_size
 
 SECONDS = 10.0
 
@@ -28,9 +28,7 @@ def ask_witness(place: Place, known_size: int, newest: Checkpoint) -> None:
     answer = _add_checkpoint(place, known_size, newest)
     if answer.status == 409:  # it knows another size than it acknowledged to us
         knows = _size(answer)
-        if knows > newest.size:
-            missing = f"entries {newest.size} to {knows - 1} are missing"
-            raise Contradiction(f"it knows {knows} entries and the log has {newest.size}: {missing}")
+        check_size(knows, newest)
         if knows == known_size:
             raise Contradiction(f"it knows another log of {knows} entries")
         answer = _add_checkpoint(place, knows, newest)

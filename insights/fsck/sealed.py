@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import zip_longest
 
-from audit.models import Event
-from audit.sealing.keys import signers
-from audit.sealing.origin import origin_in_use
+from audit.sealing.checkpoints import known_keys
 from audit.sealing.verifier import (
     TILE_WIDTH,
     Checkpoint,
@@ -89,20 +86,6 @@ def _signed(frontier: Frontier, root: bytes, note: str, keys: Iterable[VerifierK
     if signed != Checkpoint(signed.origin, frontier.size, expected):
         said = f"{signed.size} entries with root {signed.root.hex()}"
         yield Finding("tree", "checkpoint", subject, f"root {expected.hex()}", f"signed are {said}")
-
-
-def known_keys() -> list[VerifierKey]:
-    """The public keys that sign now, and all that the log says have signed."""
-    told = Event.objects.filter(type="signing_key.changed").order_by("pk").values_list("body", flat=True)
-    signing = {signer.public.vkey for signer in signers(origin_in_use())}
-    for body in told.iterator():
-        signing.update(_read_keys(body))
-    return [VerifierKey.parse(key) for key in sorted(signing)]
-
-
-def _read_keys(body: str) -> list[str]:
-    found: list[str] = json.loads(body)["data"]["keys"]
-    return found
 
 
 class _Tiles:

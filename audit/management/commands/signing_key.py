@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from audit.sealing.keys import new_key, signers
+from audit.sealing.keys import new_key, public_keys
 from audit.sealing.origin import origin_in_use
 
 
@@ -24,5 +24,5 @@ class Command(BaseCommand):
         if new:
             self.stdout.write(new_key())
             return
-        for signer in signers(origin_in_use()):
-            self.stdout.write(signer.public.vkey)
+        for key in public_keys(origin_in_use()):
+            self.stdout.write(key.vkey)

@@ -244,6 +244,22 @@ def test_a_log_that_was_written_anew_is_told_at_once(dora: Any, kept: str, setti
     assert f"does not begin with the {old.size} entries that this checkpoint signed" in page
 
 
+def test_a_checkpoint_of_an_older_key_is_still_one_of_the_log(
+    dora: Any, kept: str, settings: Any, tmp_path: Path
+) -> None:
+    old = key()
+    settings.AUDIT_SIGNING_KEYS = [keys.new_key()]
+    many(3)
+    sign()
+    client = Client()
+    client.force_login(dora)
+    answer = client.get("/audit/bundle/download/", {"old": kept, "type": "a."})
+    assert answer.status_code == 200
+    file = tmp_path / "evidence.zip"
+    file.write_bytes(b"".join(answer))
+    assert any("earlier checkpoint" in one for one in check_bundle(Bundle(file), [old, key()], [kept]))
+
+
 def test_before_anything_is_signed_there_is_nothing_to_take(dora: Any) -> None:
     client = Client()
     client.force_login(dora)

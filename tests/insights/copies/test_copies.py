@@ -174,6 +174,17 @@ def test_a_file_that_knows_another_log_is_a_fork(file: Path) -> None:
     assert "are not those that it knows" in Incident.objects.get().detail
 
 
+def test_a_key_that_took_the_place_of_another_makes_no_fork(file: Path, settings: Any) -> None:
+    """The log tells of both, though only the new one signs: as where AUDIT_SIGNING_KEY is set at last."""
+    sign()
+    push()
+    settings.AUDIT_SIGNING_KEYS = [keys.new_key()]
+    newest = sign()
+    assert push() == 1, copy().error
+    assert copy().size == newest.size
+    assert not Incident.objects.exists()
+
+
 @pytest.mark.parametrize("text", ["", "something else\n", "a\n\nb\n"])
 def test_a_file_that_was_emptied_or_written_over_is_told_of(file: Path, text: str) -> None:
     sign()
