@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -28,11 +28,20 @@ class Place:
     key: VerifierKey | None = None
 
     @property
-    def name(self) -> str:
-        """As pages and the database name it: without what an address holds besides its host."""
+    def label(self) -> str:
+        """What of it may be shown: an address may hold a secret besides its host."""
         if self.kind is PlaceKind.FILE:
             return f"file {self.address}"
         return f"{self.kind.value} {urlsplit(self.address).hostname}"
+
+
+def by_name(texts: Sequence[str]) -> dict[str, Place]:
+    """The places by the names that they have on pages; of two at one host the second is named (2)."""
+    found: dict[str, Place] = {}
+    for place in map(read, texts):
+        alike = sum(one.label == place.label for one in found.values())
+        found[f"{place.label} ({alike + 1})" if alike else place.label] = place
+    return found
 
 
 def read(text: str) -> Place:
@@ -54,11 +63,12 @@ def read(text: str) -> Place:
 def hosts(texts: Sequence[str]) -> list[str]:
     """Host and port of every place that is asked over the network, as allow-lists write them."""
     found = (urlsplit(read(text).address) for text in texts)
-    return [
-        f"{one.hostname}:{one.port or (443 if one.scheme == 'https' else 80)}"
-        for one in found
-        if one.hostname
-    ]
+    return [_host_and_port(one) for one in found if one.hostname]
+
+
+def _host_and_port(address: SplitResult) -> str:
+    host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
+    return f"{host}:{address.port or (443 if address.scheme == 'https' else 80)}"
 
 
 def _address(text: str) -> str:

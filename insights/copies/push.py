@@ -39,15 +39,15 @@ def push_newest() -> int:
         newest = checkpoints.newest()
     except checkpoints.NoCheckpoint:
         return 0
-    known = list(map(places.read, settings.CHECKPOINT_COPIES))
-    _note_places([place.name for place in known])
-    return sum(_push(place, newest) for place in known)
+    known = places.by_name(settings.CHECKPOINT_COPIES)
+    _note_places(list(known))
+    return sum(_push(name, place, newest) for name, place in known.items())
 
 
 @transaction.atomic
-def _push(place: Place, newest: Checkpoint) -> bool:
+def _push(name: str, place: Place, newest: Checkpoint) -> bool:
     """Push to one place, unless another worker is at it."""
-    due = CheckpointCopy.objects.filter(place=place.name, size__lt=newest.size, due_at__lte=Now())
+    due = CheckpointCopy.objects.filter(place=name, size__lt=newest.size, due_at__lte=Now())
     copy = due.select_for_update(skip_locked=True).first()
     if copy is None:
         return False
@@ -58,7 +58,7 @@ def _push(place: Place, newest: Checkpoint) -> bool:
     except Contradiction as found:
         copy.error, wait = str(found), AGAIN
         kind = Incident.Kind.LOG_FORKED
-        open_incident(kind, f"{place.name}: {found}", actor=COPIER, cause=f"log {place.name}")
+        open_incident(kind, f"{name}: {found}", actor=COPIER, cause=f"log {name}")
     except (NotTaken, NotSent, Lost, Refused, OSError) as error:
         copy.error, wait = f"{error}"[:300], AGAIN
     copy.due_at = Now() + wait

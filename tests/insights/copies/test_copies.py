@@ -219,6 +219,16 @@ def test_an_address_is_posted_the_note(elsewhere: Elsewhere, settings: Any) -> N
     assert elsewhere.heard == [("/hook?token=secret", newest.note, str(newest.size))] * 2
 
 
+def test_two_addresses_of_one_host_are_two_places(elsewhere: Elsewhere, settings: Any) -> None:
+    settings.CHECKPOINT_COPIES = [f"http://{elsewhere.place}/{name}?token=secret" for name in ("one", "two")]
+    elsewhere.answers = [(200, ""), (200, "")]
+    sign()
+    assert push() == 2
+    assert [path for path, *_ in elsewhere.heard] == ["/one?token=secret", "/two?token=secret"]
+    names = list(CheckpointCopy.objects.values_list("place", flat=True))
+    assert names == ["webhook 127.0.0.1", "webhook 127.0.0.1 (2)"], "and no secret"
+
+
 def test_an_address_that_is_away_stops_nobody(elsewhere: Elsewhere, settings: Any, tmp_path: Path) -> None:
     settings.CHECKPOINT_COPIES = ["http://127.0.0.1:1/", f"file:{tmp_path / 'kept'}"]
     sign()
@@ -317,6 +327,7 @@ def test_a_place_that_is_none_stops_the_start(text: str) -> None:
 def test_hosts_are_allowed_as_they_are_named(elsewhere: Elsewhere) -> None:
     named = ["file:/x", "https://a.example/hook", f"witness:http://b.example:81/w {elsewhere.name.vkey}"]
     assert places.hosts(named) == ["a.example:443", "b.example:81"]
+    assert places.hosts(["https://[fd00::5]:8443/hook", "http://[::1]/"]) == ["[fd00::5]:8443", "[::1]:80"]
 
 
 def test_what_each_place_acknowledged_is_on_the_page(file: Path, dora: Any) -> None:
