@@ -82,11 +82,16 @@ def _copied(statement: str, values: Values, joined: Callable[[list[Any]], bytes]
 
 def download(format: str, pieces: Iterator[bytes], *, name: str = "events") -> StreamingHttpResponse:
     """The export as a file, sent as it is read."""
+    return attachment(pieces, FORMATS[format], f"{name}.{format}")
+
+
+def attachment(pieces: Iterator[bytes], content_type: str, file: str) -> StreamingHttpResponse:
+    """A file that is sent while it is made, and kept by nobody on the way."""
     return StreamingHttpResponse(
         pieces,
-        content_type=FORMATS[format],
+        content_type=content_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{name}.{format}"',
+            "Content-Disposition": f'attachment; filename="{file}"',
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Accel-Buffering": "no",

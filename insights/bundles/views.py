@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit.asking.who import actor_of
+from audit.evidence.export import attachment
 from audit.ground.actors import Actor
 from audit.ground.refusals import Invalid
 from audit.log.read import NAMES, actions, actors
@@ -23,7 +24,7 @@ from insights.bundles.pack import bundle
 @require_safe
 def form(request: HttpRequest) -> HttpResponse:
     """Asks which entries go into a bundle."""
-    return _form(request, {name: request.GET.get(name, "") for name in (*NAMES, "old")})
+    return _form(request)
 
 
 @login_required
@@ -34,28 +35,20 @@ def download(request: HttpRequest) -> HttpResponseBase:
     try:
         asked = ask.read(request.GET)
     except Invalid as refusal:
-        given = {name: request.GET.get(name, "") for name in (*NAMES, "old")}
-        return _form(request, given, " ".join(error["detail"] for error in refusal.errors))
+        return _form(request, " ".join(error["detail"] for error in refusal.errors))
     return sent(asked, actor=actor_of(request))
 
 
 def sent(asked: ask.Wanted, *, actor: Actor) -> StreamingHttpResponse:
     """The bundle that is asked for, sent while it is made."""
-    return StreamingHttpResponse(
-        bundle(asked.filters, asked.checkpoint, old=asked.old, actor=actor),
-        content_type="application/zip",
-        headers={
-            "Content-Disposition": f'attachment; filename="evidence-{asked.checkpoint.size}.zip"',
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "X-Accel-Buffering": "no",
-        },
-    )
+    pieces = bundle(asked.filters, asked.checkpoint, old=asked.old, actor=actor)
+    return attachment(pieces, "application/zip", f"evidence-{asked.checkpoint.size}.zip")
 
 
-def _form(request: HttpRequest, given: dict[str, str], refusal: str = "") -> HttpResponse:
+def _form(request: HttpRequest, refusal: str = "") -> HttpResponse:
+    """With what was asked for, which stays."""
     context: dict[str, Any] = {
-        "given": given,
+        "filters": {name: request.GET.get(name, "") for name in (*NAMES, "old")},
         "refusal": refusal,
         "actors": sorted(actors(), key=str.casefold),
         "actions": sorted(actions(), key=str.casefold),
