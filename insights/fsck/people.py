@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from audit.log.record import as_utc
+from governance.door.roles import OPERATOR
+from governance.people.giving import SUPERUSER
 from insights.fsck.ledger import Facts, Ledger, LogLine
 from insights.fsck.moves import Move, actor, by, makes, moment, puts, said, sets
 from insights.fsck.replay import Kind
 
 
-def _gains(fact: str, name: str) -> Move:
-    """A person has one more of these from now on."""
+def _has(fact: str, name: str, *, now: bool) -> Move:
+    """A person has one of these from now on, or no more. Operators see raw rows; a superuser is a fact."""
 
     def move(ledger: Ledger, line: LogLine) -> None:
-        ledger.move(line.data["user"], line, _role(ledger, line, fact, {line.data[name]}, set()))
+        person, one = line.data["user"], line.data[name]
+        found: Facts = {"sees_raw_rows": now} if name == "role" and one == OPERATOR else {}
+        if name == "role" and one == SUPERUSER:
+            found["is_superuser"] = now
+        else:
+            others = {*ledger.facts_of(person).get(fact, [])} - {one}
+            found[fact] = sorted(others | {one} if now else others)
+        ledger.move(person, line, found)
 
     return move
-
-
-def _loses(fact: str, name: str) -> Move:
-    """A person has one fewer of these from now on."""
-
-    def move(ledger: Ledger, line: LogLine) -> None:
-        ledger.move(line.data["user"], line, _role(ledger, line, fact, set(), {line.data[name]}))
-
-    return move
-
-
-def _role(ledger: Ledger, line: LogLine, fact: str, more: set[str], less: set[str]) -> Facts:
-    """What the list has afterwards; a superuser is one beside the roles, and operators see raw rows."""
-    facts = ledger.facts_of(line.data["user"])
-    changed = more | less
-    found: Facts = {}
-    if "operator" in changed:
-        found["sees_raw_rows"] = bool(more)
-    if "superuser" in changed:
-        found["is_superuser"] = bool(more)
-    else:
-        found[fact] = sorted({*facts.get(fact, [])} - less | more)
-    return found
 
 
 PEOPLE = Kind(
@@ -50,15 +36,15 @@ PEOPLE = Kind(
             name=said("name"),
             roles=said("roles"),
             teams=said("teams"),
-            sees_raw_rows=lambda line: "operator" in line.data["roles"],
+            sees_raw_rows=lambda line: OPERATOR in line.data["roles"],
             is_superuser=False,
             is_active=True,
             single_keys=True,
         ),
-        "user.role_given": _gains("roles", "role"),
-        "user.role_taken": _loses("roles", "role"),
-        "user.team_joined": _gains("teams", "team"),
-        "user.team_left": _loses("teams", "team"),
+        "user.role_given": _has("roles", "role", now=True),
+        "user.role_taken": _has("roles", "role", now=False),
+        "user.team_joined": _has("teams", "team", now=True),
+        "user.team_left": _has("teams", "team", now=False),
         "user.deactivated": sets(by("user"), was={"is_active": True}, is_active=False),
         "user.activated": sets(by("user"), was={"is_active": False}, is_active=True),
         "preference.changed": sets(actor, single_keys=said("single_keys")),

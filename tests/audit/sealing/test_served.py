@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +14,7 @@ from audit.sealing import keys, verifier
 from audit.sealing.verifier import VerifierKey, open_checkpoint, verify_consistency, verify_inclusion
 from tests.audit.sealing import rfc6962
 from tests.audit.sealing.test_seal import a_checkpoint_is_due, many
+from tests.audit.sealing.test_verifier import read_entry_bundle
 from tests.sealed import seal_all, sealed_bodies
 
 
@@ -132,12 +132,8 @@ class TilesClient:
         return [data[at : at + 32] for at in range(0, len(data), 32)]
 
     def entries(self, count: int) -> list[bytes]:
-        found, data, at = [], b"".join(self.get(f"tile/entries/{one}") for one in self.places(count)), 0
-        while at < len(data):
-            (length,) = struct.unpack_from(">H", data, at)
-            found.append(data[at + 2 : at + 2 + length])
-            at += 2 + length
-        return found
+        bundles = [self.get(f"tile/entries/{one}") for one in self.places(count)]
+        return [entry for bundle in bundles for entry in read_entry_bundle(bundle)]
 
     @staticmethod
     def places(count: int) -> list[str]:
